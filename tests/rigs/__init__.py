@@ -1,0 +1,1 @@
+"""Rigs: platforms that flowenv's backends run on, small enough to live in a test session."""
