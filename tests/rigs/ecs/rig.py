@@ -1,0 +1,186 @@
+"""The rig: an AWS account on one port of the loopback interface, whose ECS tasks really run."""
+
+import threading
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from .account import Account, prepare_account
+from .api import EcsApi
+from .environments import ContainerEnvironment
+from .faults import Faults
+from .images import Image, Images
+from .lifecycle import SPOT_INTERRUPTED, Lifecycle
+from .metadata import Metadata
+from .moto_backend import Moto
+from .network import Addresses, Network
+from .records import Status, Task
+from .registry import TaskRegistry
+from .requests import RequestLog
+from .runner import Holds, Runner
+from .scripted import ScriptedRunner
+from .server import Gateway, Server
+from .tasks import ProcessRunner, RunnerSettings
+
+ACCESS_KEY_ID = "AKIARIG"
+
+
+class EcsRig:
+    """A fake AWS for tests: everything that moto has, and an ECS whose tasks run.
+
+    Args:
+        images: what can be pulled: reference → `Image`, or just its environment variables.
+        region: of the clients that the rig makes, and where `prepare` works.
+        port: to listen on; 0 picks a free one.
+        step_seconds: how long a task stays in each state on its way.
+        log_delay: seconds from a container's start until its log stream appears.
+        stop_timeout: seconds from SIGTERM to SIGKILL, instead of what definitions say and of ECS's
+            default of 30.
+        stopped_visible_for: seconds for which stopped tasks are shown.
+        runner: a `ScriptedRunner` for tasks without processes.
+        aws_managed_policies: make AWS's own IAM policies known (costs about a second).
+
+    Example:
+        with EcsRig({"flow:1": Image.of_interpreter()}) as rig:
+            account = rig.prepare()
+            rig.client("ecs").register_task_definition(…)
+
+    `faults`, `requests` and `tasks` are open to tests at any time.
+    """
+
+    def __init__(
+        self,
+        images: Mapping[str, Image | Mapping[str, str]],
+        *,
+        region: str = "eu-west-1",
+        port: int = 0,
+        step_seconds: float = 0.01,
+        log_delay: float = 0.0,
+        stop_timeout: float | None = None,
+        stopped_visible_for: float = 3600,
+        runner: ScriptedRunner | None = None,
+        aws_managed_policies: bool = False,
+    ) -> None:
+        self.region = region
+        self.faults = Faults()
+        self.requests = RequestLog()
+        self.tasks = TaskRegistry(stopped_visible_for)
+        self.url = ""
+        self._images = Images(images)
+        self._port = port
+        self._settings = RunnerSettings(step_seconds, log_delay, stop_timeout)
+        self._scripted = runner
+        self._aws_managed_policies = aws_managed_policies
+        self._holds = Holds()
+        self._session = boto3.Session(
+            aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key="rig", region_name=region
+        )
+        self._session_lock = threading.Lock()
+
+    def __enter__(self) -> "EcsRig":
+        self._server = Server(self._port)
+        self.url = self._server.url
+        self._moto = Moto(aws_managed_policies=self._aws_managed_policies)
+        self._lifecycle = Lifecycle(self.tasks)
+        network = Network(self._moto, Addresses(self._server.port))
+        self._runner: Runner = self._make_runner(network)
+        api = EcsApi(self._moto, self.tasks, self._lifecycle, network, self.faults, self._runner)
+        gateway = Gateway(self._moto, api, self.faults, self.requests, Metadata(self.tasks))
+        self._server.start(gateway)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._holds.close()
+        self._runner.close()
+        self._server.stop()
+        self._moto.forget()
+
+    @property
+    def account_id(self) -> str:
+        """The number of the account, as it stands in ARNs."""
+        return self._moto.account_id
+
+    def prepare(self, cluster: str = "flows") -> Account:
+        """Make a cluster, a security group, roles and a log group. Not in the request log."""
+        with self.requests.paused():
+            return prepare_account(self.client, self.region, cluster)
+
+    def client(self, name: str, **options: Any) -> Any:
+        """A boto3 client that talks to the rig, by default without retries.
+
+        `options` are those of boto3's `client`, such as `region_name`, `aws_access_key_id` or
+        `config`.
+        """
+        options.setdefault("config", Config(retries={"total_max_attempts": 1}))
+        with self._session_lock:
+            make_client: Any = self._session.client
+            return make_client(name, endpoint_url=self.url, **options)
+
+    def environment(self) -> dict[str, str]:
+        """The variables with which a subprocess finds the rig and no other AWS."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": "rig",
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        }
+
+    def hold(self, status: Status) -> AbstractContextManager[None]:
+        """Keep tasks that reach a state in it until the block ends (not for scripted tasks)."""
+        return self._holds.hold(status)
+
+    def interrupt(self, task: str) -> None:
+        """Take a task's spot capacity away now. Raises LookupError for an unknown task."""
+        found = self._find(task)
+        self._lifecycle.want_stopped(found, "SpotInterruption", SPOT_INTERRUPTED)
+        self._runner.stop(found)
+
+    def kill_for_memory(self, task: str) -> None:
+        """Kill a task's first container as the kernel does when its memory is used up."""
+        self._runner.kill_for_memory(self._find(task))
+
+    def register_container_instance(self, cluster: str) -> str:
+        """Register an EC2 instance (4096 CPU units, 3768 MiB) in a cluster; returns its ARN."""
+        number = len(
+            self._moto.call("ecs", "ListContainerInstances", {"cluster": cluster}, self.region)[
+                "containerInstanceArns"
+            ]
+        )
+        return self._moto.register_container_instance(self.region, cluster, f"i-{number:017x}")
+
+    def _find(self, task: str) -> Task:
+        found = self.tasks.find(task)
+        if found is None:
+            raise LookupError(f"the rig has no task {task}")
+        return found
+
+    def _make_runner(self, network: Network) -> Runner:
+        def release(task: Task) -> None:
+            if task.interface:
+                network.detach(task.interface, task.region)
+
+        if self._scripted:
+            self._scripted.connect(self._moto, self._images, self._lifecycle, release)
+            return self._scripted
+        return ProcessRunner(
+            self._moto,
+            self._images,
+            self._lifecycle,
+            ContainerEnvironment(self.url),
+            self._holds,
+            self._settings,
+            release,
+        )
