@@ -1,0 +1,253 @@
+"""Configuration: `flowenv.toml`, or `[tool.flowenv]` in `pyproject.toml`, and variables.
+
+The nearest file from the working directory upwards is read, or the one that
+`FLOWENV_CONFIG` names. Environment variables win over the file.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from flowenv.errors import ConfigurationError
+from flowenv.secret import Secret
+from flowenv.settings import nearest
+from flowenv.values import describe, fits
+
+_TYPES: dict[str, Any] = {
+    "plugins": list[str],
+    "env": dict[str, str],
+    "secrets": dict[str, str | dict[str, str]],
+    "environments": dict[str, dict[str, Any]],
+    "environment": str,
+    "image": str,
+    "results_url": str,
+    "payload_url": str,
+}
+_FROM_VARIABLES = ("environment", "image", "results_url", "payload_url")
+
+
+@dataclass(frozen=True)
+class NamedEnvironment:
+    """One `[environments.NAME]` table.
+
+    Args:
+        name: its name.
+        type: the backend.
+        settings: the environment's settings.
+        place: file and line, for messages.
+    """
+
+    name: str
+    type: str
+    settings: Mapping[str, Any]
+    place: str
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What is configured.
+
+    Args:
+        path: the file it was read from; None if there is none.
+        plugins: local plugins, modules or files; files are relative to the file's folder.
+        env: variables for every container; contract variables are set by their names.
+        secrets: named secrets: a text, `{env = "NAME"}` or `{file = "path"}`.
+        environments: named environments.
+        environment: the name of the environment (or backend) to use by default.
+        image: the container image where neither environment nor flow name one.
+        results_url: where results go that don't fit into the outcome record.
+        payload_url: where payloads go that don't fit into the platform.
+    """
+
+    path: Path | None = None
+    plugins: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    environments: Mapping[str, NamedEnvironment] = field(default_factory=dict)
+    environment: str | None = None
+    image: str | None = None
+    results_url: str | None = None
+    payload_url: str | None = None
+
+    def place(self, *keys: str) -> str:
+        """File and line of a key, for messages."""
+        return _Source.read(self.path).place(*keys) if self.path else "the configuration"
+
+
+@functools.cache
+def configuration() -> Configuration:
+    """The configuration of this process, read once; `configuration.cache_clear()` forgets it.
+
+    Raises:
+        ConfigurationError: with file, line and the nearest right name.
+    """
+    path = _find()
+    document = _Source.read(path).document() if path else {}
+    found = _build(document, path)
+    from_variables = {
+        name: value
+        for name in _FROM_VARIABLES
+        if (value := os.environ.get(f"FLOWENV_{name.upper()}"))
+    }
+    if not from_variables:
+        return found
+    import dataclasses
+
+    return dataclasses.replace(found, **from_variables)  # type: ignore[arg-type]
+
+
+def _find() -> Path | None:
+    if named := os.environ.get("FLOWENV_CONFIG"):
+        path = Path(named)
+        if not path.is_file():
+            raise ConfigurationError(f"FLOWENV_CONFIG names {named}, which is no file.")
+        return path
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (path := folder / "flowenv.toml").is_file():
+            return path
+        path = folder / "pyproject.toml"
+        if path.is_file() and b"[tool.flowenv" in path.read_bytes():
+            return path
+    return None
+
+
+def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
+    if path is None:
+        return Configuration()
+    source = _Source.read(path)
+    for key, value in document.items():
+        if key not in _TYPES:
+            source.fail(f"unknown key {key!r}. {nearest(key, list(_TYPES))}", key)
+        if not fits(value, _TYPES[key]):
+            _fail_at_item(source, key, value)
+    environments = {
+        name: _named(source, name, dict(table))
+        for name, table in document.get("environments", {}).items()
+    }
+    for name, secret in document.get("secrets", {}).items():
+        if isinstance(secret, dict) and (len(secret) != 1 or not secret.keys() <= {"env", "file"}):
+            message = f"secret {name!r} must be a string, {{env = …}} or {{file = …}}"
+            source.fail(message, "secrets", name)
+    plain = {key: value for key, value in document.items() if key != "environments"}
+    plain["plugins"] = tuple(_beside(path, name) for name in document.get("plugins", []))
+    return Configuration(path=path, environments=environments, **plain)
+
+
+def _fail_at_item(source: _Source, key: str, value: object) -> NoReturn:
+    item = (getattr(_TYPES[key], "__args__", None) or (Any,))[-1]
+    if isinstance(value, dict):
+        for name, one in value.items():
+            if not fits(one, item):
+                source.fail(f"{key}.{name} must be {describe(item)}, not {one!r}", key, name)
+    source.fail(f"{key} must be {describe(_TYPES[key])}, not {value!r}", key)
+
+
+def _named(source: _Source, name: str, table: dict[str, Any]) -> NamedEnvironment:
+    kind = table.pop("type", None)
+    if not isinstance(kind, str):
+        source.fail(
+            f'the environment {name!r} has no type, such as type = "local"', "environments", name
+        )
+    return NamedEnvironment(name, kind, table, source.place("environments", name))
+
+
+def _beside(path: Path, plugin: str) -> str:
+    """A plugin's file is relative to the configuration's folder, a module is a module."""
+    if plugin.endswith(".py") or "/" in plugin:
+        return str(path.parent / plugin)
+    return plugin
+
+
+def find_secret(name: str) -> Secret | None:
+    """A secret from `[secrets]`, else from `FLOWENV_SECRET_NAME`, else None.
+
+    The auth token is also taken from `PREFECT__CLOUD__AUTH_TOKEN`.
+
+    Raises:
+        ConfigurationError: if `[secrets]` names a variable or file that isn't there.
+    """
+    from flowenv.contract import AUTH_TOKEN, AUTH_TOKEN_SECRET
+
+    entry = configuration().secrets.get(name)
+    if isinstance(entry, str):
+        return Secret(entry)
+    if entry is not None:
+        return Secret(_read_secret(name, entry))
+    variables = ["FLOWENV_SECRET_" + re.sub(r"\W", "_", name).upper()]
+    if name == AUTH_TOKEN_SECRET:
+        variables.append(AUTH_TOKEN)
+    for variable in variables:
+        if value := os.environ.get(variable):
+            return Secret(value)
+    return None
+
+
+def _read_secret(name: str, entry: Mapping[str, str]) -> str:
+    found = configuration()
+    place = found.place("secrets", name)
+    if variable := entry.get("env"):
+        if variable not in os.environ:
+            raise ConfigurationError(f"{place}: the environment variable {variable} isn't set.")
+        return os.environ[variable]
+    assert found.path
+    path = found.path.parent / Path(entry["file"]).expanduser()
+    try:
+        return path.read_text().rstrip("\n")
+    except OSError as error:
+        raise ConfigurationError(f"{place}: {path} can't be read: {error.strerror}.") from error
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A TOML file's text, to say on which line a key stands."""
+
+    path: Path
+    text: str
+
+    @staticmethod
+    def read(path: Path) -> _Source:
+        try:
+            return _Source(path, path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigurationError(f"{path} can't be read: {error}.") from error
+
+    def document(self) -> dict[str, Any]:
+        import tomllib
+
+        try:
+            data = tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            line = re.search(r"line (\d+)", str(error))
+            place = f"{self.path}:{line[1]}" if line else str(self.path)
+            raise ConfigurationError(f"{place}: this is no TOML: {error}.") from error
+        if self.path.name == "pyproject.toml":
+            return dict(data.get("tool", {}).get("flowenv", {}))
+        return data
+
+    def fail(self, message: str, *keys: str) -> NoReturn:
+        raise ConfigurationError(f"{self.place(*keys)}: {message}")
+
+    def place(self, *keys: str) -> str:
+        """`file:line` of a key; keys are looked for below each other's tables."""
+        prefix = ("tool", "flowenv") if self.path.name == "pyproject.toml" else ()
+        wanted, best = (*prefix, *keys), 0
+        table: tuple[str, ...] = ()
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+                table = tuple(part.strip(" \"'") for part in header[1].split("."))
+                if table == wanted:
+                    return f"{self.path}:{number}"
+            elif key := re.match(r"\s*([\w.\"'-]+)\s*=", line):
+                here = (*table, *(part.strip(" \"'") for part in key[1].split(".")))
+                if here == wanted:
+                    return f"{self.path}:{number}"
+                if here == wanted[: len(here)]:
+                    best = number
+        return f"{self.path}:{best}" if best else str(self.path)

@@ -1,0 +1,249 @@
+"""What runs in the flow's container: load the payload, run the flow, leave an outcome."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import logging
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from flowenv import contract
+from flowenv.errors import FlowenvError, PayloadError, PlatformError
+from flowenv.outcome import (
+    EXIT_CANCELLED,
+    EXIT_COMPLETED,
+    EXIT_CRASHED,
+    EXIT_FAILED,
+    Outcome,
+)
+from flowenv.states import Reason, State
+
+if TYPE_CHECKING:
+    from flowenv.flow_run import FlowRun
+    from flowenv.payload import Unpacked
+
+_log = logging.getLogger("flowenv")
+
+
+class Terminated(KeyboardInterrupt):
+    """The platform asked this process to stop (SIGTERM), or somebody pressed Ctrl-C."""
+
+
+def load_and_run_flow() -> NoReturn:
+    """Run the flow that this process was started for, and exit.
+
+    The payload is where `FLOWENV_PAYLOAD` says. SIGTERM interrupts the flow: `on_exit` is
+    called and everything open is closed. The outcome record goes to the file that
+    `FLOWENV_OUTCOME` names, else it is the last line printed.
+
+    Raises:
+        SystemExit: with 0 if the flow returned, 1 if it raised, 3 if it could not be
+            started, 143 if the process was asked to stop.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGINT, _terminate)
+    run_id = os.environ.get(contract.FLOW_RUN_ID, "")
+    try:
+        _configure_logging()
+        outcome = _load_and_run(run_id)
+    except KeyboardInterrupt:
+        outcome = _cancelled(run_id)
+    except Exception as error:
+        outcome = _start_error(run_id, error)
+    _write(outcome)
+    sys.exit(_EXIT_CODES[outcome.state])
+
+
+_EXIT_CODES = {
+    State.COMPLETED: EXIT_COMPLETED,
+    State.FAILED: EXIT_FAILED,
+    State.CRASHED: EXIT_CRASHED,
+    State.CANCELLED: EXIT_CANCELLED,
+}
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    # the clean-up that follows must not be interrupted by the same signal again
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated(signal.Signals(signum).name)
+
+
+def _configure_logging() -> None:
+    """Log to the standard error as the contract's logging variables say."""
+    level = os.environ.get(contract.LOGGING_LEVEL, "INFO").upper()
+    known = logging.getLevelNamesMapping()
+    if level not in known:
+        raise PayloadError(f"{contract.LOGGING_LEVEL} is {level!r}, which is no logging level.")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    for name in ("flowenv", *extra_loggers(os.environ.get(contract.EXTRA_LOGGERS, "[]"))):
+        logger = logging.getLogger(name)
+        logger.setLevel(known[level])
+        logger.addHandler(handler)
+        logger.propagate = False
+
+
+def extra_loggers(text: str) -> list[str]:
+    """The logger names in `PREFECT__LOGGING__EXTRA_LOGGERS`, a list as Python or JSON writes it.
+
+    >>> extra_loggers("['sqlalchemy', 'boto3']")
+    ['sqlalchemy', 'boto3']
+    """
+    try:
+        names = ast.literal_eval(text) if text.strip() else []
+    except (ValueError, SyntaxError):
+        names = [part.strip() for part in text.split(",")]
+    if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
+        raise PayloadError(f"{contract.EXTRA_LOGGERS} is {text!r}, which is no list of names.")
+    return list(names)
+
+
+def _load_and_run(run_id: str) -> Outcome:
+    from flowenv.payload import load_run, unpack
+
+    where = os.environ.get(contract.PAYLOAD)
+    if not where:
+        raise PayloadError(f"{contract.PAYLOAD} isn't set: there is no flow to run.")
+    unpacked = unpack(read_payload(where))
+    with _folder() as folder:
+        run = load_run(unpacked, folder)
+        run.directory = Path(where).parent if "://" not in where else None
+        return _run(run, unpacked)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for the flow's shipped files."""
+    with tempfile.TemporaryDirectory(prefix="flowenv-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def read_payload(where: str) -> bytes:
+    """The payload's bytes.
+
+    Args:
+        where: a path, a `data:` or `https:` URL, or a URL that fsspec knows.
+
+    Raises:
+        PayloadError: if it can't be read.
+    """
+    scheme = where.partition(":")[0] if ":" in where else ""
+    try:
+        if scheme in ("data", "http", "https"):
+            import urllib.request
+
+            with urllib.request.urlopen(where, timeout=60) as answer:
+                return bytes(answer.read())
+        if "://" in where:
+            from flowenv.storage import read
+
+            return read(where)
+        return Path(where).read_bytes()
+    except (OSError, PlatformError) as error:
+        # a presigned URL is a secret
+        shown = where if scheme not in ("data", "http", "https") else f"a {scheme}: URL"
+        raise PayloadError(f"The payload can't be read from {shown}: {error}.") from error
+
+
+def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
+    from flowenv.in_process import call_run_flow
+    from flowenv.running import run_flow
+
+    _log.info("Running the flow %s, run %s", run.flow_name, run.id)
+    try:
+        if os.environ.get(contract.REHEARSAL):
+            value = run_flow(run.environment, run).value
+        else:
+            value = call_run_flow(run.hooks, run)
+    except KeyboardInterrupt:
+        return _cancelled(run.id)
+    except PlatformError as error:
+        _log.error("%s", error)
+        return Outcome.of_error(run.id, error)
+    except Exception as error:
+        _show(error)
+        return Outcome.of_error(run.id, error)
+    return _completed(run.id, value, unpacked.results_url)
+
+
+def _show(error: BaseException) -> None:
+    """The user's own traceback, from their first frame on, to the log."""
+    import traceback
+
+    frames = error.__traceback__
+    while frames and frames.tb_next and _is_ours(frames.tb_frame):
+        frames = frames.tb_next
+    traceback.print_exception(type(error), error, frames)
+
+
+def _is_ours(frame: FrameType) -> bool:
+    name = frame.f_globals.get("__name__", "")
+    return name.partition(".")[0] in ("flowenv", "pluggy", "contextlib") or name.startswith(
+        "flowenv_"
+    )
+
+
+def _completed(run_id: str, value: Any, results_url: str | None) -> Outcome:
+    from flowenv.encoding import Encoder, is_plain, to_json_bytes
+
+    kind = type(value).__qualname__
+    if is_plain(value):
+        outcome = Outcome(run_id, State.COMPLETED, result=value, has_result=True)
+        if not results_url or b'"result":' in outcome.to_bytes():
+            return outcome
+    if not results_url:
+        return Outcome(run_id, State.COMPLETED, result_type=kind)
+    from flowenv import storage
+
+    url = f"{results_url.rstrip('/')}/{run_id}.json"
+    try:
+        storage.write(url, to_json_bytes(Encoder().encode(value, "The flow's result")))
+    except FlowenvError as error:
+        return Outcome(
+            run_id,
+            State.FAILED,
+            error_class=type(error).__name__,
+            message=f"The flow returned, but its result was lost: {error}",
+        )
+    return Outcome(run_id, State.COMPLETED, result_url=url, result_type=kind)
+
+
+def _cancelled(run_id: str) -> Outcome:
+    return Outcome(run_id, State.CANCELLED, message="The flow's process was asked to stop.")
+
+
+def _start_error(run_id: str, error: Exception) -> Outcome:
+    name, message, hint = type(error).__name__, str(error), ""
+    if isinstance(error, FlowenvError):
+        message, hint = error.message, error.hint
+        _log.error("%s", error)
+    else:
+        _show(error)
+        message = f"The flow can't be loaded: {name}: {error}"
+        hint = "Does the image have what the flow imports?"
+    return Outcome(
+        run_id,
+        State.CRASHED,
+        reason=Reason.START_ERROR,
+        error_class=name,
+        message=message,
+        hint=hint,
+    )
+
+
+def _write(outcome: Outcome) -> None:
+    if path := os.environ.get(contract.OUTCOME):
+        try:
+            Path(path).write_bytes(outcome.to_bytes())
+            return
+        except OSError as error:
+            _log.warning("The outcome can't be written to %s: %s", path, error)
+    sys.stderr.flush()
+    print(outcome.to_line(), flush=True)

@@ -1,0 +1,75 @@
+"""The environment variables that every container of a run gets: the contract.
+
+Names are kept to the letter; `docs/variables.md` says what each does here, or that it is
+only passed on to the container.
+"""
+
+from __future__ import annotations
+
+import enum
+
+GRAPHQL = "PREFECT__CLOUD__GRAPHQL"
+AUTH_TOKEN = "PREFECT__CLOUD__AUTH_TOKEN"
+FLOW_RUN_ID = "PREFECT__CONTEXT__FLOW_RUN_ID"
+NAMESPACE = "PREFECT__CONTEXT__NAMESPACE"
+IMAGE = "PREFECT__CONTEXT__IMAGE"
+USE_LOCAL_SECRETS = "PREFECT__CLOUD__USE_LOCAL_SECRETS"
+FLOW_RUNNER = "PREFECT__ENGINE__FLOW_RUNNER__DEFAULT_CLASS"
+TASK_RUNNER = "PREFECT__ENGINE__TASK_RUNNER__DEFAULT_CLASS"
+EXECUTOR = "PREFECT__ENGINE__EXECUTOR__DEFAULT_CLASS"
+LOGGING_LEVEL = "PREFECT__LOGGING__LEVEL"
+SEND_FLOW_RUN_LOGS = "PREFECT__CLOUD__SEND_FLOW_RUN_LOGS"
+EXTRA_LOGGERS = "PREFECT__LOGGING__EXTRA_LOGGERS"
+
+LOGGING = frozenset({LOGGING_LEVEL, SEND_FLOW_RUN_LOGS, EXTRA_LOGGERS})
+"""Set only where nobody else, not even the user's spec file, has set them."""
+
+DEFAULTS = {
+    GRAPHQL: "",
+    AUTH_TOKEN: "",
+    USE_LOCAL_SECRETS: "false",
+    FLOW_RUNNER: "prefect.engine.cloud.CloudFlowRunner",
+    TASK_RUNNER: "prefect.engine.cloud.CloudTaskRunner",
+    EXECUTOR: "flowenv.executors.LocalExecutor",
+    LOGGING_LEVEL: "INFO",
+    SEND_FLOW_RUN_LOGS: "true",
+    EXTRA_LOGGERS: "[]",
+}
+"""What a variable says when nobody has configured it. Run id, namespace and image come from
+the run itself."""
+
+BASIC = (
+    GRAPHQL,
+    AUTH_TOKEN,
+    FLOW_RUN_ID,
+    IMAGE,
+    USE_LOCAL_SECRETS,
+    FLOW_RUNNER,
+    TASK_RUNNER,
+    SEND_FLOW_RUN_LOGS,
+    EXTRA_LOGGERS,
+)
+"""The variables that every platform's containers get."""
+
+PAYLOAD = "FLOWENV_PAYLOAD"
+"""Where the container finds its payload: a path, or a URL (`data:`, `https:`, `s3:`, …)."""
+OUTCOME = "FLOWENV_OUTCOME"
+"""A file for the outcome record, such as `/dev/termination-log`; else it's a log line."""
+REHEARSAL = "FLOWENV_REHEARSAL"
+"""Set to 1 where a container's process is only rehearsed: no cluster is made."""
+
+AUTH_TOKEN_SECRET = "auth_token"
+"""The name under which `flowenv_get_secret` is asked for the auth token."""
+
+
+class Target(enum.Enum):
+    """Which container a variable is for."""
+
+    FLOW = "flow"
+    """The container that the flow runs in; it alone gets the token and the payload."""
+    SIDECAR = "sidecar"
+    """Another container beside the flow's."""
+    SCHEDULER = "scheduler"
+    """The Dask scheduler's container."""
+    WORKER = "worker"
+    """A Dask worker's container."""

@@ -1,0 +1,69 @@
+"""Which backends and plugins are installed, from the distributions' metadata alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib_metadata import EntryPoint
+
+BACKENDS = "flowenv.backends"
+PLUGINS = "flowenv.plugins"
+
+KNOWN_BACKENDS = {
+    "local": "flowenv-local",
+    "k8s": "flowenv-k8s",
+    "dask_k8s": "flowenv-dask-k8s",
+    "dask_cloud": "flowenv-dask-cloud",
+    "fargate": "flowenv-fargate",
+}
+"""What to install for a backend that isn't; third parties' are installed by their own names."""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An entry point of an installed distribution.
+
+    Args:
+        name: the entry point's name: the backend, or the plugin.
+        kind: `backend` or `plugin`.
+        distribution: the distribution that brings it.
+        version: that distribution's version.
+        module: the module with the hook implementations.
+    """
+
+    name: str
+    kind: str
+    distribution: str
+    version: str
+    module: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain data."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "distribution": self.distribution,
+            "version": self.version,
+            "module": self.module,
+        }
+
+
+def installed() -> list[Installed]:
+    """All backends and plugins, by name; nothing of theirs is imported."""
+    import importlib_metadata
+
+    points = importlib_metadata.entry_points()
+    found = {
+        _record(point, kind)
+        for group, kind in ((BACKENDS, "backend"), (PLUGINS, "plugin"))
+        for point in points.select(group=group)
+    }
+    return sorted(found, key=lambda one: (one.kind, one.name, one.distribution))
+
+
+def _record(point: EntryPoint, kind: str) -> Installed:
+    dist = point.dist
+    name, version = (dist.name, dist.version) if dist else ("?", "?")
+    return Installed(point.name, kind, name, version, point.value)

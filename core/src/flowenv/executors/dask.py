@@ -1,0 +1,259 @@
+"""Executors on Dask. The only place in the core that touches Dask, imported when used."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from flowenv.errors import PlatformError, SettingError
+from flowenv.executors.base import Executor
+from flowenv.settings import setting
+
+if TYPE_CHECKING:
+    import concurrent.futures
+
+
+@dataclasses.dataclass(init=False)
+class LocalDaskExecutor(Executor):
+    """Dask's own schedulers in this machine: threads, processes or synchronous.
+
+    Args:
+        scheduler: `threads` (default), `processes` or `synchronous`.
+        **kwargs: passed to Dask's configuration for the scheduler, e.g. `num_workers=4`.
+
+    See https://docs.dask.org/en/stable/scheduling.html.
+
+    >>> LocalDaskExecutor(scheduler="threads", num_workers=2)
+    LocalDaskExecutor(scheduler='threads', kwargs={'num_workers': 2})
+    """
+
+    scheduler: Literal["threads", "processes", "synchronous"] = setting(
+        "threads", help="Which of Dask's local schedulers: threads, processes, synchronous."
+    )
+    kwargs: dict[str, Any] = setting(factory=dict, help="Dask settings, such as num_workers.")
+
+    def __init__(
+        self,
+        scheduler: Literal["threads", "processes", "synchronous"] = "threads",
+        **kwargs: Any,
+    ) -> None:
+        self.scheduler = scheduler
+        # what serialisation gives back comes as one mapping
+        self.kwargs = {**kwargs.pop("kwargs", {}), **kwargs}
+        self.__post_init__()
+
+    @contextlib.contextmanager
+    def _open(self, source_files: Sequence[Path]) -> Iterator[concurrent.futures.Executor]:
+        dask = _import_dask("dask")
+        with _pool(self.scheduler, self.kwargs.get("num_workers")) as pool:
+            options = {"scheduler": self.scheduler, **self.kwargs}
+            if self.scheduler != "synchronous":
+                options["pool"] = pool  # one pool for Dask and for get_executor
+            with dask.config.set(options):
+                yield pool
+
+
+@contextlib.contextmanager
+def _pool(scheduler: str, workers: int | None) -> Iterator[concurrent.futures.Executor]:
+    import concurrent.futures
+    import multiprocessing
+
+    from flowenv.executors.serial import SerialPool
+
+    if scheduler == "synchronous":
+        yield SerialPool()
+        return
+    workers = workers or len(os.sched_getaffinity(0))
+    pool: concurrent.futures.Executor
+    if scheduler == "threads":
+        pool = concurrent.futures.ThreadPoolExecutor(workers, "flowenv")
+    else:
+        pool = concurrent.futures.ProcessPoolExecutor(
+            workers, mp_context=multiprocessing.get_context("spawn")
+        )
+    try:
+        yield pool
+    finally:
+        # cancelled work must not keep an interrupted flow waiting
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclasses.dataclass
+class DaskExecutor(Executor):
+    """A Dask cluster through `distributed`: one that exists, or one made for the run.
+
+    Args:
+        address: of a running scheduler, such as `tcp://10.0.0.1:8786`.
+        cluster_class: a `distributed` Cluster class, or its dotted name; without one and
+            without an address a LocalCluster is made.
+        cluster_kwargs: what the cluster class gets.
+        adapt_kwargs: what `cluster.adapt` gets; without them the cluster isn't adaptive.
+        client_kwargs: what the Client gets.
+        performance_report_path: where Dask's performance report is written, an HTML file.
+
+    See https://distributed.dask.org/en/stable/api.html.
+
+    >>> DaskExecutor(address="tcp://10.0.0.1:8786").address
+    'tcp://10.0.0.1:8786'
+    """
+
+    address: str | None = setting(None, help="The address of a running scheduler.")
+    cluster_class: Any = setting(None, help="A Cluster class to make, or its dotted name.")
+    cluster_kwargs: dict[str, Any] | None = setting(None, help="What the cluster class gets.")
+    adapt_kwargs: dict[str, Any] | None = setting(None, help="What cluster.adapt gets.")
+    client_kwargs: dict[str, Any] | None = setting(None, help="What the Client gets.")
+    performance_report_path: str | None = setting(
+        None, help="Where Dask's performance report (HTML) is written."
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.address and (self.cluster_class or self.cluster_kwargs or self.adapt_kwargs):
+            raise SettingError(
+                "DaskExecutor takes either an address or a cluster to make, not both.",
+                hint="Drop address, or cluster_class, cluster_kwargs and adapt_kwargs.",
+            )
+
+    @contextlib.contextmanager
+    def _open(self, source_files: Sequence[Path]) -> Iterator[concurrent.futures.Executor]:
+        distributed = _import_dask("distributed")
+        with contextlib.ExitStack() as stack:
+            where = self.address or stack.enter_context(self._cluster())
+            client = stack.enter_context(distributed.Client(where, **(self.client_kwargs or {})))
+            pool = stack.enter_context(
+                run_on(client, source_files, performance_report_path=self.performance_report_path)
+            )
+            yield pool
+
+    def _cluster(self) -> Any:
+        cluster_class = self.cluster_class
+        kwargs = dict(self.cluster_kwargs or {})
+        if cluster_class is None:
+            cluster_class = _import_dask("distributed").LocalCluster
+            kwargs.setdefault("dashboard_address", "127.0.0.1:0")  # 8787 may be taken
+        elif isinstance(cluster_class, str):
+            cluster_class = load_class(cluster_class)
+        cluster = cluster_class(**kwargs)
+        if self.adapt_kwargs is not None:
+            cluster.adapt(**self.adapt_kwargs)
+        return cluster
+
+
+@contextlib.contextmanager
+def run_on(
+    client: Any,
+    source_files: Sequence[Path] = (),
+    *,
+    performance_report_path: str | None = None,
+) -> Iterator[concurrent.futures.Executor]:
+    """Make a connected Client the place where a flow's parallel work runs.
+
+    Versions are compared, the flow's files reach all workers, also those that join later,
+    and Dask's report is written if a path is given. The client stays open: its owner
+    closes it.
+
+    Args:
+        client: a connected `distributed.Client`.
+        source_files: the flow's own Python files.
+        performance_report_path: where the report is written, an HTML file.
+
+    Raises:
+        PlatformError: if Python, dask or distributed differ between here and the cluster.
+    """
+    distributed = _import_dask("distributed")
+    check_versions(client)
+    for path in source_files:
+        if path.suffix == ".py":
+            client.upload_file(str(path))
+    with contextlib.ExitStack() as stack:
+        if performance_report_path:
+            stack.enter_context(distributed.performance_report(filename=performance_report_path))
+        stack.enter_context(client.as_current())
+        dask = _import_dask("dask")
+        stack.enter_context(dask.config.set(scheduler="dask.distributed"))
+        yield client.get_executor()
+
+
+def check_versions(client: Any) -> None:
+    """Compare Python, dask and distributed of client, scheduler and workers.
+
+    Raises:
+        PlatformError: listing who has which version, when they differ.
+    """
+    found = client.get_versions(check=False)
+    hosts = {"client": found["client"], "scheduler": found["scheduler"]}
+    hosts |= {f"worker {address}": info for address, info in (found["workers"] or {}).items()}
+    rows = {who: _versions(info) for who, info in hosts.items() if info}
+    if len(set(rows.values())) > 1:
+        listed = "; ".join(
+            f"{who}: Python {python}, dask {dask}, distributed {distributed}"
+            for who, (python, dask, distributed) in rows.items()
+        )
+        raise PlatformError(
+            f"The versions of the Dask cluster don't match: {listed}.",
+            hint="Use one image for the flow, the scheduler and the workers.",
+        )
+
+
+def _versions(info: Mapping[str, Any]) -> tuple[str, str, str]:
+    packages = info["packages"]
+    python = ".".join(packages["python"].split(".")[:2])
+    return python, packages["dask"], packages["distributed"]
+
+
+def load_class(dotted: str) -> Any:
+    """Import a class by its dotted name (`package.module.Class` or `package.module:Class`).
+
+    Raises:
+        SettingError: if there is no such class.
+    """
+    import importlib
+
+    module, _, name = dotted.replace(":", ".").rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SettingError(f"The class {dotted!r} can't be imported: {error}") from error
+
+
+def _import_dask(name: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise SettingError(
+            f"This executor needs {name}, which isn't installed.",
+            hint="Run: pip install 'flowenv[dask]'",
+        ) from error
+
+
+@contextlib.contextmanager
+def dask_scheduler(name: str) -> Iterator[None]:
+    """Let Dask compute with a scheduler, without importing Dask when the flow doesn't."""
+    if "dask" in sys.modules:
+        import dask
+
+        with dask.config.set(scheduler=name):
+            yield
+        return
+    # Dask reads its environment variables when the flow imports it, if it does at all
+    variable = "DASK_SCHEDULER"
+    before = os.environ.get(variable)
+    os.environ[variable] = name
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[variable]
+        else:
+            os.environ[variable] = before
+        if "dask" in sys.modules:
+            import dask
+
+            dask.config.refresh()

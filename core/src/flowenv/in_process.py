@@ -1,0 +1,85 @@
+"""Running a flow to its end in this process, for backends whose flows run here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from flowenv.errors import PluginError
+from flowenv.outcome import Outcome
+from flowenv.running import Returned
+from flowenv.states import State, Status
+
+if TYPE_CHECKING:
+    from flowenv.flow_run import FlowRun
+    from flowenv.registry import BackendHooks
+
+
+class FinishedHandle:
+    """The handle of a run that was over when `flowenv_execute` returned, as in this process.
+
+    Args:
+        result: the run's outcome.
+        value: the flow's result itself.
+        error: the flow's exception itself.
+    """
+
+    reference = "local"
+
+    def __init__(
+        self, result: Outcome, value: Any = None, error: BaseException | None = None
+    ) -> None:
+        self._outcome = result
+        self.value = value
+        self.error = error
+
+    def status(self) -> Status:
+        """The final status."""
+        return self._outcome.status()
+
+    def follow(self, timeout: float | None = None) -> Iterator[Status]:
+        """The final status only."""
+        yield self.status()
+
+    def logs(self, *, follow: bool = False) -> Iterator[str]:
+        """No lines: what the flow printed went to this process's own output."""
+        return iter(())
+
+    def outcome(self) -> Outcome:
+        """The outcome."""
+        return self._outcome
+
+    def cancel(self) -> None:
+        """Do nothing: the run is over."""
+
+
+def execute_here(flow_run: FlowRun) -> FinishedHandle:
+    """Run the flow in the calling thread; what it raises becomes the run's outcome.
+
+    For `flowenv_execute` of backends whose flows run in the submitting process. An
+    interrupt goes through, after everything that was open is closed.
+
+    Args:
+        flow_run: the run.
+    """
+    flow_run.observe(Status(State.RUNNING))
+    try:
+        value = call_run_flow(flow_run.hooks, flow_run)
+    except Exception as error:
+        return FinishedHandle(Outcome.of_error(flow_run.id, error), error=error)
+    return FinishedHandle(Outcome(flow_run.id, State.COMPLETED), value)
+
+
+def call_run_flow(hooks: BackendHooks, flow_run: FlowRun) -> Any:
+    """Let `flowenv_run_flow` run the flow, and return the flow's result.
+
+    Raises:
+        PluginError: if the hook that ran it gave anything but `Returned`.
+    """
+    answer = hooks.hook.flowenv_run_flow(environment=flow_run.environment, flow_run=flow_run)
+    if not isinstance(answer, Returned):
+        raise PluginError(
+            f"The backend {flow_run.environment.backend} ran the flow, but gave {answer!r}.",
+            hint="flowenv_run_flow returns flowenv.running.Returned(result).",
+        )
+    return answer.value

@@ -1,0 +1,248 @@
+"""The life of a run: variables → build → modify → validate → setup → execute."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import functools
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowenv.environment import Environment
+from flowenv.errors import PluginError, SettingError, SpecError
+from flowenv.flow_run import DRAFT_ID, FlowRun
+from flowenv.flows import Flow
+from flowenv.in_process import FinishedHandle, call_run_flow
+from flowenv.process import Process
+from flowenv.registry import BackendHooks, registry
+from flowenv.secret import Secret
+from flowenv.states import State, Status
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one plugin's `flowenv_modify_spec` did.
+
+    Args:
+        plugin: who.
+        before: the spec before.
+        after: the spec after.
+    """
+
+    plugin: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+@dataclass
+class Prepared:
+    """A run that is ready to be submitted; the spec is built when it is first asked for.
+
+    Args:
+        flow_run: the run.
+        hooks: the backend's hooks.
+        process: what the flow's container runs.
+    """
+
+    flow_run: FlowRun
+    hooks: BackendHooks
+    process: Process
+    changes: list[Change] = field(default_factory=list)
+    keep_changes: bool = False
+
+    @functools.cached_property
+    def spec(self) -> dict[str, Any]:
+        """The finished spec: built, modified by plugins, validated. Nothing is sent.
+
+        Raises:
+            SpecError: if it is wrong.
+            RunRefused: if a plugin refuses the run.
+        """
+        run, environment = self.flow_run, self.flow_run.environment
+        if environment.capabilities.image:
+            run.require_image()
+        spec = self.hooks.hook.flowenv_build_spec(
+            environment=environment, flow_run=run, process=self.process
+        )
+        if spec is None:
+            raise PluginError(f"The backend {environment.backend} builds no spec.")
+        arguments = {"spec": spec, "environment": environment, "flow_run": run}
+        for plugin, call in self.hooks.each("flowenv_modify_spec", **arguments):
+            before = copy.deepcopy(spec) if self.keep_changes else {}
+            call()
+            if self.keep_changes:
+                self.changes.append(Change(plugin, before, copy.deepcopy(spec)))
+        check_plain(spec, "spec")
+        environment.validate_spec(spec, run)
+        return spec  # type: ignore[no-any-return]
+
+    def setup(self) -> None:
+        """Stand up the static infrastructure that the spec needs."""
+        self.hooks.hook.flowenv_setup(
+            environment=self.flow_run.environment, flow_run=self.flow_run, spec=self.spec
+        )
+
+    def submit(self) -> FlowRun:
+        """Set up, and submit the run.
+
+        Returns:
+            The run, with a handle.
+        """
+        run = self.flow_run
+        self.setup()
+        handle = self.hooks.hook.flowenv_execute(
+            environment=run.environment, flow_run=run, spec=self.spec
+        )
+        if handle is None:
+            raise PluginError(f"The backend {run.environment.backend} can't execute runs.")
+        run.handle = handle
+        if run.state is State.PENDING:
+            run.observe(Status(State.SUBMITTED))
+        if isinstance(handle, FinishedHandle):
+            run.observe(handle.status())
+        return run
+
+    def run_here(self) -> Any:
+        """Run the flow from this process, and return its result."""
+        return call_run_flow(self.hooks, self.flow_run)
+
+
+def check_plain(value: object, where: str) -> None:
+    """Check that a spec is plain data (or Secrets), which any process can send.
+
+    Raises:
+        SpecError: naming the place that isn't.
+    """
+    if value is None or isinstance(value, str | int | float | bool | bytes | Secret):
+        return
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            if not isinstance(key, str):
+                raise SpecError(f"{where} has a key that is no string: {key!r}.")
+            check_plain(one, f"{where}.{key}")
+        return
+    if isinstance(value, list | tuple):
+        for index, one in enumerate(value):
+            check_plain(one, f"{where}[{index}]")
+        return
+    raise SpecError(
+        f"{where} is a {type(value).__qualname__}, which is no plain data.",
+        hint="A spec holds strings, numbers, lists and mappings.",
+    )
+
+
+def as_flow(flow: Flow[..., Any] | Callable[..., Any]) -> Flow[..., Any]:
+    """The flow itself, or a flow of any callable."""
+    return flow if isinstance(flow, Flow) else Flow(flow)
+
+
+def environment_of(flow: Flow[..., Any], environment: Environment | None) -> Environment:
+    """The environment given, else the flow's own, else the configured or the local one.
+
+    Raises:
+        SettingError: if it is no Environment.
+    """
+    chosen = environment if environment is not None else flow.environment
+    if chosen is None:
+        from flowenv.environments import make_environment
+
+        return make_environment()
+    if not isinstance(chosen, Environment):
+        raise SettingError(
+            f"environment must be a flowenv Environment, not {type(chosen).__name__}.",
+            hint="Make one, such as LocalEnvironment().",
+        )
+    return chosen
+
+
+def prepare(
+    flow: Flow[..., Any] | Callable[..., Any],
+    *,
+    environment: Environment | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    labels: Sequence[str] = (),
+    draft: bool = False,
+) -> Prepared:
+    """Check the input and prepare a run; nothing is built or sent yet.
+
+    Args:
+        flow: a flow, or any callable.
+        environment: where to run it; by default the flow's own.
+        parameters: the flow's parameters.
+        labels: labels besides the environment's.
+        draft: True for a run without identity that only serves to build specs.
+
+    Raises:
+        ParameterError: if the parameters don't fit the flow's signature.
+        PluginError: if the backend can't be loaded.
+    """
+    flow = as_flow(flow)
+    chosen = environment_of(flow, environment)
+    hooks = registry().hooks(chosen.backend)
+    checked = dict(parameters or {}) if draft else flow.check(parameters or {})
+    run = FlowRun(
+        chosen,
+        id=DRAFT_ID if draft else str(uuid.uuid4()),
+        flow_name=flow.name,
+        flow=flow,
+        parameters=checked,
+        labels=tuple(dict.fromkeys([*(chosen.labels or ()), *labels])),
+        created=None if draft else datetime.datetime.now(datetime.UTC),
+        hooks=hooks,
+    )
+    return Prepared(run, hooks, Process(run, hooks))
+
+
+def submit(
+    flow: Flow[..., Any] | Callable[..., Any],
+    *,
+    environment: Environment | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    labels: Sequence[str] = (),
+) -> FlowRun:
+    """Run a flow where an environment says.
+
+    Args:
+        flow: a flow, or any callable, of any library.
+        environment: where to run it; by default the flow's own, else the configured one,
+            else the local process.
+        parameters: the flow's parameters by name.
+        labels: strings to find the run by, besides the environment's.
+
+    Returns:
+        The run: `wait`, `result`, `logs`, `cancel`. In the local process it is over.
+
+    Raises:
+        FlowenvError: before anything was submitted if the input is wrong, or if the
+            platform refuses the run.
+
+    >>> import flowenv
+    >>> run = flowenv.submit(sorted, parameters={})
+    Traceback (most recent call last):
+    ...
+    flowenv.errors.ParameterError: ...
+    """
+    return prepare(flow, environment=environment, parameters=parameters, labels=labels).submit()
+
+
+def attach(reference: str, environment: Environment) -> FlowRun:
+    """Pick up a run that another process submitted.
+
+    Args:
+        reference: what `FlowRun.reference` or `flowenv runs` gave.
+        environment: where it runs.
+
+    Raises:
+        UnsupportedOperation: if the backend can't.
+        RunNotFound: if the platform doesn't know it.
+    """
+    from flowenv.errors import UnsupportedOperation
+
+    hooks = registry().hooks(environment.backend)
+    run = hooks.hook.flowenv_attach(environment=environment, reference=reference)
+    if run is None:
+        raise UnsupportedOperation(f"The backend {environment.backend} can't attach to runs.")
+    run.hooks = hooks
+    return run  # type: ignore[no-any-return]

@@ -1,0 +1,176 @@
+"""The outcome of a run as it travels back: an exit code and a small JSON record.
+
+The record is at most 4 KiB, since that is what a Kubernetes termination message holds
+(https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/).
+Where there is no file for it, it is one marked line of the log.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from flowenv.errors import PlatformError
+from flowenv.states import Reason, State, Status
+
+LIMIT = 4096
+"""The most bytes a record may have."""
+MARK = "flowenv-outcome"
+"""What a log line with a record begins with; the run's id comes next."""
+
+EXIT_COMPLETED, EXIT_FAILED, EXIT_CRASHED, EXIT_CANCELLED = 0, 1, 3, 143
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a flow's process ended.
+
+    Args:
+        run_id: the run.
+        state: Completed, Failed, Crashed or Cancelled.
+        result: the flow's result, if it is small JSON data.
+        has_result: False if the result stayed behind or there is none.
+        result_url: where the result was stored, if it was.
+        result_type: the type of a result that is not in the record.
+        error_class: the exception's class, for Failed and Crashed.
+        message: the exception's message.
+        reason: for Crashed.
+        hint: what to do about it.
+    """
+
+    run_id: str
+    state: State
+    result: Any = None
+    has_result: bool = False
+    result_url: str = ""
+    result_type: str = ""
+    error_class: str = ""
+    message: str = ""
+    reason: Reason | None = None
+    hint: str = ""
+
+    @classmethod
+    def of_error(cls, run_id: str, error: Exception) -> Outcome:
+        """The outcome of a run that an exception ended: the flow's own, or the platform's."""
+        name = getattr(error, "error_class", "") or type(error).__name__
+        if isinstance(error, PlatformError):
+            reason = error.reason or Reason.START_ERROR
+            return cls(
+                run_id,
+                State.CRASHED,
+                reason=reason,
+                error_class=name,
+                message=error.message,
+                hint=error.hint,
+            )
+        return cls(run_id, State.FAILED, error_class=name, message=str(error))
+
+    def status(self) -> Status:
+        """The outcome as a run's status."""
+        message = self.message
+        if self.error_class and self.state is State.FAILED:
+            message = f"{self.error_class}: {self.message}" if self.message else self.error_class
+        return Status(self.state, self.reason, message, self.hint)
+
+    def to_bytes(self) -> bytes:
+        """The record, at most `LIMIT` bytes: a long message is cut, a large result left out."""
+        data: dict[str, Any] = {"run": self.run_id, "state": self.state.value}
+        for name in ("result_url", "result_type", "error_class", "hint"):
+            if value := getattr(self, name):
+                data[name] = value[:500]
+        if self.reason:
+            data["reason"] = self.reason.value
+        if self.has_result:
+            data["result"] = self.result
+        if self.message:
+            data["message"] = self.message[:2000]
+        record = _dump(data)
+        while len(record) > LIMIT and len(data.get("message", "")) > 20:
+            data["message"] = data["message"][: len(data["message"]) // 2] + "…"
+            record = _dump(data)
+        if len(record) > LIMIT and "result" in data:
+            del data["result"]
+            data["result_type"] = type(self.result).__name__
+            record = _dump(data)
+        return record
+
+    def to_line(self) -> str:
+        """The record as one line of a log."""
+        return f"{MARK} {self.run_id} {self.to_bytes().decode()}"
+
+    @classmethod
+    def from_text(cls, text: str | bytes, run_id: str) -> Outcome | None:
+        """Read a record, or the last marked line of a log; None if it isn't this run's."""
+        if isinstance(text, bytes):
+            text = text.decode(errors="replace")
+        for line in reversed(text.splitlines()):
+            marked = line.find(f"{MARK} {run_id} ")
+            if marked >= 0:
+                line = line[marked + len(MARK) + len(run_id) + 2 :]
+            if found := cls._from_record(line, run_id):
+                return found
+        return None
+
+    @classmethod
+    def _from_record(cls, line: str, run_id: str) -> Outcome | None:
+        if not line.lstrip().startswith("{"):
+            return None
+        try:
+            data = json.loads(line)
+            if data.get("run") != run_id:
+                return None
+            reason = Reason(data["reason"]) if data.get("reason") else None
+            state = State(data["state"])
+        except (ValueError, KeyError, AttributeError):
+            return None
+        texts = {
+            n: str(data.get(n, ""))
+            for n in ("result_url", "result_type", "error_class", "message", "hint")
+        }
+        return cls(run_id, state, data.get("result"), "result" in data, reason=reason, **texts)
+
+
+def _dump(data: dict[str, Any]) -> bytes:
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def is_outcome_line(line: str) -> bool:
+    """True for a log line that only carries a record; logs shown to people leave it out."""
+    return line.startswith(MARK + " ")
+
+
+def without_record(exit_code: int, last_lines: str) -> Status:
+    """What to say of a flow's process that ended without a record.
+
+    Args:
+        exit_code: of the container.
+        last_lines: the end of its log, as far as it is known.
+
+    >>> without_record(1, "ModuleNotFoundError: No module named 'flowenv'").reason
+    <Reason.START_ERROR: 'start_error'>
+    """
+    if exit_code == 0:
+        return Status(State.COMPLETED)
+    last = next((s.strip() for s in reversed(last_lines.splitlines()) if s.strip()), "")
+    if "No module named 'flowenv'" in last_lines:
+        return Status(
+            State.CRASHED,
+            Reason.START_ERROR,
+            "The image has no flowenv.",
+            "Add to its Dockerfile: RUN pip install flowenv",
+        )
+    if exit_code in (126, 127):
+        return Status(
+            State.CRASHED,
+            Reason.START_ERROR,
+            last or f"The container's command can't be run (exit code {exit_code}).",
+            "The image needs /bin/sh and python on its PATH.",
+        )
+    shown = f" Last line: {last}" if last else ""
+    return Status(
+        State.CRASHED,
+        Reason.EXITED,
+        f"The flow's process ended with exit code {exit_code} and no outcome.{shown}",
+        "See its logs.",
+    )

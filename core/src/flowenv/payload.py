@@ -1,0 +1,368 @@
+"""The payload: one JSON file that carries a flow run to where it runs.
+
+Its header is checked before anything is unpickled.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import datetime
+import functools
+import json
+import sys
+import types
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowenv._version import __version__
+from flowenv.encoding import Encoder, decode, to_json_bytes
+from flowenv.environment import Environment
+from flowenv.errors import FlowNotFound, PayloadError
+from flowenv.flow_run import FlowRun
+from flowenv.flows import Flow
+from flowenv.shipped import ShippedEnvironment
+from flowenv.targets import flow_in, load_file, load_target, module_name
+
+if TYPE_CHECKING:
+    from flowenv.registry import BackendHooks
+
+FORMAT = 1
+UPGRADE = "Use an image with the same flowenv and Python minor version as here."
+
+
+def pack(flow_run: FlowRun) -> bytes:
+    """Pack a run: the flow's reference, its parameters and its environment.
+
+    The same run gives the same bytes.
+
+    Raises:
+        PayloadError: if something can't be sent to another process; the message names it.
+    """
+    flow = flow_run.flow
+    assert flow is not None
+    reference = _reference(flow)
+    encoder = Encoder(main_module=_main_module(reference), by_value=_by_value(flow, reference))
+    with _pickled_by_value(encoder.by_value):
+        packed = _pack_flow(flow, reference, encoder)
+        parameters = {
+            name: encoder.encode(value, f"The parameter {name}")
+            for name, value in flow_run.parameters.items()
+        }
+        environment = _shipped(flow_run.environment).serialize(encoder)
+    return to_json_bytes(
+        {
+            "flowenv": __version__,
+            "format": FORMAT,
+            "python": python_minor(),
+            "pickles": encoder.has_pickles,
+            "cloudpickle": _cloudpickle_version() if encoder.has_pickles else None,
+            "run": {
+                "id": flow_run.id,
+                "labels": list(flow_run.labels),
+                "created": flow_run.created.isoformat() if flow_run.created else None,
+            },
+            "flow": {"name": flow.name, "image": flow.image, **packed},
+            "parameters": parameters,
+            "environment": environment,
+            "results_url": results_url(flow_run.environment),
+        }
+    )
+
+
+def results_url(environment: Environment) -> str | None:
+    """Where large results go: the environment's metadata, else the configuration."""
+    from flowenv.configuration import configuration
+
+    return (environment.metadata or {}).get("results_url") or configuration().results_url
+
+
+def python_minor() -> str:
+    """This Python's minor version, such as `3.11`."""
+    return f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _cloudpickle_version() -> str:
+    import cloudpickle
+
+    return str(cloudpickle.__version__)
+
+
+# -- how the flow's code is referred to ------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Reference:
+    code: str
+    attribute: str = ""
+    path: Path | None = None
+
+
+def _reference(flow: Flow[..., Any]) -> _Reference:
+    module = sys.modules.get(getattr(flow.function, "__module__", None) or "")
+    attribute = _attribute(flow, module)
+    path = _path_of(module)
+    code = flow.code
+    if code is None:
+        if module is None or not attribute or (module.__name__ == "__main__" and path is None):
+            code = "pickle"
+        elif module.__name__ == "__main__":
+            code = "source"
+        else:
+            code = "module"
+    if code == "source" and (path is None or not attribute):
+        what = "its file isn't known" if path is None else "it isn't at the top of its module"
+        raise PayloadError(
+            f"The flow {flow.name} can't be shipped as source: {what}.",
+            hint="Define it at the top of a .py file, or use code='pickle'.",
+        )
+    if code == "module" and (not attribute or module is None or module.__name__ == "__main__"):
+        raise PayloadError(
+            f"The flow {flow.name} can't be imported by name from a module.",
+            hint="Define it at the top of an importable module, or use code='pickle'.",
+        )
+    return _Reference(code, attribute, path)
+
+
+def _attribute(flow: Flow[..., Any], module: types.ModuleType | None) -> str:
+    """The name by which the flow, or its function, is found in its module."""
+    if module is None:
+        return ""
+    named = getattr(flow.function, "__qualname__", "")
+    found: Any = module
+    for part in named.split("."):
+        found = getattr(found, part, None)
+    if found is not None and (found is flow or found is flow.function):
+        return named
+    if isinstance(found, Flow) and found.function is flow.function:
+        return named
+    return next((n for n, value in vars(module).items() if value is flow), "")
+
+
+def _path_of(module: types.ModuleType | None) -> Path | None:
+    file = getattr(module, "__file__", None)
+    if not file or not file.endswith(".py") or not Path(file).is_file():
+        return None
+    return Path(file).resolve()
+
+
+def _main_module(reference: _Reference) -> str | None:
+    if reference.code == "source" and reference.path:
+        return module_name(reference.path)
+    return None
+
+
+def _by_value(flow: Flow[..., Any], reference: _Reference) -> frozenset[str]:
+    """The modules that the container won't have, so what they define is pickled whole."""
+    module = getattr(flow.function, "__module__", None)
+    if reference.code == "pickle" and module and module in sys.modules:
+        return frozenset({module})
+    return frozenset()
+
+
+@contextlib.contextmanager
+def _pickled_by_value(names: frozenset[str]) -> Iterator[None]:
+    if not names or names == {"__main__"}:
+        yield
+        return
+    import cloudpickle
+
+    modules = [sys.modules[name] for name in names if name != "__main__"]
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _pack_flow(flow: Flow[..., Any], reference: _Reference, encoder: Encoder) -> dict[str, Any]:
+    if reference.code == "module":
+        target = f"{flow.function.__module__}:{reference.attribute}"
+        return {"kind": "module", "target": target}
+    if reference.code == "source":
+        path = reference.path
+        assert path
+        files = {name: _read(path.parent, name, flow.name) for name in flow.files}
+        source = {"file": path.name, "attribute": reference.attribute}
+        return {"kind": "source", **source, "files": {**files, path.name: path.read_text("utf-8")}}
+    data = encoder._pickle(flow.function, f"The flow {flow.name}")
+    return {"kind": "pickle", "function": data}
+
+
+def _read(folder: Path, name: str, flow: str) -> Any:
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise PayloadError(
+            f"The flow {flow} names a file outside its own folder: {name}.",
+            hint="Put it beside the flow's file, or below.",
+        )
+    if not path.is_file():
+        raise PayloadError(f"The flow {flow} names a file that isn't there: {name}.")
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode()}
+
+
+# -- unpacking -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A payload as it arrived, its header checked, nothing of it loaded yet.
+
+    Args:
+        data: the document.
+    """
+
+    data: dict[str, Any]
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return str(self.data["run"]["id"])
+
+    @property
+    def results_url(self) -> str | None:
+        """Where a large result goes."""
+        return self.data.get("results_url")
+
+    @functools.cached_property
+    def created(self) -> datetime.datetime | None:
+        """When the run was made."""
+        text = self.data["run"].get("created")
+        return datetime.datetime.fromisoformat(text) if text else None
+
+
+def unpack(data: bytes) -> Unpacked:
+    """Read a payload and check that this Python and flowenv can run it.
+
+    Raises:
+        PayloadError: if they can't, or it is no payload; the message says what to do.
+    """
+    try:
+        document = json.loads(data)
+        version, kind = document["flowenv"], document["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise PayloadError(f"This is no flowenv payload: {error!r}.") from error
+    if kind != FORMAT or _release(version) > _release(__version__):
+        raise PayloadError(
+            f"The run was packed by flowenv {version}, and here is flowenv {__version__}.",
+            hint=f"Add to the image's Dockerfile: RUN pip install 'flowenv>={version}'",
+        )
+    if _release(version)[0] != _release(__version__)[0]:
+        raise PayloadError(
+            f"The run was packed by flowenv {version}; here is another major version, "
+            f"{__version__}.",
+            hint=UPGRADE,
+        )
+    if document["pickles"] and document["python"] != python_minor():
+        raise PayloadError(
+            f"The run has pickled parts from Python {document['python']}, and here is Python "
+            f"{python_minor()}.",
+            hint=UPGRADE + " Flows from a file or module with plain parameters run on any.",
+        )
+    return Unpacked(document)
+
+
+def _release(version: str) -> tuple[int, int]:
+    major, _, rest = version.partition(".")
+    try:
+        return int(major), int(rest.split(".")[0])
+    except ValueError as error:
+        raise PayloadError(f"{version!r} is no version.") from error
+
+
+def load_run(unpacked: Unpacked, directory: Path) -> FlowRun:
+    """Load a run: its flow first, then parameters and environment, which may need its module.
+
+    Args:
+        unpacked: the payload.
+        directory: an empty folder for the flow's shipped files.
+
+    Raises:
+        PayloadError: if something isn't there in this image.
+    """
+    data = unpacked.data
+    flow, files = _load_flow(data["flow"], directory)
+    environment, hooks = _load_environment(data["environment"])
+    run = FlowRun(
+        environment,
+        id=unpacked.run_id,
+        flow_name=flow.name,
+        flow=flow,
+        parameters={name: decode(value) for name, value in data["parameters"].items()},
+        labels=data["run"]["labels"],
+        created=unpacked.created,
+        hooks=hooks,
+    )
+    run.source_files = files
+    return run
+
+
+def _load_flow(data: dict[str, Any], directory: Path) -> tuple[Flow[..., Any], tuple[Path, ...]]:
+    files: tuple[Path, ...] = ()
+    try:
+        if data["kind"] == "module":
+            flow = load_target(data["target"])
+        elif data["kind"] == "source":
+            files = _write_files(data["files"], directory)
+            module = load_file(directory / data["file"])
+            flow = flow_in(module, data["attribute"], data["file"])
+        else:
+            flow = Flow(decode(data["function"]))
+    except FlowNotFound as error:
+        raise PayloadError(
+            f"The flow can't be loaded here: {error.message}",
+            hint="Is it in the image? A script's flow is shipped with it; see Flow(code=…).",
+        ) from error
+    except ImportError as error:
+        raise PayloadError(
+            f"The flow's module can't be imported here: {error}.",
+            hint="Install what it needs in the image, or ship it with @flow(files=[…]).",
+        ) from error
+    flow.name, flow.image = data["name"], data["image"]
+    return flow, files
+
+
+def _write_files(files: dict[str, Any], directory: Path) -> tuple[Path, ...]:
+    """Write the shipped files; the flow's own comes last, as it imports the others."""
+    written = []
+    for name, content in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, str):
+            path.write_text(content, "utf-8", newline="")
+        else:
+            path.write_bytes(base64.b64decode(content["base64"]))
+        written.append(path)
+    return tuple(written)
+
+
+def _shipped(environment: Environment) -> Environment:
+    """What of the environment the flow's process needs: all of it only if it makes a cluster."""
+    if environment.capabilities.backend_in_image:
+        return environment
+    return ShippedEnvironment(
+        executor=environment.executor,
+        labels=environment.labels,
+        on_start=environment.on_start,
+        on_exit=environment.on_exit,
+        metadata=environment.metadata,
+    )
+
+
+def _load_environment(serialized: dict[str, Any]) -> tuple[Environment, BackendHooks]:
+    from flowenv.registry import registry
+
+    backend = serialized["type"]
+    if backend == ShippedEnvironment.backend:
+        hooks = registry().hooks_without_backend()
+        return ShippedEnvironment.from_serialized(serialized), hooks
+    hooks = registry().hooks(backend)
+    return Environment.deserialize(serialized), hooks

@@ -1,0 +1,132 @@
+"""Calling a flow: its executor opened, its callbacks around it, sync or async."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flowenv.contract import EXECUTOR
+from flowenv.errors import CallbackFailed, SettingError
+from flowenv.executors.base import Executor
+
+if TYPE_CHECKING:
+    from flowenv.environment import Callback, Environment
+    from flowenv.flow_run import FlowRun
+    from flowenv.flows import Flow
+
+
+@dataclass(frozen=True)
+class Returned:
+    """What a flow returned, so that None can be told from no answer of a hook."""
+
+    value: Any
+
+
+def run_flow(environment: Environment, flow_run: FlowRun) -> Returned:
+    """Run a flow as the core does it: open the executor, call the flow, close it.
+
+    Args:
+        environment: whose executor and callbacks are used.
+        flow_run: the run, with its flow.
+    """
+    with open_executor(environment.executor, flow_run):
+        return call_with_callbacks(environment, flow_run)
+
+
+@contextlib.contextmanager
+def open_executor(executor: Executor | None, flow_run: FlowRun | None = None) -> Iterator[Any]:
+    """Open an executor, or the default one, and make it the active one.
+
+    Args:
+        executor: the executor; None for the default.
+        flow_run: whose files an executor's workers may need.
+    """
+    from flowenv.executors.base import check_executor
+
+    check_executor(executor)
+    chosen = executor if executor is not None else default_executor()
+    with chosen.open(flow_run.source_files if flow_run else ()) as pool:
+        yield pool
+
+
+def default_executor() -> Executor:
+    """The executor that `PREFECT__ENGINE__EXECUTOR__DEFAULT_CLASS` names, else LocalExecutor.
+
+    Raises:
+        SettingError: if the variable names no executor class.
+    """
+    dotted = os.environ.get(EXECUTOR)
+    if not dotted:
+        from flowenv.executors.local import LocalExecutor
+
+        return LocalExecutor()
+    module, _, name = dotted.rpartition(".")
+    if module in ("prefect.executors", "prefect.engine.executors"):
+        dotted = f"flowenv.executors.{name}"
+    from flowenv.executors.dask import load_class
+
+    found = load_class(dotted)
+    if not (isinstance(found, type) and issubclass(found, Executor)):
+        raise SettingError(f"{EXECUTOR} names {dotted}, which is no flowenv Executor class.")
+    return found()
+
+
+def call_with_callbacks(environment: Environment, flow_run: FlowRun) -> Returned:
+    """Call `on_start`, the flow, then `on_exit`, which is called in every case.
+
+    Raises:
+        CallbackFailed: if a callback raises; but the flow's own exception comes first, and
+            then the callback's is only logged.
+    """
+    assert flow_run.flow is not None
+    try:
+        _callback(environment.on_start, "on_start")
+        value = call_flow(flow_run.flow, flow_run.parameters)
+    except BaseException:
+        try:
+            _callback(environment.on_exit, "on_exit")
+        except CallbackFailed:
+            logging.getLogger("flowenv").exception("on_exit failed after the flow had failed")
+        raise
+    _callback(environment.on_exit, "on_exit")
+    return Returned(value)
+
+
+def _callback(callback: Callback | None, name: str) -> None:
+    if callback is None:
+        return
+    try:
+        callback()
+    except Exception as error:
+        raise CallbackFailed(
+            f"{name} raised {type(error).__name__}: {error}", error_class=type(error).__name__
+        ) from error
+
+
+def call_flow(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> Any:
+    """Call a flow's function; a coroutine is run to its end."""
+    value = flow.function(**parameters)
+    if inspect.iscoroutine(value):
+        import asyncio
+
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return asyncio.run(value)
+        return _run_beside_the_loop(value)
+    return value
+
+
+def _run_beside_the_loop(coroutine: Any) -> Any:
+    """Run a coroutine where a loop is running already, as in a notebook: in a thread."""
+    import asyncio
+    import concurrent.futures
+    import contextvars
+
+    with concurrent.futures.ThreadPoolExecutor(1, "flowenv-flow") as pool:
+        return pool.submit(contextvars.copy_context().run, asyncio.run, coroutine).result()

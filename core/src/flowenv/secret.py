@@ -1,0 +1,66 @@
+"""A value that must not be seen."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+
+class Secret:
+    """A string that never shows in a print, a log, a repr, an error or a pickle.
+
+    It travels by the platform's own secret mechanism where there is one: a Kubernetes
+    Secret, or, when a `reference` is given, what the platform resolves by itself.
+
+    Args:
+        value: the secret text; not needed with a reference.
+        reference: the platform's name for the secret, such as the ARN of an AWS
+            Secrets Manager secret; the value then never passes through this process.
+
+    >>> token = Secret("s3cr3t")
+    >>> token, f"{token}"
+    (Secret('***'), '***')
+    >>> token.reveal()
+    's3cr3t'
+    >>> Secret(reference="arn:aws:secretsmanager:eu-west-1:123456789012:secret:token")
+    Secret(reference='arn:aws:secretsmanager:eu-west-1:123456789012:secret:token')
+    """
+
+    __slots__ = ("_value", "reference")
+
+    def __init__(self, value: str | None = None, *, reference: str | None = None) -> None:
+        if (value is None) == (reference is None):
+            raise TypeError("A Secret takes either a value or a reference.")
+        if not isinstance(value, str | None) or not isinstance(reference, str | None):
+            raise TypeError("A Secret's value and reference are strings.")
+        self._value = value
+        self.reference = reference
+
+    def reveal(self) -> str:
+        """The secret text itself.
+
+        Raises:
+            ValueError: if the secret is only a reference, which the platform resolves.
+        """
+        if self._value is None:
+            raise ValueError(f"{self!r} holds no value here: the platform resolves it.")
+        return self._value
+
+    def __repr__(self) -> str:
+        return f"Secret(reference={self.reference!r})" if self.reference else "Secret('***')"
+
+    def __str__(self) -> str:
+        return "***"
+
+    def __format__(self, spec: str) -> str:
+        return format("***", spec)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return (self._value, self.reference) == (other._value, other.reference)
+
+    def __hash__(self) -> int:
+        return hash((self._value, self.reference))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A Secret can't be pickled: it would be readable.")

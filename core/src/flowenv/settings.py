@@ -1,0 +1,109 @@
+"""Settings: one declaration feeds the constructor, TOML, the command line and the docs."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterator
+from typing import Any, get_type_hints
+
+from flowenv.errors import SettingError
+
+
+def setting(
+    default: Any = None,
+    *,
+    help: str,
+    factory: Callable[[], Any] | None = None,
+    secret: bool = False,
+    serialized: bool = True,
+    kw_only: bool = False,
+) -> Any:
+    """Declare one field of an environment or executor.
+
+    Args:
+        default: the value when nobody gives one.
+        help: one sentence for `--help` and the docs.
+        factory: makes a mutable default, instead of `default`.
+        secret: never shown, never serialised.
+        serialized: False keeps the field out of `serialize()` and pickles.
+        kw_only: True if the constructor takes it by keyword only.
+
+    >>> import dataclasses
+    >>> @dataclasses.dataclass
+    ... class Example:
+    ...     size: int = setting(3, help="How many.")
+    >>> Example().size
+    3
+    """
+    metadata = {"help": help, "secret": secret, "serialized": serialized and not secret}
+    given: dict[str, Any] = {"default_factory": factory} if factory else {"default": default}
+    return dataclasses.field(metadata=metadata, repr=not secret, kw_only=kw_only, **given)
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """One setting of a class, as the command line and the docs see it."""
+
+    name: str
+    annotation: Any
+    default: Any
+    help: str
+    secret: bool
+
+
+def settings_of(cls: type) -> list[Setting]:
+    """The settings of an environment or executor class, in the constructor's order."""
+    return [
+        Setting(
+            name=field.name,
+            annotation=hint,
+            default=_default(field),
+            help=field.metadata.get("help", ""),
+            secret=field.metadata.get("secret", False),
+        )
+        for field, hint in _fields(cls)
+    ]
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return None if field.default is dataclasses.MISSING else field.default
+
+
+def _fields(cls: type) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
+    if not dataclasses.is_dataclass(cls):
+        return
+    hints = get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        yield field, hints[field.name]
+
+
+def nearest(name: str, known: Iterator[str] | list[str] | dict[str, Any] | set[str]) -> str:
+    """A sentence that names the nearest known name, or lists them all.
+
+    >>> nearest("imge", ["image", "labels"])
+    "Did you mean 'image'?"
+    """
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean {close[0]!r}?"
+    return f"Known: {', '.join(names)}." if names else ""
+
+
+def check_type(value: object, annotation: Any, name: str) -> None:
+    """Check a setting's value against its annotation.
+
+    Raises:
+        SettingError: naming the setting, what it is and what it should be.
+    """
+    from flowenv.values import fits
+
+    if not fits(value, annotation):
+        from flowenv.values import describe
+
+        raise SettingError(
+            f"{name} must be {describe(annotation)}, not {type(value).__name__} ({value!r})."
+        )

@@ -1,0 +1,137 @@
+"""From what a user names (`file.py`, `file.py:flow`, `package.module:flow`) to the flow."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from flowenv.errors import FlowNotFound
+from flowenv.flows import Flow
+from flowenv.settings import nearest
+
+
+def load_target(target: str) -> Flow[..., Any]:
+    """Load the flow that a target names.
+
+    Args:
+        target: `file.py`, `file.py:name` or `package.module:name`. The name is a flow, or
+            any callable; a file or module with exactly one flow needs none.
+
+    Raises:
+        FlowNotFound: if there is no such file, module, or flow, or several and no name.
+    """
+    place, _, name = target.rpartition(":") if ":" in target else (target, "", "")
+    if place.endswith(".py") or "/" in place:
+        found = flow_in(load_file(Path(place)), name, target)
+        if found.code is None and found.function.__module__ == module_name(Path(place)):
+            found.code = "source"
+        return found
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", place):
+        raise FlowNotFound(
+            f"{target!r} is no target.", hint="Give file.py, file.py:flow or package.module:flow."
+        )
+    found = flow_in(_import(place, target), name, target)
+    if found.code is None:
+        found.code = "module"
+    return found
+
+
+def _import(place: str, target: str) -> ModuleType:
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
+    try:
+        return importlib.import_module(place)
+    except ModuleNotFoundError as error:
+        if error.name and (place == error.name or place.startswith(error.name + ".")):
+            hint = f"Is it installed? For a file, give {place}.py."
+            raise FlowNotFound(f"There is no module {place!r} ({target}).", hint=hint) from None
+        raise
+
+
+def load_file(path: Path) -> ModuleType:
+    """Import a Python file as a module named after it, with its folder on `sys.path`.
+
+    Workers that get the file too can import the module under the same name.
+
+    Raises:
+        FlowNotFound: if there is no such file, or its name is that of another module.
+    """
+    path = path.resolve()
+    if not path.is_file():
+        raise FlowNotFound(f"There is no file {path.name!r} in {path.parent}.")
+    name = module_name(path)
+    loaded = sys.modules.get(name)
+    if loaded is not None and _file_of(loaded) == path:
+        return loaded
+    if loaded is not None or name in sys.stdlib_module_names:
+        raise FlowNotFound(
+            f"{path.name} would hide the module {name!r} that Python or flowenv uses.",
+            hint="Rename the file.",
+        )
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def module_name(path: Path) -> str:
+    """The name under which a file is imported: `my-flow.py` becomes `my_flow`.
+
+    >>> module_name(Path("2024 my-flow.py"))
+    '_2024_my_flow'
+    """
+    name = re.sub(r"\W", "_", path.stem)
+    return name if name.isidentifier() else f"_{name}"
+
+
+def _file_of(module: ModuleType) -> Path | None:
+    file = getattr(module, "__file__", None)
+    return Path(file).resolve() if file else None
+
+
+def flow_in(module: ModuleType, name: str, target: str) -> Flow[..., Any]:
+    """The flow of that name in a module, or the only one if no name is given.
+
+    Raises:
+        FlowNotFound: if there is none, or there are several and no name was given.
+    """
+    flows = {n: v for n, v in vars(module).items() if isinstance(v, Flow)}
+    if name:
+        found: Any = module
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if isinstance(found, Flow):
+            return found
+        if callable(found):
+            return Flow(found)
+        named = [f for f in flows.values() if f.name == name]
+        if named:
+            return named[0]
+        raise FlowNotFound(f"{target}: there is no flow {name!r}.", hint=nearest(name, flows))
+    own = {n: f for n, f in flows.items() if f.function.__module__ == module.__name__} or flows
+    distinct = {id(f): n for n, f in own.items()}
+    if len(distinct) == 1:
+        return own[next(iter(distinct.values()))]
+    if not distinct:
+        raise FlowNotFound(
+            f"{target} has no flow.",
+            hint=f"Decorate a function with @flow, or name one: {target}:name",
+        )
+    raise FlowNotFound(
+        f"{target} has {len(distinct)} flows: {', '.join(distinct.values())}.",
+        hint=f"Name one: {target}:{next(iter(distinct.values()))}",
+    )

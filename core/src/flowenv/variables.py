@@ -1,0 +1,187 @@
+"""The layered merge of a container's environment variables, with where each came from.
+
+Later layers win: the contract's logging variables; configuration; the environment's own;
+the user's spec file; the contract's other variables; hooks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowenv.contract import Target
+from flowenv.errors import SpecError
+from flowenv.secret import Secret
+
+Value = str | Secret | None
+"""A variable's value: text, a Secret, or None to remove the variable."""
+
+SPEC_FILE = "spec file"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Variables from one place.
+
+    Args:
+        name: where they come from, for people: `configuration`, `plugin acme`.
+        values: what it sets, by variable name.
+        above_file: True if it wins over the user's own spec file.
+        replaces_references: True if it may replace a `valueFrom` of the user's file.
+    """
+
+    name: str
+    values: Mapping[str, Value]
+    above_file: bool = False
+    replaces_references: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One variable of one container after the merge.
+
+    Args:
+        name: the variable's name.
+        value: its value; None if it was removed or is a reference.
+        layer: the name of the layer that set (or removed) it.
+        reference: the user's own `valueFrom`, kept as written; otherwise None.
+        replaced: the names of the layers that had set it before, first to last.
+        removed: True if a later layer removed the variable.
+    """
+
+    name: str
+    value: Value
+    layer: str
+    reference: Any = None
+    replaced: tuple[str, ...] = ()
+    removed: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as plain data with secrets masked."""
+        value = str(self.value) if isinstance(self.value, Secret) else self.value
+        data = {"name": self.name, "value": value, "layer": self.layer}
+        if self.reference is not None:
+            data["valueFrom"] = self.reference
+        return {**data, "replaced": list(self.replaced), "removed": self.removed}
+
+
+@dataclass(frozen=True)
+class Merged:
+    """The variables of one container: one entry a name, in a stable order."""
+
+    target: Target
+    entries: tuple[Entry, ...] = ()
+    removed: tuple[Entry, ...] = ()
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    @property
+    def values(self) -> dict[str, str | Secret]:
+        """Name to value, without the user's references."""
+        return {e.name: e.value for e in self.entries if e.value is not None}
+
+    @property
+    def secrets(self) -> dict[str, Secret]:
+        """Only the variables whose value is a Secret."""
+        return {e.name: e.value for e in self.entries if isinstance(e.value, Secret)}
+
+
+@dataclass
+class Variables:
+    """The layers of one run's variables, ready to be merged into any container.
+
+    >>> layers = [Layer("configuration", {"REGION": "eu"}), Layer("plugin acme",
+    ...     {"TEAM": "a", "DEBUG": None}, above_file=True, replaces_references=True)]
+    >>> variables = Variables(lambda target: layers)
+    >>> merged = variables.merge([{"name": "REGION", "value": "us"},
+    ...                           {"name": "DEBUG", "value": "1"}])
+    >>> [(e.name, e.value, e.layer, e.replaced) for e in merged]
+    [('REGION', 'us', 'spec file', ('configuration',)), ('TEAM', 'a', 'plugin acme', ())]
+    """
+
+    layers_for: Callable[[Target], Sequence[Layer]] = lambda target: ()
+    _known: dict[Target, Sequence[Layer]] = field(default_factory=dict, repr=False)
+
+    def layers(self, target: Target) -> Sequence[Layer]:
+        """The layers for a target, lowest first; asked for once."""
+        if target not in self._known:
+            self._known[target] = self.layers_for(target)
+        return self._known[target]
+
+    def merge(
+        self,
+        existing: Iterable[Mapping[str, Any]] = (),
+        target: Target = Target.FLOW,
+    ) -> Merged:
+        """Merge the layers for a target with the entries of the user's spec file.
+
+        Args:
+            existing: the container's own entries, each a mapping with a `name` and a
+                `value` or a `valueFrom`; they keep their place and are never changed.
+            target: which container it is.
+
+        Raises:
+            SpecError: if an entry has no name, comes twice, or has both a value and a
+                `valueFrom`.
+        """
+        layers = self.layers(target)
+        found: dict[str, Entry] = {}
+        for layer in layers:
+            if not layer.above_file:
+                _apply(found, layer)
+        found = _apply_file(found, _checked(existing))
+        for layer in layers:
+            if layer.above_file:
+                _apply(found, layer)
+        return Merged(
+            target,
+            tuple(e for e in found.values() if not e.removed),
+            tuple(e for e in found.values() if e.removed),
+        )
+
+
+def _checked(existing: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    entries, seen = list(existing), set()
+    for entry in entries:
+        name = entry.get("name")
+        if not isinstance(name, str) or not name:
+            raise SpecError(f"An env entry has no name: {dict(entry)!r}.")
+        if name in seen:
+            raise SpecError(f"The env entry {name} comes twice in the same container.")
+        if entry.get("value") not in (None, "") and entry.get("valueFrom"):
+            raise SpecError(
+                f"The env entry {name} has both a value and a valueFrom.",
+                hint="Keep one of them.",
+            )
+        seen.add(name)
+    return entries
+
+
+def _apply_file(below: dict[str, Entry], existing: Sequence[Mapping[str, Any]]) -> dict[str, Entry]:
+    """The file's entries first and in their order, then what the lower layers add."""
+    merged: dict[str, Entry] = {}
+    for entry in existing:
+        name = entry["name"]
+        reference = entry.get("valueFrom")
+        value = None if reference else entry.get("value") or ""
+        replaced = _trail(below.get(name))
+        merged[name] = Entry(name, value, SPEC_FILE, reference, replaced)
+    for name, one in below.items():
+        merged.setdefault(name, one)
+    return merged
+
+
+def _apply(found: dict[str, Entry], layer: Layer) -> None:
+    for name, value in layer.values.items():
+        before = found.get(name)
+        if before and before.reference is not None and not layer.replaces_references:
+            continue
+        if value is None and before is None:
+            continue
+        found[name] = Entry(name, value, layer.name, replaced=_trail(before), removed=value is None)
+
+
+def _trail(before: Entry | None) -> tuple[str, ...]:
+    return (*before.replaced, before.layer) if before else ()
