@@ -13,10 +13,11 @@ from typing import Any
 import dask
 import numpy as np
 from dask import delayed
-from flowenv import flow
 from sklearn.datasets import load_digits
 from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.svm import SVC
+
+from flowenv import flow
 
 
 @flow

@@ -13,9 +13,10 @@ from statistics import linear_regression
 from typing import Any, Literal
 
 import pandas as pd
-from flowenv import flow
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from flowenv import flow
 
 FIELD_NOTES = Path(__file__).parent / "penguins_raw.csv"
 COLOURS = ["#ff8c00", "#a034c4", "#057076"]

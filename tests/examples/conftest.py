@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from flowenv import Flow
 from flowenv.targets import load_target
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flowenv import DaskExecutor, Executor, Flow, LocalDaskExecutor, LocalExecutor
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.svm import SVC
+
+from flowenv import DaskExecutor, Executor, Flow, LocalDaskExecutor, LocalExecutor
 
 SMALL: dict[str, Any] = {"resolution": 3, "folds": 2, "images": 300}
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from flowenv import Flow
 from matplotlib.image import imread
+
+from flowenv import Flow
 
 DATA = Path(__file__).parents[2] / "examples/penguins/penguins_raw.csv"
 SPECIES = ["Adelie", "Chinstrap", "Gentoo"]
