@@ -168,13 +168,13 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
         _log.error("%s", error)
         return Outcome.of_error(run.id, error)
     except Exception as error:
-        _show(error)
+        show_user_traceback(error)
         return Outcome.of_error(run.id, error)
     return _completed(run.id, value, unpacked.results_url)
 
 
-def _show(error: BaseException) -> None:
-    """The user's own traceback, from their first frame on, to the log."""
+def show_user_traceback(error: BaseException) -> None:
+    """Print the user's own traceback, from their first frame on, to the standard error."""
     import traceback
 
     frames = error.__traceback__
@@ -225,7 +225,7 @@ def _start_error(run_id: str, error: Exception) -> Outcome:
         message, hint = error.message, error.hint
         _log.error("%s", error)
     else:
-        _show(error)
+        show_user_traceback(error)
         message = f"The flow can't be loaded: {name}: {error}"
         hint = "Does the image have what the flow imports?"
     return Outcome(

@@ -91,11 +91,13 @@ class Environment:
         capabilities: what the backend can do.
         dependencies: the distributions whose modules the backend uses.
         contract: which contract variables each kind of container gets.
+        takes_any_setting: True if the constructor takes `**kwargs` besides its settings.
     """
 
     backend: ClassVar[str] = ""
     capabilities: ClassVar[Capabilities] = Capabilities()
     dependencies: ClassVar[tuple[str, ...]] = ()
+    takes_any_setting: ClassVar[bool] = False
     contract: ClassVar[Mapping[Target, tuple[str, ...]]] = {
         Target.FLOW: BASIC,
         Target.SIDECAR: BASIC,

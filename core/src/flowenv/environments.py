@@ -40,7 +40,7 @@ def make_environment(
     configured = _checked(found, named) if named else {}
     given = dict(settings or {})
     known = [one.name for one in settings_of(found)]
-    takes_any = getattr(found, "takes_any_setting", False)
+    takes_any = found.takes_any_setting
     for setting in given:
         if setting not in known and not takes_any:
             raise ConfigurationError(
@@ -61,7 +61,7 @@ def _fail_unknown(name: str) -> None:
 def _checked(found: type[Environment], named: NamedEnvironment) -> dict[str, Any]:
     """The configured settings, checked with file and line."""
     known = {one.name: one for one in settings_of(found)}
-    takes_any = getattr(found, "takes_any_setting", False)
+    takes_any = found.takes_any_setting
     values = {}
     for key, value in named.settings.items():
         place = configuration().place("environments", named.name, key)
@@ -105,3 +105,31 @@ def _executor(value: Any, place: str) -> Any:
         return found(**table)
     except TypeError as error:
         raise ConfigurationError(f"{place}: {error}") from error
+
+
+def read_setting(name: str, text: str, annotation: Any, place: str) -> Any:
+    """A setting's value from a text of the command line.
+
+    Args:
+        name: the setting.
+        text: what the user typed.
+        annotation: the setting's annotation.
+        place: where it was typed, for the message.
+
+    Raises:
+        ConfigurationError: if the text doesn't parse.
+    """
+    import json
+
+    from flowenv.values import parse
+
+    if name == "executor" or name.startswith("on_"):
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        return _loaded(value, annotation, place, name)
+    try:
+        return parse(text, annotation)
+    except ValueError as error:
+        raise ConfigurationError(f"{place}={text}: {error}.") from error

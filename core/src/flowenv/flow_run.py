@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,6 +71,7 @@ class FlowRun:
         self.status = Status(State.PENDING)
         self.source_files: tuple[Path, ...] = ()
         self.directory: Path | None = None
+        self._seen: list[tuple[State, float]] = [(State.PENDING, time.monotonic())]
         self._hooks = hooks
         self._lock = threading.Lock()
 
@@ -151,6 +153,8 @@ class FlowRun:
             if not same_state and not self.state.may_become(status.state):
                 return False
             self.status = status
+            if not same_state:
+                self._seen.append((status.state, time.monotonic()))
         if not same_state:
             self.hooks.notify(self, status)
         return True
@@ -197,6 +201,21 @@ class FlowRun:
                 hint="It goes on; wait again or cancel it.",
             )
         return self.status
+
+    def phases(self) -> dict[str, float]:
+        """Seconds that this process saw the run in each state that is over, and in all.
+
+        >>> from flowenv import submit
+        >>> list(submit(dict).phases())
+        ['pending', 'running', 'total']
+        """
+        ends = [at for _, at in self._seen[1:]]
+        found = {
+            state.value.lower(): round(end - at, 3)
+            for (state, at), end in zip(self._seen, ends, strict=False)
+        }
+        last = self._seen[-1][1] if self.state.is_final else time.monotonic()
+        return {**found, "total": round(last - self._seen[0][1], 3)}
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
         """The lines of the flow's log, without line ends.

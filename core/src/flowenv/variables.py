@@ -68,9 +68,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Merged:
-    """The variables of one container: one entry a name, in a stable order."""
+    """The variables of one container: one entry a name, in a stable order.
+
+    Args:
+        target: which kind of container.
+        container: its name in the spec.
+        entries: what it gets.
+        removed: what a later layer took away.
+    """
 
     target: Target
+    container: str = ""
     entries: tuple[Entry, ...] = ()
     removed: tuple[Entry, ...] = ()
 
@@ -102,6 +110,8 @@ class Variables:
     """
 
     layers_for: Callable[[Target], Sequence[Layer]] = lambda target: ()
+    merged: list[Merged] = field(default_factory=list, repr=False)
+    """Every merge that was made, for `flowenv explain` and rehearsals."""
     _known: dict[Target, Sequence[Layer]] = field(default_factory=dict, repr=False)
 
     def layers(self, target: Target) -> Sequence[Layer]:
@@ -114,13 +124,15 @@ class Variables:
         self,
         existing: Iterable[Mapping[str, Any]] = (),
         target: Target = Target.FLOW,
+        container: str = "",
     ) -> Merged:
         """Merge the layers for a target with the entries of the user's spec file.
 
         Args:
             existing: the container's own entries, each a mapping with a `name` and a
                 `value` or a `valueFrom`; they keep their place and are never changed.
-            target: which container it is.
+            target: which kind of container it is.
+            container: its name in the spec.
 
         Raises:
             SpecError: if an entry has no name, comes twice, or has both a value and a
@@ -135,11 +147,14 @@ class Variables:
         for layer in layers:
             if layer.above_file:
                 _apply(found, layer)
-        return Merged(
+        merged = Merged(
             target,
+            container,
             tuple(e for e in found.values() if not e.removed),
             tuple(e for e in found.values() if e.removed),
         )
+        self.merged.append(merged)
+        return merged
 
 
 def _checked(existing: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -1,0 +1,69 @@
+"""The group of commands, and which module holds which."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from flowenv._version import __version__
+
+_COMMANDS = {
+    "run": "run",
+    "spec": "spec",
+    "plugins": "plugins",
+    "doctor": "doctor",
+    "hooks": "hooks",
+    "runs": "runs",
+    "status": "runs",
+    "attach": "runs",
+    "logs": "runs",
+    "cancel": "runs",
+    "sweep": "sweep",
+    "completion": "completion",
+}
+
+
+class LazyGroup(click.Group):
+    """A group that imports the module of a command only when the command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, in the order of the table."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"flowenv.cli.{_COMMANDS[cmd_name]}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; for an unknown one name the nearest."""
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from flowenv.settings import nearest
+
+            hint = nearest(args[0], list(_COMMANDS))
+            raise click.UsageError(f"No such command {args[0]!r}. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 completed, 1 the flow failed, 2 wrong usage or configuration, "
+    "3 the platform failed, 130 interrupted.",
+)
+@click.version_option(__version__, prog_name="flowenv")
+def app() -> None:
+    """Run a Python flow where you say: here, on Kubernetes, on Dask, on Fargate.
+
+    \b
+      flowenv run flow.py                        in this process
+      flowenv run flow.py --env prod -p n=3      where [environments.prod] says
+      flowenv spec flow.py --env k8s             what would be sent, without sending it
+    """

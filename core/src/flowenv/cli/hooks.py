@@ -1,0 +1,52 @@
+"""`flowenv hooks`: the contract, from the specs' own docstrings."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import click
+
+from flowenv.cli.options import echo_json, output_option
+
+
+@click.command()
+@click.argument("name", required=False)
+@output_option("text", "json")
+def hooks(name: str | None, output: str) -> None:
+    """Show the hooks that backends and plugins implement.
+
+    NAME shows one hook only, e.g. flowenv_modify_spec.
+    """
+    found = all_hooks()
+    if name is not None:
+        if name not in found:
+            from flowenv.settings import nearest
+
+            raise click.BadParameter(f"There is no hook {name!r}. {nearest(name, found)}")
+        found = {name: found[name]}
+    if output == "json":
+        echo_json([{"name": hook, **data} for hook, data in found.items()])
+        return
+    for hook, data in found.items():
+        click.secho(f"{hook}{data['signature']}", bold=True)
+        click.echo(f"    {data['kind']}\n")
+        click.echo("\n".join(f"    {line}".rstrip() for line in data["doc"].splitlines()) + "\n")
+
+
+def all_hooks() -> dict[str, dict[str, Any]]:
+    """Every hook by name: signature, kind and docstring."""
+    from flowenv import hookspecs
+
+    found = {}
+    for name, function in vars(hookspecs).items():
+        options = getattr(function, "flowenv_spec", None)
+        if not options:
+            continue
+        signature = inspect.signature(function)
+        found[name] = {
+            "signature": f"({', '.join(signature.parameters)})",
+            "kind": "first result" if options["firstresult"] else "all results",
+            "doc": inspect.getdoc(function) or "",
+        }
+    return found

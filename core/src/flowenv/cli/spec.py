@@ -1,0 +1,45 @@
+"""`flowenv spec`: the finished request, offline, with secrets masked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from flowenv.cli.options import echo_json, output_option, prepare_target, target_options
+
+
+@click.command()
+@target_options
+@output_option("yaml", "json")
+def spec(output: str, **target: Any) -> None:
+    """Show what a run would send to its platform; nothing is sent.
+
+    TARGET is file.py, file.py:flow or package.module:flow. Secrets are masked.
+
+    \b
+      flowenv spec flow.py --env k8s
+      flowenv spec flow.py --env fargate -o json
+    """
+    shown = masked(prepare_target(**target).spec)
+    if output == "json":
+        echo_json(shown)
+        return
+    import yaml
+
+    click.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100), nl=False)
+
+
+def masked(value: Any) -> Any:
+    """A spec as it may be shown: secrets masked, bytes as their number."""
+    from flowenv.secret import Secret
+
+    if isinstance(value, Secret):
+        return value.reference or "***"
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    if isinstance(value, dict):
+        return {key: masked(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(one) for one in value]
+    return value

@@ -1,0 +1,69 @@
+"""`flowenv sweep`: what is left of runs that are over."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from flowenv.cli.options import (
+    echo_json,
+    echo_table,
+    env_option,
+    output_option,
+    settings_option,
+)
+from flowenv.cli.runs import find_environment
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
+    """A duration such as `90s`, `30m`, `12h` or `7d` in seconds."""
+    if not (found := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", value)):
+        raise click.BadParameter(f"{value!r} is no duration; give 90s, 30m, 12h or 7d.")
+    return float(found[1]) * _UNITS[found[2] or "s"]
+
+
+@click.command()
+@env_option
+@settings_option
+@click.option(
+    "--older-than",
+    metavar="DURATION",
+    default="1h",
+    show_default=True,
+    callback=seconds,
+    help="Leave younger things alone: 90s, 30m, 12h, 7d.",
+)
+@click.option("--yes", is_flag=True, help="Remove what is found; without it, only list it.")
+@output_option("text", "json")
+def sweep(
+    env: str | None, settings: tuple[str, ...], older_than: float, yes: bool, output: str
+) -> int:
+    """List what runs that are over have left on the platform; with --yes remove it.
+
+    Only what flowenv's own runs made is looked at. Exits with 3 if something could not be
+    removed.
+    """
+    from flowenv.registry import registry
+
+    environment = find_environment(env, settings, "sweep")
+    hook = registry().hooks(environment.backend).hook
+    found = list(
+        hook.flowenv_sweep(environment=environment, older_than=older_than, delete=yes) or []
+    )
+    if output == "json":
+        echo_json([one.to_json() for one in found])
+    elif not found:
+        click.echo("Nothing is left over.")
+    else:
+        rows = [[one.kind, one.name, one.run_id, _state(one.removed, one.problem)] for one in found]
+        echo_table(rows, ["kind", "name", "run", ""])
+        if not yes:
+            click.echo("Remove them with --yes.", err=True)
+    return 3 if any(one.problem for one in found) else 0
+
+
+def _state(removed: bool, problem: str) -> str:
+    return "removed" if removed else problem

@@ -1,0 +1,125 @@
+"""Rehearsing a run: what its container would run, in a local subprocess."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from flowenv import contract
+from flowenv.contract import Target
+from flowenv.errors import UnsupportedOperation
+from flowenv.lifecycle import Prepared
+from flowenv.outcome import Outcome, without_record
+from flowenv.secret import Secret
+from flowenv.states import Status
+from flowenv.variables import Merged
+
+_KEPT = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
+"""What the process keeps of this one's variables; everything else comes from the run."""
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """How a rehearsal ended.
+
+    Args:
+        outcome: the record that the process left; None without one.
+        status: what the run's status would be.
+        unresolved: variables that only the platform can set.
+    """
+
+    outcome: Outcome | None
+    status: Status
+    unresolved: tuple[str, ...]
+
+
+def rehearse(prepared: Prepared) -> Rehearsed:
+    """Run what the container would run, with its variables and payload, and wait for it.
+
+    The spec is built and checked first. Nothing is sent to the platform, and no cluster is
+    made: the flow runs with the environment's own executor. What the process prints goes to
+    this one's output. An interrupt ends it as the platform would, with SIGTERM.
+
+    Raises:
+        UnsupportedOperation: if the backend runs flows in this process anyway.
+    """
+    run = prepared.flow_run
+    if not run.environment.capabilities.rehearse:
+        raise UnsupportedOperation(
+            f"The backend {run.environment.backend} has nothing to rehearse."
+        )
+    prepared.spec  # noqa: B018 - built for its checks, and for the variables it merges
+    merged = _flow_variables(prepared)
+    with tempfile.TemporaryDirectory(prefix="flowenv-rehearsal-") as name:
+        folder = Path(name)
+        for file, data in prepared.process.files.items():
+            (folder / file).write_bytes(data)
+        outcome_file = folder / "outcome.json"
+        variables = {
+            **_base(folder),
+            **{n: v.reveal() if _has_value(v) else "" for n, v in _secrets(merged).items()},
+            **{n: v for n, v in merged.values.items() if isinstance(v, str)},
+            contract.PAYLOAD: str(folder / "payload.json"),
+            contract.OUTCOME: str(outcome_file),
+            contract.REHEARSAL: "1",
+        }
+        exit_code = _call(prepared.process.command, variables, folder)
+        text = outcome_file.read_bytes() if outcome_file.exists() else b""
+    outcome = Outcome.from_text(text, run.id)
+    status = outcome.status() if outcome else without_record(exit_code, "")
+    return Rehearsed(outcome, status, _unresolved(merged))
+
+
+def _flow_variables(prepared: Prepared) -> Merged:
+    """The flow's container's variables as the spec has them, the user's file included."""
+    variables = prepared.process.variables
+    for merged in variables.merged:
+        if merged.target is Target.FLOW:
+            return merged
+    return variables.merge(target=Target.FLOW)
+
+
+def _secrets(merged: Merged) -> dict[str, Secret]:
+    return merged.secrets
+
+
+def _has_value(secret: Secret) -> bool:
+    return secret.reference is None
+
+
+def _unresolved(merged: Merged) -> tuple[str, ...]:
+    by_platform = [e.name for e in merged if e.reference is not None]
+    return (*by_platform, *(n for n, s in merged.secrets.items() if not _has_value(s)))
+
+
+def _base(folder: Path) -> dict[str, str]:
+    """A `python` on the PATH that is this one, and the few variables every process has."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    path = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return {**kept, "PATH": f"{python.parent}:{path}"}
+
+
+def _call(command: tuple[str, ...], variables: dict[str, str], folder: Path) -> int:
+    process = subprocess.Popen(
+        command, env=variables, cwd=folder, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        return process.wait()
+    except BaseException:
+        process.terminate()
+        try:
+            process.wait(30)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+        raise
