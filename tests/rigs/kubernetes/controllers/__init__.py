@@ -1,0 +1,1 @@
+"""Controllers: what makes pods out of Jobs and Deployments."""

@@ -1,0 +1,183 @@
+"""How objects go: gracefully, after their finalizers, and together with what they own."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rigs.kubernetes.objects import Manifest, owner_uids, timestamp
+from rigs.kubernetes.resources import NAMESPACE, POD
+from rigs.kubernetes.status import bad_request, conflict, success
+from rigs.kubernetes.store import Change, Key, Store
+
+FOREGROUND_FINALIZER = "foregroundDeletion"
+_POLICIES = ("Orphan", "Background", "Foreground")
+_DEFAULT_GRACE_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class DeleteOptions:
+    """What a request to delete says.
+
+    Args:
+        propagation: what becomes of dependents; None is the resource type's default.
+        grace_seconds: how long a pod's containers get; None is what the pod's manifest says.
+        uid: refuse to delete an object with another UID.
+    """
+
+    propagation: str | None = None
+    grace_seconds: int | None = None
+    uid: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.propagation is not None and self.propagation not in _POLICIES:
+            raise bad_request(f"invalid propagationPolicy: {self.propagation!r}")
+
+
+class Deleter:
+    """Deletes objects, and is the garbage collector of those whose owner has gone.
+
+    Args:
+        store: where the objects are.
+        later: calls a function soon, after what is under way now.
+    """
+
+    def __init__(self, store: Store, later: Callable[[Callable[[], None]], object]) -> None:
+        self._store = store
+        self._later = later
+        store.listen(self._collect)
+
+    def delete(self, key: Key, options: DeleteOptions | None = None) -> Manifest:
+        """Delete an object, or mark it as being deleted.
+
+        Returns:
+            the object if it is still there (or a pod), else a ``Status`` object of success.
+
+        Raises:
+            ApiError: 404; 409 if the UID is another one.
+        """
+        options = options or DeleteOptions()
+        found = self._store.get(key)
+        uid = found["metadata"]["uid"]
+        if options.uid and options.uid != uid:
+            why = (
+                f"Precondition failed: UID in precondition: {options.uid}, "
+                f"UID in object meta: {uid}"
+            )
+            raise conflict(key.resource, key.name, why)
+        policy = options.propagation or _default_policy(key)
+        if policy == "Orphan":
+            self._orphan_dependents(uid)
+        elif policy == "Foreground" and self._store.dependents(uid):
+            self._add_finalizer(key, FOREGROUND_FINALIZER)
+        grace = _grace_seconds(found, options) if key.resource == POD else 0
+        self._mark(key, grace)
+        for dependent in self._store.dependents(uid) if policy == "Foreground" else ():
+            self._delete_if_there(dependent)
+        if grace == 0:
+            self.finish(key)
+        left = self._store.find(key)
+        if left is None and key.resource != POD:
+            return success(key.resource, key.name, uid)
+        return left or found
+
+    def finish(self, key: Key) -> None:
+        """Remove an object that is being deleted, unless something still holds it."""
+        found = self._store.find(key)
+        if found is None or "deletionTimestamp" not in found["metadata"]:
+            return
+        waits_for_grace = found["metadata"].get("deletionGracePeriodSeconds", 0) > 0
+        if not found["metadata"].get("finalizers") and not waits_for_grace:
+            self._store.remove(key)
+
+    def release_pod(self, key: Key, uid: str) -> None:
+        """Remove a pod whose containers have ended; for the kubelet."""
+        found = self._store.find(key)
+        if found is None or found["metadata"]["uid"] != uid:
+            return
+        if "deletionTimestamp" in found["metadata"]:
+            self._store.set_metadata(key, deletionGracePeriodSeconds=0)
+            self.finish(key)
+
+    def _mark(self, key: Key, grace: int) -> None:
+        metadata = self._store.get(key)["metadata"]
+        pending = metadata.get("deletionGracePeriodSeconds")
+        if "deletionTimestamp" in metadata and (pending is None or grace >= pending):
+            return
+        if not metadata.get("finalizers") and grace == 0:
+            # Goes at once: watchers hear of the deletion only.
+            self._store.remove(key)
+            return
+        moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=grace)
+        self._store.set_metadata(
+            key, deletionTimestamp=timestamp(moment), deletionGracePeriodSeconds=grace
+        )
+
+    def _add_finalizer(self, key: Key, finalizer: str) -> None:
+        finalizers = self._store.get(key)["metadata"].get("finalizers") or []
+        if finalizer not in finalizers:
+            self._store.set_metadata(key, finalizers=[*finalizers, finalizer])
+
+    def _orphan_dependents(self, uid: str) -> None:
+        for dependent in self._store.dependents(uid):
+            manifest = self._store.get(dependent)
+            references = manifest["metadata"].get("ownerReferences") or []
+            others = [reference for reference in references if reference["uid"] != uid]
+            self._store.set_metadata(dependent, ownerReferences=others or None)
+
+    def _collect(self, change: Change) -> None:
+        """React to a change: whose owner has gone goes too."""
+        if change.kind == "ADDED" and owner_uids(change.object):
+            self._later(lambda: self._delete_without_owners(change.key))
+        elif change.kind == "DELETED":
+            uid = change.object["metadata"]["uid"]
+            for dependent in self._store.dependents(uid):
+                self._later(lambda key=dependent: self._delete_without_owners(key))  # type: ignore[misc]
+            for owner in owner_uids(change.object):
+                self._later(lambda uid=owner: self._finish_foreground(uid))  # type: ignore[misc]
+            if change.key.resource == NAMESPACE:
+                for key in list(self._store.keys_in(change.key.name)):
+                    self._later(lambda key=key: self._delete_if_there(key))  # type: ignore[misc]
+
+    def _delete_without_owners(self, key: Key) -> None:
+        manifest = self._store.find(key)
+        if manifest is None:
+            return
+        owners = [self._store.key_of_uid(uid) for uid in owner_uids(manifest)]
+        if owners and not any(owner and owner.namespace in ("", key.namespace) for owner in owners):
+            self._delete_if_there(key)
+
+    def _delete_if_there(self, key: Key) -> None:
+        if self._store.find(key) is not None:
+            self.delete(key, DeleteOptions("Background"))
+
+    def _finish_foreground(self, owner_uid: str) -> None:
+        key = self._store.key_of_uid(owner_uid)
+        if key is None or self._store.dependents(owner_uid):
+            return
+        finalizers = self._store.get(key)["metadata"].get("finalizers") or []
+        if FOREGROUND_FINALIZER in finalizers:
+            others = [item for item in finalizers if item != FOREGROUND_FINALIZER]
+            self._store.set_metadata(key, finalizers=others or None)
+            self.finish(key)
+
+
+def _default_policy(key: Key) -> str:
+    """Return the default policy: a Job deleted without one leaves its pods behind.
+
+    As in ``pkg/registry/batch/job/strategy.go`` (``DefaultGarbageCollectionPolicy``), which keeps
+    what batch/v1 has always done.
+    """
+    return "Orphan" if key.resource.qualified_name == "jobs.batch" else "Background"
+
+
+def _grace_seconds(pod: Manifest, options: DeleteOptions) -> int:
+    """Return the grace that a pod gets: none if it was never scheduled, or has ended."""
+    if not pod["spec"].get("nodeName"):
+        return 0
+    if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+        return 0
+    if options.grace_seconds is not None:
+        return options.grace_seconds
+    return int(pod["spec"].get("terminationGracePeriodSeconds", _DEFAULT_GRACE_SECONDS))

@@ -1,0 +1,74 @@
+"""Events: what the scheduler, the kubelet and controllers say about an object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rigs.kubernetes.objects import Manifest, object_reference, random_suffix, timestamp
+from rigs.kubernetes.resources import EVENT
+from rigs.kubernetes.store import Key, Store
+
+
+@dataclass(frozen=True)
+class _Said:
+    uid: str
+    reason: str
+    message: str
+
+
+class EventRecorder:
+    """Writes Events; one that was said before about an object is counted up instead."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._said: dict[_Said, Key] = {}
+
+    def normal(self, about: Key, reason: str, message: str, component: str) -> None:
+        """Record that something happened as it should."""
+        self._record("Normal", about, reason, message, component)
+
+    def warning(self, about: Key, reason: str, message: str, component: str) -> None:
+        """Record that something went wrong."""
+        self._record("Warning", about, reason, message, component)
+
+    def _record(self, kind: str, about: Key, reason: str, message: str, component: str) -> None:
+        subject = self._store.find(about)
+        if subject is None:
+            return
+        said = _Said(subject["metadata"]["uid"], reason, message)
+        key = self._said.get(said)
+        old = self._store.find(key) if key else None
+        if key and old:
+            again = {**old, "count": old["count"] + 1, "lastTimestamp": timestamp()}
+            self._store.replace(key, again)
+            return
+        namespace = about.namespace or "default"
+        key = Key(EVENT, namespace, f"{about.name}.{random_suffix(16)}")
+        self._said[said] = key
+        self._store.create(key, _event(kind, about, subject, reason, message, component, key.name))
+
+
+def _event(
+    kind: str,
+    about: Key,
+    subject: Manifest,
+    reason: str,
+    message: str,
+    component: str,
+    name: str,
+) -> Manifest:
+    now = timestamp()
+    return {
+        "metadata": {"name": name},
+        "involvedObject": object_reference(about.resource, subject),
+        "reason": reason,
+        "message": message,
+        "type": kind,
+        "source": {"component": component},
+        "reportingComponent": component,
+        "reportingInstance": "",
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "eventTime": None,
+        "count": 1,
+    }

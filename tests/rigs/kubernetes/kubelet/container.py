@@ -1,0 +1,360 @@
+"""One container of a pod: image, start, probes, end, restart."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rigs.kubernetes.cluster import Cluster
+from rigs.kubernetes.kubelet.environment import ConfigurationError, EnvironmentBuilder, expand
+from rigs.kubernetes.kubelet.images import Image, Images, pull_error
+from rigs.kubernetes.kubelet.launching import Launch, StartError, launch, start_error
+from rigs.kubernetes.kubelet.pod_status import ContainerStatus, running, terminated, waiting
+from rigs.kubernetes.kubelet.probes import Probe, ProbeLoop
+from rigs.kubernetes.kubelet.process import ContainerProcesses
+from rigs.kubernetes.kubelet.volumes import Mount, PodVolumes
+from rigs.kubernetes.logs import ContainerLog
+from rigs.kubernetes.objects import Manifest
+from rigs.kubernetes.store import Key
+from rigs.podnet import pod_network_environment
+
+_COMPONENT = "kubelet"
+_START_ERROR_CODE = 128
+_LONGEST_MESSAGE = 4096
+_LONGEST_OF_POD = 12288
+_LOG_FALLBACK = (2048, 80)
+_LONGEST_CRASH_BACKOFF = 300.0
+
+
+@dataclass
+class PodContext:
+    """What the containers of a pod share."""
+
+    cluster: Cluster
+    images: Images
+    key: Key
+    pod: Manifest
+    address: str
+    directory: Path
+    volumes: PodVolumes
+    namespaces: bool
+    changed: Callable[[], None]
+    """Called when a container's status has changed."""
+    retry: asyncio.Event
+    """Set when something changed that may let a container start after all."""
+
+
+class Container:
+    """A container, over all its runs."""
+
+    def __init__(self, context: PodContext, manifest: Manifest, *, is_init: bool) -> None:
+        self.manifest = manifest
+        self.status = ContainerStatus(
+            manifest["name"],
+            manifest.get("image", ""),
+            is_init=is_init,
+            is_sidecar=is_init and manifest.get("restartPolicy") == "Always",
+        )
+        self.logs: list[ContainerLog] = []
+        self.became_started = asyncio.Event()
+        self._context = context
+        self._cluster = context.cluster
+        self._processes: ContainerProcesses | None = None
+        self._is_stopping = False
+        self._was_oom_killed = False
+        self._directory = context.directory / "containers" / str(manifest["name"])
+
+    async def run(self, restarts: Callable[[int], bool]) -> int:
+        """Run the container until it has ended for good and return its exit code.
+
+        Args:
+            restarts: says whether an exit code leads to a restart.
+        """
+        while True:
+            code = await self._run_once()
+            if self._is_stopping or not restarts(code):
+                return code
+            await self._back_off(code)
+            if self._is_stopping:
+                return code
+
+    def terminate(self) -> None:
+        """Ask the container to end, and don't start it again."""
+        self._is_stopping = True
+        if self._processes is not None:
+            self._processes.terminate()
+
+    def kill(self) -> None:
+        """End the container, and don't start it again."""
+        self._is_stopping = True
+        if self._processes is not None:
+            self._processes.kill()
+
+    def kill_for_memory(self) -> None:
+        """End this run as the kernel does when memory is short."""
+        self._was_oom_killed = True
+        if self._processes is not None:
+            self._processes.kill()
+
+    @property
+    def pid(self) -> int | None:
+        """The first process's number on this machine, while it runs."""
+        return None if self._processes is None else self._processes.pid
+
+    async def _run_once(self) -> int:
+        image = await self._pulled()
+        variables = await self._configured()
+        log = ContainerLog()
+        self.logs.append(log)
+        message = self._message_file()
+        self._was_oom_killed = False
+        try:
+            made = self._launch(image, variables, message)
+            mark = f"{self._context.key.name}/{self.status.name}/{uuid.uuid4()}"
+            self._processes = await ContainerProcesses.start(made, mark, log)
+        except (StartError, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            words = start_error(f"exec: {str(reason).lower()}") if reason else str(error)
+            log.close()
+            return self._ended(_START_ERROR_CODE, "StartError", words)
+        self._set(running())
+        self._event("Created", f"Created container: {self.status.name}")
+        self._event("Started", f"Started container {self.status.name}")
+        async with self._probing(made):
+            code = await self._processes.wait()
+        self._processes = None
+        return self._verdict(code, made, message, log)
+
+    def _verdict(self, code: int, made: Launch, message: Path, log: ContainerLog) -> int:
+        failure = made.error.read_text() if made.error.exists() else ""
+        if failure:
+            program = (
+                made.arguments[-1]
+                if not self.manifest.get("command")
+                else (self.manifest["command"][0])
+            )
+            words = start_error(f'exec: "{program}": {failure.lower()}')
+            return self._ended(_START_ERROR_CODE, "StartError", words)
+        reason = "Completed" if code == 0 else "Error"
+        if self._was_oom_killed:
+            code, reason = 137, "OOMKilled"
+        return self._ended(code, reason, self._termination_message(code, message, log))
+
+    def _ended(self, code: int, reason: str, message: str) -> int:
+        started_at = (self.status.state.get("running") or {}).get("startedAt")
+        self._set(terminated(code, reason, started_at, message))
+        return code
+
+    async def _back_off(self, code: int) -> None:
+        seconds = self._cluster.timing.crash_backoff * 2**self.status.restarts
+        self.status.last_state = self.status.state
+        pod = f"{self._context.key.name}_{self._context.key.namespace}"
+        message = f"back-off {seconds:g}s restarting failed container={self.status.name} pod={pod}"
+        self._set(waiting("CrashLoopBackOff", message))
+        words = f"Back-off restarting failed container {self.status.name} in pod {pod}"
+        if code != 0:
+            self._event("BackOff", words, is_warning=True)
+        await asyncio.sleep(min(seconds, _LONGEST_CRASH_BACKOFF))
+        self.status.restarts += 1
+
+    async def _pulled(self) -> Image:
+        """Wait until the image is there."""
+        name = self.status.image
+        while True:
+            fault = self._cluster.faults.of_pod(
+                ["image_pull"], self._context.key, self._context.pod
+            )
+            if fault and fault.options["container"] not in (None, self.status.name):
+                fault = None
+            image = self._context.images.find(name)
+            if image is not None and fault is None:
+                words = f'Container image "{name}" already present on machine'
+                self._event("Pulled", words)
+                return image
+            if self.manifest.get("imagePullPolicy") == "Never":
+                words = f'Container image "{name}" is not present with pull policy of Never'
+                self._waits("ErrImageNeverPull", words, "ErrImageNeverPull", words)
+                await self._retry(self._cluster.timing.image_backoff)
+                continue
+            wrong = (fault and fault.options["message"]) or pull_error(name)
+            self._event("Pulling", f'Pulling image "{name}"')
+            failed = f'Failed to pull image "{name}": {wrong}'
+            self._waits("ErrImagePull", wrong, "Failed", failed)
+            await self._retry(self._cluster.timing.image_backoff)
+            words = f'Back-off pulling image "{name}"'
+            self._waits("ImagePullBackOff", words, "BackOff", words)
+            await self._retry(self._cluster.timing.image_backoff * 4)
+
+    async def _configured(self) -> dict[str, str]:
+        """Wait until all that the variables refer to is there."""
+        context = self._context
+        service = {
+            "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+            "KUBERNETES_SERVICE_PORT": str(self._cluster.tls_port),
+            "KUBERNETES_SERVICE_PORT_HTTPS": str(self._cluster.tls_port),
+        }
+        while True:
+            pod = self._cluster.store.find(context.key) or context.pod
+            try:
+                builder = EnvironmentBuilder(self._cluster.store, pod, service)
+                return builder.build(self.manifest)
+            except ConfigurationError as error:
+                words = str(error)
+                self._waits("CreateContainerConfigError", words, "Failed", f"Error: {words}")
+            await self._retry(self._cluster.timing.image_backoff)
+
+    async def _retry(self, seconds: float) -> None:
+        """Wait for a change that may help; look again after some seconds anyhow."""
+        self._context.retry.clear()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._context.retry.wait(), seconds)
+
+    def _launch(self, image: Image, variables: dict[str, str], message: Path) -> Launch:
+        given = [expand(text, variables) for text in self.manifest.get("command") or []]
+        arguments = [expand(text, variables) for text in self.manifest.get("args") or []]
+        # A command replaces the entrypoint and the image's arguments; arguments only those.
+        if not given:
+            given = list(image.entrypoint)
+            arguments = arguments or list(image.cmd)
+        environment = {**image.env, **variables}
+        hostname = self._context.pod["spec"].get("hostname") or self._context.key.name
+        environment.update(
+            pod_network_environment(self._cluster.url, self._context.address, hostname, environment)
+        )
+        target = self.manifest.get("terminationMessagePath") or "/dev/termination-log"
+        mounts = [*self._context.volumes.mounts(self.manifest), Mount(str(message), target)]
+        run = self._directory / str(len(self.logs))
+        home = run / "home"
+        home.mkdir(parents=True, exist_ok=True)
+        workdir = self.manifest.get("workingDir") or image.workdir or str(home)
+        return launch(
+            given + arguments,
+            environment,
+            mounts,
+            run,
+            workdir,
+            namespaces=self._context.namespaces,
+        )
+
+    def _message_file(self) -> Path:
+        path = self._directory / f"termination-log-{len(self.logs)}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        return path
+
+    def _termination_message(self, code: int, path: Path, log: ContainerLog) -> str:
+        count = len(self._context.pod["spec"]["containers"])
+        longest = min(_LONGEST_MESSAGE, _LONGEST_OF_POD // count)
+        text = path.read_bytes()[:longest].decode(errors="replace")
+        falls_back = self.manifest.get("terminationMessagePolicy") == "FallbackToLogsOnError"
+        if not text and code != 0 and falls_back:
+            return log.tail(*_LOG_FALLBACK)
+        return text
+
+    @contextlib.asynccontextmanager
+    async def _probing(self, made: Launch) -> Any:
+        tasks = [self._cluster.loop.create_task(work) for work in self._probe_work(made)]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _probe_work(self, made: Launch) -> list[Coroutine[Any, Any, None]]:
+        def loop(kind: str, verdict: Callable[[bool, str], None]) -> ProbeLoop | None:
+            manifest = self.manifest.get(kind)
+            if not manifest:
+                return None
+            probe = Probe(manifest, self.manifest, self._context.address, execute)
+            return ProbeLoop(probe, manifest, self._cluster.timing.longest_probe_period, verdict)
+
+        async def execute(command: list[str]) -> int:
+            prefix = made.arguments[: _starter_length(made, self._context.namespaces)]
+            process = await asyncio.create_subprocess_exec(
+                *prefix,
+                *command,
+                env=made.environment,
+                cwd=made.directory,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            try:
+                return await process.wait()
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+        startup = loop("startupProbe", self._startup_verdict)
+        readiness = loop("readinessProbe", self._readiness_verdict)
+        liveness = loop("livenessProbe", self._liveness_verdict)
+
+        async def work() -> None:
+            if startup is not None:
+                await startup.until_success()
+            self._became_started(is_ready=readiness is None)
+            loops = [item.run() for item in (readiness, liveness) if item is not None]
+            await asyncio.gather(*loops)
+
+        return [work()]
+
+    def _became_started(self, *, is_ready: bool) -> None:
+        self.status.started = True
+        self.status.ready = is_ready
+        self.became_started.set()
+        self._context.changed()
+
+    def _startup_verdict(self, good: bool, why: str) -> None:
+        if not good:
+            self._event("Unhealthy", f"Startup probe failed: {why}", is_warning=True)
+            self._restart("startup")
+
+    def _readiness_verdict(self, good: bool, why: str) -> None:
+        if not good:
+            self._event("Unhealthy", f"Readiness probe failed: {why}", is_warning=True)
+        if good != self.status.ready:
+            self.status.ready = good
+            self._context.changed()
+
+    def _liveness_verdict(self, good: bool, why: str) -> None:
+        if not good:
+            self._event("Unhealthy", f"Liveness probe failed: {why}", is_warning=True)
+            self._restart("liveness")
+
+    def _restart(self, probe: str) -> None:
+        words = f"Container {self.status.name} failed {probe} probe, will be restarted"
+        self._event("Killing", words)
+        if self._processes is None:
+            return
+        self._processes.terminate()
+        grace = self._context.pod["spec"].get("terminationGracePeriodSeconds", 30)
+        processes = self._processes
+        self._cluster.later(self._cluster.timing.grace(grace), processes.kill)
+
+    def _waits(self, reason: str, message: str, event: str, words: str) -> None:
+        self._event(event, words, is_warning=event != "BackOff")
+        if event != "BackOff" and reason.startswith("Err"):
+            self._event("Failed", f"Error: {reason}", is_warning=True)
+        self._set(waiting(reason, message))
+
+    def _set(self, state: Manifest) -> None:
+        self.status.state = state
+        if "running" not in state:
+            self.status.ready = self.status.started = False
+        self._context.changed()
+
+    def _event(self, reason: str, message: str, *, is_warning: bool = False) -> None:
+        record = self._cluster.events.warning if is_warning else self._cluster.events.normal
+        record(self._context.key, reason, message, _COMPONENT)
+
+
+def _starter_length(made: Launch, namespaces: bool) -> int:
+    """Return how many arguments come before the command itself."""
+    return 5 if namespaces else 0

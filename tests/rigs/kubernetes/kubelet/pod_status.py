@@ -1,0 +1,116 @@
+"""The status of a pod, from the states of its containers; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from rigs.kubernetes.objects import Manifest, condition, timestamp, with_condition
+
+
+@dataclass
+class ContainerStatus:
+    """What the kubelet knows of one container."""
+
+    name: str
+    image: str
+    is_init: bool = False
+    is_sidecar: bool = False
+    state: Manifest = field(default_factory=lambda: waiting("ContainerCreating"))
+    last_state: Manifest = field(default_factory=dict)
+    restarts: int = 0
+    ready: bool = False
+    started: bool = False
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code, or None while the container hasn't ended."""
+        ended = self.state.get("terminated")
+        return None if ended is None else int(ended["exitCode"])
+
+    def manifest(self) -> Manifest:
+        """Return the entry in the pod's status."""
+        return {
+            "name": self.name,
+            "image": self.image,
+            "imageID": "" if "waiting" in self.state and not self.restarts else self.image,
+            "containerID": "" if "waiting" in self.state else f"rig://{self.name}",
+            "ready": self.ready,
+            "started": self.started,
+            "restartCount": self.restarts,
+            "state": self.state,
+            "lastState": self.last_state,
+        }
+
+
+def waiting(reason: str, message: str | None = None) -> Manifest:
+    """Return the state of a container that doesn't run yet."""
+    return {"waiting": {"reason": reason, **({"message": message} if message else {})}}
+
+
+def running() -> Manifest:
+    """Return the state of a container that runs since now."""
+    return {"running": {"startedAt": timestamp()}}
+
+
+def terminated(exit_code: int, reason: str, started_at: str | None, message: str = "") -> Manifest:
+    """Return the state of a container that has just ended."""
+    now = timestamp()
+    state: Manifest = {
+        "exitCode": exit_code,
+        "reason": reason,
+        "startedAt": started_at or now,
+        "finishedAt": now,
+    }
+    if message:
+        state["message"] = message
+    return {"terminated": state}
+
+
+def phase_of(containers: Sequence[ContainerStatus], restart_policy: str) -> str:
+    """Return the phase of a pod."""
+    init = [item for item in containers if item.is_init and not item.is_sidecar]
+    main = [item for item in containers if not item.is_init]
+    if restart_policy == "Never" and any(item.exit_code not in (0, None) for item in init):
+        return "Failed"
+    if any(item.exit_code != 0 for item in init):
+        return "Pending"
+    if all(item.exit_code is not None for item in main):
+        return "Failed" if any(item.exit_code for item in main) else "Succeeded"
+    begun = any("waiting" not in item.state or item.restarts for item in main)
+    return "Running" if begun else "Pending"
+
+
+def pod_status(
+    containers: Sequence[ContainerStatus], phase: str, conditions: list[Manifest] | None
+) -> dict[str, Any]:
+    """Return the fields of a pod's status that follow from its containers."""
+    init = [item for item in containers if item.is_init]
+    main = [item for item in containers if not item.is_init]
+    is_initialized = phase in ("Running", "Succeeded") or all(
+        item.started if item.is_sidecar else item.exit_code == 0 for item in init
+    )
+    is_ready = phase == "Running" and all(item.ready for item in main)
+    unready = [item.name for item in main if not item.ready]
+    reason, message = None, None
+    if phase == "Succeeded":
+        reason = "PodCompleted"
+    elif phase == "Failed":
+        reason = "PodFailed"
+    elif not is_ready:
+        reason = "ContainersNotReady"
+        message = f"containers with unready status: [{' '.join(unready)}]"
+    made = conditions
+    for kind, holds in (("PodScheduled", True), ("Initialized", is_initialized)):
+        made = with_condition(made, condition(kind, holds))
+    for kind in ("ContainersReady", "Ready"):
+        made = with_condition(made, condition(kind, is_ready, reason, message))
+    status: dict[str, Any] = {
+        "phase": phase,
+        "conditions": made,
+        "containerStatuses": [item.manifest() for item in main],
+    }
+    if init:
+        status["initContainerStatuses"] = [item.manifest() for item in init]
+    return status

@@ -1,0 +1,108 @@
+"""The processes of one container."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+from rigs.kubernetes.kubelet.launching import Launch
+from rigs.kubernetes.logs import ContainerLog
+
+_MARK = "FLOWENV_RIG_CONTAINER"
+_CHUNK = 65536
+
+
+class ContainerProcesses:
+    """A container's first process, and all that come from it.
+
+    A real container is a process namespace: its first process is number 1 there, so it gets a
+    signal only if it has a handler for it, and when it ends all others are killed. Here the first
+    process leads a session of its own, and the others are found by a variable that they inherit.
+    """
+
+    def __init__(self, process: asyncio.subprocess.Process, mark: str, log: ContainerLog) -> None:
+        self._process = process
+        self._mark = f"{_MARK}={mark}".encode()
+        self._log = log
+        self._reading = asyncio.create_task(self._read())
+
+    @classmethod
+    async def start(cls, launch: Launch, mark: str, log: ContainerLog) -> ContainerProcesses:
+        """Start a container's first process; its output goes to the log.
+
+        Raises:
+            OSError: it can't be started.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *launch.arguments,
+            env={**launch.environment, _MARK: mark},
+            cwd=launch.directory,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        return cls(process, mark, log)
+
+    @property
+    def pid(self) -> int:
+        """The first process's number on the machine."""
+        return self._process.pid
+
+    async def wait(self) -> int:
+        """Wait for the first process, then for the end of the others and of the log.
+
+        Returns:
+            the exit code; 128 and the signal's number after a signal.
+        """
+        code = await self._process.wait()
+        await self._kill_others()
+        await self._reading
+        self._log.close()
+        return code if code >= 0 else 128 - code
+
+    def terminate(self) -> None:
+        """Send TERM to the first process, which only hears it if it has a handler."""
+        if self._process.returncode is None and _handles(self._process.pid, signal.SIGTERM):
+            os.kill(self._process.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Kill the first process; the others follow."""
+        if self._process.returncode is None:
+            os.kill(self._process.pid, signal.SIGKILL)
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None
+        while chunk := await self._process.stdout.read(_CHUNK):
+            self._log.write(chunk)
+
+    async def _kill_others(self) -> None:
+        while others := [pid for pid in _all_processes() if self._mark in _environment_of(pid)]:
+            for pid in others:
+                with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                    os.kill(pid, signal.SIGKILL)
+            await asyncio.sleep(0.005)
+
+
+def _all_processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _environment_of(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []  # it has ended, or is another user's
+
+
+def _handles(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) & (1 << (number - 1)))
