@@ -11,6 +11,7 @@ from flowenv._version import __version__
 _COMMANDS = {
     "run": "run",
     "spec": "spec",
+    "explain": "explain",
     "plugins": "plugins",
     "doctor": "doctor",
     "hooks": "hooks",

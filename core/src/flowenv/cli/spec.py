@@ -21,6 +21,8 @@ def spec(output: str, **target: Any) -> None:
       flowenv spec flow.py --env k8s
       flowenv spec flow.py --env fargate -o json
     """
+    from flowenv.explain import masked
+
     shown = masked(prepare_target(**target).spec)
     if output == "json":
         echo_json(shown)
@@ -28,18 +30,3 @@ def spec(output: str, **target: Any) -> None:
     import yaml
 
     click.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100), nl=False)
-
-
-def masked(value: Any) -> Any:
-    """A spec as it may be shown: secrets masked, bytes as their number."""
-    from flowenv.secret import Secret
-
-    if isinstance(value, Secret):
-        return value.reference or "***"
-    if isinstance(value, bytes):
-        return f"<{len(value)} bytes>"
-    if isinstance(value, dict):
-        return {key: masked(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked(one) for one in value]
-    return value
