@@ -40,6 +40,7 @@ class ContainerProcess:
         directory: Path,
         log: LogStream | None,
         log_delay: float,
+        closed: threading.Event,
     ) -> None:
         self.container = container
         self._has_init = bool(
@@ -55,11 +56,11 @@ class ContainerProcess:
             stderr=subprocess.STDOUT if log else subprocess.DEVNULL,
             start_new_session=True,
         )
+        self._log_delay = log_delay
+        self._closed = closed
         self._pump: threading.Thread | None = None
         if log:
-            self._pump = threading.Thread(
-                target=self._copy_output, args=(log, log_delay), daemon=True
-            )
+            self._pump = threading.Thread(target=self._copy_output, args=(log,), daemon=True)
             self._pump.start()
 
     def watch(self, ended: Callable[["ContainerProcess"], None]) -> None:
@@ -95,8 +96,8 @@ class ContainerProcess:
     def _wait(self, ended: Callable[["ContainerProcess"], None]) -> None:
         self._process.wait()
         self._kill_rest()
-        if self._pump:
-            # A process that left the session keeps the pipe open; don't wait for it for ever.
+        if self._pump and not self._log_delay:
+            # A process that hid from _kill_rest keeps the pipe open; don't wait for it for ever.
             self._pump.join(timeout=5)
         ended(self)
 
@@ -107,13 +108,13 @@ class ContainerProcess:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
-    def _copy_output(self, log: LogStream, delay: float) -> None:
+    def _copy_output(self, log: LogStream) -> None:
         """Send whole lines to CloudWatch as they come, those that come together in one call."""
         pipe = self._process.stdout
         assert pipe is not None
-        if delay:
-            threading.Event().wait(delay)
         with pipe:
+            if self._log_delay and self._closed.wait(self._log_delay):
+                return
             log.create()
             rest = b""
             while chunk := os.read(pipe.fileno(), _CHUNK):

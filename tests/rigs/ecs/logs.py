@@ -5,22 +5,26 @@ https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specify-log-config.h
 
 import contextlib
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .errors import AwsError
 from .lifecycle import StartFailure
 from .moto_backend import Moto
 from .records import Container, Task, now
+from .registry import TaskRegistry
 
 
 class LogStream:
     """The stream of one container: `prefix/container/task-id`."""
 
-    def __init__(self, moto: Moto, region: str, group: str, name: str) -> None:
+    def __init__(
+        self, moto: Moto, region: str, group: str, name: str, wrote: Callable[[int], None]
+    ) -> None:
         self._moto = moto
         self._region = region
         self.group = group
         self.name = name
+        self._wrote = wrote
         self._created = False
         self._lock = threading.Lock()
 
@@ -44,13 +48,16 @@ class LogStream:
             self.create()
             with contextlib.suppress(AwsError):
                 self._call("PutLogEvents", logEvents=events)
+                self._wrote(len(events))
 
     def _call(self, operation: str, **parameters: object) -> None:
         names = {"logGroupName": self.group, "logStreamName": self.name}
         self._moto.call("logs", operation, names | parameters, self._region)
 
 
-def open_log_stream(moto: Moto, task: Task, container: Container) -> LogStream | None:
+def open_log_stream(
+    moto: Moto, registry: TaskRegistry, task: Task, container: Container
+) -> LogStream | None:
     """The stream for a container with the awslogs driver, not yet created; else None.
 
     Raises StartFailure where the log group doesn't exist.
@@ -67,7 +74,7 @@ def open_log_stream(moto: Moto, task: Task, container: Container) -> LogStream |
     prefix = options.get("awslogs-stream-prefix")
     runtime_id = f"{task.id}-{task.containers.index(container) + 1:010d}"
     name = f"{prefix}/{container.name}/{task.id}" if prefix else runtime_id
-    return LogStream(moto, region, group, name)
+    return LogStream(moto, region, group, name, lambda lines: registry.wrote(task, lines))
 
 
 def _create_group(moto: Moto, region: str, group: str) -> None:

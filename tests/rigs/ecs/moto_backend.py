@@ -154,10 +154,14 @@ class Moto:
     def forget(self) -> None:
         """Drop everything that this account has."""
         with _accounts_lock:
+            _accounts_in_use.discard(self._account)
+            if not _accounts_in_use:
+                # S3 has something to close, a temporary file for each object, and closes those of
+                # all accounts.
+                get_backend("s3")[self.account_id].reset()
             for backends in list(BackendDict._instances):  # type: ignore[misc]
                 if self.account_id in backends:
                     del backends[self.account_id]
-            _accounts_in_use.discard(self._account)
             if not _accounts_in_use:
                 BackendDict.reset()
                 reset_model_data()

@@ -71,7 +71,10 @@ class Container:
 
 @dataclass
 class Task:
-    """One task. Runners write to it while they hold the registry's lock."""
+    """One task. Runners write to it while they hold the registry's lock.
+
+    `history` (all states so far) and `lines_written` (to CloudWatch) are for tests to wait for.
+    """
 
     id: str
     arn: str
@@ -99,6 +102,7 @@ class Task:
     version: int = 1
     times: dict[str, float] = field(default_factory=dict)
     history: list[Status] = field(default_factory=list)
+    lines_written: int = 0
     containers: list[Container] = field(default_factory=list)
 
     def __post_init__(self) -> None:

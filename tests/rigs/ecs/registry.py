@@ -24,6 +24,12 @@ class TaskRegistry:
             task.version += 1
             self._changed.notify_all()
 
+    def wrote(self, task: Task, lines: int) -> None:
+        """Lines of the task have reached CloudWatch."""
+        with self._changed:
+            task.lines_written += lines
+            self._changed.notify_all()
+
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Hold the lock while tasks are read, so that no half-made change is seen."""

@@ -61,6 +61,11 @@ def read_body(environ: dict[str, Any]) -> bytes:
     environ["wsgi.input"] = io.BytesIO(body)
     environ["CONTENT_LENGTH"] = str(len(body))
     environ.pop("HTTP_TRANSFER_ENCODING", None)
+    if environ["REQUEST_METHOD"] == "PUT":
+        # urllib calls every body a form, and moto would read it as one instead of storing it.
+        environ["CONTENT_TYPE"] = environ.get("CONTENT_TYPE", "").replace(
+            "application/x-www-form-urlencoded", "application/octet-stream"
+        )
     return body
 
 

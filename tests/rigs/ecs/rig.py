@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
@@ -27,6 +28,7 @@ from .server import Gateway, Server
 from .tasks import ProcessRunner, RunnerSettings
 
 ACCESS_KEY_ID = "AKIARIG"
+_session_lock = threading.Lock()
 
 
 class EcsRig:
@@ -76,10 +78,6 @@ class EcsRig:
         self._scripted = runner
         self._aws_managed_policies = aws_managed_policies
         self._holds = Holds()
-        self._session = boto3.Session(
-            aws_access_key_id=ACCESS_KEY_ID, aws_secret_access_key="rig", region_name=region
-        )
-        self._session_lock = threading.Lock()
 
     def __enter__(self) -> "EcsRig":
         self._server = Server(self._port)
@@ -120,10 +118,16 @@ class EcsRig:
         `options` are those of boto3's `client`, such as `region_name`, `aws_access_key_id` or
         `config`.
         """
-        options.setdefault("config", Config(retries={"total_max_attempts": 1}))
-        with self._session_lock:
-            make_client: Any = self._session.client
-            return make_client(name, endpoint_url=self.url, **options)
+        defaults = {
+            "endpoint_url": self.url,
+            "region_name": self.region,
+            "aws_access_key_id": ACCESS_KEY_ID,
+            "aws_secret_access_key": "rig",
+            "config": Config(retries={"total_max_attempts": 1}),
+        }
+        make_client: Any = _session().client
+        with _session_lock:
+            return make_client(name, **defaults | options)
 
     def environment(self) -> dict[str, str]:
         """The variables with which a subprocess finds the rig and no other AWS."""
@@ -153,13 +157,13 @@ class EcsRig:
         self._runner.kill_for_memory(self._find(task))
 
     def register_container_instance(self, cluster: str) -> str:
-        """Register an EC2 instance (4096 CPU units, 3768 MiB) in a cluster; returns its ARN."""
-        number = len(
-            self._moto.call("ecs", "ListContainerInstances", {"cluster": cluster}, self.region)[
-                "containerInstanceArns"
-            ]
-        )
-        return self._moto.register_container_instance(self.region, cluster, f"i-{number:017x}")
+        """Register an EC2 instance (4096 CPU units, 7482 MiB) in a cluster; returns its ARN."""
+        with self.requests.paused():
+            ec2 = self.client("ec2")
+            image = ec2.describe_images()["Images"][0]["ImageId"]
+            started = ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1)
+        instance = started["Instances"][0]["InstanceId"]
+        return self._moto.register_container_instance(self.region, cluster, instance)
 
     def _find(self, task: str) -> Task:
         found = self.tasks.find(task)
@@ -184,3 +188,9 @@ class EcsRig:
             self._settings,
             release,
         )
+
+
+@lru_cache
+def _session() -> boto3.Session:
+    """One session for all rigs, as reading the service models takes most of a client's time."""
+    return boto3.Session()

@@ -183,7 +183,7 @@ class ScriptedRunner:
     def _start_containers(self, task: Task) -> None:
         for container in task.containers:
             self._lifecycle.container_running(task, container)
-        log = open_log_stream(self._moto, task, task.containers[0])
+        log = open_log_stream(self._moto, self._lifecycle.registry, task, task.containers[0])
         lines = self._script(task).lines
         if log and lines:
             log.write(lines)

@@ -65,7 +65,7 @@ class ProcessRunner:
         self.settings = settings
         self.release = release
         self.directory = Path(tempfile.mkdtemp(prefix="ecs-rig-"))
-        self.closing = False
+        self.closed = threading.Event()
         self._runs: dict[str, TaskRun] = {}
         self._lock = threading.Lock()
 
@@ -89,7 +89,7 @@ class ProcessRunner:
 
     def close(self) -> None:
         """Kill all containers and wait for the threads."""
-        self.closing = True
+        self.closed.set()
         with self._lock:
             runs = list(self._runs.values())
         for run in runs:
@@ -166,7 +166,9 @@ class TaskRun:
             self.environments[container.name] = self.runner.environments.of(
                 task, container, image, secrets
             )
-            self.logs[container.name] = open_log_stream(self.runner.moto, task, container)
+            self.logs[container.name] = open_log_stream(
+                self.runner.moto, self.lifecycle.registry, task, container
+            )
         if not self._stopping:
             self.lifecycle.move(task, "ACTIVATING")
             self._linger()
@@ -220,6 +222,7 @@ class TaskRun:
                 directory,
                 self.logs[container.name],
                 self.runner.settings.log_delay,
+                self.runner.closed,
             )
         except (OSError, IndexError):
             program = arguments[0] if arguments else ""
@@ -286,7 +289,7 @@ class TaskRun:
                     process.kill()
 
     def _stop_timeout(self, container: Container) -> float:
-        if self.runner.closing:
+        if self.runner.closed.is_set():
             return 0
         if self.runner.settings.stop_timeout is not None:
             return self.runner.settings.stop_timeout
