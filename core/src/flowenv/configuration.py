@@ -29,6 +29,7 @@ _TYPES: dict[str, Any] = {
     "results_url": str,
     "payload_url": str,
 }
+_SECRET_KEYS = {"env", "file", "reference"}
 _FROM_VARIABLES = ("environment", "image", "results_url", "payload_url")
 
 
@@ -57,7 +58,8 @@ class Configuration:
         path: the file it was read from; None if there is none.
         plugins: local plugins, modules or files; files are relative to the file's folder.
         env: variables for every container; contract variables are set by their names.
-        secrets: named secrets: a text, `{env = "NAME"}` or `{file = "path"}`.
+        secrets: named secrets: a text, `{env = "NAME"}`, `{file = "path"}`, or
+            `{reference = "arn:…"}` for one that the platform resolves.
         environments: named environments.
         environment: the name of the environment (or backend) to use by default.
         image: the container image where neither environment nor flow name one.
@@ -132,8 +134,10 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
         for name, table in document.get("environments", {}).items()
     }
     for name, secret in document.get("secrets", {}).items():
-        if isinstance(secret, dict) and (len(secret) != 1 or not secret.keys() <= {"env", "file"}):
-            message = f"secret {name!r} must be a string, {{env = …}} or {{file = …}}"
+        if isinstance(secret, dict) and (len(secret) != 1 or not secret.keys() <= _SECRET_KEYS):
+            message = (
+                f"secret {name!r} must be a string, {{env = …}}, {{file = …}} or {{reference = …}}"
+            )
             source.fail(message, "secrets", name)
     plain = {key: value for key, value in document.items() if key != "environments"}
     plain["plugins"] = tuple(_beside(path, name) for name in document.get("plugins", []))
@@ -179,6 +183,8 @@ def find_secret(name: str) -> Secret | None:
     if isinstance(entry, str):
         return Secret(entry)
     if entry is not None:
+        if reference := entry.get("reference"):
+            return Secret(reference=reference)
         return Secret(_read_secret(name, entry))
     variables = ["FLOWENV_SECRET_" + re.sub(r"\W", "_", name).upper()]
     if name == AUTH_TOKEN_SECRET:

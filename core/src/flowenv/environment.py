@@ -129,6 +129,13 @@ class Environment:
         """Values of contract variables that only this environment knows, e.g. the namespace."""
         return {}
 
+    def needs_image(self) -> bool:
+        """True if a run needs an image from the flow, the environment or the configuration.
+
+        By default what the capabilities say; False where the user's own spec names one.
+        """
+        return self.capabilities.image
+
     def validate_spec(self, spec: Mapping[str, Any], flow_run: FlowRun) -> None:
         """Check a finished spec, after all plugins have changed it, before anything is sent.
 

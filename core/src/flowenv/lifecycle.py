@@ -61,7 +61,7 @@ class Prepared:
             RunRefused: if a plugin refuses the run.
         """
         run, environment = self.flow_run, self.flow_run.environment
-        if environment.capabilities.image:
+        if environment.needs_image():
             run.require_image()
         spec = self.hooks.hook.flowenv_build_spec(
             environment=environment, flow_run=run, process=self.process

@@ -9,9 +9,11 @@ import base64
 import contextlib
 import datetime
 import functools
+import gzip
 import json
 import sys
 import types
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from flowenv.registry import BackendHooks
 
 FORMAT = 1
+_GZIP = b"\x1f\x8b"
 UPGRADE = "Use an image with the same flowenv and Python minor version as here."
 
 
@@ -242,13 +245,18 @@ class Unpacked:
 def unpack(data: bytes) -> Unpacked:
     """Read a payload and check that this Python and flowenv can run it.
 
+    Args:
+        data: the document, as it is or compressed with gzip.
+
     Raises:
         PayloadError: if they can't, or it is no payload; the message says what to do.
     """
     try:
+        if data.startswith(_GZIP):
+            data = gzip.decompress(data)
         document = json.loads(data)
         version, kind = document["flowenv"], document["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error) as error:
         raise PayloadError(f"This is no flowenv payload: {error!r}.") from error
     if kind != FORMAT or _release(version) > _release(__version__):
         raise PayloadError(
