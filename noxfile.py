@@ -1,0 +1,292 @@
+"""What developers and CI run: `nox` runs what CI runs, `nox -l` lists everything.
+
+Distributions are found by their folders, so a new plugin is tested, checked, built and
+installed without a change here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import nox
+
+ROOT = Path(__file__).parent
+CONSTRAINTS = ROOT / "constraints.txt"
+DIST = ROOT / "dist"
+CODE = ["core", "plugins", "tests", "docs", "examples", "benchmarks", "noxfile.py", "toxfile.py"]
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "no" if os.environ.get("CI") else "yes"
+nox.options.error_on_external_run = True
+# the quick ones first, so that a slip shows soon; the tests last, so that their line is the last
+nox.options.sessions = ["lint", "types", "dist", "isolation", "docs", "tests"]
+
+
+# -- what CI runs ----------------------------------------------------------------------------
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting with ruff; `nox -s lint -- --fix` mends what it can."""
+    install(session, *group("lint"))
+    fix = "--fix" in session.posargs
+    session.run("ruff", "check", *(["--fix"] if fix else []), *existing(CODE))
+    session.run("ruff", "format", *([] if fix else ["--check"]), *existing(CODE))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy --strict, one distribution after the other."""
+    install_workspace(session, *group("types"), *group("tests"))
+    for folder in distributions():
+        session.run("mypy", str(folder / "src"))
+    session.run("mypy", "noxfile.py", "toxfile.py", "docs/generate.py")
+
+
+@nox.session
+def dist(session: nox.Session) -> None:
+    """Build all distributions into dist/, check them, and run an example from the wheels."""
+    install(session, *group("dist"))
+    wheels = build(session, DIST)
+    session.run("twine", "check", "--strict", *map(str, sorted(DIST.iterdir())))
+    fresh = Path(session.create_tmp()).resolve() / "fresh"
+    shutil.rmtree(fresh, ignore_errors=True)
+    session.run("python", "-m", "venv", str(fresh))
+    python = str(fresh / "bin" / "python")
+    local = [str(wheels[name]) for name in ("flowenv", "flowenv-local")]
+    constraints = ["-c", str(CONSTRAINTS)]
+    session.run(python, "-m", "pip", "install", "-q", *constraints, *local, external=True)
+    session.chdir(session.create_tmp())  # away from the sources
+    example = ROOT / "examples" / "image_check" / "image_check.py"
+    flowenv = str(fresh / "bin" / "flowenv")
+    session.run(flowenv, "run", str(example), "-p", "pattern=flowenv*", external=True)
+
+
+@nox.session
+def isolation(session: nox.Session) -> None:
+    """Core alone, core and one backend, all together, each in an environment of its own.
+
+    Newest dependencies by default; `nox -s isolation -- oldest` takes the lower bounds.
+    Further arguments name environments, such as `core` or `k8s`.
+    """
+    install(session, *group("dist"), *group("isolation"))
+    folder = Path(session.create_tmp()).resolve()
+    wheels = build(session, folder / "wheels")
+    write_isolated_requirements(folder / "requirements", wheels)
+    oldest = "oldest" in session.posargs
+    chosen = [name for name in session.posargs if name != "oldest"]
+    names = chosen or ["core", *(folder.name for folder in distributions()[1:]), "all"]
+    session.run(
+        "tox",
+        "run",
+        "--recreate",  # a wheel built anew has the same name
+        "-e",
+        ",".join(names),
+        env={
+            "FLOWENV_REQUIREMENTS": str(folder / "requirements"),
+            "FLOWENV_RESOLUTION": "lowest-direct" if oldest else "highest",
+        },
+    )
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation and run every example in it; `-- serve` shows it instead."""
+    install_workspace(session, *group("docs"), *group("tests"), *examples())
+    if "serve" in session.posargs:
+        session.run("mkdocs", "serve")
+        return
+    session.run("mkdocs", "build", "--strict", "--quiet")
+    session.run("pytest", "tests/docs", "-n2")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments go to pytest: `nox -s tests -- -k merge`."""
+    install_workspace(session, *group("tests"), *examples())
+    chosen = session.posargs or ["--ignore=tests/docs"]  # the session `docs` runs those
+    session.run("pytest", "-n2", "--dist=worksteal", *chosen)
+
+
+# -- on request ------------------------------------------------------------------------------
+
+
+@nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """Run an example flow: `nox -s demo -- examples/model_selection/model_selection.py`."""
+    locally = [ROOT / "core", ROOT / "plugins" / "local"]
+    install(session, *editable(locally, extras=""), *examples())
+    session.run("flowenv", "run", *(session.posargs or ["examples/penguins/penguins.py"]))
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Run the benchmarks and print them as a table."""
+    install_workspace(session, *group("tests"))
+    for script in sorted((ROOT / "benchmarks").glob("bench_*.py")):
+        session.run("python", str(script), *session.posargs)
+
+
+@nox.session(default=False)
+def e2e(session: nox.Session) -> None:
+    """Run the tests that need a real Kubernetes cluster, which FLOWENV_TEST_KUBECONFIG names."""
+    if "FLOWENV_TEST_KUBECONFIG" not in os.environ:
+        session.error("Set FLOWENV_TEST_KUBECONFIG to the kubeconfig of a cluster for tests.")
+    install_workspace(session, *group("tests"), *examples())
+    session.run("pytest", "-m", "cluster", *session.posargs)
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Run the tests and report which lines and branches they miss."""
+    install_workspace(session, *group("tests"), *examples())
+    arguments = session.posargs or ["--ignore=tests/docs"]
+    session.run("pytest", "-n2", "--cov", "--cov-report=term-missing:skip-covered", *arguments)
+
+
+@nox.session(default=False)
+def constraints(session: nox.Session) -> None:
+    """Write constraints.txt anew: the newest versions that work together, on any Python."""
+    session.install("uv")
+    requirements = [*all_groups(), *examples()]
+    listed = Path(session.create_tmp(), "requirements.in")
+    lines = [r for r in requirements if r != "-r"]
+    listed.write_text("\n".join(r for r in lines if not r.endswith(".txt")) + "\n")
+    session.run(
+        "uv",
+        "pip",
+        "compile",
+        "--quiet",
+        "--universal",
+        "--no-sources",
+        "--python-version=3.11",
+        "--fork-strategy=fewest",
+        "--no-annotate",
+        "--no-header",
+        "--no-emit-index-url",
+        "--no-emit-find-links",
+        f"--output-file={CONSTRAINTS}",
+        str(listed),
+        str(ROOT / "examples" / "requirements.txt"),
+        *(str(folder / "pyproject.toml") for folder in distributions()),
+        "--all-extras",
+    )
+
+
+@nox.session(default=False)
+def changelog(session: nox.Session) -> None:
+    """Turn the fragments of changelog.d/ into CHANGELOG.md: `nox -s changelog -- 0.2.0`."""
+    install(session, *group("changelog"))
+    if not session.posargs:
+        session.run("towncrier", "build", "--draft", "--version=next")
+        return
+    session.run("towncrier", "build", "--yes", f"--version={session.posargs[0]}")
+
+
+# -- how ---------------------------------------------------------------------------------------
+
+
+def distributions() -> list[Path]:
+    """The folders of all distributions, the core first."""
+    plugins = sorted(path.parent for path in ROOT.glob("plugins/[!_]*/pyproject.toml"))
+    return [ROOT / "core", *plugins]
+
+
+def existing(paths: list[str]) -> list[str]:
+    """Those paths that are there."""
+    return [path for path in paths if (ROOT / path).exists()]
+
+
+def pyproject(folder: Path) -> dict[str, Any]:
+    """A folder's pyproject.toml."""
+    return tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
+
+
+def group(name: str) -> tuple[str, ...]:
+    """The requirements of one of the root's dependency groups."""
+    return nox.project.dependency_groups(pyproject(ROOT), name)
+
+
+def all_groups() -> list[str]:
+    """The requirements of all dependency groups."""
+    groups = pyproject(ROOT)["dependency-groups"]
+    return sorted({requirement for name in groups for requirement in group(name)})
+
+
+def examples() -> list[str]:
+    """What the examples import."""
+    return ["-r", str(ROOT / "examples" / "requirements.txt")]
+
+
+def editable(folders: list[Path], extras: str) -> list[str]:
+    """Arguments that install distributions from their folders; the extras are the core's."""
+    return [
+        argument
+        for folder in folders
+        for argument in ("-e", f"{folder}{extras if folder.name == 'core' else ''}")
+    ]
+
+
+def install(session: nox.Session, *requirements: str) -> None:
+    """Install with constraints.txt, so that every machine has the same versions."""
+    # the workspace's sources are for `uv sync`; here each folder is named
+    session.install("-c", str(CONSTRAINTS), *requirements, env={"UV_NO_SOURCES": "1"})
+
+
+def install_workspace(session: nox.Session, *requirements: str) -> None:
+    """Install all distributions from their folders, and more."""
+    install(session, *editable(distributions(), "[dask,rich,testing]"), *requirements)
+
+
+def build(session: nox.Session, target: Path) -> dict[str, Path]:
+    """Build a source distribution of each folder, and from it a wheel.
+
+    Returns:
+        The wheels by the distributions' names.
+    """
+    shutil.rmtree(target, ignore_errors=True)
+    wheels = {}
+    command = ["python", "-m", "build", "--installer=uv", "--outdir", str(target)]
+    for folder in distributions():
+        session.run(*command, str(folder), silent=True)
+        name = pyproject(folder)["project"]["name"]
+        (wheels[name],) = target.glob(f"{name.replace('-', '_')}-[0-9]*.whl")
+    return wheels
+
+
+def write_isolated_requirements(target: Path, wheels: dict[str, Path]) -> None:
+    """Write what tox installs into each environment: `core.txt`, one a plugin, `all.txt`.
+
+    What the distributions ask for is listed beside their wheels: a resolver that looks for
+    the lowest versions honours the bounds of what it is asked for directly.
+    """
+    target.mkdir(exist_ok=True)
+    projects = {
+        project["name"]: project
+        for project in (pyproject(folder)["project"] for folder in distributions())
+    }
+    sets = {"all": set(wheels)}
+    for folder in distributions():
+        sets[folder.name] = with_ours(pyproject(folder)["project"]["name"], projects)
+    for name, members in sets.items():
+        lines = [str(wheels[member]) for member in sorted(members)]
+        asked = {r for member in members for r in projects[member].get("dependencies", [])}
+        lines += sorted(r for r in asked if name_of(r) not in projects or "[" in r)
+        (target / f"{name}.txt").write_text("\n".join(lines) + "\n")
+
+
+def with_ours(name: str, projects: dict[str, dict[str, Any]]) -> set[str]:
+    """A distribution and those of ours that it needs."""
+    needed = {name_of(r) for r in projects[name].get("dependencies", [])} & set(projects)
+    return {name}.union(*(with_ours(one, projects) for one in needed))
+
+
+def name_of(requirement: str) -> str:
+    """The distribution that a requirement names."""
+    return re.split(r"[\s\[<>=!~;@]", requirement, maxsplit=1)[0]
