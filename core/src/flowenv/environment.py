@@ -136,6 +136,11 @@ class Environment:
         """
         return self.capabilities.image
 
+    @property
+    def spec_image(self) -> str | None:
+        """The image in the user's own spec file; metadata and the flow's own win over it."""
+        return None
+
     def validate_spec(self, spec: Mapping[str, Any], flow_run: FlowRun) -> None:
         """Check a finished spec, after all plugins have changed it, before anything is sent.
 

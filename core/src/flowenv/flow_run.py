@@ -108,10 +108,12 @@ class FlowRun:
 
     @property
     def image(self) -> str | None:
-        """The container image: the environment's, else the flow's, else the configured one."""
+        """The container image: the environment's, the flow's, the spec file's, the configured."""
         chosen = (self.environment.metadata or {}).get("image")
         if not chosen and self.flow is not None:
             chosen = self.flow.image
+        if not chosen:
+            chosen = self.environment.spec_image
         if not chosen:
             from flowenv.configuration import configuration
 
