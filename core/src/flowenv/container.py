@@ -24,6 +24,7 @@ from flowenv.outcome import (
     Outcome,
 )
 from flowenv.states import Reason, State
+from flowenv.tracebacks import show_user_traceback
 
 if TYPE_CHECKING:
     from flowenv.flow_run import FlowRun
@@ -171,23 +172,6 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
         show_user_traceback(error)
         return Outcome.of_error(run.id, error)
     return _completed(run.id, value, unpacked.results_url)
-
-
-def show_user_traceback(error: BaseException) -> None:
-    """Print the user's own traceback, from their first frame on, to the standard error."""
-    import traceback
-
-    frames = error.__traceback__
-    while frames and frames.tb_next and _is_ours(frames.tb_frame):
-        frames = frames.tb_next
-    traceback.print_exception(type(error), error, frames)
-
-
-def _is_ours(frame: FrameType) -> bool:
-    name = frame.f_globals.get("__name__", "")
-    return name.partition(".")[0] in ("flowenv", "pluggy", "contextlib") or name.startswith(
-        "flowenv_"
-    )
 
 
 def _completed(run_id: str, value: Any, results_url: str | None) -> Outcome:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowenv.contract import EXECUTOR
-from flowenv.errors import CallbackFailed, SettingError
+from flowenv.errors import CallbackFailed, RunFailed, SettingError
 from flowenv.executors.base import Executor
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def call_with_callbacks(environment: Environment, flow_run: FlowRun) -> Returned
     assert flow_run.flow is not None
     try:
         _callback(environment.on_start, "on_start")
-        value = call_flow(flow_run.flow, flow_run.parameters)
+        value = _call_to_its_end(flow_run.flow, flow_run.parameters)
     except BaseException:
         try:
             _callback(environment.on_exit, "on_exit")
@@ -95,6 +95,27 @@ def call_with_callbacks(environment: Environment, flow_run: FlowRun) -> Returned
         raise
     _callback(environment.on_exit, "on_exit")
     return Returned(value)
+
+
+def _call_to_its_end(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> Any:
+    """Call a flow whose `sys.exit()` ends the flow, not the process that runs it.
+
+    Raises:
+        RunFailed: if the flow exits with anything but success, or raises what is no
+            `Exception` and no interrupt, such as `asyncio.CancelledError`.
+    """
+    try:
+        return call_flow(flow, parameters)
+    except (Exception, KeyboardInterrupt):
+        raise
+    except SystemExit as error:
+        if error.code in (None, 0):
+            return None
+        raise RunFailed(
+            f"the flow called sys.exit({error.code!r})", error_class="SystemExit"
+        ) from error
+    except BaseException as error:
+        raise RunFailed(str(error), error_class=type(error).__name__) from error
 
 
 def _callback(callback: Callback | None, name: str) -> None:
@@ -114,12 +135,18 @@ def call_flow(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> Any:
     if inspect.iscoroutine(value):
         import asyncio
 
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return asyncio.run(value)
-        return _run_beside_the_loop(value)
+        return _run_beside_the_loop(value) if _loop_is_running() else asyncio.run(value)
     return value
+
+
+def _loop_is_running() -> bool:
+    import asyncio
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _run_beside_the_loop(coroutine: Any) -> Any:
