@@ -1,0 +1,110 @@
+"""The hooks: a spec, a folder and a process for each run, and how to find them again."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from flowenv import Environment, FlowRun, Secret, hookimpl
+from flowenv.contract import OUTCOME, PAYLOAD
+from flowenv.errors import RunNotFound
+from flowenv.handle import Leftover, RunSummary
+from flowenv.process import Process
+from flowenv_subprocess.environment import SubprocessEnvironment
+from flowenv_subprocess.runs import FolderHandle
+
+
+@hookimpl
+def flowenv_environment_type() -> type[Environment]:
+    """The backend's environment."""
+    return SubprocessEnvironment
+
+
+@hookimpl
+def flowenv_build_spec(
+    environment: SubprocessEnvironment, flow_run: FlowRun, process: Process
+) -> dict[str, Any]:
+    """The command, its variables and the payload. A `python` on the PATH is the chosen one."""
+    python = Path(environment.python).expanduser()
+    path = f"{python.parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
+    variables = process.variables.merge([{"name": "PATH", "value": path}], container="flow")
+    return {
+        "command": [*process.command],
+        "variables": {**variables.values, PAYLOAD: "payload.json", OUTCOME: "outcome.json"},
+        "files": dict(process.files),
+    }
+
+
+@hookimpl
+def flowenv_execute(
+    environment: SubprocessEnvironment, flow_run: FlowRun, spec: dict[str, Any]
+) -> FolderHandle:
+    """Make the run's folder and start its process; a folder that is there is this run's."""
+    folder = environment.folder / flow_run.id
+    handle = FolderHandle(folder)
+    if folder.exists():
+        return handle
+    folder.mkdir(parents=True, mode=0o700)
+    created = flow_run.created.isoformat() if flow_run.created else None
+    about = {"flow": flow_run.flow_name, "labels": list(flow_run.labels), "created": created}
+    (folder / "run.json").write_text(json.dumps(about))
+    for name, data in spec["files"].items():
+        (folder / name).write_bytes(data)
+    values = spec["variables"].items()
+    handle.start(
+        spec["command"], {n: v.reveal() if isinstance(v, Secret) else v for n, v in values}
+    )
+    return handle
+
+
+@hookimpl
+def flowenv_attach(environment: SubprocessEnvironment, reference: str) -> FlowRun:
+    """The run in the folder of that name."""
+    handle = FolderHandle(environment.folder / reference)
+    if not handle.folder.is_dir():
+        raise RunNotFound(f"There is no run {reference} in {environment.folder}.")
+    about = handle.about
+    created = datetime.datetime.fromisoformat(about["created"])
+    run = FlowRun(
+        environment, id=reference, flow_name=about["flow"], labels=about["labels"], created=created
+    )
+    run.handle = handle
+    return run
+
+
+def _handles(environment: SubprocessEnvironment) -> list[FolderHandle]:
+    return [FolderHandle(path.parent) for path in environment.folder.glob("*/run.json")]
+
+
+@hookimpl
+def flowenv_find_runs(
+    environment: SubprocessEnvironment, labels: Sequence[str]
+) -> Iterator[RunSummary]:
+    """The runs that have all of the labels."""
+    for handle in _handles(environment):
+        about = handle.about
+        if set(labels) <= set(about["labels"]):
+            created = datetime.datetime.fromisoformat(about["created"])
+            yield RunSummary(
+                handle.reference, handle.reference, about["flow"], handle.status(), created,
+                tuple(about["labels"]),
+            )  # fmt: skip
+
+
+@hookimpl
+def flowenv_sweep(
+    environment: SubprocessEnvironment, older_than: float, delete: bool
+) -> Iterator[Leftover]:
+    """The folders of runs that are over."""
+    for handle in _handles(environment):
+        age = time.time() - handle.folder.stat().st_mtime
+        if age >= older_than and handle.status().state.is_final:
+            if delete:
+                shutil.rmtree(handle.folder)
+            yield Leftover("folder", str(handle.folder), handle.reference, age, removed=delete)
