@@ -51,13 +51,19 @@ def test_a_task_goes_through_the_documented_states(rig: EcsRig, tasks: SimpleTas
     assert task.history == [
         "PROVISIONING",
         "PENDING",
-        "ACTIVATING",
         "RUNNING",
         "DEACTIVATING",
         "STOPPING",
         "DEPROVISIONING",
         "STOPPED",
     ]
+
+
+def test_a_task_can_show_activating_on_its_way() -> None:
+    with EcsRig({"flow:1": Image()}, activating=True) as rig:
+        task = rig.tasks.wait(SimpleTasks(rig).run(["true"]))
+
+    assert task.history[1:4] == ["PENDING", "ACTIVATING", "RUNNING"]
 
 
 def test_exit_code_reason_and_times_are_shown_at_the_end(rig: EcsRig, tasks: SimpleTasks) -> None:

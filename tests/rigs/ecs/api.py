@@ -170,11 +170,6 @@ class EcsApi:
             return self._moto.call("ecs", call.operation, call.parameters, call.region)
         return {"tags": list(task.tags)}
 
-    def release(self, task: Task) -> None:
-        """A task is over: give back its network interface."""
-        if task.interface:
-            self._network.detach(task.interface, task.region)
-
     def _make_tasks(
         self, call: ApiCall, cluster: Mapping[str, Any]
     ) -> tuple[list[Task], list[dict[str, str]]]:

@@ -91,6 +91,7 @@ class Lifecycle:
             elif status == "ACTIVATING":
                 task.times.setdefault("pullStoppedAt", now())
             elif status == "RUNNING":
+                task.times.setdefault("pullStoppedAt", now())
                 task.times.setdefault("startedAt", now())
             elif status == "STOPPING":
                 task.times.setdefault("stoppingAt", now())

@@ -1,9 +1,11 @@
 """The rig: an AWS account on one port of the loopback interface, whose ECS tasks really run."""
 
+import tempfile
 import threading
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -25,7 +27,8 @@ from .requests import RequestLog
 from .runner import Holds, Runner
 from .scripted import ScriptedRunner
 from .server import Gateway, Server
-from .tasks import ProcessRunner, RunnerSettings
+from .task_run import Platform, Timing
+from .tasks import ProcessRunner
 
 ACCESS_KEY_ID = "AKIARIG"
 _session_lock = threading.Lock()
@@ -42,6 +45,9 @@ class EcsRig:
         log_delay: seconds from a container's start until its log stream appears.
         stop_timeout: seconds from SIGTERM to SIGKILL, instead of what definitions say and of ECS's
             default of 30.
+        activating: let tasks show ACTIVATING between PENDING and RUNNING. The documentation ties it
+            to service discovery and load balancers in one place and to every task in another;
+            dask-cloudprovider gives up on a task that shows it. (Scripted tasks always show it.)
         stopped_visible_for: seconds for which stopped tasks are shown.
         runner: a `ScriptedRunner` for tasks without processes.
         aws_managed_policies: make AWS's own IAM policies known (costs about a second).
@@ -63,6 +69,7 @@ class EcsRig:
         step_seconds: float = 0.01,
         log_delay: float = 0.0,
         stop_timeout: float | None = None,
+        activating: bool = False,
         stopped_visible_for: float = 3600,
         runner: ScriptedRunner | None = None,
         aws_managed_policies: bool = False,
@@ -74,7 +81,7 @@ class EcsRig:
         self.url = ""
         self._images = Images(images)
         self._port = port
-        self._settings = RunnerSettings(step_seconds, log_delay, stop_timeout)
+        self._timing = Timing(step_seconds, log_delay, stop_timeout, activating)
         self._scripted = runner
         self._aws_managed_policies = aws_managed_policies
         self._holds = Holds()
@@ -180,13 +187,16 @@ class EcsRig:
             self._scripted.connect(self._moto, self._images, self._lifecycle, release)
             return self._scripted
         return ProcessRunner(
-            self._moto,
-            self._images,
-            self._lifecycle,
-            ContainerEnvironment(self.url),
-            self._holds,
-            self._settings,
-            release,
+            Platform(
+                self._moto,
+                self._images,
+                self._lifecycle,
+                ContainerEnvironment(self.url),
+                self._holds,
+                self._timing,
+                Path(tempfile.mkdtemp(prefix="ecs-rig-")),
+                release,
+            )
         )
 
 

@@ -1,77 +1,23 @@
 """The runner that really runs containers: one thread a task, one local process a container."""
 
-import contextlib
-import queue
 import shutil
-import tempfile
 import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
-from .containers import ContainerProcess
-from .environments import ContainerEnvironment
-from .images import Image, Images
-from .lifecycle import (
-    ESSENTIAL_CONTAINER_EXITED,
-    INTERFACE_TIMEOUT,
-    OUT_OF_MEMORY,
-    SPOT_INTERRUPTED,
-    Lifecycle,
-    StartFailure,
-    command_failure,
-    image_pull_failure,
-)
-from .logs import LogStream, open_log_stream
-from .moto_backend import Moto
-from .records import Container, Task
-from .runner import Holds
-from .secrets import secret_values
-
-DEFAULT_STOP_TIMEOUT = 30.0
-
-Happening = Literal["exited", "stop", "out of memory", "interrupted"]
-
-
-@dataclass(frozen=True)
-class RunnerSettings:
-    """How long things take. `stop_timeout` (seconds) replaces what definitions say, if set."""
-
-    step_seconds: float = 0.01
-    log_delay: float = 0.0
-    stop_timeout: float | None = None
+from .records import Task
+from .task_run import Happening, Platform, TaskRun
 
 
 class ProcessRunner:
     """Runs each task in a thread of its own."""
 
-    def __init__(
-        self,
-        moto: Moto,
-        images: Images,
-        lifecycle: Lifecycle,
-        environments: ContainerEnvironment,
-        holds: Holds,
-        settings: RunnerSettings,
-        release: Callable[[Task], None],
-    ) -> None:
-        self.moto = moto
-        self.images = images
-        self.lifecycle = lifecycle
-        self.environments = environments
-        self.holds = holds
-        self.settings = settings
-        self.release = release
-        self.directory = Path(tempfile.mkdtemp(prefix="ecs-rig-"))
-        self.closed = threading.Event()
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
         self._runs: dict[str, TaskRun] = {}
         self._lock = threading.Lock()
 
     def start(self, task: Task) -> None:
         """Run the task in a new thread."""
-        run = TaskRun(self, task)
+        run = TaskRun(self._platform, task)
         with self._lock:
             self._runs[task.id] = run
         run.thread.start()
@@ -89,216 +35,18 @@ class ProcessRunner:
 
     def close(self) -> None:
         """Kill all containers and wait for the threads."""
-        self.closed.set()
+        self._platform.closed.set()
         with self._lock:
             runs = list(self._runs.values())
         for run in runs:
             run.abandon()
         for run in runs:
             run.thread.join(timeout=10)
-        shutil.rmtree(self.directory, ignore_errors=True)
+        shutil.rmtree(self._platform.directory, ignore_errors=True)
 
     def _tell(self, task: Task, happening: Happening) -> None:
-        run = self._runs.get(task.id)
+        with self._lock:
+            run = self._runs.get(task.id)
         if run:
             run.inbox.put((happening, None))
-            self.holds.wake()
-
-
-class TaskRun:
-    """One task's way from RunTask to STOPPED.
-
-    Only the task's own thread changes the task; everybody else puts a happening into the inbox.
-    """
-
-    def __init__(self, runner: ProcessRunner, task: Task) -> None:
-        self.runner = runner
-        self.task = task
-        self.lifecycle = runner.lifecycle
-        self.inbox: queue.SimpleQueue[tuple[Happening, ContainerProcess | None]] = (
-            queue.SimpleQueue()
-        )
-        self.processes: dict[str, ContainerProcess] = {}
-        self.images: dict[str, Image] = {}
-        self.logs: dict[str, LogStream | None] = {}
-        self.environments: dict[str, dict[str, str]] = {}
-        self.thread = threading.Thread(target=self._run, name=f"task {task.id}", daemon=True)
-
-    def abandon(self) -> None:
-        """Kill what runs, without grace."""
-        self.lifecycle.want_stopped(self.task, "UserInitiated", "(rig) the rig was closed")
-        self.inbox.put(("stop", None))
-        self.runner.holds.wake()
-
-    def _run(self) -> None:
-        task = self.task
-        try:
-            self._provision()
-            self._prepare()
-            self._start_containers()
-            self._watch()
-        except StartFailure as failure:
-            self.lifecycle.failed_to_start(task, failure)
-        self._bring_down()
-
-    @property
-    def _stopping(self) -> bool:
-        return self.task.desired_status == "STOPPED"
-
-    def _provision(self) -> None:
-        if self.task.status == "PROVISIONING":
-            self._linger()
-            if self.task.fault == "eni_failure":
-                raise StartFailure(INTERFACE_TIMEOUT)
-        if not self._stopping:
-            self.lifecycle.move(self.task, "PENDING")
-            self._linger()
-
-    def _prepare(self) -> None:
-        """Pull images, fetch secrets and find log groups: all that can fail before a start."""
-        task = self.task
-        for container in task.containers if not self._stopping else ():
-            image = self.runner.images.find(container.definition["image"])
-            if image is None or task.fault == "image_pull":
-                raise image_pull_failure(container)
-            self.images[container.name] = image
-            secrets = secret_values(self.runner.moto, task, container)
-            self.environments[container.name] = self.runner.environments.of(
-                task, container, image, secrets
-            )
-            self.logs[container.name] = open_log_stream(
-                self.runner.moto, self.lifecycle.registry, task, container
-            )
-        if not self._stopping:
-            self.lifecycle.move(task, "ACTIVATING")
-            self._linger()
-
-    def _start_containers(self) -> None:
-        """Start containers in the order of `dependsOn`; RUNNING once all have been started."""
-        waiting = list(self.task.containers)
-        while waiting and not self._stopping:
-            ready = [c for c in waiting if self._may_start(c)]
-            for container in ready:
-                self._start(container)
-                waiting.remove(container)
-            if waiting and not ready:
-                self._next_happening()
-        if not self._stopping:
-            self.lifecycle.move(self.task, "RUNNING")
-            if self.task.fault == "oom_kill":
-                self.inbox.put(("out of memory", None))
-            elif self.task.fault == "spot_interruption":
-                self.inbox.put(("interrupted", None))
-            self.runner.holds.wait(self.task)
-
-    def _may_start(self, container: Container) -> bool:
-        by_name = {c.name: c for c in self.task.containers}
-        for dependency in container.definition.get("dependsOn") or []:
-            other, condition = by_name[dependency["containerName"]], dependency["condition"]
-            if condition in ("COMPLETE", "SUCCESS"):
-                if other.status != "STOPPED":
-                    return False
-                if condition == "SUCCESS" and other.exit_code != 0:
-                    # No public source for ECS's own words was found.
-                    reason = f"(rig) dependency {other.name} did not succeed"
-                    raise StartFailure(reason, container=container)
-            elif other.status == "PENDING":
-                return False
-        return True
-
-    def _start(self, container: Container) -> None:
-        image = self.images[container.name]
-        definition = container.definition
-        entrypoint = definition.get("entryPoint") or list(image.entrypoint)
-        command = container.override.get("command") or definition.get("command")
-        arguments = [*entrypoint, *(command or image.command)]
-        directory = self.runner.directory / self.task.id / container.name
-        directory.mkdir(parents=True)
-        try:
-            process = ContainerProcess(
-                container,
-                arguments,
-                {"HOME": str(directory), **self.environments[container.name]},
-                directory,
-                self.logs[container.name],
-                self.runner.settings.log_delay,
-                self.runner.closed,
-            )
-        except (OSError, IndexError):
-            program = arguments[0] if arguments else ""
-            raise command_failure(container, program, self.task.fargate) from None
-        self.processes[container.name] = process
-        self.lifecycle.container_running(self.task, container)
-        process.watch(lambda ended: self.inbox.put(("exited", ended)))
-
-    def _watch(self) -> None:
-        while not self._stopping:
-            self._next_happening()
-
-    def _next_happening(self, timeout: float | None = None) -> None:
-        """Wait for the next happening, and act on it. Raises queue.Empty after `timeout`."""
-        happening, process = self.inbox.get(timeout=timeout)
-        if process is not None:
-            self._exited(process)
-        elif happening == "out of memory" and self.processes:
-            first = self.processes[self.task.containers[0].name]
-            first.container.reason = OUT_OF_MEMORY
-            first.kill()
-        elif happening == "interrupted":
-            self.lifecycle.want_stopped(self.task, "SpotInterruption", SPOT_INTERRUPTED)
-
-    def _exited(self, process: ContainerProcess) -> None:
-        self.lifecycle.container_stopped(self.task, process.container, process.exit_code)
-        if process.container.essential:
-            self.lifecycle.want_stopped(
-                self.task, "EssentialContainerExited", ESSENTIAL_CONTAINER_EXITED
-            )
-
-    def _bring_down(self) -> None:
-        task = self.task
-        if "startedAt" in task.times:
-            self.lifecycle.move(task, "DEACTIVATING")
-            self._linger()
-        self.lifecycle.move(task, "STOPPING")
-        self._linger()
-        self._stop_containers()
-        for container in task.containers:
-            if container.status != "STOPPED":
-                self.lifecycle.container_stopped(task, container, None)
-        if task.has_interface:
-            self.lifecycle.move(task, "DEPROVISIONING")
-            self._linger()
-        self.runner.release(task)
-        self.lifecycle.move(task, "STOPPED")
-
-    def _stop_containers(self) -> None:
-        """SIGTERM, then SIGKILL to each that outlives its stop timeout."""
-        living = [p for p in self.processes.values() if p.container.status != "STOPPED"]
-        started = time.monotonic()
-        deadlines = {p: started + self._stop_timeout(p.container) for p in living}
-        for process in living:
-            process.terminate()
-        while any(p.container.status != "STOPPED" for p in living):
-            due = [at for p, at in deadlines.items() if p.container.status != "STOPPED"]
-            timeout = max(min(due) - time.monotonic(), 0) if due else None
-            try:
-                self._next_happening(timeout)
-            except queue.Empty:
-                for process in [p for p, at in deadlines.items() if at <= time.monotonic()]:
-                    del deadlines[process]
-                    process.kill()
-
-    def _stop_timeout(self, container: Container) -> float:
-        if self.runner.closed.is_set():
-            return 0
-        if self.runner.settings.stop_timeout is not None:
-            return self.runner.settings.stop_timeout
-        return float(container.definition.get("stopTimeout") or DEFAULT_STOP_TIMEOUT)
-
-    def _linger(self) -> None:
-        """Stay in a state for a moment, or for as long as a test holds it."""
-        self.runner.holds.wait(self.task)
-        deadline = time.monotonic() + self.runner.settings.step_seconds
-        while not self._stopping and (left := deadline - time.monotonic()) > 0:
-            with contextlib.suppress(queue.Empty):
-                self._next_happening(timeout=left)
+            self._platform.holds.wake()
