@@ -267,3 +267,27 @@ class Environment:
             secret = field.metadata.get("secret") or not field.metadata.get("serialized", True)
             shown.append(f"{field.name}={'***' if secret else repr(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+@dataclasses.dataclass(repr=False, kw_only=True)
+class CommonEnvironment(Environment):
+    """An environment with the five settings that all have, by keyword only.
+
+    What a new backend starts from: a subclass adds settings of its own. The environments
+    whose constructor takes the common settings in a certain order declare them themselves.
+
+    >>> import dataclasses
+    >>> from flowenv.settings import setting
+    >>> @dataclasses.dataclass(repr=False)
+    ... class SshEnvironment(CommonEnvironment):
+    ...     backend = "ssh"
+    ...     host: str = setting("localhost", help="Where the flow runs.")
+    >>> SshEnvironment("gpu-box", labels=["nightly"])
+    SshEnvironment(labels=['nightly'], host='gpu-box')
+    """
+
+    executor: Executor | None = executor_setting()
+    labels: list[str] | None = labels_setting()
+    on_start: Callback | None = on_start_setting()
+    on_exit: Callback | None = on_exit_setting()
+    metadata: dict[str, Any] | None = metadata_setting()

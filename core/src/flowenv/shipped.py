@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
-from flowenv.environment import (
-    Callback,
-    Environment,
-    executor_setting,
-    labels_setting,
-    metadata_setting,
-    on_exit_setting,
-    on_start_setting,
-)
-from flowenv.executors.base import Executor
+from flowenv.environment import CommonEnvironment
 
 
 @dataclasses.dataclass(repr=False)
-class ShippedEnvironment(Environment):
+class ShippedEnvironment(CommonEnvironment):
     """What every environment has: enough to run a flow once it is where it should be."""
 
     backend = "shipped"
-
-    executor: Executor | None = executor_setting()
-    labels: list[str] | None = labels_setting()
-    on_start: Callback | None = on_start_setting()
-    on_exit: Callback | None = on_exit_setting()
-    metadata: dict[str, Any] | None = metadata_setting()

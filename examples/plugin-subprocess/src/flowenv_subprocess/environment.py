@@ -5,23 +5,15 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
 
-from flowenv import Capabilities, Environment, Executor
-from flowenv.environment import (
-    Callback,
-    executor_setting,
-    labels_setting,
-    metadata_setting,
-    on_exit_setting,
-    on_start_setting,
-)
+from flowenv import Capabilities
+from flowenv.environment import CommonEnvironment
 from flowenv.errors import SettingError
 from flowenv.settings import setting
 
 
 @dataclasses.dataclass(repr=False)
-class SubprocessEnvironment(Environment):
+class SubprocessEnvironment(CommonEnvironment):
     """Runs a flow in a separate Python interpreter on this machine.
 
     Args:
@@ -40,11 +32,6 @@ class SubprocessEnvironment(Environment):
 
     python: str = setting(sys.executable, help="The Python interpreter that runs the flow.")
     directory: str = setting("~/.cache/flowenv-subprocess", help="Where runs are kept.")
-    executor: Executor | None = executor_setting()
-    labels: list[str] | None = labels_setting()
-    on_start: Callback | None = on_start_setting()
-    on_exit: Callback | None = on_exit_setting()
-    metadata: dict[str, Any] | None = metadata_setting()
 
     def __post_init__(self) -> None:
         """Check that the interpreter is there."""

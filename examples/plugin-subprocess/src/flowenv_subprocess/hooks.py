@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
 import shutil
@@ -69,10 +68,9 @@ def flowenv_attach(environment: SubprocessEnvironment, reference: str) -> FlowRu
     handle = FolderHandle(environment.folder / reference)
     if not handle.folder.is_dir():
         raise RunNotFound(f"There is no run {reference} in {environment.folder}.")
-    about = handle.about
-    created = datetime.datetime.fromisoformat(about["created"])
+    about = handle.summary()
     run = FlowRun(
-        environment, id=reference, flow_name=about["flow"], labels=about["labels"], created=created
+        environment, id=reference, flow_name=about.flow, labels=about.labels, created=about.created
     )
     run.handle = handle
     return run
@@ -85,16 +83,10 @@ def _handles(environment: SubprocessEnvironment) -> list[FolderHandle]:
 @hookimpl
 def flowenv_find_runs(
     environment: SubprocessEnvironment, labels: Sequence[str]
-) -> Iterator[RunSummary]:
+) -> list[RunSummary]:
     """The runs that have all of the labels."""
-    for handle in _handles(environment):
-        about = handle.about
-        if set(labels) <= set(about["labels"]):
-            created = datetime.datetime.fromisoformat(about["created"])
-            yield RunSummary(
-                handle.reference, handle.reference, about["flow"], handle.status(), created,
-                tuple(about["labels"]),
-            )  # fmt: skip
+    summaries = [handle.summary() for handle in _handles(environment)]
+    return [one for one in summaries if set(labels) <= set(one.labels)]
 
 
 @hookimpl

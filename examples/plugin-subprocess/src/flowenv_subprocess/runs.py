@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
 import signal
@@ -10,9 +11,9 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from flowenv import Reason, State, Status
+from flowenv.handle import RunSummary
 from flowenv.outcome import Outcome, without_record
 
 _POLL = 0.05
@@ -39,10 +40,12 @@ class FolderHandle:
         process.returncode = 0  # it is not this process's to wait for
         (self.folder / "pid").write_text(str(process.pid))
 
-    @property
-    def about(self) -> dict[str, Any]:
-        """What was written down about the run when it was submitted."""
-        return dict(json.loads((self.folder / "run.json").read_text()))
+    def summary(self) -> RunSummary:
+        """The run as it was written down when it was submitted, and how it stands."""
+        about = json.loads((self.folder / "run.json").read_text())
+        created = datetime.datetime.fromisoformat(about["created"])
+        status, labels = self.status(), tuple(about["labels"])
+        return RunSummary(self.reference, self.reference, about["flow"], status, created, labels)
 
     def status(self) -> Status:
         """One look at the folder."""
