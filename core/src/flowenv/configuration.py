@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 from flowenv.errors import ConfigurationError
 from flowenv.secret import Secret
 from flowenv.settings import nearest
+from flowenv.toml_source import TomlSource
 from flowenv.values import describe, fits
 
 _TYPES: dict[str, Any] = {
@@ -46,8 +47,8 @@ class NamedEnvironment:
 
     name: str
     type: str
-    settings: Mapping[str, Any]
-    place: str
+    settings: Mapping[str, Any] = field(repr=False)  # there can be secrets among them
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Configuration:
 
     def place(self, *keys: str) -> str:
         """File and line of a key, for messages."""
-        return _Source.read(self.path).place(*keys) if self.path else "the configuration"
+        return TomlSource.read(self.path).place(*keys) if self.path else "the configuration"
 
 
 @functools.cache
@@ -90,7 +91,7 @@ def configuration() -> Configuration:
         ConfigurationError: with file, line and the nearest right name.
     """
     path = _find()
-    document = _Source.read(path).document() if path else {}
+    document = TomlSource.read(path).document() if path else {}
     found = _build(document, path)
     from_variables = {
         name: value
@@ -123,7 +124,7 @@ def _find() -> Path | None:
 def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
     if path is None:
         return Configuration()
-    source = _Source.read(path)
+    source = TomlSource.read(path)
     for key, value in document.items():
         if key not in _TYPES:
             source.fail(f"unknown key {key!r}. {nearest(key, list(_TYPES))}", key)
@@ -144,16 +145,18 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
     return Configuration(path=path, environments=environments, **plain)
 
 
-def _fail_at_item(source: _Source, key: str, value: object) -> NoReturn:
+def _fail_at_item(source: TomlSource, key: str, value: object) -> NoReturn:
     item = (getattr(_TYPES[key], "__args__", None) or (Any,))[-1]
     if isinstance(value, dict):
         for name, one in value.items():
             if not fits(one, item):
-                source.fail(f"{key}.{name} must be {describe(item)}, not {one!r}", key, name)
-    source.fail(f"{key} must be {describe(_TYPES[key])}, not {value!r}", key)
+                shown = type(one).__name__ if key == "secrets" else repr(one)
+                source.fail(f"{key}.{name} must be {describe(item)}, not {shown}", key, name)
+    shown = type(value).__name__ if key == "secrets" else repr(value)
+    source.fail(f"{key} must be {describe(_TYPES[key])}, not {shown}", key)
 
 
-def _named(source: _Source, name: str, table: dict[str, Any]) -> NamedEnvironment:
+def _named(source: TomlSource, name: str, table: dict[str, Any]) -> NamedEnvironment:
     kind = table.pop("type", None)
     if not isinstance(kind, str):
         source.fail(
@@ -205,55 +208,9 @@ def _read_secret(name: str, entry: Mapping[str, str]) -> str:
     assert found.path
     path = found.path.parent / Path(entry["file"]).expanduser()
     try:
-        return path.read_text().rstrip("\n")
+        return path.read_text("utf-8").rstrip("\n")
     except OSError as error:
         raise ConfigurationError(f"{place}: {path} can't be read: {error.strerror}.") from error
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A TOML file's text, to say on which line a key stands."""
-
-    path: Path
-    text: str
-
-    @staticmethod
-    def read(path: Path) -> _Source:
-        try:
-            return _Source(path, path.read_text("utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{path} can't be read: {error}.") from error
-
-    def document(self) -> dict[str, Any]:
-        import tomllib
-
-        try:
-            data = tomllib.loads(self.text)
-        except tomllib.TOMLDecodeError as error:
-            line = re.search(r"line (\d+)", str(error))
-            place = f"{self.path}:{line[1]}" if line else str(self.path)
-            raise ConfigurationError(f"{place}: this is no TOML: {error}.") from error
-        if self.path.name == "pyproject.toml":
-            return dict(data.get("tool", {}).get("flowenv", {}))
-        return data
-
-    def fail(self, message: str, *keys: str) -> NoReturn:
-        raise ConfigurationError(f"{self.place(*keys)}: {message}")
-
-    def place(self, *keys: str) -> str:
-        """`file:line` of a key; keys are looked for below each other's tables."""
-        prefix = ("tool", "flowenv") if self.path.name == "pyproject.toml" else ()
-        wanted, best = (*prefix, *keys), 0
-        table: tuple[str, ...] = ()
-        for number, line in enumerate(self.text.splitlines(), 1):
-            if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
-                table = tuple(part.strip(" \"'") for part in header[1].split("."))
-                if table == wanted:
-                    return f"{self.path}:{number}"
-            elif key := re.match(r"\s*([\w.\"'-]+)\s*=", line):
-                here = (*table, *(part.strip(" \"'") for part in key[1].split(".")))
-                if here == wanted:
-                    return f"{self.path}:{number}"
-                if here == wanted[: len(here)]:
-                    best = number
-        return f"{self.path}:{best}" if best else str(self.path)
+    except UnicodeDecodeError:
+        # the error itself would show what the file holds
+        raise ConfigurationError(f"{place}: {path} holds no UTF-8 text.") from None

@@ -115,7 +115,8 @@ class Environment:
         check_executor(self.executor)
         for one in settings_of(type(self)):
             if one.name != "executor":
-                check_type(getattr(self, one.name), one.annotation, f"{name} {one.name}")
+                value = getattr(self, one.name)
+                check_type(value, one.annotation, f"{name} {one.name}", secret=one.secret)
         self.labels = list(self.labels or [])
         self.metadata = dict(self.metadata or {})
 
@@ -262,11 +263,18 @@ class Environment:
         shown = []
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name, None)
-            if value in (None, [], {}) or value == field.default:
+            if value is None or value is field.default or _is_default(value, field.default):
                 continue
             secret = field.metadata.get("secret") or not field.metadata.get("serialized", True)
             shown.append(f"{field.name}={'***' if secret else repr(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _is_default(value: object, default: object) -> bool:
+    """True for plain values that say nothing; others may have a comparison of their own."""
+    if isinstance(value, list | dict):
+        return not value
+    return isinstance(value, str | int | float) and value == default
 
 
 @dataclasses.dataclass(repr=False, kw_only=True)

@@ -7,9 +7,9 @@ from typing import Any
 
 from flowenv.configuration import NamedEnvironment, configuration
 from flowenv.environment import Environment
-from flowenv.errors import BackendNotFound, ConfigurationError
+from flowenv.errors import BackendNotFound, ConfigurationError, SettingError
 from flowenv.registry import registry
-from flowenv.settings import nearest, settings_of
+from flowenv.settings import Setting, closest, nearest, settings_of
 from flowenv.values import describe, fits
 
 
@@ -35,8 +35,7 @@ def make_environment(
     named = configuration().environments.get(name)
     if named is None and name not in registry().backends():
         _fail_unknown(name)
-    backend = named.type if named else name
-    found = registry().environment_type(backend)
+    found = _type_of(named) if named else registry().environment_type(name)
     configured = _checked(found, named) if named else {}
     given = dict(settings or {})
     known = [one.name for one in settings_of(found)]
@@ -46,7 +45,19 @@ def make_environment(
             raise ConfigurationError(
                 f"{found.__name__} has no setting {setting!r}.", hint=nearest(setting, known)
             )
-    return found(**{**configured, **given})
+    try:
+        return found(**{**configured, **given})
+    except SettingError:
+        raise
+    except TypeError as error:  # a setting without a default is missing
+        raise ConfigurationError(f"The environment {name} can't be made: {error}.") from error
+
+
+def _type_of(named: NamedEnvironment) -> type[Environment]:
+    try:
+        return registry().environment_type(named.type)
+    except BackendNotFound as error:
+        raise BackendNotFound(f"{named.place}: {error.message}", hint=error.hint) from None
 
 
 def _fail_unknown(name: str) -> None:
@@ -55,7 +66,8 @@ def _fail_unknown(name: str) -> None:
         registry().hooks(name)
     except BackendNotFound as error:
         configured = f" Named environments: {', '.join(names)}." if names else ""
-        raise BackendNotFound(error.message + configured, hint=error.hint) from None
+        hint = f"Did you mean {close!r}?" if (close := closest(name, names)) else error.hint
+        raise BackendNotFound(error.message + configured, hint=hint) from None
 
 
 def _checked(found: type[Environment], named: NamedEnvironment) -> dict[str, Any]:
@@ -70,22 +82,34 @@ def _checked(found: type[Environment], named: NamedEnvironment) -> dict[str, Any
                 f"{place}: {found.__name__} has no setting {key!r}.", hint=nearest(key, known)
             )
         if key in known:
-            value = _loaded(value, known[key].annotation, place, key)
+            value = _loaded(value, known[key], place)
         values[key] = value
     return values
 
 
-def _loaded(value: Any, annotation: Any, place: str, key: str) -> Any:
+def _loaded(value: Any, known: Setting, place: str) -> Any:
     """A TOML value as the setting wants it; executors and functions come by name."""
-    if fits(value, annotation):
+    if fits(value, known.annotation):
         return value
-    if key == "executor":
+    if known.name == "executor":
         return _executor(value, place)
-    if isinstance(value, str) and key.startswith("on_"):
-        from flowenv.executors.dask import load_class
+    if isinstance(value, str) and known.name.startswith("on_"):
+        return _function(value, known, place)
+    shown = type(value).__name__ if known.secret else repr(value)
+    wanted = describe(known.annotation)
+    raise ConfigurationError(f"{place}: {known.name} must be {wanted}, not {shown}.")
 
-        return load_class(value)
-    raise ConfigurationError(f"{place}: {key} must be {describe(annotation)}, not {value!r}.")
+
+def _function(dotted: str, known: Setting, place: str) -> Any:
+    from flowenv.executors.dask import load_class
+
+    try:
+        found = load_class(dotted)
+    except SettingError as error:
+        raise ConfigurationError(f"{place}: {error.message}", hint=error.hint) from error
+    if not callable(found):
+        raise ConfigurationError(f"{place}: {known.name} names {dotted}, which is no function.")
+    return found
 
 
 def _executor(value: Any, place: str) -> Any:
@@ -93,27 +117,27 @@ def _executor(value: Any, place: str) -> Any:
     from flowenv import executors
     from flowenv.executors.dask import load_class
 
-    table = {"type": value} if isinstance(value, str) else dict(value)
-    name = table.pop("type", None)
+    table = {"type": value} if isinstance(value, str) else value
+    name = table.get("type") if isinstance(table, dict) else None
     if not isinstance(name, str):
         raise ConfigurationError(f"{place}: executor must name its type.")
     known = [n for n in executors.__all__ if n.endswith("Executor") and n != "Executor"]
     if "." not in name and name not in known:
         raise ConfigurationError(f"{place}: no executor {name!r}.", hint=nearest(name, known))
-    found = load_class(name) if "." in name else getattr(executors, name)
+    settings = {key: one for key, one in table.items() if key != "type"}
     try:
-        return found(**table)
-    except TypeError as error:
+        found = load_class(name) if "." in name else getattr(executors, name)
+        return found(**settings)
+    except TypeError as error:  # a SettingError is one too
         raise ConfigurationError(f"{place}: {error}") from error
 
 
-def read_setting(name: str, text: str, annotation: Any, place: str) -> Any:
+def read_setting(known: Setting, text: str, place: str) -> Any:
     """A setting's value from a text of the command line.
 
     Args:
-        name: the setting.
+        known: the setting.
         text: what the user typed.
-        annotation: the setting's annotation.
         place: where it was typed, for the message.
 
     Raises:
@@ -123,13 +147,14 @@ def read_setting(name: str, text: str, annotation: Any, place: str) -> Any:
 
     from flowenv.values import parse
 
-    if name == "executor" or name.startswith("on_"):
+    if known.name == "executor" or known.name.startswith("on_"):
         try:
             value = json.loads(text)
         except ValueError:
             value = text
-        return _loaded(value, annotation, place, name)
+        return _loaded(value, known, place)
     try:
-        return parse(text, annotation)
+        return parse(text, known.annotation)
     except ValueError as error:
-        raise ConfigurationError(f"{place}={text}: {error}.") from error
+        shown = "***" if known.secret else text
+        raise ConfigurationError(f"{place}={shown}: {error}.") from error

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, get_type_hints
 
 from flowenv.errors import SettingError
@@ -80,21 +79,33 @@ def _fields(cls: type) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
         yield field, hints[field.name]
 
 
-def nearest(name: str, known: Iterator[str] | list[str] | dict[str, Any] | set[str]) -> str:
+def closest(name: str, known: Iterable[str]) -> str:
+    """The known name that somebody most likely meant; empty if none is near."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.6)), "")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that names the nearest known name, or lists them all.
 
     >>> nearest("imge", ["image", "labels"])
     "Did you mean 'image'?"
     """
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean {close[0]!r}?"
+    if close := closest(name, names):
+        return f"Did you mean {close!r}?"
     return f"Known: {', '.join(names)}." if names else ""
 
 
-def check_type(value: object, annotation: Any, name: str) -> None:
+def check_type(value: object, annotation: Any, name: str, *, secret: bool = False) -> None:
     """Check a setting's value against its annotation.
+
+    Args:
+        value: the value.
+        annotation: the setting's annotation.
+        name: what to call the setting in the error.
+        secret: True keeps the value itself out of the error.
 
     Raises:
         SettingError: naming the setting, what it is and what it should be.
@@ -104,6 +115,7 @@ def check_type(value: object, annotation: Any, name: str) -> None:
     if not fits(value, annotation):
         from flowenv.values import describe
 
+        shown = "" if secret else f" ({value!r})"
         raise SettingError(
-            f"{name} must be {describe(annotation)}, not {type(value).__name__} ({value!r})."
+            f"{name} must be {describe(annotation)}, not {type(value).__name__}{shown}."
         )

@@ -208,7 +208,7 @@ def parse_settings(
             before = values.get(name, (base or {}).get(name)) or {}
             values[name] = {**before, key: parse(text, Any)}
         else:
-            values[name] = read_setting(name, text, known[name].annotation, f"-s {path}")
+            values[name] = read_setting(known[name], text, f"-s {path}")
     return values
 
 
