@@ -21,6 +21,7 @@ _COMMANDS = {
     "logs": "runs",
     "cancel": "runs",
     "sweep": "sweep",
+    "new-plugin": "new_plugin",
     "completion": "completion",
 }
 
@@ -37,7 +38,7 @@ class LazyGroup(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"flowenv.cli.{_COMMANDS[cmd_name]}")
-        command = getattr(module, cmd_name)
+        command = getattr(module, cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

@@ -1,0 +1,85 @@
+"""`flowenv new-plugin`: a distribution to start from, with tests that pass."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import click
+
+_TEMPLATE = Path(__file__).parent.parent / "_template"
+_PLACEHOLDER = "acme"
+
+
+def plugin_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """Check that the name can be an entry point, a distribution and a module."""
+    if not re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", value):
+        raise click.BadParameter(
+            f"{value!r} is no name for a plugin; use small letters, digits and '-'."
+        )
+    return value.replace("-", "_")
+
+
+@click.command("new-plugin")
+@click.argument("name", callback=plugin_name)
+@click.argument("directory", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--kind",
+    type=click.Choice(["backend", "hooks"]),
+    default="backend",
+    show_default=True,
+    help="A backend of its own, or hooks that add to every backend.",
+)
+def new_plugin(name: str, directory: Path | None, kind: str) -> None:
+    """Write a plugin's distribution that builds, installs and passes its tests.
+
+    \b
+      flowenv new-plugin ssh                     a backend, in ./flowenv-ssh
+      flowenv new-plugin acme --kind hooks pkg   hooks for every backend, in ./pkg
+    """
+    dashed = name.replace("_", "-")
+    directory = directory or Path(f"flowenv-{dashed}")
+    if directory.exists() and any(directory.iterdir()):
+        raise click.UsageError(f"{directory} isn't empty.")
+    write_plugin(name, kind, directory)
+    click.echo(
+        f"Wrote {directory}. Next:\n"
+        f"  cd {directory}\n"
+        "  python -m venv .venv && . .venv/bin/activate\n"
+        "  pip install -e '.[test]'\n"
+        "  pytest\n"
+        "  flowenv plugins --load"
+    )
+
+
+def write_plugin(name: str, kind: str, directory: Path) -> None:
+    """Write the template of a kind with its placeholder replaced by the plugin's name.
+
+    Args:
+        name: as a Python identifier.
+        kind: `backend` or `hooks`.
+        directory: where; made if it isn't there.
+    """
+    camel = "".join(part.capitalize() for part in name.split("_"))
+    words = {
+        f"flowenv-{_PLACEHOLDER}": f"flowenv-{name.replace('_', '-')}",
+        _PLACEHOLDER.upper(): name.upper(),
+        _PLACEHOLDER.capitalize(): camel,
+        _PLACEHOLDER: name,
+    }
+    for source in sorted((_TEMPLATE / kind).rglob("*")):
+        if source.is_dir() or "__pycache__" in source.parts:
+            continue
+        path = directory / _replaced(str(source.relative_to(_TEMPLATE / kind)), words)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if source.suffix in (".py", ".toml", ".md"):
+            path.write_text(_replaced(source.read_text("utf-8"), words), "utf-8")
+        else:
+            shutil.copyfile(source, path)
+
+
+def _replaced(text: str, words: dict[str, str]) -> str:
+    for placeholder, word in words.items():
+        text = text.replace(placeholder, word)
+    return text

@@ -1,0 +1,37 @@
+"""What the user sets."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from flowenv import Capabilities
+from flowenv.environment import CommonEnvironment
+from flowenv.errors import SettingError
+from flowenv.settings import setting
+
+
+@dataclasses.dataclass(repr=False)
+class AcmeEnvironment(CommonEnvironment):
+    """Runs a flow on acme.
+
+    Args:
+        grace: seconds that a cancelled flow has to end by itself.
+
+    Raises:
+        SettingError: if a setting is wrong.
+
+    >>> AcmeEnvironment(grace=5.0)
+    AcmeEnvironment(grace=5.0)
+    """
+
+    backend = "acme"
+    # attach, find and sweep need runs that outlive the process that submitted them
+    capabilities = Capabilities(cancel=True, logs=True)
+
+    grace: float = setting(30.0, help="Seconds that a cancelled flow has to end by itself.")
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        super().__post_init__()
+        if self.grace < 0:
+            raise SettingError(f"AcmeEnvironment grace must not be negative: {self.grace}.")

@@ -1,0 +1,60 @@
+"""The hooks that make acme a backend. `flowenv hooks` shows all there are."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from flowenv import Environment, FlowRun, Secret, hookimpl
+from flowenv.contract import OUTCOME, PAYLOAD
+from flowenv.process import Process
+from flowenv_acme.environment import AcmeEnvironment
+from flowenv_acme.handle import ProcessHandle
+
+
+@hookimpl
+def flowenv_environment_type() -> type[Environment]:
+    """The backend's environment."""
+    return AcmeEnvironment
+
+
+@hookimpl
+def flowenv_build_spec(
+    environment: AcmeEnvironment, flow_run: FlowRun, process: Process
+) -> dict[str, Any]:
+    """The whole request as plain data. Nothing is sent, and the same run gives the same."""
+    path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
+    variables = process.variables.merge([{"name": "PATH", "value": path}], container="flow")
+    return {
+        "command": list(process.command),
+        "variables": {**variables.values, PAYLOAD: "payload.json", OUTCOME: "outcome.json"},
+        "files": dict(process.files),
+    }
+
+
+@hookimpl
+def flowenv_execute(
+    environment: AcmeEnvironment, flow_run: FlowRun, spec: dict[str, Any]
+) -> ProcessHandle:
+    """Send the request; the run's id makes sure that sending it again finds the first."""
+    if isinstance(flow_run.handle, ProcessHandle):
+        return flow_run.handle
+    folder = Path(tempfile.mkdtemp(prefix="flowenv-acme-"))
+    for name, data in spec["files"].items():
+        (folder / name).write_bytes(data)
+    values = spec["variables"].items()
+    variables = {n: v.reveal() if isinstance(v, Secret) else v for n, v in values}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            spec["command"],
+            env=variables,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    return ProcessHandle(flow_run.id, process, folder, environment.grace)
