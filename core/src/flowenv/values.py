@@ -35,6 +35,8 @@ def fits(value: object, annotation: Any) -> bool:
         return value in arguments
     if origin is collections.abc.Callable:
         return callable(value)
+    if inner := _alias(annotation):
+        return fits(value, inner)
     plain = origin or annotation
     if not isinstance(plain, type):
         return True
@@ -42,14 +44,23 @@ def fits(value: object, annotation: Any) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool)
     if plain is int:
         return isinstance(value, int) and not isinstance(value, bool)
-    if not _is_instance(value, plain):
-        return False
-    if arguments and isinstance(value, collections.abc.Mapping):
+    return _is_instance(value, plain) and _items_fit(value, arguments)
+
+
+def _items_fit(value: object, arguments: tuple[Any, ...]) -> bool:
+    if isinstance(value, collections.abc.Mapping) and len(arguments) == 2:
         key, item = arguments
         return all(fits(k, key) and fits(v, item) for k, v in value.items())
-    if arguments and isinstance(value, list | set | frozenset):
+    if isinstance(value, tuple) and arguments and ... not in arguments:
+        return len(value) == len(arguments) and all(map(fits, value, arguments))
+    if isinstance(value, list | tuple | set | frozenset) and arguments:
         return all(fits(one, arguments[0]) for one in value)
     return True
+
+
+def _alias(annotation: Any) -> Any:
+    """What a NewType, or a `type X = …`, stands for; None for everything else."""
+    return getattr(annotation, "__supertype__", None) or getattr(annotation, "__value__", None)
 
 
 def _is_instance(value: object, plain: type) -> bool:
@@ -62,6 +73,9 @@ def _is_instance(value: object, plain: type) -> bool:
 def parse(text: str, annotation: Any) -> Any:
     """What a text from the command line means where the annotation stands.
 
+    Lists may be written with commas or as JSON, mappings as JSON; what they hold is read by
+    its own annotation, however deep.
+
     Args:
         text: what the user typed.
         annotation: the parameter's annotation; `Any` takes JSON, else the text itself.
@@ -73,10 +87,14 @@ def parse(text: str, annotation: Any) -> Any:
     (3, ['a', 'b'], False, 'x')
     >>> parse("3,4", list[int]), parse("none", int | None), parse('{"a": 1}', dict)
     ([3, 4], None, {'a': 1})
+    >>> parse("[[1, 2], [3]]", list[tuple[float, ...]])
+    [(1, 2), (3,)]
     """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return parse(text, arguments[0])
+    if inner := _alias(annotation):
+        return parse(text, inner)
     if origin in (Union, types.UnionType):
         return _parse_union(text, annotation, arguments)
     if origin is Literal:
@@ -85,24 +103,34 @@ def parse(text: str, annotation: Any) -> Any:
                 return one
         raise ValueError(f"expected {describe(annotation)}")
     plain = origin or annotation
-    if plain in _SCALARS:
+    if not isinstance(plain, type):
+        return _anything(text)
+    if plain in _SCALARS or _is_number_or_id(plain):
         return _parse_scalar(text, plain)
-    if isinstance(plain, type):
-        if issubclass(plain, enum.Enum):
-            return _parse_enum(text, plain)
-        if issubclass(plain, str):
-            return plain(text)
-        if _is_sequence(plain):
-            return _parse_sequence(text, annotation)
-        if issubclass(plain, collections.abc.Mapping):
-            return _from_json(text, annotation)
+    if issubclass(plain, enum.Enum):
+        return _parse_enum(text, plain)
+    if issubclass(plain, str):
+        return plain(text)
+    if _is_sequence(plain):
+        return _parse_sequence(text, annotation)
+    if issubclass(plain, collections.abc.Mapping):
+        return _convert(_from_json(text, annotation), annotation)
     return _anything(text)
+
+
+def _is_number_or_id(plain: type) -> bool:
+    """True for classes of the standard library that read themselves from a text."""
+    return f"{plain.__module__}.{plain.__name__}" in (
+        "decimal.Decimal",
+        "fractions.Fraction",
+        "uuid.UUID",
+    )
 
 
 def _parse_scalar(text: str, plain: type) -> Any:
     try:
-        return _SCALARS[plain](text)
-    except (ValueError, KeyError) as error:
+        return _SCALARS.get(plain, plain)(text)
+    except (ValueError, KeyError, ArithmeticError) as error:
         raise ValueError(f"expected {describe(plain)}") from error
 
 
@@ -157,28 +185,79 @@ def _is_sequence(plain: type) -> bool:
 
 
 def _parse_sequence(text: str, annotation: Any) -> Any:
-    origin, arguments = get_origin(annotation) or annotation, get_args(annotation)
-    item = arguments[0] if arguments else Any
     if text.lstrip().startswith("["):
         values = _from_json(text, annotation)
-    else:
-        values = [parse(part.strip(), item) for part in text.split(",")] if text else []
-    return origin(values) if origin in (tuple, set, frozenset) else values
+        if not isinstance(values, list):
+            raise ValueError(f"expected {describe(annotation)}")
+        return _convert(values, annotation)
+    parts = [part.strip() for part in text.split(",")] if text else []
+    items = _item_annotations(annotation, len(parts))
+    return _collected(
+        [parse(part, one) for part, one in zip(parts, items, strict=True)], annotation
+    )
+
+
+def _item_annotations(annotation: Any, count: int) -> tuple[Any, ...]:
+    """The annotation of each item of a sequence.
+
+    Raises:
+        ValueError: if it can't have that many.
+    """
+    arguments = get_args(annotation)
+    if get_origin(annotation) is tuple and ... not in arguments:
+        if len(arguments) != count:
+            raise ValueError(f"expected {describe(annotation)}")
+        return arguments
+    return (arguments[0] if arguments else Any,) * count
+
+
+def _collected(values: list[Any], annotation: Any) -> Any:
+    plain = get_origin(annotation) or annotation
+    return plain(values) if plain in (tuple, set, frozenset) else values
 
 
 def _from_json(text: str, annotation: Any) -> Any:
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except ValueError as error:
         raise ValueError(f"expected {describe(annotation)} as JSON: {error}") from error
-    if isinstance(value, list):
-        item = (get_args(annotation) or (Any,))[0]
-        fine = all(fits(one, item) for one in value)
-    else:
-        fine = fits(value, annotation)
-    if not fine:
-        raise ValueError(f"expected {describe(annotation)}")
-    return value
+
+
+def _convert(value: Any, annotation: Any) -> Any:
+    """A JSON value as the annotation wants it: its texts become paths, dates, members, ….
+
+    Raises:
+        ValueError: if it doesn't fit.
+    """
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _convert(value, arguments[0])
+    if inner := _alias(annotation):
+        return _convert(value, inner)
+    plain = origin or annotation
+    if isinstance(value, list) and isinstance(plain, type) and _is_sequence(plain):
+        items = _item_annotations(annotation, len(value))
+        converted = [_convert(one, item) for one, item in zip(value, items, strict=True)]
+        return _collected(converted, annotation)
+    if isinstance(value, dict) and len(arguments) == 2 and fits({}, plain):
+        key, item = arguments
+        return {_convert(k, key): _convert(v, item) for k, v in value.items()}
+    if fits(value, annotation):
+        return value
+    if origin in (Union, types.UnionType):
+        return _convert_union(value, annotation, arguments)
+    if isinstance(value, str) and plain is not bool:
+        return parse(value, annotation)
+    raise ValueError(f"expected {describe(annotation)}")
+
+
+def _convert_union(value: Any, annotation: Any, arguments: tuple[Any, ...]) -> Any:
+    for one in arguments:
+        try:
+            return _convert(value, one)
+        except ValueError:
+            continue
+    raise ValueError(f"expected {describe(annotation)}")
 
 
 def _anything(text: str) -> Any:
