@@ -137,8 +137,8 @@ class EcsApi:
             # github.com/griptape-ai/griptape-nodes-engine/issues/1454
             raise AwsError("InvalidParameterException", "The referenced task was not found")
         if task.status != "STOPPED":
-            # The reason without one given: GitLab's custom-executor-drivers/fargate, !75
-            reason = call.parameters.get("reason") or "Task stopped by user"
+            # No public source for the words that ECS uses where no reason is given was found.
+            reason = call.parameters.get("reason") or "(rig) Task stopped by user"
             self._lifecycle.want_stopped(task, "UserInitiated", reason)
             self._runner.stop(task)
         with self._registry.changing(task):

@@ -96,9 +96,12 @@ def _missing_group(fargate: bool) -> str:
         "The specified log group does not exist."
     )
     if fargate:
-        # The parts are known (github.com/doctorray117/minecraft-ondemand/issues/12); that they are
-        # joined like this on platform version 1.4 is from memory.
-        return f"ResourceInitializationError: failed to validate logger args: {inner}"
+        # github.com/doctorray117/minecraft-ondemand/issues/12 and, for the same frame,
+        # github.com/TechToSpeech/terraform-aws-serverless-static-wordpress/issues/74
+        return (
+            "ResourceInitializationError: failed to validate logger args: "
+            f"create stream has been retried 1 times: {inner}"
+        )
     # github.com/Rayraegah/terraform-aws-hasura/issues/25
     return (
         "CannotStartContainerError: Error response from daemon: "
