@@ -44,7 +44,7 @@ class FlowRun:
         created: when it was made, in UTC.
         status: what is known of it; only goes forwards.
         handle: the backend's handle, once it is submitted.
-        source_files: where the flow runs: its own files, for Dask's workers.
+        spec: the finished spec, once the run is being submitted from this process.
         directory: where the flow runs: the folder of the payload's files.
     """
 
@@ -69,9 +69,10 @@ class FlowRun:
         self.created = created
         self.handle: Handle | None = None
         self.status = Status(State.PENDING)
-        self.source_files: tuple[Path, ...] = ()
+        self.spec: dict[str, Any] | None = None
         self.directory: Path | None = None
         self._seen: list[tuple[State, float]] = [(State.PENDING, time.monotonic())]
+        self._source_files: tuple[Path, ...] | None = None
         self._hooks = hooks
         self._lock = threading.Lock()
 
@@ -92,6 +93,19 @@ class FlowRun:
     def reference(self) -> str:
         """What `flowenv attach` needs to find the run again."""
         return self._handle().reference
+
+    @property
+    def source_files(self) -> tuple[Path, ...]:
+        """Where the flow runs: its own files, which Dask's workers don't have by themselves."""
+        if self._source_files is None:
+            from flowenv.payload import own_files
+
+            self._source_files = own_files(self.flow) if self.flow else ()
+        return self._source_files
+
+    @source_files.setter
+    def source_files(self, files: tuple[Path, ...]) -> None:
+        self._source_files = files
 
     @property
     def hooks(self) -> BackendHooks:

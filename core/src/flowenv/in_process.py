@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from flowenv.flow_run import FlowRun
     from flowenv.registry import BackendHooks
 
+_RUNNING = Status(State.RUNNING)
+
 
 class FinishedHandle:
     """The handle of a run that was over when `flowenv_execute` returned, as in this process.
@@ -53,7 +55,7 @@ class FinishedHandle:
         """Do nothing: the run is over."""
 
 
-def execute_here(flow_run: FlowRun) -> FinishedHandle:
+def execute_here(flow_run: FlowRun, status: Status = _RUNNING) -> FinishedHandle:
     """Run the flow in the calling thread; what it raises becomes the run's outcome.
 
     For `flowenv_execute` of backends whose flows run in the submitting process. An
@@ -61,8 +63,10 @@ def execute_here(flow_run: FlowRun) -> FinishedHandle:
 
     Args:
         flow_run: the run.
+        status: how the run begins: `Starting` for a backend that first makes a cluster and
+            observes by itself when the flow is running.
     """
-    flow_run.observe(Status(State.RUNNING))
+    flow_run.observe(status)
     try:
         value = call_run_flow(flow_run.hooks, flow_run)
     except Exception as error:

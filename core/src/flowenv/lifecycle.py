@@ -92,6 +92,7 @@ class Prepared:
         """
         run = self.flow_run
         self.setup()
+        run.spec = self.spec
         handle = self.hooks.hook.flowenv_execute(
             environment=run.environment, flow_run=run, spec=self.spec
         )

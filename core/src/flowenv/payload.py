@@ -144,6 +144,19 @@ def _attribute(flow: Flow[..., Any], module: types.ModuleType | None) -> str:
     return next((n for n, value in vars(module).items() if value is flow), "")
 
 
+def own_files(flow: Flow[..., Any]) -> tuple[Path, ...]:
+    """The files that a flow shipped as source brings along; its own comes last.
+
+    Workers of another machine can only import the flow's functions when they get these. A
+    flow from an importable module has none: it is installed there, as it is here.
+    """
+    module = sys.modules.get(getattr(flow.function, "__module__", None) or "")
+    path = _path_of(module)
+    if flow.code != "source" or module is None or path is None or module.__name__ == "__main__":
+        return ()  # what `__main__` defines is pickled by value
+    return (*(path.parent / name for name in flow.files), path)
+
+
 def _path_of(module: types.ModuleType | None) -> Path | None:
     file = getattr(module, "__file__", None)
     if not file or not file.endswith(".py") or not Path(file).is_file():

@@ -38,17 +38,23 @@ class Executor:
             source_files: the flow's own files, for executors whose workers can't see this
                 process's file system.
         """
-        with self._open(source_files) as pool:
-            token = _active.set(pool)
-            try:
-                yield pool
-            finally:
-                _active.reset(token)
+        with self._open(source_files) as pool, active(pool):
+            yield pool
 
     def _open(
         self, source_files: Sequence[Path]
     ) -> contextlib.AbstractContextManager[concurrent.futures.Executor]:
         raise NotImplementedError(f"{type(self).__name__} doesn't implement _open().")
+
+
+@contextlib.contextmanager
+def active(pool: concurrent.futures.Executor) -> Iterator[None]:
+    """Make an open pool the one that `get_executor` gives."""
+    token = _active.set(pool)
+    try:
+        yield
+    finally:
+        _active.reset(token)
 
 
 def get_executor() -> concurrent.futures.Executor:

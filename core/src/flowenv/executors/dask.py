@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from flowenv.errors import PlatformError, SettingError
-from flowenv.executors.base import Executor
+from flowenv.executors.base import Executor, active
 from flowenv.settings import setting
+from flowenv.states import Reason
 
 if TYPE_CHECKING:
     import concurrent.futures
@@ -154,8 +155,8 @@ def run_on(
     """Make a connected Client the place where a flow's parallel work runs.
 
     Versions are compared, the flow's files reach all workers, also those that join later,
-    and Dask's report is written if a path is given. The client stays open: its owner
-    closes it.
+    an idle scheduler is kept for as long as the flow lives, and Dask's report is written if
+    a path is given. The client stays open: its owner closes it.
 
     Args:
         client: a connected `distributed.Client`.
@@ -165,18 +166,21 @@ def run_on(
     Raises:
         PlatformError: if Python, dask or distributed differ between here and the cluster.
     """
+    from flowenv.executors.dask_cluster import keep_awake, upload_files
+
     distributed = _import_dask("distributed")
     check_versions(client)
-    for path in source_files:
-        if path.suffix == ".py":
-            client.upload_file(str(path))
+    upload_files(client, source_files)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(keep_awake(client))
         if performance_report_path:
             stack.enter_context(distributed.performance_report(filename=performance_report_path))
         stack.enter_context(client.as_current())
         dask = _import_dask("dask")
         stack.enter_context(dask.config.set(scheduler="dask.distributed"))
-        yield client.get_executor()
+        pool = client.get_executor()
+        stack.enter_context(active(pool))
+        yield pool
 
 
 def check_versions(client: Any) -> None:
@@ -196,7 +200,9 @@ def check_versions(client: Any) -> None:
         )
         raise PlatformError(
             f"The versions of the Dask cluster don't match: {listed}.",
-            hint="Use one image for the flow, the scheduler and the workers.",
+            hint="Use one image for the flow, the scheduler and the workers, or install here "
+            "what the image has.",
+            reason=Reason.CONFIGURATION,
         )
 
 

@@ -1,0 +1,130 @@
+"""What environments that make a Dask cluster share: waiting for it, feeding it, keeping it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from flowenv.errors import PlatformError
+from flowenv.states import Reason
+
+_log = logging.getLogger("flowenv.dask")
+
+_POLL = 0.1
+"""Seconds between two looks at the scheduler while workers are awaited."""
+_TOUCHES = 4
+"""How often in one idle timeout the scheduler is told that the flow is alive."""
+
+
+def wait_for_workers(
+    client: Any,
+    *,
+    timeout: float,
+    count: int = 1,
+    while_waiting: Callable[[], str | None] = lambda: None,
+    hint: str = "",
+) -> None:
+    """Wait until workers have joined the scheduler.
+
+    Args:
+        client: a connected `distributed.Client`.
+        timeout: seconds to wait at most.
+        count: how many workers are enough.
+        while_waiting: called again and again; a text it returns is why no worker will come,
+            and ends the wait.
+        hint: what to do when none comes in time.
+
+    Raises:
+        PlatformError: if they don't join in time, or can't.
+    """
+    deadline = time.monotonic() + timeout
+    while len(_workers(client)) < count:
+        if why := while_waiting():
+            raise PlatformError(
+                f"No worker can join the Dask cluster: {why}", hint=hint, reason=Reason.START_ERROR
+            )
+        if time.monotonic() > deadline:
+            joined = len(_workers(client))
+            raise PlatformError(
+                f"{joined} of {count} workers joined the Dask scheduler within {timeout:g} s.",
+                hint=hint or "Look at the workers' logs: do they start, and reach the scheduler?",
+                reason=Reason.DEADLINE,
+            )
+        time.sleep(_POLL)
+
+
+def _workers(client: Any) -> Sequence[str]:
+    return list(client.scheduler_info(n_workers=-1)["workers"])
+
+
+def upload_files(client: Any, files: Sequence[Path]) -> None:
+    """Give the flow's Python files to all workers, also to those that join later.
+
+    A file whose name is no module name goes under the name that it is imported by here.
+
+    Args:
+        client: a connected `distributed.Client`.
+        files: the files; those that aren't Python are left out.
+    """
+    from flowenv.targets import module_name
+
+    with tempfile.TemporaryDirectory(prefix="flowenv-") as folder:
+        for path in files:
+            if path.suffix != ".py":
+                continue
+            name = f"{module_name(path)}.py"
+            if name != path.name:
+                copy = Path(folder) / name
+                copy.write_bytes(path.read_bytes())
+                path = copy
+            client.upload_file(str(path))
+
+
+@contextlib.contextmanager
+def keep_awake(client: Any) -> Iterator[None]:
+    """Keep the scheduler from its idle timeout for as long as the block lasts.
+
+    A scheduler with an idle timeout closes the cluster when nothing is computed on it,
+    although a flow that works in plain Python for a while is alive. Here "idle" means that
+    the flow is gone.
+
+    Args:
+        client: a connected `distributed.Client`.
+    """
+
+    # functions inside a function are pickled whole: the scheduler's image may lack flowenv
+    def timeout(dask_scheduler: Any) -> float | None:
+        return dask_scheduler.idle_timeout  # type: ignore[no-any-return]
+
+    def touch(dask_scheduler: Any) -> None:
+        dask_scheduler.idle_since = None
+
+    try:
+        seconds = client.run_on_scheduler(timeout)
+    except Exception as error:
+        _log.debug("The scheduler's idle timeout isn't known: %s", error)
+        seconds = None
+    if not seconds:
+        yield
+        return
+    over = threading.Event()
+
+    def touch_until_over() -> None:
+        while not over.wait(seconds / _TOUCHES):
+            try:
+                client.run_on_scheduler(touch)
+            except Exception as error:  # the flow itself will notice a lost scheduler
+                _log.debug("The scheduler can't be kept awake: %s", error)
+
+    thread = threading.Thread(target=touch_until_over, name="keep-dask-awake", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
