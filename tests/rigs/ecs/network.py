@@ -53,7 +53,7 @@ class Network:
         subnets = self._moto.subnets(region)
         for subnet in settings["subnets"]:
             if subnet not in subnets:
-                # Form: github.com/dagster-io/dagster/issues/33439; the inner text is EC2's, as moto has it.
+                # Form: github.com/dagster-io/dagster/issues/33439; inside, EC2's text as moto has it.
                 raise AwsError(
                     "InvalidParameterException",
                     f"Error retrieving subnet information for [{subnet}]: The subnet ID "
@@ -62,7 +62,7 @@ class Network:
         known = self._moto.security_groups(region)
         for group in settings.get("securityGroups") or []:
             if group not in known:
-                # Form: github.com/dask/dask-cloudprovider/issues/56; the inner text is EC2's, as moto has it.
+                # Form: github.com/dask/dask-cloudprovider/issues/56; inside, EC2's as moto has it.
                 raise AwsError(
                     "InvalidParameterException",
                     f"Error retrieving security group information for [{group}]: The security "
