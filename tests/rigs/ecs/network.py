@@ -53,7 +53,7 @@ class Network:
         subnets = self._moto.subnets(region)
         for subnet in settings["subnets"]:
             if subnet not in subnets:
-                # Form: github.com/dagster-io/dagster/issues/33439; inside, EC2's text as moto has it.
+                # Form: github.com/dagster-io/dagster/issues/33439; inside, EC2's as moto has it.
                 raise AwsError(
                     "InvalidParameterException",
                     f"Error retrieving subnet information for [{subnet}]: The subnet ID "
