@@ -1,0 +1,120 @@
+"""The keyword arguments: which operation each is for, and what they say together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flowenv.errors import SettingError
+from flowenv.settings import nearest
+from flowenv_fargate.service_model import register_names, run_names
+
+Arguments = Mapping[str, Any]
+
+FARGATE_PROVIDERS = frozenset({"FARGATE", "FARGATE_SPOT"})
+
+
+def check_arguments(arguments: Arguments, launch_type: str) -> None:
+    """Check names, and combinations that can't be meant.
+
+    Args:
+        arguments: the environment's keyword arguments.
+        launch_type: the environment's.
+
+    Raises:
+        SettingError: with the nearest right name, or the next step.
+    """
+    known = register_names() | run_names()
+    for name in arguments:
+        if name not in known:
+            raise SettingError(
+                f"FargateTaskEnvironment has no setting {name!r}, and neither boto3's "
+                "register_task_definition nor its run_task takes it.",
+                hint=nearest(name, set(known)),
+            )
+    _check_run_identity(arguments)
+    _check_launch(arguments, launch_type)
+    _check_family(arguments)
+
+
+def _check_run_identity(arguments: Arguments) -> None:
+    if arguments.get("count", 1) != 1:
+        raise SettingError(
+            "A run is one task, so count can only be 1.", hint="Submit the flow several times."
+        )
+    if "clientToken" in arguments:
+        raise SettingError(
+            "clientToken can't be set: every run has its own, derived from the run's id.",
+            hint="Leave it out; a submission is tried again without starting a second task.",
+        )
+    containers = arguments.get("containerDefinitions")
+    if containers is not None and (not isinstance(containers, list) or not containers):
+        raise SettingError("containerDefinitions must be a list with the flow's container first.")
+
+
+def _check_launch(arguments: Arguments, launch_type: str) -> None:
+    given = arguments.get("launchType")
+    if given is not None and given != launch_type and launch_type != "FARGATE":
+        raise SettingError(
+            f"launch_type is {launch_type!r} and launchType is {given!r}.", hint="Give one."
+        )
+    if given is not None and arguments.get("capacityProviderStrategy"):
+        raise SettingError(
+            "launchType and capacityProviderStrategy exclude each other.", hint="Give one."
+        )
+
+
+def _check_family(arguments: Arguments) -> None:
+    family, existing = arguments.get("family"), arguments.get("taskDefinition")
+    if family and existing and family != existing:
+        raise SettingError(
+            f"family is {family!r} and taskDefinition is {existing!r}: another definition would "
+            "run than the one that is registered.",
+            hint="Give both the same string, or only one of them.",
+        )
+    if existing and not uses_existing(arguments) and not family_name(arguments):
+        only = ", ".join(sorted(set(arguments) & (register_names() - run_names())))
+        raise SettingError(
+            f"taskDefinition names the existing revision {existing!r}, and {only} would need a "
+            "new one.",
+            hint="Leave those out, or give family instead of taskDefinition.",
+        )
+
+
+def uses_existing(arguments: Arguments) -> bool:
+    """True if runs use a task definition as it is, and nothing is registered."""
+    if not arguments.get("taskDefinition"):
+        return False
+    return not set(arguments) & (register_names() - run_names())
+
+
+def family_name(arguments: Arguments) -> str | None:
+    """The family that the user named, if any."""
+    named = arguments.get("family") or arguments.get("taskDefinition")
+    if isinstance(named, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,255}", named):
+        return named
+    return None if "family" not in arguments else arguments["family"]
+
+
+def own_image(arguments: Arguments) -> str | None:
+    """The image that the user's first container names, if any."""
+    containers = arguments.get("containerDefinitions") or [{}]
+    first = containers[0]
+    return first.get("image") if isinstance(first, Mapping) else None
+
+
+def launch_type_of(arguments: Arguments, launch_type: str) -> str | None:
+    """The launch type to send; None where a capacity provider strategy takes its place."""
+    if arguments.get("capacityProviderStrategy"):
+        return None
+    return str(arguments.get("launchType") or launch_type)
+
+
+def runs_on_fargate(arguments: Arguments, launch_type: str) -> bool:
+    """True if the task will run on Fargate, so its rules hold."""
+    strategy = arguments.get("capacityProviderStrategy")
+    if strategy:
+        names = {one.get("capacityProvider") for one in strategy if isinstance(one, Mapping)}
+        return bool(names & FARGATE_PROVIDERS)
+    return launch_type_of(arguments, launch_type) == "FARGATE"

@@ -1,0 +1,151 @@
+"""From what ECS says of a task to a run's status. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flowenv.outcome import Outcome, without_record
+from flowenv.states import Reason, State, Status
+
+Task = Mapping[str, Any]
+
+DEADLINE_MARK = "flowenv: not running after"
+"""What the reason of a stop begins with when flowenv stopped a task that never ran."""
+CANCEL_REASON = "flowenv: cancelled"
+
+_STARTING = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
+
+_NETWORK_HINT = (
+    "Does the subnet have a way out (a NAT gateway, a VPC endpoint, or assignPublicIp='ENABLED')?"
+)
+_START_FAILURES: tuple[tuple[str, Reason, str], ...] = (
+    (
+        r"unable to (pull secrets|retrieve secret)|secrets? from (ssm|asm)",
+        Reason.CONFIGURATION,
+        "Check the secret's ARN, that the execution role may read it, and that the subnet "
+        "reaches Secrets Manager.",
+    ),
+    (
+        r"CannotPull|ImagePull|pull image|manifest unknown|pull access denied",
+        Reason.IMAGE_PULL,
+        "Check the image's name and tag, the execution role's access to the registry, and "
+        "the subnet's way to it.",
+    ),
+    (
+        r"logging driver|logger args|log group|log stream",
+        Reason.CONFIGURATION,
+        "Make the log group, or check awslogs-group and awslogs-region.",
+    ),
+    (r"capacity|RESOURCE:", Reason.UNSCHEDULABLE, "Try again later, or in other zones."),
+    (r"network interface|\bENI\b|i/o timeout|dial tcp|deadline exceeded", Reason.NETWORK, _NETWORK_HINT),
+    (
+        r"not authorized|AccessDenied|assume.*role",
+        Reason.ACCESS_DENIED,
+        "Check the execution role and its trust policy.",
+    ),
+    (
+        r"CannotStartContainer|CannotCreateContainer|executable file not found|exec format",
+        Reason.START_ERROR,
+        "The image needs /bin/sh and python, for the task's CPU architecture.",
+    ),
+    (r"CannotCreateVolume|ResourceInitialization|EFS|mount", Reason.CONFIGURATION, ""),
+)
+
+
+def container_of(task: Task, name: str) -> Mapping[str, Any]:
+    """The flow's container; empty while ECS shows none."""
+    containers = task.get("containers") or []
+    return next((one for one in containers if one.get("name") == name), {})
+
+
+def is_over(task: Task, container: str) -> bool:
+    """True once the flow's process has ended, or the task has stopped without it."""
+    flow = container_of(task, container)
+    ended = flow.get("lastStatus") == "STOPPED" and flow.get("exitCode") is not None
+    return task.get("lastStatus") == "STOPPED" or ended
+
+
+def may_have_record(task: Task, container: str) -> bool:
+    """True if the flow's process came to its end, so that it may have left a record."""
+    flow = container_of(task, container)
+    killed = flow.get("exitCode") == 137 or "OutOfMemory" in (flow.get("reason") or "")
+    return flow.get("exitCode") is not None and not killed
+
+
+def diagnose(
+    task: Task, container: str, outcome: Outcome | None = None, last_lines: str = ""
+) -> Status:
+    """The status of a run.
+
+    Args:
+        task: as DescribeTasks shows it.
+        container: the name of the flow's container.
+        outcome: the run's own record, if there is one.
+        last_lines: the end of the flow's log, if it is known.
+    """
+    if not is_over(task, container):
+        return _living(task)
+    flow = container_of(task, container)
+    if outcome is not None and outcome.state is not State.CANCELLED:
+        return outcome.status()
+    if stopped := _stopped_from_outside(task):
+        return stopped
+    if outcome is not None:
+        return outcome.status()
+    if "OutOfMemory" in (flow.get("reason") or ""):
+        memory = task.get("memory")
+        return Status(
+            State.CRASHED,
+            Reason.OOM_KILLED,
+            f"{flow['reason']} (the task has {memory} MiB)" if memory else str(flow["reason"]),
+            "Give the task more memory.",
+        )
+    if flow.get("exitCode") is None:
+        return _never_started(task, flow)
+    return without_record(int(flow["exitCode"]), last_lines)
+
+
+def _living(task: Task) -> Status:
+    status = str(task.get("lastStatus") or "PROVISIONING")
+    if status in _STARTING or "startedAt" not in task and status != "RUNNING":
+        return Status(State.STARTING, message=f"The task is {status}.")
+    return Status(State.RUNNING)
+
+
+def _stopped_from_outside(task: Task) -> Status | None:
+    """The status of a task that somebody or AWS stopped; None if it ended by itself."""
+    code, said = task.get("stopCode"), str(task.get("stoppedReason") or "")
+    if code == "UserInitiated":
+        if said.startswith(DEADLINE_MARK):
+            hint = "Raise start_timeout, or see why the task waits: image, capacity, network."
+            return Status(State.CRASHED, Reason.DEADLINE, said.removeprefix("flowenv: "), hint)
+        return Status(State.CANCELLED, message=said)
+    if code == "SpotInterruption":
+        return Status(State.CRASHED, Reason.PREEMPTED, said, "Try again, or use FARGATE.")
+    if code in ("TerminationNotice", "InfrastructureHealth", "ServiceSchedulerInitiated"):
+        return Status(State.CRASHED, Reason.EVICTED, said, "Try again.")
+    return None
+
+
+def _never_started(task: Task, flow: Mapping[str, Any]) -> Status:
+    said = str(flow.get("reason") or "")
+    general = str(task.get("stoppedReason") or "")
+    if general and general not in said and said not in general:
+        said = f"{general}: {said}" if said else general
+    said = said or general or "The task stopped before the flow's container ran."
+    for pattern, reason, hint in _START_FAILURES:
+        if re.search(pattern, said, re.I):
+            return Status(State.CRASHED, reason, said, hint)
+    return Status(State.CRASHED, Reason.START_ERROR, said, "See the stopped task in the console.")
+
+
+def lost(seen: bool) -> Status:
+    """The status of a run that ECS no longer shows and whose log has no record."""
+    message = (
+        "ECS no longer shows the task: stopped tasks are shown for an hour."
+        if seen
+        else "ECS has accepted the task and never shown it."
+    )
+    return Status(State.CRASHED, Reason.LOST, message, "See its log in CloudWatch.")

@@ -1,0 +1,215 @@
+"""The Fargate environment: what the user sets."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from flowenv.environment import (
+    Callback,
+    Capabilities,
+    Environment,
+    executor_setting,
+    labels_setting,
+    metadata_setting,
+    on_exit_setting,
+    on_start_setting,
+)
+from flowenv.executors import Executor
+from flowenv.settings import setting
+
+if TYPE_CHECKING:
+    from flowenv.contract import Target
+    from flowenv.flow_run import FlowRun
+    from flowenv.variables import Value
+
+_VARIABLES = {
+    "aws_access_key_id": "AWS_ACCESS_KEY_ID",
+    "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
+    "aws_session_token": "AWS_SESSION_TOKEN",
+    "region_name": "REGION_NAME",
+}
+"""Where a setting that nobody gave comes from; after that boto3's own chain is asked."""
+
+
+@dataclasses.dataclass(repr=False, init=False, eq=False)
+class FargateTaskEnvironment(Environment):
+    """Runs a flow as a task on AWS Fargate, or on ECS's EC2 launch type.
+
+    Args:
+        launch_type: `FARGATE` or `EC2`; a `capacityProviderStrategy` takes its place.
+        aws_access_key_id: by default the environment variable `AWS_ACCESS_KEY_ID`, then what
+            boto3 finds.
+        aws_secret_access_key: by default the variable `AWS_SECRET_ACCESS_KEY`, then boto3.
+        aws_session_token: by default the variable `AWS_SESSION_TOKEN`, then boto3.
+        region_name: by default the variable `REGION_NAME`, then boto3.
+        executor: where the flow's parallel work runs; without one the default executor.
+        labels: strings to find this environment's runs by.
+        on_start: called in the task before the flow begins.
+        on_exit: called in the task after the flow has ended, also when it failed.
+        metadata: further data, serialised with the environment; `image` is the container
+            image, `payload_url` and `results_url` win over the configured ones.
+        on_mismatch: what to do if the family's definition is another one: `error`, or
+            `register` a new revision.
+        log_group: the CloudWatch log group of a flow's container that has no
+            `logConfiguration` of its own; made when it isn't there. None for no log.
+        start_timeout: seconds within which a task must run, image pull included; after that
+            it is stopped, and the run has crashed by its deadline.
+        endpoint_url: of another AWS, such as an emulator; by default `AWS_ENDPOINT_URL`.
+        **kwargs: what boto3's `register_task_definition` and `run_task` take. The first
+            container is the flow's.
+
+    Credentials and `kwargs` are only ever on this object: neither `serialize()` nor a pickle
+    has them.
+
+    Raises:
+        SettingError: a TypeError, if a setting has the wrong type, or if neither operation
+            knows one of the `kwargs`; with the nearest right name.
+
+    >>> from flowenv_fargate import FargateTaskEnvironment
+    >>> FargateTaskEnvironment(region_name="eu-west-1", cpu="512", memory="1024")
+    FargateTaskEnvironment(region_name='eu-west-1', cpu=***, memory=***)
+    >>> FargateTaskEnvironment(memroy="1024")
+    Traceback (most recent call last):
+    ...
+    flowenv.errors.SettingError: ... Did you mean 'memory'?
+    """
+
+    backend = "fargate"
+    takes_any_setting: ClassVar[bool] = True
+    capabilities = Capabilities(
+        cancel=True, logs=True, attach=True, find=True, sweep=True, image=True
+    )
+    dependencies = ("boto3", "botocore")
+
+    launch_type: Literal["FARGATE", "EC2"] = setting("FARGATE", help="FARGATE or EC2.")
+    aws_access_key_id: str | None = setting(
+        None, secret=True, help="AWS access key id; else AWS_ACCESS_KEY_ID, else boto3's chain."
+    )
+    aws_secret_access_key: str | None = setting(
+        None, secret=True, help="AWS secret key; else AWS_SECRET_ACCESS_KEY, else boto3's chain."
+    )
+    aws_session_token: str | None = setting(
+        None, secret=True, help="AWS session token; else AWS_SESSION_TOKEN, else boto3's chain."
+    )
+    region_name: str | None = setting(
+        None, help="AWS region; else REGION_NAME, else boto3's chain."
+    )
+    executor: Executor | None = executor_setting()
+    labels: list[str] | None = labels_setting()
+    on_start: Callback | None = on_start_setting()
+    on_exit: Callback | None = on_exit_setting()
+    metadata: dict[str, Any] | None = metadata_setting()
+    on_mismatch: Literal["error", "register"] = setting(
+        "error", kw_only=True, help="If the family's definition differs: error or register."
+    )
+    log_group: str | None = setting(
+        "/ecs/flowenv", kw_only=True, help="CloudWatch log group of a flow without log settings."
+    )
+    start_timeout: float = setting(
+        600.0, kw_only=True, help="Seconds until the task must run, image pull included."
+    )
+    endpoint_url: str | None = setting(
+        None, kw_only=True, help="URL of another AWS, such as an emulator."
+    )
+
+    def __init__(
+        self,
+        launch_type: Literal["FARGATE", "EC2"] = "FARGATE",
+        aws_access_key_id: str | None = None,
+        aws_secret_access_key: str | None = None,
+        aws_session_token: str | None = None,
+        region_name: str | None = None,
+        executor: Executor | None = None,
+        labels: list[str] | None = None,
+        on_start: Callback | None = None,
+        on_exit: Callback | None = None,
+        metadata: dict[str, Any] | None = None,
+        *,
+        on_mismatch: Literal["error", "register"] = "error",
+        log_group: str | None = "/ecs/flowenv",
+        start_timeout: float = 600.0,
+        endpoint_url: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.launch_type = launch_type
+        self.aws_access_key_id = aws_access_key_id
+        self.aws_secret_access_key = aws_secret_access_key
+        self.aws_session_token = aws_session_token
+        self.region_name = region_name
+        self.executor = executor
+        self.labels = labels
+        self.on_start = on_start
+        self.on_exit = on_exit
+        self.metadata = metadata
+        self.on_mismatch = on_mismatch
+        self.log_group = log_group
+        self.start_timeout = start_timeout
+        self.endpoint_url = endpoint_url
+        self.kwargs = copy.deepcopy(kwargs)
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        """Check the settings, and take what nobody gave from environment variables."""
+        super().__post_init__()
+        if self.kwargs:
+            from flowenv_fargate.arguments import check_arguments
+
+            check_arguments(self.kwargs, self.launch_type)
+        self._take_from_variables()
+
+    def _take_from_variables(self) -> None:
+        given = self.aws_access_key_id
+        for name, variable in _VARIABLES.items():
+            if getattr(self, name) is None:
+                setattr(self, name, os.environ.get(variable) or None)
+        if given and given != os.environ.get("AWS_ACCESS_KEY_ID"):
+            # a session token belongs to its access key; another key's makes every call fail
+            token = os.environ.get("AWS_SESSION_TOKEN")
+            if token and self.aws_session_token == token:
+                self.aws_session_token = None
+
+    def needs_image(self) -> bool:
+        """False if the user's first container, or an existing task definition, has one."""
+        from flowenv_fargate.arguments import own_image, uses_existing
+
+        return not (uses_existing(self.kwargs) or own_image(self.kwargs))
+
+    def contract_values(self, flow_run: FlowRun) -> Mapping[str, Value]:
+        """The image, where it is the user's own container that names it."""
+        from flowenv.contract import IMAGE
+        from flowenv_fargate.arguments import own_image
+
+        return {IMAGE: flow_run.image or own_image(self.kwargs) or ""}
+
+    def variables(self, target: Target) -> Mapping[str, Value]:
+        """None of its own: the user's are in `containerDefinitions`."""
+        return {}
+
+    def validate_spec(self, spec: Mapping[str, Any], flow_run: FlowRun) -> None:
+        """Check the requests as ECS would, before any call."""
+        from flowenv_fargate.checks import check_spec
+
+        check_spec(spec)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.kwargs = {}
+        self._take_from_variables()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FargateTaskEnvironment):
+            return NotImplemented
+        return self.__dict__ == other.__dict__
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        shown = super().__repr__()
+        if not self.kwargs:
+            return shown
+        masked = ", ".join(f"{name}=***" for name in self.kwargs)
+        return f"{shown[:-1]}{', ' if not shown.endswith('()') else ''}{masked})"

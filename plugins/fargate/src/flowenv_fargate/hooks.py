@@ -1,0 +1,84 @@
+"""The Fargate backend's hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from flowenv import hookimpl
+from flowenv.environment import Environment
+from flowenv.flow_run import FlowRun
+from flowenv.handle import Finding, Leftover, RunSummary
+from flowenv.process import Process
+from flowenv_fargate.environment import FargateTaskEnvironment
+from flowenv_fargate.handle import TaskHandle
+
+
+@hookimpl
+def flowenv_environment_type() -> type[Environment]:
+    """The backend's environment."""
+    return FargateTaskEnvironment
+
+
+@hookimpl
+def flowenv_build_spec(
+    environment: FargateTaskEnvironment, flow_run: FlowRun, process: Process
+) -> dict[str, Any]:
+    """The requests for RegisterTaskDefinition and RunTask."""
+    from flowenv_fargate.spec import build_spec
+
+    return build_spec(environment, flow_run, process)
+
+
+@hookimpl
+def flowenv_setup(environment: FargateTaskEnvironment, spec: dict[str, Any]) -> None:
+    """Register the task definition if the family doesn't have it."""
+    from flowenv_fargate.submission import find_definition
+
+    find_definition(environment, spec)
+
+
+@hookimpl
+def flowenv_execute(
+    environment: FargateTaskEnvironment, flow_run: FlowRun, spec: dict[str, Any]
+) -> TaskHandle:
+    """Run the task."""
+    from flowenv_fargate.submission import submit
+
+    return submit(environment, flow_run, spec)
+
+
+@hookimpl
+def flowenv_attach(environment: FargateTaskEnvironment, reference: str) -> FlowRun:
+    """Pick up a run by the task's ARN or id, or by the run's id."""
+    from flowenv_fargate.runs import attach
+
+    return attach(environment, reference)
+
+
+@hookimpl
+def flowenv_find_runs(
+    environment: FargateTaskEnvironment, labels: Sequence[str]
+) -> Iterable[RunSummary]:
+    """The runs of the environment's cluster."""
+    from flowenv_fargate.runs import find_runs
+
+    return find_runs(environment, labels)
+
+
+@hookimpl
+def flowenv_sweep(
+    environment: FargateTaskEnvironment, older_than: float, delete: bool
+) -> Iterable[Leftover]:
+    """Tasks that never ran, payloads in S3, and generated task definitions."""
+    from flowenv_fargate.sweeping import sweep
+
+    return sweep(environment, older_than, delete)
+
+
+@hookimpl
+def flowenv_check(environment: FargateTaskEnvironment) -> Iterable[Finding]:
+    """Look at credentials, region, cluster, roles, network and log group; nothing is made."""
+    from flowenv_fargate.doctor import check
+
+    return check(environment)

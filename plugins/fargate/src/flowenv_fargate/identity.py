@@ -1,0 +1,137 @@
+"""How a run is known on ECS: its client token, `startedBy`, and tags."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+from flowenv.contract import FLOW_RUN_ID, PAYLOAD
+from flowenv.errors import SpecError
+
+RUN_ID, FLOW, LABELS, CREATED = "flowenv:run-id", "flowenv:flow", "flowenv:labels", "flowenv:created"
+PAYLOAD_URL = "flowenv:payload"
+SPEC_HASH = "flowenv:spec-hash"
+_STARTED_BY = "flowenv/"
+_LONGEST = 256
+
+Task = Mapping[str, Any]
+Tags = list[dict[str, str]]
+
+
+def client_token(run_id: str) -> str:
+    """RunTask's client token: the same run, sent again, starts no second task."""
+    return f"flowenv-{run_id}"
+
+
+def started_by(run_id: str) -> str:
+    """RunTask's `startedBy`, by which one run's task can be listed."""
+    return _STARTED_BY + run_id
+
+
+def encode(text: str) -> str:
+    """A text in the characters that a tag's value may have, without spaces.
+
+    >>> encode("nightly build"), decode(encode("größe=~*"))
+    ('nightly=20build', 'größe=~*')
+    """
+    return quote(text, safe="+-._:/@").replace("%", "=").replace("~", "=7E")
+
+
+def decode(text: str) -> str:
+    """What `encode` was given."""
+    return unquote(text.replace("=", "%"))
+
+
+def run_tags(
+    run_id: str, flow: str, labels: Iterable[str], created: datetime.datetime | None
+) -> Tags:
+    """The tags of a run's task.
+
+    Raises:
+        SpecError: if a label is too long for a tag.
+    """
+    tags = {RUN_ID: run_id, FLOW: _cut(encode(flow))}
+    if created:
+        tags[CREATED] = created.isoformat(timespec="seconds")
+    for number, text in enumerate(_packed(labels)):
+        tags[f"{LABELS}.{number}" if number else LABELS] = text
+    return [{"key": key, "value": value} for key, value in tags.items()]
+
+
+def _cut(encoded: str) -> str:
+    while len(encoded) > _LONGEST:
+        encoded = encode(decode(encoded)[:-1])
+    return encoded
+
+
+def _packed(labels: Iterable[str]) -> list[str]:
+    """Labels in as few values as they fit in, separated by spaces."""
+    values: list[str] = []
+    for label in labels:
+        text = encode(label)
+        if len(text) > _LONGEST or not text:
+            raise SpecError(
+                f"The label {label!r} can't be a tag of an ECS task.",
+                hint=f"A label has 1 to {_LONGEST} characters; others than letters, digits and "
+                "+-._:/@ count more than once.",
+            )
+        if values and len(values[-1]) + 1 + len(text) <= _LONGEST:
+            values[-1] += " " + text
+        else:
+            values.append(text)
+    return values
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a task's own record says of the run it is."""
+
+    run_id: str
+    flow: str
+    labels: tuple[str, ...]
+    created: datetime.datetime | None
+    container: str
+    payload_url: str
+
+    @classmethod
+    def of(cls, task: Task) -> Identity | None:
+        """The run of a task; None if it is none of flowenv's.
+
+        StopTask deletes a task's tags, so the run's id is also looked for in `startedBy` and
+        in the overrides.
+        """
+        tags = {tag["key"]: tag.get("value", "") for tag in task.get("tags") or []}
+        container, variables = _flow_container(task)
+        by = task.get("startedBy") or ""
+        run_id = tags.get(RUN_ID) or by.removeprefix(_STARTED_BY) * by.startswith(_STARTED_BY)
+        run_id = run_id or (variables.get(FLOW_RUN_ID, "") if PAYLOAD in variables else "")
+        if not run_id:
+            return None
+        family = str(task.get("taskDefinitionArn", "")).rpartition("/")[2].partition(":")[0]
+        labels = [tags[key] for key in sorted(tags, key=_label_number) if key.startswith(LABELS)]
+        created = tags.get(CREATED)
+        return cls(
+            run_id,
+            decode(tags[FLOW]) if FLOW in tags else family,
+            tuple(decode(label) for value in labels for label in value.split(" ")),
+            datetime.datetime.fromisoformat(created) if created else task.get("createdAt"),
+            container,
+            decode(tags.get(PAYLOAD_URL, "")),
+        )
+
+
+def _label_number(key: str) -> int:
+    return int(key.rpartition(".")[2]) if "." in key else 0
+
+
+def _flow_container(task: Task) -> tuple[str, dict[str, str]]:
+    """The name of the flow's container and the variables of its override."""
+    overrides = (task.get("overrides") or {}).get("containerOverrides") or []
+    for one in overrides:
+        variables = {e["name"]: e.get("value", "") for e in one.get("environment") or []}
+        if PAYLOAD in variables:
+            return str(one.get("name", "")), variables
+    return "", {}

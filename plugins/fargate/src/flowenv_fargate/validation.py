@@ -1,0 +1,98 @@
+"""Checks requests against ECS's shapes, before any call.
+
+botocore would check them too, but its messages show values, which may be secrets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flowenv.errors import SpecError
+from flowenv.secret import Secret
+from flowenv.settings import nearest
+from flowenv_fargate.service_model import Shape, parameters_of
+
+_NUMBERS: Mapping[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "long": (int,),
+    "float": (int, float),
+    "double": (int, float),
+}
+_WORDS = {
+    "string": "a string",
+    "boolean": "true or false",
+    "list": "a list",
+    "map": "a mapping",
+    "structure": "a mapping",
+    "integer": "an integer",
+    "long": "an integer",
+    "float": "a number",
+    "double": "a number",
+}
+
+
+def check_request(operation: str, parameters: Mapping[str, Any]) -> None:
+    """Check an operation's parameters as the service's own model describes them.
+
+    Args:
+        operation: its name in the API, such as `RunTask`.
+        parameters: what would be sent; a Secret may stand for a string.
+
+    Raises:
+        SpecError: naming every place that is wrong, without the values there.
+    """
+    problems = list(_problems(parameters, parameters_of(operation), ""))
+    if problems:
+        shown = " ".join(problems[:5])
+        more = f" And {len(problems) - 5} more." if len(problems) > 5 else ""
+        raise SpecError(f"ECS's {operation} can't take this: {shown}{more}")
+
+
+def _problems(value: Any, shape: Shape, where: str) -> Iterator[str]:
+    kind = shape.type_name
+    if kind == "structure":
+        yield from _structure(value, shape, where)
+    elif kind == "list" and isinstance(value, list | tuple):
+        for index, one in enumerate(value):
+            yield from _problems(one, shape.member, f"{where}[{_label(one, index)}]")
+    elif kind == "map" and isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _problems(one, shape.value, f"{where}[{key!r}]")
+    elif not _fits(value, kind):
+        yield _wrong_type(value, kind, where)
+
+
+def _structure(value: Any, shape: Shape, where: str) -> Iterator[str]:
+    if not isinstance(value, Mapping):
+        yield _wrong_type(value, "structure", where)
+        return
+    dot = f"{where}." if where else ""
+    for name in shape.required_members:
+        if name not in value:
+            yield f"{dot}{name} is missing."
+    for name, one in value.items():
+        if name in shape.members:
+            yield from _problems(one, shape.members[name], f"{dot}{name}")
+        else:
+            yield f"{dot}{name} is unknown. {nearest(name, set(shape.members))}"
+
+
+def _label(value: Any, index: int) -> str:
+    """How a list's item is named in a message: by its `name` where it has one."""
+    name = value.get("name") if isinstance(value, Mapping) else None
+    return name if isinstance(name, str) and name else str(index)
+
+
+def _fits(value: Any, kind: str) -> bool:
+    if kind == "string":
+        return isinstance(value, str | Secret)
+    if kind == "boolean":
+        return isinstance(value, bool)
+    if kind in _NUMBERS:
+        return isinstance(value, _NUMBERS[kind]) and not isinstance(value, bool)
+    return kind not in _WORDS
+
+
+def _wrong_type(value: Any, kind: str, where: str) -> str:
+    return f"{where} must be {_WORDS.get(kind, kind)}, not {type(value).__name__}."
