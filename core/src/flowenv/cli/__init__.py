@@ -2,46 +2,89 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 INTERRUPTED = 130
+BUG = 3
 
 
 def main() -> None:
     """Run the command line and exit: 0, 1 the flow failed, 2 usage, 3 platform, 130 interrupt."""
-    from flowenv.cli.app import app
+    from flowenv.cli import interrupts
 
-    signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(run_app(app, sys.argv[1:]))
+    interrupts.install()
+    try:
+        code = run_app(sys.argv[1:])
+    except KeyboardInterrupt:  # the second one, while the first was being reported
+        code = INTERRUPTED
+    interrupts.leave_at_once(INTERRUPTED)
+    sys.exit(_flushed(code))
 
 
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def run_app(arguments: Sequence[str]) -> int:
+    """Run a command and return its exit code; errors are one paragraph on the standard error."""
+    try:
+        return _call(arguments)
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader has gone: `flowenv runs | head`
+        _drop_output()
+        return 0
 
 
-def run_app(app: object, arguments: list[str]) -> int:
-    """Call the command line and return its exit code; errors are one paragraph."""
+def _call(arguments: Sequence[str]) -> int:
+    import os
+
     import click
 
+    from flowenv.cli.app import app
     from flowenv.errors import FlowenvError
 
-    assert isinstance(app, click.Command)
+    colour = False if os.environ.get("NO_COLOR") else None  # None: if it's a terminal
     try:
-        code = app.main(arguments, prog_name="flowenv", standalone_mode=False)
+        code = app.main(list(arguments), prog_name="flowenv", standalone_mode=False, color=colour)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as error:
         return error.exit_code
+    except click.Abort:
+        raise KeyboardInterrupt from None
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone: `flowenv runs | head`
-        return 0
     except FlowenvError as error:
         click.echo(f"Error: {error}", err=True)
         return error.exit_code
+    except BrokenPipeError:
+        raise
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo(
+            "Error: This is a bug in flowenv or in a plugin; please report it with the lines "
+            "above and the output of `flowenv doctor`.",
+            err=True,
+        )
+        return BUG
+
+
+def _flushed(code: int) -> int:
+    """The exit code, after what is printed has reached its reader."""
+    try:
+        if sys.stdout:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
+    return code
+
+
+def _drop_output() -> None:
+    """Let the rest of the standard output go nowhere, so that nothing fails on it again."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

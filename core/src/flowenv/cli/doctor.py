@@ -2,98 +2,102 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
-from flowenv.cli.options import (
-    choose_environment,
-    echo_json,
-    env_option,
-    output_option,
-    plugin_option,
-    settings_option,
-)
+from flowenv.cli.options import output_option, platform_options
+from flowenv.cli.printing import echo_json
 
 if TYPE_CHECKING:
     from flowenv.handle import Finding
 
+_MARKS = {True: ("ok", "green"), False: ("error", "red"), None: ("warning", "yellow")}
+
 
 @click.command()
-@env_option
-@settings_option
-@plugin_option
+@platform_options
 @output_option("text", "json")
 def doctor(
     env: str | None, settings: tuple[str, ...], plugins: tuple[str, ...], output: str
 ) -> int:
-    """Check this installation; with --env also that its platform is ready for runs.
+    """Check this installation, and with --env the platform.
 
     Exits with 0 if nothing is wrong, 3 if something is.
-    """
-    from flowenv.registry import use_local_plugins
 
-    use_local_plugins(plugins)
-    findings = _installation()
+    \b
+      flowenv doctor
+      flowenv doctor --env prod
+    """
+    findings = _installation(plugins)
     if env or settings:
-        findings += _platform(env, settings)
+        findings += _platform(env, settings, plugins)
     if output == "json":
         echo_json([finding.to_json() for finding in findings])
     else:
         for finding in findings:
-            mark = {True: "ok     ", False: "error  ", None: "warning"}[finding.ok]
-            colour = {True: "green", False: "red", None: "yellow"}[finding.ok]
-            hint = f" {finding.hint}" if finding.hint else ""
-            click.echo(
-                f"{click.style(mark, fg=colour)}  {finding.subject}: {finding.message}{hint}"
-            )
+            _print(finding)
     return 3 if any(finding.ok is False for finding in findings) else 0
 
 
-def _installation() -> list[Finding]:
+def _print(finding: Finding) -> None:
+    word, colour = _MARKS[finding.ok]
+    mark = click.style(word.ljust(7), fg=colour)
+    text = f"{finding.subject}: {finding.message} {finding.hint}".rstrip()
+    click.echo(f"{mark}  {text}")
+
+
+def _installation(plugins: Sequence[str]) -> list[Finding]:
     import platform
 
     from flowenv._version import __version__
     from flowenv.configuration import configuration
+    from flowenv.errors import ConfigurationError
     from flowenv.handle import Finding
-    from flowenv.registry import registry
 
     python = platform.python_version()
     found = [Finding("flowenv", True, f"{__version__} on Python {python}")]
-    path = configuration().path
+    try:
+        path = configuration().path
+    except ConfigurationError as error:
+        # without it there is no telling which plugins to load
+        return [*found, Finding("configuration", False, error.message, error.hint)]
     found.append(Finding("configuration", True, str(path) if path else "no file; all defaults"))
-    registry().plugins()
-    for name, owners in registry().backends().items():
-        found.append(_backend(name, f"{owners[0].distribution} {owners[0].version}"))
-    for one in registry().installed():
-        if one.kind == "plugin":
-            problem = registry().errors.get(one.name)
-            text = f"{one.distribution} {one.version}"
-            message = f"{text}: {problem}" if problem else text
-            found.append(Finding(f"plugin {one.name}", problem is None, message))
+    return found + _plugins(plugins)
+
+
+def _plugins(given: Sequence[str]) -> list[Finding]:
+    from flowenv.cli.loading import load_all
+    from flowenv.handle import Finding
+
+    found = []
+    for one in load_all(given):
+        text = f"{one.distribution} {one.version}".strip() or "loads"
+        if one.left_out:
+            text += ", left out by FLOWENV_LOAD_PLUGINS"
+        if one.error:
+            text = str(one.error)
+        found.append(Finding(f"{one.kind} {one.name}", one.error is None, text))
+    if not any(one.subject.startswith("backend ") for one in found):
+        hint = "Run: pip install flowenv-local"
+        found.append(Finding("backends", False, "none is installed.", hint))
     return found
 
 
-def _backend(name: str, owner: str) -> Finding:
-    from flowenv.errors import PluginError
-    from flowenv.handle import Finding
-    from flowenv.registry import registry
-
-    try:
-        registry().environment_type(name)
-    except PluginError as error:
-        return Finding(f"backend {name}", False, error.message, error.hint)
-    return Finding(f"backend {name}", True, owner)
-
-
-def _platform(env: str | None, settings: tuple[str, ...]) -> list[Finding]:
+def _platform(env: str | None, settings: Sequence[str], plugins: Sequence[str]) -> list[Finding]:
+    from flowenv.cli.prepare import choose_environment
     from flowenv.errors import FlowenvError
     from flowenv.handle import Finding
-    from flowenv.registry import registry
+    from flowenv.registry import registry, use_local_plugins
 
-    environment = choose_environment(None, env, settings)
-    hooks = registry().hooks(environment.backend)
-    found: list[Any] = []
+    try:
+        use_local_plugins(plugins)
+        environment = choose_environment(None, env, settings)
+        hooks = registry().hooks(environment.backend)
+    except FlowenvError as error:
+        return [Finding(f"environment {env or ''}".strip(), False, error.message, error.hint)]
+    found: list[Finding] = []
     for name, call in hooks.each("flowenv_check", environment=environment):
         try:
             found += call() or []

@@ -6,28 +6,25 @@ from typing import Any
 
 import click
 
-from flowenv.cli.options import (
-    echo_json,
-    echo_table,
-    output_option,
-    prepare_target,
-    target_options,
-)
+from flowenv.cli.options import output_option, target_options
+from flowenv.cli.printing import echo_json, echo_table
 
 
 @click.command()
 @target_options
 @output_option("text", "json")
 def explain(output: str, **target: Any) -> None:
-    """Show where every variable of every container comes from, offline, secrets masked.
+    """Show where each variable of a run comes from.
 
-    TARGET is file.py, file.py:flow or package.module:flow. Also shows what each plugin has
-    changed in the spec.
+    TARGET is file.py, file.py:flow or package.module:flow. Shows the variables of every
+    container and which layer set each, and what each plugin has changed in the spec. Works
+    offline; secrets are masked.
 
     \b
       flowenv explain flow.py --env k8s
       flowenv explain flow.py --env prod --plugin policy.py -o json
     """
+    from flowenv.cli.prepare import prepare_target
     from flowenv.explain import explain as explain_run
 
     data = explain_run(prepare_target(**target))
@@ -51,13 +48,12 @@ def explain(output: str, **target: Any) -> None:
 
 
 def _rows(container: dict[str, Any]) -> list[list[str]]:
-    rows = []
-    for entry in container["variables"]:
-        value = _short(entry.get("valueFrom", entry["value"]))
-        rows.append([entry["name"], value, entry["layer"], ", ".join(entry["replaced"])])
-    for entry in container["removed"]:
-        rows.append([entry["name"], "(removed)", entry["layer"], ", ".join(entry["replaced"])])
-    return rows
+    there = [(one, _short(one.get("valueFrom", one["value"]))) for one in container["variables"]]
+    gone = [(one, "(removed)") for one in container["removed"]]
+    return [
+        [one["name"], value, one["layer"], ", ".join(one["replaced"])]
+        for one, value in [*there, *gone]
+    ]
 
 
 def _short(value: Any) -> str:

@@ -2,82 +2,110 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 import click
+
+from flowenv.cli.interrupts import deferred
+from flowenv.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from flowenv.flow_run import FlowRun
     from flowenv.states import Status
 
-_REMIND_AFTER = (2.0, 10.0)
-"""Seconds without news after which a line says what the run waits for: at first, then each time."""
+REMIND_FIRST = 2.0
+REMIND_AGAIN = 10.0
+"""Seconds without news after which a line says what the run waits for."""
 _DRAIN = 15.0
 """Seconds that the last log lines may take after the run is over."""
 
 
 class Follower:
-    """Shows one run until it is over.
+    """Shows one run on the standard error, and its log on the standard output.
+
+    Within its block the first Ctrl-C cancels the run and waits until that is verified; the
+    second leaves at once and says what is left.
 
     Args:
         flow_run: the run.
+        where: the options that name its environment, for the commands that are proposed.
         cancel_on_interrupt: whether Ctrl-C cancels the run or only stops following it.
     """
 
-    def __init__(self, flow_run: FlowRun, cancel_on_interrupt: bool = True) -> None:
+    def __init__(
+        self, flow_run: FlowRun, where: str = "", *, cancel_on_interrupt: bool = True
+    ) -> None:
         self.flow_run = flow_run
+        self.where = where
         self.cancel_on_interrupt = cancel_on_interrupt
+        self._submitting = False
         self._started = time.monotonic()
+        self._shown: Status | None = None
         self._news = threading.Event()
-        self._done = threading.Event()
+        self._over = threading.Event()
+        self._reminder = threading.Thread(target=self._remind, name="reminder", daemon=True)
+        self._logs: threading.Thread | None = None
+        self._watcher = _Watcher(flow_run.id, self._show)
 
-    def run(self, submit: Callable[[], FlowRun] | None = None) -> Status:
-        """Submit the run if it isn't yet, and follow it to its end.
+    def __enter__(self) -> Self:
+        """Begin to watch the run."""
+        self.flow_run.hooks.manager.register(self._watcher)
+        self._reminder.start()
+        return self
 
-        The first Ctrl-C cancels the run and waits until that is verified; the second
-        leaves at once and says what is left.
-
-        Raises:
-            KeyboardInterrupt: after the run was cancelled or left.
-        """
-        reminder = threading.Thread(target=self._remind, name="progress", daemon=True)
-        reminder.start()
-        logs: threading.Thread | None = None
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        frames: TracebackType | None,
+    ) -> None:
+        """Stop; if that is because of an interrupt, cancel the run first."""
         try:
-            if submit:
-                submit()
-            self._show(self.flow_run.status)
-            if self.flow_run.environment.capabilities.logs and not self.flow_run.state.is_final:
-                logs = threading.Thread(target=self._print_logs, name="logs", daemon=True)
-                logs.start()
-            for status in self.flow_run.follow():
-                self._show(status)
-        except KeyboardInterrupt:
-            self._interrupted()
-            raise
+            if kind is not None and issubclass(kind, KeyboardInterrupt):
+                self._interrupted()
         finally:
-            self._done.set()
+            self._over.set()
             self._news.set()
-            if logs:
-                logs.join(_DRAIN)
+            self._reminder.join()
+            self.flow_run.hooks.manager.unregister(self._watcher)
+
+    def submit(self, submit: Callable[[], FlowRun]) -> None:
+        """Submit the run.
+
+        An interrupt waits until the platform has answered, since only then it is known
+        what there is to cancel. In this process it stops the flow at once.
+        """
+        self._submitting = True
+        if not self.flow_run.environment.capabilities.cancel:
+            submit()
+            return
+        with deferred("Interrupted: cancelling as soon as the platform has answered."):
+            submit()
+
+    def follow(self) -> Status:
+        """Show the run until it is over, and return its final status."""
+        self._show(self.flow_run.status)
+        if self.flow_run.environment.capabilities.logs:
+            self._logs = threading.Thread(target=self._print_logs, name="logs", daemon=True)
+            self._logs.start()
+        for status in self.flow_run.follow():
+            self._show(status)
+        self._drain()
         return self.flow_run.status
 
-    def summary(self) -> str:
-        """One line: how the run ended and the time of each phase."""
-        phases = self.flow_run.phases()
-        total = phases.pop("total")
-        parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in phases.items())
-        ended = self.flow_run.state.value
-        return f"{ended} after {total:.1f} s" + (f" ({parts})" if parts else "")
+    def _drain(self) -> None:
+        if self._logs:
+            self._logs.join(_DRAIN)
 
     def _show(self, status: Status) -> None:
         self._news.set()
         # how the run ended is said once, at the end
-        if not status.state.is_final:
+        if status != self._shown and not status.state.is_final:
+            self._shown = status
             self._say(str(status))
 
     def _say(self, text: str) -> None:
@@ -88,15 +116,14 @@ class Follower:
         """While nothing is heard of a run that isn't running, say what it is waiting for."""
         from flowenv.states import State
 
-        first, later = _REMIND_AFTER
-        patience = first
-        while not self._done.is_set():
+        patience = REMIND_FIRST
+        while not self._over.is_set():
             if self._news.wait(patience):
                 self._news.clear()
-                patience = first
-            elif self.flow_run.state is not State.RUNNING and not self._done.is_set():
+                patience = REMIND_FIRST
+            elif self.flow_run.state is not State.RUNNING:
                 self._say(f"still {self.flow_run.status}")
-                patience = later
+                patience = REMIND_AGAIN
 
     def _print_logs(self) -> None:
         from flowenv.errors import FlowenvError
@@ -107,19 +134,49 @@ class Follower:
                 print(line, flush=True)
         except FlowenvError as error:
             click.echo(f"The log can't be followed: {error}", err=True)
+        except BrokenPipeError:  # nobody reads them any more; the run goes on
+            pass
 
     def _interrupted(self) -> None:
-        run = self.flow_run
-        if run.handle is None or run.state.is_final:
+        run, can = self.flow_run, self.flow_run.environment.capabilities
+        if run.state.is_final or not (can.cancel or can.attach):
             return
-        if not self.cancel_on_interrupt or not run.environment.capabilities.cancel:
-            click.echo(f"Left running: {run.reference}", err=True)
-            return
+        if run.handle is None:
+            if self._submitting:
+                self._say_left("It may have been submitted", "status", run.id)
+        elif self.cancel_on_interrupt and can.cancel:
+            self._cancel()
+        else:
+            self._say_left("It goes on", "attach", run.reference)
+
+    def _cancel(self) -> None:
+        from flowenv.errors import FlowenvError
+
         click.echo("Cancelling the run. Ctrl-C again leaves it.", err=True)
         try:
-            status = run.cancel()
+            status = self.flow_run.cancel()
+            self._drain()
         except KeyboardInterrupt:
-            click.echo(f"Left running: {run.reference}", err=True)
+            self._say_left("It may still run", "status", self.flow_run.reference)
             raise
-        click.echo(f"{status}", err=True)
-        sys.stderr.flush()
+        except FlowenvError as error:
+            click.echo(f"Error: {error}", err=True)
+            self._say_left("It may still run", "cancel", self.flow_run.reference)
+        else:
+            click.echo(str(status), err=True)
+
+    def _say_left(self, how: str, command: str, reference: str) -> None:
+        click.echo(f"{how}: flowenv {command} {reference}{self.where}", err=True)
+
+
+class _Watcher:
+    """A plugin of this process alone, which hears of states before there is a handle."""
+
+    def __init__(self, run_id: str, show: Callable[[Status], None]) -> None:
+        self._run_id = run_id
+        self._show = show
+
+    @hookimpl
+    def flowenv_state_changed(self, flow_run: FlowRun, status: Status) -> None:
+        if flow_run.id == self._run_id:  # the flow may submit others
+            self._show(status)

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from flowenv.cli.options import echo_json, output_option
+from flowenv.cli.options import output_option
+from flowenv.cli.printing import echo_json
 
 
 @click.command()

@@ -2,127 +2,212 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from flowenv.cli.options import (
-    choose_environment,
-    echo_json,
-    echo_table,
-    env_option,
-    output_option,
-    settings_option,
-)
+from flowenv.cli.options import label_option, output_option, platform_options, reference_options
+from flowenv.cli.printing import echo_json, echo_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flowenv.environment import Environment
     from flowenv.flow_run import FlowRun
 
+_LACKS = {
+    "attach": "can't pick up runs of other processes",
+    "cancel": "can't cancel runs from outside",
+    "find": "can't list its runs",
+    "logs": "can't read the logs of runs",
+    "sweep": "leaves nothing behind to sweep",
+}
 
-def _reference_options(command: Any) -> Any:
-    for option in (settings_option, env_option, click.argument("reference", metavar="REFERENCE")):
-        command = option(command)
-    return command
 
-
-def find_environment(env: str | None, settings: tuple[str, ...], capability: str) -> Environment:
+def find_environment(
+    env: str | None, settings: Sequence[str], plugins: Sequence[str], *capabilities: str
+) -> Environment:
     """The environment, if its backend can do what the command needs.
 
     Raises:
         UnsupportedOperation: if it can't.
     """
+    from flowenv.cli.prepare import choose_environment
     from flowenv.errors import UnsupportedOperation
+    from flowenv.registry import use_local_plugins
 
+    use_local_plugins(plugins)
     environment = choose_environment(None, env, settings)
-    if not getattr(environment.capabilities, capability):
-        raise UnsupportedOperation(
-            f"The backend {environment.backend} has no '{capability}'.",
-            hint="Name another with --env; `flowenv plugins` lists them.",
-        )
+    for capability in capabilities:
+        if not getattr(environment.capabilities, capability):
+            raise UnsupportedOperation(
+                f"The backend {environment.backend} {_LACKS[capability]}.",
+                hint="`flowenv plugins --load` shows what each can do; name another with --env."
+                if env
+                else "Say with --env NAME where the run is.",
+            )
     return environment
 
 
-def _attached(reference: str, env: str | None, settings: tuple[str, ...]) -> FlowRun:
+def _attached(
+    reference: str,
+    env: str | None,
+    settings: Sequence[str],
+    plugins: Sequence[str],
+    *capabilities: str,
+) -> FlowRun:
     from flowenv.lifecycle import attach
 
-    return attach(reference, find_environment(env, settings, "attach"))
+    environment = find_environment(env, settings, plugins, "attach", *capabilities)
+    return attach(reference, environment)
 
 
 @click.command()
-@env_option
-@settings_option
-@click.option("--label", "labels", metavar="L", multiple=True, help="Only with this label.")
+@platform_options
+@label_option
 @output_option("text", "json")
-def runs(env: str | None, settings: tuple[str, ...], labels: tuple[str, ...], output: str) -> None:
-    """List the runs that the platform knows of, newest first."""
+def runs(
+    env: str | None,
+    settings: tuple[str, ...],
+    plugins: tuple[str, ...],
+    labels: tuple[str, ...],
+    output: str,
+) -> None:
+    """List the runs that a platform knows of, newest first.
+
+    \b
+      flowenv runs --env prod
+      flowenv runs --env prod --label nightly -o json
+    """
     from flowenv.registry import registry
 
-    environment = find_environment(env, settings, "find")
+    environment = find_environment(env, settings, plugins, "find")
     hook = registry().hooks(environment.backend).hook
     found = list(hook.flowenv_find_runs(environment=environment, labels=labels) or [])
     found.sort(key=lambda one: one.created.timestamp() if one.created else 0, reverse=True)
     if output == "json":
         echo_json([one.to_json() for one in found])
-        return
-    rows = [
-        [
-            one.reference,
-            one.flow,
-            one.status.state.value,
-            one.created.strftime("%Y-%m-%d %H:%M:%S") if one.created else "",
-            ", ".join(one.labels),
-        ]
-        for one in found
-    ]
-    echo_table(rows, ["reference", "flow", "state", "created (UTC)", "labels"])
-
-
-@click.command()
-@_reference_options
-@output_option("text", "json")
-def status(reference: str, env: str | None, settings: tuple[str, ...], output: str) -> None:
-    """Show how a run stands. Exits with 0 whatever the state is."""
-    flow_run = _attached(reference, env, settings)
-    found = flow_run.refresh()
-    if output == "json":
-        data = {"run_id": flow_run.id, "flow": flow_run.flow_name, "reference": reference}
-        echo_json({**data, **found.to_json()})
+    elif not found:
+        click.echo("No runs." if not labels else f"No runs with {', '.join(labels)}.", err=True)
     else:
-        click.echo(f"{found}")
+        rows = [
+            [
+                one.reference,
+                one.flow,
+                one.status.state.value,
+                one.created.strftime("%Y-%m-%d %H:%M:%S") if one.created else "",
+                ", ".join(one.labels),
+            ]
+            for one in found
+        ]
+        echo_table(rows, ["reference", "flow", "state", "created (UTC)", "labels"])
 
 
 @click.command()
-@_reference_options
-def attach(reference: str, env: str | None, settings: tuple[str, ...]) -> int:
-    """Follow a run as `flowenv run` does; Ctrl-C leaves it running."""
+@reference_options
+@output_option("text", "json")
+def status(
+    reference: str,
+    env: str | None,
+    settings: tuple[str, ...],
+    plugins: tuple[str, ...],
+    output: str,
+) -> None:
+    """Show how a run stands.
+
+    REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. Exits with 0 whatever
+    the state is.
+
+    \b
+      flowenv status REFERENCE --env prod
+      flowenv status REFERENCE --env prod -o json
+    """
+    from flowenv.cli.report import describe
+
+    flow_run = _attached(reference, env, settings, plugins)
+    flow_run.refresh()
+    if output == "json":
+        echo_json(describe(flow_run))
+    else:
+        click.echo(str(flow_run.status))
+
+
+@click.command()
+@reference_options
+@output_option("text", "json")
+def attach(
+    reference: str,
+    env: str | None,
+    settings: tuple[str, ...],
+    plugins: tuple[str, ...],
+    output: str,
+) -> int:
+    """Follow a run as `flowenv run` does.
+
+    REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. Exits as the run
+    ended; Ctrl-C leaves it running.
+
+    \b
+      flowenv attach REFERENCE --env prod
+    """
     from flowenv.cli.follow import Follower
-    from flowenv.cli.run import exit_code, print_result
+    from flowenv.cli.prepare import where_option
+    from flowenv.cli.report import report_end
+    from flowenv.cli.stdout import result_stream
 
-    flow_run = _attached(reference, env, settings)
-    follower = Follower(flow_run, cancel_on_interrupt=False)
-    found = follower.run()
-    print_result(flow_run)
-    click.echo(follower.summary(), err=True)
-    return exit_code(found)
+    with result_stream(alone=output == "json") as stream:
+        flow_run = _attached(reference, env, settings, plugins)
+        where = where_option(flow_run.environment, env)
+        with Follower(flow_run, where, cancel_on_interrupt=False) as follower:
+            follower.follow()
+        return report_end(flow_run, output, stream)
 
 
 @click.command()
-@_reference_options
+@reference_options
 @click.option("--follow", "-f", is_flag=True, help="Wait for more until the run is over.")
-def logs(reference: str, env: str | None, settings: tuple[str, ...], follow: bool) -> None:
-    """Print the log of a run."""
-    for line in _attached(reference, env, settings).logs(follow=follow):
+def logs(
+    reference: str,
+    env: str | None,
+    settings: tuple[str, ...],
+    plugins: tuple[str, ...],
+    follow: bool,
+) -> None:
+    """Print the log of a run.
+
+    REFERENCE is what `flowenv run --detach` or `flowenv runs` printed.
+
+    \b
+      flowenv logs REFERENCE --env prod
+      flowenv logs REFERENCE --env prod --follow
+    """
+    for line in _attached(reference, env, settings, plugins, "logs").logs(follow=follow):
         click.echo(line)
 
 
 @click.command()
-@_reference_options
+@reference_options
 @output_option("text", "json")
-def cancel(reference: str, env: str | None, settings: tuple[str, ...], output: str) -> None:
-    """Stop a run, and return when the platform shows that it has stopped."""
-    found = _attached(reference, env, settings).cancel()
+def cancel(
+    reference: str,
+    env: str | None,
+    settings: tuple[str, ...],
+    plugins: tuple[str, ...],
+    output: str,
+) -> None:
+    """Stop a run, and wait until it has stopped.
+
+    REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. Cancelling a run that
+    is over changes nothing.
+
+    \b
+      flowenv cancel REFERENCE --env prod
+    """
+    from flowenv.cli.report import describe
+
+    flow_run = _attached(reference, env, settings, plugins, "cancel")
+    flow_run.cancel()
     if output == "json":
-        echo_json(found.to_json())
+        echo_json(describe(flow_run))
     else:
-        click.echo(f"{found}")
+        click.echo(str(flow_run.status))

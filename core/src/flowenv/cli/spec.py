@@ -6,21 +6,23 @@ from typing import Any
 
 import click
 
-from flowenv.cli.options import echo_json, output_option, prepare_target, target_options
+from flowenv.cli.options import output_option, target_options
+from flowenv.cli.printing import echo_json
 
 
 @click.command()
 @target_options
 @output_option("yaml", "json")
 def spec(output: str, **target: Any) -> None:
-    """Show what a run would send to its platform; nothing is sent.
+    """Show what a run would send, without sending it.
 
-    TARGET is file.py, file.py:flow or package.module:flow. Secrets are masked.
+    TARGET is file.py, file.py:flow or package.module:flow. Works offline; secrets are masked.
 
     \b
       flowenv spec flow.py --env k8s
       flowenv spec flow.py --env fargate -o json
     """
+    from flowenv.cli.prepare import prepare_target
     from flowenv.explain import masked
 
     shown = masked(prepare_target(**target).spec)

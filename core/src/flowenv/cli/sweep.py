@@ -6,13 +6,8 @@ import re
 
 import click
 
-from flowenv.cli.options import (
-    echo_json,
-    echo_table,
-    env_option,
-    output_option,
-    settings_option,
-)
+from flowenv.cli.options import output_option, platform_options
+from flowenv.cli.printing import echo_json, echo_table
 from flowenv.cli.runs import find_environment
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -26,8 +21,7 @@ def seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
 
 
 @click.command()
-@env_option
-@settings_option
+@platform_options
 @click.option(
     "--older-than",
     metavar="DURATION",
@@ -39,16 +33,25 @@ def seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
 @click.option("--yes", is_flag=True, help="Remove what is found; without it, only list it.")
 @output_option("text", "json")
 def sweep(
-    env: str | None, settings: tuple[str, ...], older_than: float, yes: bool, output: str
+    env: str | None,
+    settings: tuple[str, ...],
+    plugins: tuple[str, ...],
+    older_than: float,
+    yes: bool,
+    output: str,
 ) -> int:
-    """List what runs that are over have left on the platform; with --yes remove it.
+    """List, and with --yes remove, what runs have left.
 
-    Only what flowenv's own runs made is looked at. Exits with 3 if something could not be
-    removed.
+    Only what flowenv's own runs made, and only of runs that are over, is looked at. Exits
+    with 3 if something could not be removed.
+
+    \b
+      flowenv sweep --env prod
+      flowenv sweep --env prod --older-than 7d --yes
     """
     from flowenv.registry import registry
 
-    environment = find_environment(env, settings, "sweep")
+    environment = find_environment(env, settings, plugins, "sweep")
     hook = registry().hooks(environment.backend).hook
     found = list(
         hook.flowenv_sweep(environment=environment, older_than=older_than, delete=yes) or []

@@ -1,0 +1,133 @@
+"""Every installed and local plugin loaded on its own, so that each one's error is known."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from flowenv.registry import Registry, registry
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from flowenv.discovery import Installed
+    from flowenv.environment import Environment
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What came of loading one plugin.
+
+    Args:
+        name: the entry point's name, or the local plugin's module or file.
+        kind: `backend`, `plugin` or `local`.
+        distribution: the distribution that brings it; empty for a local one.
+        version: the distribution's version.
+        module: where its hooks are; empty for a local one.
+        environment: a backend's environment.
+        hooks: the hooks that it implements.
+        error: why it can't be used.
+        left_out: True if FLOWENV_LOAD_PLUGINS doesn't name it.
+    """
+
+    name: str
+    kind: str
+    distribution: str = ""
+    version: str = ""
+    module: str = ""
+    environment: type[Environment] | None = None
+    hooks: tuple[str, ...] = ()
+    error: Exception | None = None
+    left_out: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as plain data, with the environment's abilities and settings."""
+        from flowenv.settings import settings_of
+        from flowenv.values import describe
+
+        data: dict[str, Any] = {
+            "name": self.name,
+            "kind": self.kind,
+            "distribution": self.distribution,
+            "version": self.version,
+            "module": self.module,
+            "type": self.environment.__name__ if self.environment else None,
+            "hooks": list(self.hooks),
+            "error": str(self.error) if self.error else None,
+            "left_out": self.left_out,
+        }
+        if self.environment:
+            data["capabilities"] = self.environment.capabilities.to_json()
+            data["settings"] = [
+                {
+                    "name": one.name,
+                    "type": describe(one.annotation),
+                    "default": one.default,
+                    "help": one.help,
+                }
+                for one in settings_of(self.environment)
+            ]
+        return data
+
+
+def load_all(given: Sequence[str] = ()) -> list[Loaded]:
+    """Load what is installed, then the local plugins: the configured ones and the given ones.
+
+    Raises:
+        ConfigurationError: if the configuration can't be read.
+    """
+    logging.getLogger("flowenv.plugins").setLevel(logging.ERROR)  # its warnings are in `error`
+    configured = registry()
+    found = [_installed(one, configured.load) for one in configured.installed()]
+    return [*found, *(_local(name) for name in (*configured.local_plugins, *given))]
+
+
+def _installed(one: Installed, wanted: Sequence[str] | None) -> Loaded:
+    own = Loaded(one.name, one.kind, one.distribution, one.version, one.module)
+    if one.kind == "backend":
+        return _with(own, _backend, one.name)
+    if wanted is not None and one.name not in wanted:
+        return _with(own, lambda _: {"left_out": True}, one.name)
+    return _with(own, _plugin, one.name)
+
+
+def _local(name: str) -> Loaded:
+    return _with(Loaded(name, "local"), _local_plugin, name)
+
+
+def _with(own: Loaded, load: Any, name: str) -> Loaded:
+    import dataclasses
+
+    try:
+        return dataclasses.replace(own, **load(name))
+    except Exception as error:  # also what a plugin raises while it is imported
+        return dataclasses.replace(own, error=error)
+
+
+def _backend(name: str) -> dict[str, Any]:
+    alone = Registry(load=())
+    environment = alone.environment_type(name)
+    module = alone.hooks(name).manager.get_plugin(f"backend {name}")
+    assert module
+    return {"environment": environment, "hooks": _hooks_in(module)}
+
+
+def _plugin(name: str) -> dict[str, Any]:
+    alone = Registry(load=(name,))
+    loaded = alone.plugins()
+    if name in alone.errors:
+        raise alone.errors[name]
+    return {"hooks": _hooks_in(loaded[0].module)}
+
+
+def _local_plugin(name: str) -> dict[str, Any]:
+    loaded = Registry((name,), load=()).plugins()
+    return {"hooks": _hooks_in(loaded[0].module)}
+
+
+def _hooks_in(module: ModuleType) -> tuple[str, ...]:
+    """The hooks that a module implements, also under another name with `specname`."""
+    marks = {name: getattr(value, "flowenv_impl", None) for name, value in vars(module).items()}
+    return tuple(sorted(mark.get("specname") or name for name, mark in marks.items() if mark))

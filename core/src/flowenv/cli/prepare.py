@@ -1,0 +1,199 @@
+"""From what was typed to a flow, an environment, parameters, and a run that is ready."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from flowenv.environment import Environment
+    from flowenv.flows import Flow
+    from flowenv.lifecycle import Prepared
+
+
+def prepare_target(
+    target: str,
+    env: str | None,
+    settings: Sequence[str],
+    parameters: Sequence[str],
+    labels: Sequence[str],
+    plugins: Sequence[str],
+) -> Prepared:
+    """Load the flow and prepare a run as the options say; nothing is sent."""
+    from flowenv.lifecycle import prepare
+    from flowenv.registry import use_local_plugins
+
+    use_local_plugins(plugins)
+    flow = load_flow(target)
+    environment = choose_environment(flow, env, settings)
+    values = parse_parameters(flow, parameters)
+    return prepare(flow, environment=environment, parameters=values, labels=labels)
+
+
+def load_flow(target: str) -> Flow[..., Any]:
+    """Load a target; an exception of the user's own file is shown with its traceback.
+
+    Raises:
+        FlowNotFound: if there is no such flow, or its file can't be loaded.
+    """
+    from flowenv.errors import FlowenvError, FlowNotFound
+    from flowenv.targets import load_target
+    from flowenv.tracebacks import has_user_frames, show_user_traceback
+
+    try:
+        return load_target(target)
+    except SystemExit as error:
+        raise FlowNotFound(
+            f"{target} called sys.exit({error.code!r}) while it was loaded.",
+            hint='Put what a script does below `if __name__ == "__main__":`.',
+        ) from error
+    except Exception as error:
+        if isinstance(error, FlowenvError) and not has_user_frames(error):
+            raise
+        show_user_traceback(error)
+        shown = "".join(str(error).splitlines()[:1])
+        raise FlowNotFound(
+            f"{target} can't be loaded: {type(error).__name__}: {shown}.", hint=_advice(error)
+        ) from error
+
+
+def _advice(error: Exception) -> str:
+    import sys
+
+    if isinstance(error, ModuleNotFoundError):
+        return f"Is it installed for {sys.executable}?"
+    return "The lines above say where."
+
+
+def parse_parameters(flow: Flow[..., Any], items: Sequence[str]) -> dict[str, Any]:
+    """The values of `-p`, read as the flow's annotations say.
+
+    Raises:
+        ParameterError: naming the parameter and what it expects.
+    """
+    from flowenv.errors import ParameterError
+    from flowenv.values import parse
+
+    values: dict[str, Any] = {}
+    for name, text in split(items, "-p", "PARAM=VALUE").items():
+        try:
+            values[name] = parse(text, _annotation(flow, name))
+        except ValueError as error:
+            raise ParameterError(f"-p {name}={text}: {error}.") from error
+    return values
+
+
+def _annotation(flow: Flow[..., Any], name: str) -> Any:
+    """A parameter's annotation; without one the type of its default says as much."""
+    parameter = flow.signature.parameters.get(name)
+    if parameter is None:
+        return Any
+    if parameter.annotation is not parameter.empty:
+        return parameter.annotation
+    return Any if parameter.default in (None, parameter.empty) else type(parameter.default)
+
+
+def choose_environment(
+    flow: Flow[..., Any] | None, env: str | None, settings: Sequence[str]
+) -> Environment:
+    """The environment that `--env` and `-s` name, else the flow's own.
+
+    Raises:
+        ConfigurationError: if a setting is unknown or its value doesn't parse.
+    """
+    from flowenv.environments import make_environment
+    from flowenv.lifecycle import environment_of
+
+    if env is None and flow is not None and flow.environment is not None:
+        own = environment_of(flow, None)
+        if not settings:
+            return own
+        given = {one.name: getattr(own, one.name) for one in _settings_of(own)}
+        changed = parse_settings(type(own), settings, given)
+        return dataclasses.replace(own, **changed)  # type: ignore[type-var]
+    if not settings:
+        return make_environment(env)
+    found, configured = _named(env)
+    return make_environment(env, parse_settings(found, settings, configured))
+
+
+def _settings_of(environment: Environment) -> Any:
+    from flowenv.settings import settings_of
+
+    return settings_of(type(environment))
+
+
+def _named(env: str | None) -> tuple[type[Environment], Mapping[str, Any]]:
+    """What an environment's name stands for: its class and what is configured of it."""
+    from flowenv.configuration import configuration
+    from flowenv.environments import make_environment
+    from flowenv.registry import registry
+
+    name = env or configuration().environment or "local"
+    named = configuration().environments.get(name)
+    if named is None and name not in registry().backends():
+        make_environment(name)  # says what there is
+    found = registry().environment_type(named.type if named else name)
+    return found, named.settings if named else {}
+
+
+def parse_settings(
+    environment: type[Environment], items: Sequence[str], before: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The values of `-s`, read as the settings' annotations say.
+
+    Args:
+        environment: whose settings.
+        items: `FIELD=VALUE`, or `FIELD.KEY=VALUE` for one key of a mapping.
+        before: the settings so far, to which keys are added.
+    """
+    from flowenv.environments import read_setting
+    from flowenv.errors import ConfigurationError
+    from flowenv.settings import nearest, settings_of
+    from flowenv.values import parse
+
+    known = {one.name: one for one in settings_of(environment)}
+    values: dict[str, Any] = {}
+    for path, text in split(items, "-s", "FIELD=VALUE").items():
+        name, dot, key = path.partition(".")
+        if name not in known and not environment.takes_any_setting:
+            raise ConfigurationError(
+                f"-s {path}: {environment.__name__} has no setting {name!r}.",
+                hint=nearest(name, list(known)),
+            )
+        if name not in known:
+            values[name] = parse(text, Any)
+        elif dot:
+            table = values.get(name, before.get(name))
+            if not isinstance(table or {}, Mapping):
+                raise ConfigurationError(f"-s {path}: {name} is no table, so it has no keys.")
+            values[name] = {**(table or {}), key: parse(text, Any)}
+        else:
+            values[name] = read_setting(known[name], text, f"-s {path}")
+    return values
+
+
+def split(items: Sequence[str], option: str, form: str) -> dict[str, str]:
+    """`NAME=VALUE` items as a dictionary.
+
+    Raises:
+        BadParameter: if an item has no `=`, or a name comes twice.
+    """
+    found: dict[str, str] = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{item!r} is not {form}.", param_hint=option)
+        if name in found:
+            raise click.BadParameter(f"{name!r} is given twice.", param_hint=option)
+        found[name] = value
+    return found
+
+
+def where_option(environment: Environment, env: str | None) -> str:
+    """The option that names this environment again, to propose a command with."""
+    return f" --env {shlex.quote(env or environment.backend)}"

@@ -1,0 +1,94 @@
+"""How a run is reported: its description, its result, how long it took, the exit code."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from flowenv.cli.printing import echo_json
+
+if TYPE_CHECKING:
+    from flowenv.flow_run import FlowRun
+    from flowenv.states import Status
+
+
+def describe(flow_run: FlowRun) -> dict[str, Any]:
+    """A run as plain data: what it is, where, and how it stands."""
+    return {
+        "run_id": flow_run.id,
+        "flow": flow_run.flow_name,
+        "backend": flow_run.environment.backend,
+        "reference": flow_run.reference if flow_run.handle else None,
+        **flow_run.status.to_json(),
+    }
+
+
+def describe_end(flow_run: FlowRun) -> dict[str, Any]:
+    """A finished run as plain data: also the time of each phase and the result.
+
+    A result that isn't JSON data is given as `result_text`, as Python shows it.
+    """
+    from flowenv.encoding import is_plain
+    from flowenv.errors import FlowenvError
+
+    data = {**describe(flow_run), "phases": flow_run.phases(), "result": None}
+    try:
+        value = flow_run.result()
+    except FlowenvError:
+        return data
+    return {**data, "result": value} if is_plain(value) else {**data, "result_text": repr(value)}
+
+
+def report_end(flow_run: FlowRun, output: str, stream: TextIO) -> int:
+    """Print how a run ended, and return what the command line exits with.
+
+    Args:
+        flow_run: the run, which is over.
+        output: `json` for its description; `text` for its result, and how it ended and why
+            on the standard error.
+        stream: where descriptions and results go.
+    """
+    from flowenv.errors import FlowenvError
+
+    if output == "json":
+        echo_json(describe_end(flow_run), stream)
+        return exit_code(flow_run.status)
+    try:
+        value = flow_run.result()
+    except FlowenvError as error:
+        click.echo(f"Error: {error}", err=True)
+    else:
+        if value is not None:
+            click.echo(f"Result: {value!r}", file=stream)
+    click.echo(summary(flow_run), err=True)
+    return exit_code(flow_run.status)
+
+
+def show_traceback(flow_run: FlowRun) -> None:
+    """What the flow raised in this process, if it did."""
+    from flowenv.errors import FlowenvError
+    from flowenv.tracebacks import has_user_frames, show_user_traceback
+
+    raised = getattr(flow_run.handle, "error", None)
+    if raised is None:
+        return
+    because = raised.__cause__ or raised
+    if not isinstance(raised, FlowenvError) or has_user_frames(raised) or has_user_frames(because):
+        show_user_traceback(raised)
+
+
+def summary(flow_run: FlowRun) -> str:
+    """One line: how a run ended and the time of each phase."""
+    phases = flow_run.phases()
+    total = phases.pop("total")
+    parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in phases.items())
+    return f"{flow_run.state.value} after {total:.1f} s" + (f" ({parts})" if parts else "")
+
+
+def exit_code(status: Status) -> int:
+    """What the command line exits with for a run that ended so."""
+    from flowenv.states import State
+
+    codes = {State.COMPLETED: 0, State.FAILED: 1, State.CRASHED: 3, State.CANCELLED: 3}
+    return codes[status.state]
