@@ -48,18 +48,24 @@ def load_and_run_flow() -> NoReturn:
         SystemExit: with 0 if the flow returned, 1 if it raised, 3 if it could not be
             started, 143 if the process was asked to stop.
     """
-    signal.signal(signal.SIGTERM, _terminate)
-    signal.signal(signal.SIGINT, _terminate)
     run_id = os.environ.get(contract.FLOW_RUN_ID, "")
     try:
-        _configure_logging()
-        outcome = _load_and_run(run_id)
-    except KeyboardInterrupt:
+        signal.signal(signal.SIGTERM, _terminate)
+        signal.signal(signal.SIGINT, _terminate)
+        outcome = _outcome(run_id)
+        _ignore_signals()
+    except KeyboardInterrupt:  # even in the moment between the end of the flow and this one
         outcome = _cancelled(run_id)
-    except Exception as error:
-        outcome = _start_error(run_id, error)
     _write(outcome)
     sys.exit(_EXIT_CODES[outcome.state])
+
+
+def _outcome(run_id: str) -> Outcome:
+    try:
+        _configure_logging()
+        return _load_and_run(run_id)
+    except (Exception, SystemExit) as error:
+        return _start_error(run_id, error)
 
 
 _EXIT_CODES = {
@@ -71,14 +77,20 @@ _EXIT_CODES = {
 
 
 def _terminate(signum: int, frame: FrameType | None) -> None:
-    # the clean-up that follows must not be interrupted by the same signal again
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    # the clean-up that follows must not be interrupted again: the platform's own patience,
+    # after which it kills, is its deadline
+    _ignore_signals()
     raise Terminated(signal.Signals(signum).name)
+
+
+def _ignore_signals() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _configure_logging() -> None:
     """Log to the standard error as the contract's logging variables say."""
-    level = os.environ.get(contract.LOGGING_LEVEL, "INFO").upper()
+    level = (os.environ.get(contract.LOGGING_LEVEL) or "INFO").upper()
     known = logging.getLevelNamesMapping()
     if level not in known:
         raise PayloadError(f"{contract.LOGGING_LEVEL} is {level!r}, which is no logging level.")
@@ -100,7 +112,7 @@ def extra_loggers(text: str) -> list[str]:
     try:
         names = ast.literal_eval(text) if text.strip() else []
     except (ValueError, SyntaxError):
-        names = [part.strip() for part in text.split(",")]
+        names = [part.strip() for part in text.split(",") if part.strip()]
     if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
         raise PayloadError(f"{contract.EXTRA_LOGGERS} is {text!r}, which is no list of names.")
     return list(names)
@@ -115,7 +127,7 @@ def _load_and_run(run_id: str) -> Outcome:
     unpacked = unpack(read_payload(where))
     with _folder() as folder:
         run = load_run(unpacked, folder)
-        run.directory = Path(where).parent if "://" not in where else None
+        run.directory = None if _scheme(where) else Path(where).parent
         return _run(run, unpacked)
 
 
@@ -135,22 +147,36 @@ def read_payload(where: str) -> bytes:
     Raises:
         PayloadError: if it can't be read.
     """
-    scheme = where.partition(":")[0] if ":" in where else ""
+    scheme = _scheme(where)
+    if scheme in ("data", "http", "https"):
+        return _fetch(where, scheme)
     try:
-        if scheme in ("data", "http", "https"):
-            import urllib.request
-
-            with urllib.request.urlopen(where, timeout=60) as answer:
-                return bytes(answer.read())
-        if "://" in where:
+        if scheme:
             from flowenv.storage import read
 
             return read(where)
         return Path(where).read_bytes()
     except (OSError, PlatformError) as error:
-        # a presigned URL is a secret
-        shown = where if scheme not in ("data", "http", "https") else f"a {scheme}: URL"
-        raise PayloadError(f"The payload can't be read from {shown}: {error}.") from error
+        raise PayloadError(f"The payload can't be read from {where}: {error}.") from error
+
+
+def _scheme(where: str) -> str:
+    return "data" if where.startswith("data:") else where.rpartition("://")[0]
+
+
+def _fetch(url: str, scheme: str) -> bytes:
+    """What a URL holds. A presigned one is a secret, so no error shows it."""
+    import http.client
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            return bytes(answer.read())
+    except OSError as error:
+        raise PayloadError(f"The payload can't be read from its {scheme} URL: {error}.") from error
+    except (http.client.HTTPException, ValueError) as error:
+        what = type(error).__name__
+        raise PayloadError(f"The payload can't be read from its {scheme} URL: {what}.") from None
 
 
 def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
@@ -175,16 +201,11 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
 
 
 def _completed(run_id: str, value: Any, results_url: str | None) -> Outcome:
-    from flowenv.encoding import Encoder, is_plain, to_json_bytes
-
-    kind = type(value).__qualname__
-    if is_plain(value):
-        outcome = Outcome(run_id, State.COMPLETED, result=value, has_result=True)
-        if not results_url or b'"result":' in outcome.to_bytes():
-            return outcome
-    if not results_url:
-        return Outcome(run_id, State.COMPLETED, result_type=kind)
+    outcome = Outcome.of_result(run_id, value)
+    if outcome.carries_result() or not results_url:
+        return outcome
     from flowenv import storage
+    from flowenv.encoding import Encoder, to_json_bytes
 
     url = f"{results_url.rstrip('/')}/{run_id}.json"
     try:
@@ -196,6 +217,7 @@ def _completed(run_id: str, value: Any, results_url: str | None) -> Outcome:
             error_class=type(error).__name__,
             message=f"The flow returned, but its result was lost: {error}",
         )
+    kind = type(value).__qualname__
     return Outcome(run_id, State.COMPLETED, result_url=url, result_type=kind)
 
 
@@ -203,7 +225,7 @@ def _cancelled(run_id: str) -> Outcome:
     return Outcome(run_id, State.CANCELLED, message="The flow's process was asked to stop.")
 
 
-def _start_error(run_id: str, error: Exception) -> Outcome:
+def _start_error(run_id: str, error: BaseException) -> Outcome:
     name, message, hint = type(error).__name__, str(error), ""
     if isinstance(error, FlowenvError):
         message, hint = error.message, error.hint

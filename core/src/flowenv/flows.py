@@ -37,6 +37,7 @@ class Flow(Generic[P, R]):
             `source` (its file is shipped as text) or `pickle` (flows made interactively).
             By default `source` for a flow from a script, `module` for one from an
             importable module, `pickle` for one without a file.
+        module: the name of the module where the flow is found; by default the calling one.
 
     Raises:
         TypeError: if the function can't be called.
@@ -56,6 +57,7 @@ class Flow(Generic[P, R]):
         image: str | None = None,
         files: Sequence[str] = (),
         code: Code | None = None,
+        module: str | None = None,
     ) -> None:
         if not callable(function):
             raise TypeError(f"A flow needs a callable, not {type(function).__name__}.")
@@ -63,8 +65,12 @@ class Flow(Generic[P, R]):
             raise ValueError(f"code must be 'module', 'source' or 'pickle', not {code!r}.")
         if isinstance(files, str):
             raise TypeError("files is a list of file names, not one string.")
-        functools.update_wrapper(self, function)
-        self.function = function
+        if isinstance(function, Flow):
+            name, function = name or function.name, function.function
+        # not the function's own attributes: they could hide the flow's
+        functools.update_wrapper(self, function, updated=())
+        self.function: Callable[P, R] = function
+        self.module = module or _calling_module()
         self.name = name or getattr(function, "__name__", type(function).__name__).replace("_", "-")
         self.environment = environment
         self.image = image
@@ -104,9 +110,7 @@ class Flow(Generic[P, R]):
         """
         wanted = self.signature.parameters
         takes_any = any(p.kind is p.VAR_KEYWORD for p in wanted.values())
-        named = {
-            n: p for n, p in wanted.items() if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
-        }
+        named = {n: p for n, p in wanted.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
         for parameter in parameters:
             if parameter not in named and not takes_any:
                 known = nearest(parameter, list(named)) or "It takes none."
@@ -122,22 +126,54 @@ class Flow(Generic[P, R]):
             )
         return dict(parameters)
 
-    def run(self, *, executor: Executor | None = None, **parameters: Any) -> Any:
+    def call(self, parameters: Mapping[str, Any]) -> Any:
+        """Call the function with parameters by name, positional-only ones too.
+
+        Args:
+            parameters: values by parameter name, as `check` has found them right.
+        """
+        if not self._positional_only:
+            return self.function(**parameters)  # type: ignore[call-arg]
+        named = dict(parameters)
+        given = [named.pop(name, default) for name, default in self._positional_only.items()]
+        while given and given[-1] is inspect.Parameter.empty:
+            given.pop()
+        return self.function(*given, **named)
+
+    @functools.cached_property
+    def _positional_only(self) -> dict[str, Any]:
+        """The defaults of the parameters that can't be given by name."""
+        found = self.signature.parameters.values()
+        return {p.name: p.default for p in found if p.kind is p.POSITIONAL_ONLY}
+
+    def run(self, /, *, executor: Executor | None = None, **parameters: Any) -> Any:
         """Run the flow in this process and return its result; its exceptions come through.
 
         Args:
             executor: where parallel work runs; by default LocalExecutor, all in this thread.
-            **parameters: the flow's parameters. One called `executor` has to go through
-                `flowenv.submit` instead.
+                If the flow itself has a parameter called `executor`, it is that one.
+            **parameters: the flow's parameters.
 
         Raises:
             ParameterError: if the parameters don't fit the signature.
         """
         from flowenv.running import call_flow, open_executor
 
+        if "executor" in self.signature.parameters:
+            if executor is not None:
+                parameters["executor"] = executor
+            executor = None
         checked = self.check(parameters)
         with open_executor(executor):
             return call_flow(self, checked)
+
+
+def _calling_module() -> str:
+    """The name of the module that is making a flow, as far as it is known."""
+    frame = inspect.currentframe()
+    while frame and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", "")) if frame else ""
 
 
 @overload

@@ -66,6 +66,24 @@ class Outcome:
             )
         return cls(run_id, State.FAILED, error_class=name, message=str(error))
 
+    @classmethod
+    def of_result(cls, run_id: str, value: object) -> Outcome:
+        """The outcome of a run whose flow returned; the result is in it if it is JSON data.
+
+        >>> Outcome.of_result("1", {"rows": 3}).result
+        {'rows': 3}
+        >>> Outcome.of_result("1", {1, 2}).result_type
+        'set'
+        """
+        try:
+            found = json.loads(json.dumps(value, default=_as_scalar))
+            same = bool(found == value)  # no tuple that became a list, no key that became text
+        except Exception:
+            same = False
+        if same:
+            return cls(run_id, State.COMPLETED, result=found, has_result=True)
+        return cls(run_id, State.COMPLETED, result_type=type(value).__qualname__)
+
     def status(self) -> Status:
         """The outcome as a run's status."""
         message = self.message
@@ -78,22 +96,23 @@ class Outcome:
         data: dict[str, Any] = {"run": self.run_id, "state": self.state.value}
         for name in ("result_url", "result_type", "error_class", "hint"):
             if value := getattr(self, name):
-                data[name] = value[:500]
+                data[name] = value
         if self.reason:
             data["reason"] = self.reason.value
-        if self.has_result:
-            data["result"] = self.result
         if self.message:
-            data["message"] = self.message[:2000]
-        record = _dump(data)
-        while len(record) > LIMIT and len(data.get("message", "")) > 20:
-            data["message"] = data["message"][: len(data["message"]) // 2] + "…"
-            record = _dump(data)
-        if len(record) > LIMIT and "result" in data:
-            del data["result"]
+            data["message"] = self.message
+        if self.carries_result():
+            return _dump({**data, "result": self.result})
+        if self.has_result:
             data["result_type"] = type(self.result).__name__
-            record = _dump(data)
-        return record
+        return _shortened(data)
+
+    def carries_result(self) -> bool:
+        """True if the flow's result is JSON data that fits into the record."""
+        if not self.has_result:
+            return False
+        record = _dump({"run": self.run_id, "state": self.state.value, "result": self.result})
+        return len(record) <= LIMIT
 
     def to_line(self) -> str:
         """The record as one line of a log."""
@@ -104,7 +123,7 @@ class Outcome:
         """Read a record, or the last marked line of a log; None if it isn't this run's."""
         if isinstance(text, bytes):
             text = text.decode(errors="replace")
-        for line in reversed(text.splitlines()):
+        for line in reversed(text.split("\n")):
             marked = line.find(f"{MARK} {run_id} ")
             if marked >= 0:
                 line = line[marked + len(MARK) + len(run_id) + 2 :]
@@ -124,6 +143,8 @@ class Outcome:
             state = State(data["state"])
         except (ValueError, KeyError, AttributeError):
             return None
+        if not state.is_final:
+            return None
         texts = {
             n: str(data.get(n, ""))
             for n in ("result_url", "result_type", "error_class", "message", "hint")
@@ -131,8 +152,40 @@ class Outcome:
         return cls(run_id, state, data.get("result"), "result" in data, reason=reason, **texts)
 
 
+def _as_scalar(value: Any) -> Any:
+    """A NumPy scalar, or what looks like one, as Python's own number."""
+    if getattr(value, "shape", None) == ():
+        return value.item()
+    raise TypeError(type(value).__name__)
+
+
 def _dump(data: dict[str, Any]) -> bytes:
-    return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    # a log may be split at these; a lone surrogate, as in a file's odd name, has no UTF-8
+    for mark in _LINE_ENDS:
+        text = text.replace(mark, f"\\u{ord(mark):04x}")
+    return text.encode("utf-8", "backslashreplace")
+
+
+_LINE_ENDS = ("\x85", "\u2028", "\u2029")
+_FIRST_CUT = {"message": 2000, "hint": 500, "error_class": 200, "result_type": 200}
+
+
+def _shortened(data: dict[str, Any]) -> bytes:
+    """The record, with its texts cut until it fits, the longest first."""
+    data = {n: _cut(v, _FIRST_CUT[n]) if n in _FIRST_CUT else v for n, v in data.items()}
+    record = _dump(data)
+    while len(record) > LIMIT:
+        longest = max(_FIRST_CUT.keys() & data.keys(), key=lambda n: len(data[n]), default="")
+        if not longest or len(data[longest]) <= 1:
+            return record
+        data[longest] = _cut(data[longest], len(data[longest]) // 2)
+        record = _dump(data)
+    return record
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 def is_outcome_line(line: str) -> bool:

@@ -50,8 +50,24 @@ def open_executor(executor: Executor | None, flow_run: FlowRun | None = None) ->
 
     check_executor(executor)
     chosen = executor if executor is not None else default_executor()
-    with chosen.open(flow_run.source_files if flow_run else ()) as pool:
+    opened = chosen.open(flow_run.source_files if flow_run else ())
+    pool = opened.__enter__()
+    try:
         yield pool
+    except BaseException as error:
+        _close(opened, error)
+        raise
+    _close(opened, None)
+
+
+def _close(opened: contextlib.AbstractContextManager[Any], error: BaseException | None) -> None:
+    """Close an executor. What goes wrong then is logged: it must not hide how the flow ended."""
+    kind, frames = (type(error), error.__traceback__) if error else (None, None)
+    try:
+        opened.__exit__(kind, error, frames)
+    except Exception as failure:
+        if failure is not error:
+            logging.getLogger("flowenv").exception("The executor could not be closed properly")
 
 
 def default_executor() -> Executor:
@@ -73,7 +89,10 @@ def default_executor() -> Executor:
     found = load_class(dotted)
     if not (isinstance(found, type) and issubclass(found, Executor)):
         raise SettingError(f"{EXECUTOR} names {dotted}, which is no flowenv Executor class.")
-    return found()
+    try:
+        return found()
+    except TypeError as error:
+        raise SettingError(f"{EXECUTOR} names {dotted}, which can't be made: {error}.") from error
 
 
 def call_with_callbacks(environment: Environment, flow_run: FlowRun) -> Returned:
@@ -131,7 +150,7 @@ def _callback(callback: Callback | None, name: str) -> None:
 
 def call_flow(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> Any:
     """Call a flow's function; a coroutine is run to its end."""
-    value = flow.function(**parameters)
+    value = flow.call(parameters)
     if inspect.iscoroutine(value):
         import asyncio
 
@@ -150,10 +169,29 @@ def _loop_is_running() -> bool:
 
 
 def _run_beside_the_loop(coroutine: Any) -> Any:
-    """Run a coroutine where a loop is running already, as in a notebook: in a thread."""
+    """Run a coroutine where a loop is running already, as in a notebook: in a thread.
+
+    When the waiting thread is interrupted, the coroutine is cancelled and waited for.
+    """
     import asyncio
     import concurrent.futures
     import contextvars
 
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+
+    async def known_to_this_thread() -> Any:
+        task = asyncio.current_task()
+        assert task
+        running.append((asyncio.get_running_loop(), task))
+        return await coroutine
+
     with concurrent.futures.ThreadPoolExecutor(1, "flowenv-flow") as pool:
-        return pool.submit(contextvars.copy_context().run, asyncio.run, coroutine).result()
+        run = contextvars.copy_context().run
+        future = pool.submit(run, asyncio.run, known_to_this_thread())
+        try:
+            return future.result()
+        except BaseException:
+            for loop, task in running:
+                with contextlib.suppress(RuntimeError):  # the loop is closed: it was its own error
+                    loop.call_soon_threadsafe(task.cancel)
+            raise
