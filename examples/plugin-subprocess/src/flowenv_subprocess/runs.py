@@ -49,19 +49,17 @@ class FolderHandle:
 
     def status(self) -> Status:
         """One look at the folder."""
-        if exit_code := self._read("exit_code"):
-            outcome = self.outcome()
-            return (
-                outcome.status() if outcome else without_record(int(exit_code), self._read("log"))
-            )
-        if not (pid := self._read("pid")):
+        if outcome := self.outcome():
+            return outcome.status()
+        exit_code, pid = self._read("exit_code"), self._read("pid")
+        if not exit_code and not pid:
             return Status(State.SUBMITTED)
-        if _alive(int(pid)):
+        if not exit_code and _alive(int(pid)):
             return Status(State.RUNNING)
-        if self._read("exit_code"):
-            return self.status()
-        if self._cancelled:  # before the shell was ready to write down an exit code
+        if self._cancelled:
             return Status(State.CANCELLED)
+        if exit_code := self._read("exit_code"):
+            return without_record(int(exit_code), self._read("log"))
         return Status(State.CRASHED, Reason.LOST, "The run's process is gone.")
 
     @property

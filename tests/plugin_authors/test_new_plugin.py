@@ -1,0 +1,77 @@
+"""`flowenv new-plugin` writes distributions that build, install and pass their own tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+
+def call(*command: str, cwd: Path, **variables: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=cwd,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def flowenv(*arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    code = "import sys; from flowenv.cli import main; sys.argv[0] = 'flowenv'; main()"
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=cwd,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(params=["backend", "hooks"])
+def installed(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path, Path]:
+    """A new plugin, built as a wheel and unpacked as an installer would."""
+    kind: str = request.param
+    written = flowenv("new-plugin", "red-box", "--kind", kind, cwd=tmp_path)
+    assert written.returncode == 0, written.stderr
+    project, site = tmp_path / "flowenv-red-box", tmp_path / "site"
+    call("hatchling", "build", "-t", "wheel", cwd=project)
+    (wheel,) = (project / "dist").glob("*.whl")
+    zipfile.ZipFile(wheel).extractall(site)
+    return kind, project, site
+
+
+def test_a_new_plugin_passes_its_own_tests_and_is_listed(
+    installed: tuple[str, Path, Path],
+) -> None:
+    kind, project, site = installed
+    call("pytest", "-q", "-p", "no:cacheprovider", cwd=project, PYTHONPATH=str(site))
+    listed = flowenv("plugins", "--load", "-o", "json", cwd=project, PYTHONPATH=str(site))
+    (mine,) = [one for one in json.loads(listed.stdout) if one["name"] == "red_box"]
+    assert mine["kind"] == {"backend": "backend", "hooks": "plugin"}[kind]
+    assert mine["error"] is None
+    assert mine["hooks"]
+
+
+def test_a_name_that_cannot_be_a_module_is_refused(tmp_path: Path) -> None:
+    done = flowenv("new-plugin", "2Fast", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "'2Fast' is no name for a plugin" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("x")
+    done = flowenv("new-plugin", "red-box", ".", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "isn't empty" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["precious"]
