@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from rigs.kubernetes.faults import Fault, UnknownFaultError
 from rigs.kubernetes.kubelet.images import Image
+from rigs.kubernetes.kubelet.scripted import Script, ScriptedKubelet
 from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.requests_log import Request
 from rigs.kubernetes.rig import KubernetesRig
@@ -18,6 +19,8 @@ __all__ = [
     "KubernetesRig",
     "Image",
     "Timing",
+    "Script",
+    "ScriptedKubelet",
     "Fault",
     "UnknownFaultError",
     "Request",

@@ -50,6 +50,7 @@ def prepared(resource: ResourceType, namespace: str, given: Any) -> Manifest:
     if not isinstance(given, dict):
         raise bad_request("the object provided is unrecognized (must be of type Object)")
     _check_type(resource, given)
+    given = without_nulls(given)
     metadata = dict(given.get("metadata") or {})
     if resource.namespaced and metadata.get("namespace") not in (None, "", namespace):
         raise bad_request(
@@ -79,6 +80,22 @@ def _check_type(resource: ResourceType, given: Manifest) -> None:
             f"the API version in the data ({version}) does not match the expected API version "
             f"({resource.api_version})"
         )
+
+
+def without_nulls(value: Any) -> Any:
+    """Return plain data without entries that are null, as the server reads objects.
+
+    Types that are built in have no nulls, and custom ones lose them where their schema doesn't
+    allow them.
+
+    >>> without_nulls({"a": None, "b": [{"c": None}]})
+    {'b': [{}]}
+    """
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    return value
 
 
 def defaulted(resource: ResourceType, manifest: Manifest) -> Manifest:

@@ -43,6 +43,7 @@ class Cluster:
         requests: log of requests.
         timing: how long things take.
         history: how many changes of a resource type watches can look back.
+        on_server: runs a function in the server's thread and returns its result.
     """
 
     def __init__(
@@ -52,12 +53,14 @@ class Cluster:
         requests: RequestLog,
         timing: Timing,
         history: int,
+        on_server: Callable[[Callable[[], Any]], Any],
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.access = access
         self.faults = faults
         self.requests = requests
         self.timing = timing
+        self.on_server = on_server
         self.url = ""
         self.tls_port = 0
         self.authority = b""

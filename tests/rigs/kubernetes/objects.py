@@ -98,3 +98,9 @@ def object_reference(resource: ResourceType, manifest: Manifest) -> Manifest:
         "uid": metadata["uid"],
         "resourceVersion": metadata.get("resourceVersion", ""),
     }
+
+
+def has_ended(manifest: Mapping[str, Any]) -> bool:
+    """Whether a Job or a pod has come to its end, good or bad."""
+    is_over = is_true(manifest, "Complete") or is_true(manifest, "Failed")
+    return is_over or (manifest.get("status") or {}).get("phase") in ("Succeeded", "Failed")

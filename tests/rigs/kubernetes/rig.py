@@ -358,7 +358,7 @@ class KubernetesRig:
 
     async def _start(self) -> None:
         self._cluster = Cluster(
-            self.access, self.faults, self.requests, self._timing, self._history
+            self.access, self.faults, self.requests, self._timing, self._history, self._on_server
         )
         cluster = self._cluster
         cluster.store.listen(lambda change: self._changed.set())

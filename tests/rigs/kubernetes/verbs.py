@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from rigs.kubernetes import patches
-from rigs.kubernetes.admission import check
+from rigs.kubernetes.admission import check, without_nulls
 from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.deletion import DeleteOptions
 from rigs.kubernetes.objects import Manifest
@@ -110,7 +110,7 @@ class Verbs:
         return answer
 
     def _write(self, asked: Asked, old: Manifest, given: Manifest) -> Manifest:
-        key = self.key(asked)
+        key, given = self.key(asked), without_nulls(given)
         if asked.subresource == "scale":
             spec = {**old["spec"], "replicas": int((given.get("spec") or {}).get("replicas", 0))}
             return _scale(self._store.replace(key, {**old, "spec": spec}))

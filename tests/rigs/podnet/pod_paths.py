@@ -47,3 +47,16 @@ def install() -> None:
     for name in _TWO_PATHS:
         setattr(os, name, led(getattr(os, name), 2))
     builtins.open = io.open = led(io.open, 1)
+    _lead_certificates(lead)
+
+
+def _lead_certificates(lead: Callable[[Any], Any]) -> None:
+    """Lead the files that TLS reads by itself: clients in a pod trust the cluster by one."""
+    import ssl
+
+    load = ssl.SSLContext.load_verify_locations
+
+    def load_led(self: ssl.SSLContext, cafile: Any = None, *args: Any, **options: Any) -> None:
+        load(self, lead(cafile), *args, **options)
+
+    ssl.SSLContext.load_verify_locations = load_led  # type: ignore[method-assign]

@@ -122,6 +122,8 @@ class Container:
             words = start_error(f"exec: {str(reason).lower()}") if reason else str(error)
             log.close()
             return self._ended(_START_ERROR_CODE, "StartError", words)
+        self.status.started = "startupProbe" not in self.manifest
+        self.status.ready = self.status.started and "readinessProbe" not in self.manifest
         self._set(running())
         self._event("Created", f"Created container: {self.status.name}")
         self._event("Started", f"Started container {self.status.name}")

@@ -78,7 +78,7 @@ def phase_of(containers: Sequence[ContainerStatus], restart_policy: str) -> str:
         return "Pending"
     if all(item.exit_code is not None for item in main):
         return "Failed" if any(item.exit_code for item in main) else "Succeeded"
-    begun = any("waiting" not in item.state or item.restarts for item in main)
+    begun = any("waiting" not in item.state or item.last_state for item in main)
     return "Running" if begun else "Pending"
 
 

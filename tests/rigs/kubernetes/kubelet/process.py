@@ -23,8 +23,11 @@ class ContainerProcesses:
     process leads a session of its own, and the others are found by a variable that they inherit.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, mark: str, log: ContainerLog) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, output: int, mark: str, log: ContainerLog
+    ) -> None:
         self._process = process
+        self._output = output
         self._mark = f"{_MARK}={mark}".encode()
         self._log = log
         self._reading = asyncio.create_task(self._read())
@@ -36,16 +39,24 @@ class ContainerProcesses:
         Raises:
             OSError: it can't be started.
         """
-        process = await asyncio.create_subprocess_exec(
-            *launch.arguments,
-            env={**launch.environment, _MARK: mark},
-            cwd=launch.directory,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-        return cls(process, mark, log)
+        # A pipe of our own: asyncio's would have wait() wait for whoever else holds it open.
+        reading, writing = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *launch.arguments,
+                env={**launch.environment, _MARK: mark},
+                cwd=launch.directory,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        return cls(process, reading, mark, log)
 
     @property
     def pid(self) -> int:
@@ -75,9 +86,15 @@ class ContainerProcesses:
             os.kill(self._process.pid, signal.SIGKILL)
 
     async def _read(self) -> None:
-        assert self._process.stdout is not None
-        while chunk := await self._process.stdout.read(_CHUNK):
-            self._log.write(chunk)
+        loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        pipe = os.fdopen(self._output, "rb", buffering=0)
+        transport, _ = await loop.connect_read_pipe(lambda: protocol, pipe)
+        try:
+            while chunk := await reader.read(_CHUNK):
+                self._log.write(chunk)
+        finally:
+            transport.close()
 
     async def _kill_others(self) -> None:
         while others := [pid for pid in _all_processes() if self._mark in _environment_of(pid)]:
