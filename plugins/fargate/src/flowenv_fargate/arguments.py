@@ -94,7 +94,7 @@ def family_name(arguments: Arguments) -> str | None:
     named = arguments.get("family") or arguments.get("taskDefinition")
     if isinstance(named, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,255}", named):
         return named
-    return None if "family" not in arguments else arguments["family"]
+    return arguments.get("family")
 
 
 def own_image(arguments: Arguments) -> str | None:

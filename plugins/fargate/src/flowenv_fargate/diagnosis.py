@@ -39,7 +39,11 @@ _START_FAILURES: tuple[tuple[str, Reason, str], ...] = (
         "Make the log group, or check awslogs-group and awslogs-region.",
     ),
     (r"capacity|RESOURCE:", Reason.UNSCHEDULABLE, "Try again later, or in other zones."),
-    (r"network interface|\bENI\b|i/o timeout|dial tcp|deadline exceeded", Reason.NETWORK, _NETWORK_HINT),
+    (
+        r"network interface|\bENI\b|i/o timeout|dial tcp|deadline exceeded",
+        Reason.NETWORK,
+        _NETWORK_HINT,
+    ),
     (
         r"not authorized|AccessDenied|assume.*role",
         Reason.ACCESS_DENIED,
@@ -109,7 +113,7 @@ def diagnose(
 
 def _living(task: Task) -> Status:
     status = str(task.get("lastStatus") or "PROVISIONING")
-    if status in _STARTING or "startedAt" not in task and status != "RUNNING":
+    if status in _STARTING or ("startedAt" not in task and status != "RUNNING"):
         return Status(State.STARTING, message=f"The task is {status}.")
     return Status(State.RUNNING)
 

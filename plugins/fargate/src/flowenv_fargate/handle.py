@@ -17,7 +17,7 @@ from flowenv.errors import (
 )
 from flowenv.outcome import Outcome
 from flowenv.states import State, Status
-from flowenv_fargate import logs, pacing, payloads
+from flowenv_fargate import pacing, payloads
 from flowenv_fargate.account import Account
 from flowenv_fargate.board import Board
 from flowenv_fargate.diagnosis import (
@@ -29,6 +29,7 @@ from flowenv_fargate.diagnosis import (
     lost,
     may_have_record,
 )
+from flowenv_fargate.logs import NO_LOGS, LogPlace, LogReader, follow_lines, read_outcome
 from flowenv_fargate.refusals import AwsRefused, Kind
 
 _log = logging.getLogger("flowenv.fargate")
@@ -196,7 +197,7 @@ class TaskHandle:
             self.status()
         reader = self._reader(wait=follow)
         if follow:
-            yield from logs.follow_lines(reader, self._is_over, self._may_have_record)
+            yield from follow_lines(reader, self._is_over, self._may_have_record)
         else:
             yield from reader.new_lines()
 
@@ -206,9 +207,7 @@ class TaskHandle:
     def _may_have_record(self) -> bool:
         return self._task is not None and may_have_record(self._task, self._container)
 
-    def _record(
-        self, task: Mapping[str, Any], *, over: bool = False
-    ) -> tuple[Outcome | None, str]:
+    def _record(self, task: Mapping[str, Any], *, over: bool = False) -> tuple[Outcome | None, str]:
         """The run's record and last lines, as far as there is a log that can be read.
 
         Args:
@@ -220,14 +219,14 @@ class TaskHandle:
         if place is None or not ended:
             return None, ""
         wait = may_have_record(task, self._container)
-        reader = logs.LogReader(self._aws, place)
+        reader = LogReader(self._aws, place)
         try:
-            return logs.read_outcome(reader, self._run_id, wait=wait)
+            return read_outcome(reader, self._run_id, wait=wait)
         except PlatformError as error:
             _log.warning("The log of the run %s can't be read: %s", self._run_id, error)
             return None, ""
 
-    def _reader(self, *, wait: bool) -> logs.LogReader:
+    def _reader(self, *, wait: bool) -> LogReader:
         """A reader of the flow's log.
 
         Args:
@@ -237,11 +236,11 @@ class TaskHandle:
         while True:
             place = self._place(self._task or {})
             if place is None:
-                raise logs.NO_LOGS
+                raise NO_LOGS
             if place.stream or not wait or next(statuses, None) is None:
-                return logs.LogReader(self._aws, place)
+                return LogReader(self._aws, place)
 
-    def _place(self, task: Mapping[str, Any]) -> logs.LogPlace | None:
+    def _place(self, task: Mapping[str, Any]) -> LogPlace | None:
         arn = task.get("taskDefinitionArn")
         if not arn:
             return None
@@ -249,7 +248,7 @@ class TaskHandle:
         containers = {c["name"]: c for c in definition.get("containerDefinitions") or []}
         runtime_id = container_of(task, self._container).get("runtimeId")
         found = containers.get(self._container)
-        return logs.LogPlace.of(found, self._arn, runtime_id) if found else None
+        return LogPlace.of(found, self._arn, runtime_id) if found else None
 
     # -- cancel -------------------------------------------------------------------------
 

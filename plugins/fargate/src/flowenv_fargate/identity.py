@@ -11,7 +11,12 @@ from urllib.parse import quote, unquote
 from flowenv.contract import FLOW_RUN_ID, PAYLOAD
 from flowenv.errors import SpecError
 
-RUN_ID, FLOW, LABELS, CREATED = "flowenv:run-id", "flowenv:flow", "flowenv:labels", "flowenv:created"
+RUN_ID, FLOW, LABELS, CREATED = (
+    "flowenv:run-id",
+    "flowenv:flow",
+    "flowenv:labels",
+    "flowenv:created",
+)
 PAYLOAD_URL = "flowenv:payload"
 SPEC_HASH = "flowenv:spec-hash"
 _STARTED_BY = "flowenv/"

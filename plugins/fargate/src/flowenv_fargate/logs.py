@@ -121,9 +121,7 @@ class LogReader:
             raise
 
 
-def read_outcome(
-    reader: LogReader, run_id: str, *, wait: bool
-) -> tuple[Outcome | None, str]:
+def read_outcome(reader: LogReader, run_id: str, *, wait: bool) -> tuple[Outcome | None, str]:
     """The run's record, and the last lines of its log.
 
     Args:

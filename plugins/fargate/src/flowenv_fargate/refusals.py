@@ -1,4 +1,4 @@
-"""What AWS's error codes and messages mean: which error to raise, and whether to try again. Pure."""
+"""What AWS's error codes and messages mean: what to raise, and whether to try again. Pure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,13 @@ _THROTTLED = frozenset(
 # throttling can come with the code of a wrong request
 _THROTTLED_WORDS = re.compile(r"rate exceeded|too many concurrent attempts|\bthrottl", re.I)
 _FAILED = frozenset(
-    {"ServerException", "InternalError", "InternalFailure", "ServiceUnavailable", "InternalServerError"}
+    {
+        "ServerException",
+        "InternalError",
+        "InternalFailure",
+        "ServiceUnavailable",
+        "InternalServerError",
+    }
 )
 _EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -101,7 +107,7 @@ def kind_of(code: str, message: str, http_status: int = 400) -> Kind:
         return Kind.EXPIRED
     if code in _DENIED:
         return Kind.DENIED
-    if code in _ABSENT or code.startswith("Invalid") and code.endswith(".NotFound"):
+    if code in _ABSENT or (code.startswith("Invalid") and code.endswith(".NotFound")):
         return Kind.ABSENT
     if _ABSENT_WORDS.search(message):
         return Kind.ABSENT

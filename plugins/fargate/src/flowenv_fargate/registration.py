@@ -62,9 +62,7 @@ class Definitions:
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def ensure(
-        self, environment: FargateTaskEnvironment, definition: Definition
-    ) -> Registered:
+    def ensure(self, environment: FargateTaskEnvironment, definition: Definition) -> Registered:
         """The revision to run; registered if the family has no such one.
 
         Args:

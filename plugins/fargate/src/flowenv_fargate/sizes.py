@@ -50,18 +50,24 @@ def complete_size(cpu: str | None, memory: str | None) -> tuple[str, str]:
     >>> complete_size(None, None), complete_size("256", None), complete_size(None, "16384")
     (('1024', '2048'), ('256', '2048'), ('2048', '16384'))
     """
-    if cpu is None and memory is None:
-        return str(DEFAULT_CPU), str(DEFAULT_MEMORY)
+    if cpu is None:
+        cpu = str(DEFAULT_CPU) if memory is None else _cpu_for(_number(memory, "memory"))
     if memory is None:
-        fitting = SIZES.get(_number(cpu, "cpu"), ())
-        memory = str(max((m for m in fitting if m <= DEFAULT_MEMORY), default=None) or min(fitting, default=0))
-    elif cpu is None:
-        wanted = _number(memory, "memory")
-        cpu = str(next((c for c in SIZES if c >= DEFAULT_CPU and wanted in SIZES[c]), 0))
-        if cpu == "0":
-            cpu = str(next((c for c in SIZES if wanted in SIZES[c]), 0))
+        memory = _memory_for(_number(cpu, "cpu"))
     check_size(cpu, memory)
-    return str(cpu), memory
+    return cpu, memory
+
+
+def _memory_for(cpu: int) -> str:
+    """The default memory, or what comes nearest with so many CPU units."""
+    fitting = SIZES.get(cpu, (DEFAULT_MEMORY,))
+    return str(min(fitting, key=lambda size: abs(size - DEFAULT_MEMORY)))
+
+
+def _cpu_for(memory: int) -> str:
+    """The default CPU units, or what comes nearest with so many MiB."""
+    fitting = [cpu for cpu, sizes in SIZES.items() if memory in sizes]
+    return str(min(fitting, key=lambda cpu: abs(cpu - DEFAULT_CPU), default=DEFAULT_CPU))
 
 
 def check_size(cpu: str | None, memory: str | None) -> None:

@@ -196,9 +196,7 @@ def _add_payload(
         )
     url = f"{place.rstrip('/')}/{flow_run.id}.json"
     spec["payload"] = {"url": url, "content": payload}
-    spec["run_task"]["tags"].append(
-        {"key": identity.PAYLOAD_URL, "value": identity.encode(url)}
-    )
+    spec["run_task"]["tags"].append({"key": identity.PAYLOAD_URL, "value": identity.encode(url)})
 
 
 def payload_place(environment: FargateTaskEnvironment) -> str | None:

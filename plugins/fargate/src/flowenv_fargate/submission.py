@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowenv.contract import IMAGE, PAYLOAD
@@ -56,6 +55,22 @@ def submit(
         FlowenvError: if it can't be started; nothing of it is left then.
     """
     account = account_of(environment)
+    try:
+        return _submit(environment, flow_run, spec, account)
+    except AwsRefused as error:
+        if error.refusal.operation != "RunTask" or error.refusal.kind is not Kind.ABSENT:
+            raise
+        # the definition was deregistered since we looked (or the cluster isn't there)
+        account.definitions.forget()
+        return _submit(environment, flow_run, spec, account)
+
+
+def _submit(
+    environment: FargateTaskEnvironment,
+    flow_run: FlowRun,
+    spec: Mapping[str, Any],
+    account: Account,
+) -> TaskHandle:
     registered = find_definition(environment, spec)
     request = _request(spec, registered)
     _check_image(environment, flow_run, registered)
@@ -65,15 +80,8 @@ def submit(
         url = payloads.presigned(account.aws, payload["url"], environment.start_timeout)
         set_variable(flow_override(request), PAYLOAD, Secret(url))
     check_length(request["overrides"])
-    if payload:
-        payloads.store(account.aws, payload["url"], payload["content"])
-    try:
+    with _stored(account, payload):
         task = _run(account, request, flow_run.id)
-    except FlowenvError:
-        if payload:
-            with contextlib.suppress(FlowenvError):
-                payloads.remove(account.aws, payload["url"])
-        raise
     return TaskHandle(
         account,
         cluster_of(environment),
@@ -86,10 +94,24 @@ def submit(
     )
 
 
+@contextlib.contextmanager
+def _stored(account: Account, payload: Mapping[str, Any] | None) -> Iterator[None]:
+    """The payload in S3, if it goes there; removed again if the run isn't started."""
+    if payload is None:
+        yield
+        return
+    payloads.store(account.aws, payload["url"], payload["content"])
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(FlowenvError):
+            payloads.remove(account.aws, payload["url"])
+        raise
+
+
 def _request(spec: Mapping[str, Any], registered: Registered) -> Request:
     """RunTask's parameters for the definition that was found."""
-    request: Request = copy.deepcopy({k: v for k, v in spec["run_task"].items() if k != "overrides"})
-    request["overrides"] = _copied(spec["run_task"]["overrides"])
+    request: Request = _copied(spec["run_task"])
     request["taskDefinition"] = registered.arn
     override = flow_override(request)
     there = [container["name"] for container in registered.definition["containerDefinitions"]]
@@ -133,7 +155,7 @@ def _override_of(request: Request, name: str) -> dict[str, Any]:
     if found is None:
         found = {"name": name}
         overrides.append(found)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _check_secrets(wanted: Mapping[str, Any], there: Mapping[str, Any], arn: str) -> None:
@@ -190,9 +212,6 @@ def _run(account: Account, request: Request, run_id: str) -> Mapping[str, Any]:
     except AwsRefused as error:
         if error.refusal.code == "ConflictException":
             return _adopted(account, request, error, run_id)
-        if error.refusal.kind is Kind.ABSENT:
-            # the definition was deregistered since we looked: look again next time
-            account.definitions.forget()
         raise
     if answer.get("tasks"):
         return answer["tasks"][0]  # type: ignore[no-any-return]
