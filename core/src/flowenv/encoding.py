@@ -12,30 +12,37 @@ import dataclasses
 import datetime
 import enum
 import importlib
+import io
 import json
 import sys
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from flowenv.errors import PayloadError
 
-_OBJECT, _PICKLE, _EXECUTOR, _PLAIN, _TEXT = "$object", "$pickle", "$executor", "$plain", "$text"
-_MARKS = frozenset({_OBJECT, _PICKLE, _EXECUTOR, _PLAIN, _TEXT})
+_OBJECT, _PICKLE, _EXECUTOR, _PLAIN = "$object", "$pickle", "$executor", "$plain"
+_TEXT, _ITEMS = "$text", "$items"
+_MARKS = frozenset({_OBJECT, _PICKLE, _EXECUTOR, _PLAIN, _TEXT, _ITEMS})
 
 _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "path": Path,
     "datetime": datetime.datetime.fromisoformat,
     "date": datetime.date.fromisoformat,
     "time": datetime.time.fromisoformat,
+    "bytes": base64.b64decode,
 }
 _TO_TEXT: dict[type, tuple[str, Callable[[Any], str]]] = {
     type(Path()): ("path", str),
     datetime.datetime: ("datetime", datetime.datetime.isoformat),
     datetime.date: ("date", datetime.date.isoformat),
     datetime.time: ("time", datetime.time.isoformat),
+    bytes: ("bytes", lambda data: base64.b64encode(data).decode()),
 }
 """Values that travel as text, so that they can be read by any Python."""
+
+_COLLECTIONS: dict[str, type] = {"tuple": tuple, "set": set, "frozenset": frozenset}
 
 
 @dataclasses.dataclass
@@ -43,13 +50,12 @@ class Encoder:
     """Encodes objects for one document.
 
     Args:
-        main_module: the name under which the container imports what is `__main__` here;
-            None if it can't import it.
+        renamed: modules that have another name in the container, such as `__main__`.
         by_value: names of modules whose objects must be pickled, because the container
             doesn't have them.
     """
 
-    main_module: str | None = None
+    renamed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     by_value: frozenset[str] = frozenset()
     has_pickles: bool = False
 
@@ -70,10 +76,10 @@ class Encoder:
         if type(value) in _TO_TEXT:
             kind, to_text = _TO_TEXT[type(value)]
             return {_TEXT: kind, "value": to_text(value)}
-        if isinstance(value, Executor):
-            fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}  # type: ignore[arg-type]
+        if isinstance(value, Executor) and dataclasses.is_dataclass(value):
+            fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
             return {
-                _EXECUTOR: self._name(type(value), what) or self._pickle(type(value), what),
+                _EXECUTOR: self._name(type(value)) or self.pickle(type(value), what),
                 "settings": {n: self.encode(v, f"{what}.{n}") for n, v in fields.items()},
             }
         if isinstance(value, dict) and all(isinstance(k, str) for k in value):
@@ -81,31 +87,38 @@ class Encoder:
             return {_PLAIN: inner} if _MARKS & inner.keys() else inner
         if type(value) is list:
             return [self.encode(v, f"{what}[{i}]") for i, v in enumerate(value)]
-        if isinstance(value, enum.Enum) and (named := self._name(type(value), what)):
+        if isinstance(value, tuple | set | frozenset) and type(value) in _COLLECTIONS.values():
+            items = [self.encode(v, f"{what}[{i}]") for i, v in enumerate(value)]
+            # a set has no order of its own, but the same run gives the same bytes
+            ordered = items if type(value) is tuple else sorted(items, key=to_json_bytes)
+            return {_ITEMS: type(value).__name__, "value": ordered}
+        if isinstance(value, enum.Enum) and (named := self._name(type(value))):
             return {_OBJECT: f"{named[_OBJECT]}.{value.name}"}
-        if callable(value) and (named := self._name(value, what)):
+        if callable(value) and (named := self._name(value)):
             return named
-        return self._pickle(value, what)
+        return self.pickle(value, what)
 
-    def _name(self, value: Any, what: str) -> dict[str, str] | None:
+    def _name(self, value: Any) -> dict[str, str] | None:
         module = getattr(value, "__module__", None)
         qualname = getattr(value, "__qualname__", None)
         if not isinstance(module, str) or not isinstance(qualname, str) or "<" in qualname:
             return None
         if module in self.by_value:
             return None
-        if module == "__main__" and self.main_module is None:
+        if module == "__main__" and module not in self.renamed:
             return None
         if _find(sys.modules.get(module), qualname) is not value:
             return None
-        shipped = self.main_module if module == "__main__" else module
-        return {_OBJECT: f"{shipped}:{qualname}"}
+        return {_OBJECT: f"{self.renamed.get(module, module)}:{qualname}"}
 
-    def _pickle(self, value: object, what: str) -> dict[str, str]:
-        import cloudpickle
+    def pickle(self, value: object, what: str) -> dict[str, str]:
+        """The value as a pickle, which only the same Python minor version can read.
 
+        Raises:
+            PayloadError: if it can't be pickled.
+        """
         try:
-            data = cloudpickle.dumps(value)
+            data = self._dumps(value)
         except Exception as error:
             raise PayloadError(
                 f"{what} can't be sent to another process: {type(value).__qualname__} "
@@ -114,6 +127,26 @@ class Encoder:
             ) from error
         self.has_pickles = True
         return {_PICKLE: base64.b64encode(data).decode()}
+
+    def _dumps(self, value: object) -> bytes:
+        import cloudpickle
+
+        class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+            """Pickles what has another name in the container by that name.
+
+            By value, as cloudpickle does with `__main__`, a parameter's class would be another
+            than the one that the flow knows.
+            """
+
+            def reducer_override(pickler, obj: Any) -> Any:
+                is_named = isinstance(obj, type | types.FunctionType)
+                if is_named and obj.__module__ in self.renamed and (name := self._name(obj)):
+                    return decode, (name,)
+                return super().reducer_override(obj)
+
+        with io.BytesIO() as file:
+            Pickler(file).dump(value)
+            return file.getvalue()
 
 
 def is_plain(value: object) -> bool:
@@ -189,12 +222,17 @@ def _read_text(data: dict[str, Any]) -> Any:
     return _FROM_TEXT[data[_TEXT]](data["value"])
 
 
+def _read_items(data: dict[str, Any]) -> Any:
+    return _COLLECTIONS[data[_ITEMS]](decode(data["value"]))
+
+
 _READERS: dict[str, Callable[[dict[str, Any]], Any]] = {
     _OBJECT: _read_object,
     _PICKLE: _read_pickle,
     _EXECUTOR: _read_executor,
     _PLAIN: _read_plain,
     _TEXT: _read_text,
+    _ITEMS: _read_items,
 }
 
 
@@ -207,4 +245,5 @@ def _find(module: Any, qualname: str) -> Any:
 
 def to_json_bytes(data: Any) -> bytes:
     """A document as compact JSON bytes, the same for the same data."""
-    return json.dumps(data, separators=(",", ":"), sort_keys=False, ensure_ascii=False).encode()
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes JSON's own escape

@@ -98,7 +98,7 @@ class FlowRun:
     def source_files(self) -> tuple[Path, ...]:
         """Where the flow runs: its own files, which Dask's workers don't have by themselves."""
         if self._source_files is None:
-            from flowenv.payload import own_files
+            from flowenv.code_reference import own_files
 
             self._source_files = own_files(self.flow) if self.flow else ()
         return self._source_files

@@ -48,6 +48,8 @@ class Flow(Generic[P, R]):
     'Hello, you!'
     """
 
+    name: str
+
     def __init__(
         self,
         function: Callable[P, R],

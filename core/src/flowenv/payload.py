@@ -12,7 +12,6 @@ import functools
 import gzip
 import json
 import sys
-import types
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowenv._version import __version__
+from flowenv.code_reference import CodeReference, modules_to_pickle, refer_to
 from flowenv.encoding import Encoder, decode, to_json_bytes
 from flowenv.environment import Environment
 from flowenv.errors import FlowNotFound, PayloadError
 from flowenv.flow_run import FlowRun
 from flowenv.flows import Flow
 from flowenv.shipped import ShippedEnvironment
-from flowenv.targets import flow_in, load_file, load_target, module_name
+from flowenv.targets import flow_in, load_file, load_target
 
 if TYPE_CHECKING:
     from flowenv.registry import BackendHooks
@@ -46,8 +46,10 @@ def pack(flow_run: FlowRun) -> bytes:
     """
     flow = flow_run.flow
     assert flow is not None
-    reference = _reference(flow)
-    encoder = Encoder(main_module=_main_module(reference), by_value=_by_value(flow, reference))
+    reference = refer_to(flow)
+    reference.check(flow)
+    renamed = {reference.module: reference.import_name} if reference.import_name else {}
+    encoder = Encoder(renamed=renamed, by_value=modules_to_pickle(flow, reference))
     with _pickled_by_value(encoder.by_value):
         packed = _pack_flow(flow, reference, encoder)
         parameters = {
@@ -93,99 +95,13 @@ def _cloudpickle_version() -> str:
     return str(cloudpickle.__version__)
 
 
-# -- how the flow's code is referred to ------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Reference:
-    code: str
-    attribute: str = ""
-    path: Path | None = None
-
-
-def _reference(flow: Flow[..., Any]) -> _Reference:
-    module = sys.modules.get(getattr(flow.function, "__module__", None) or "")
-    attribute = _attribute(flow, module)
-    path = _path_of(module)
-    code = flow.code
-    if code is None:
-        if module is None or not attribute or (module.__name__ == "__main__" and path is None):
-            code = "pickle"
-        elif module.__name__ == "__main__":
-            code = "source"
-        else:
-            code = "module"
-    if code == "source" and (path is None or not attribute):
-        what = "its file isn't known" if path is None else "it isn't at the top of its module"
-        raise PayloadError(
-            f"The flow {flow.name} can't be shipped as source: {what}.",
-            hint="Define it at the top of a .py file, or use code='pickle'.",
-        )
-    if code == "module" and (not attribute or module is None or module.__name__ == "__main__"):
-        raise PayloadError(
-            f"The flow {flow.name} can't be imported by name from a module.",
-            hint="Define it at the top of an importable module, or use code='pickle'.",
-        )
-    return _Reference(code, attribute, path)
-
-
-def _attribute(flow: Flow[..., Any], module: types.ModuleType | None) -> str:
-    """The name by which the flow, or its function, is found in its module."""
-    if module is None:
-        return ""
-    named = getattr(flow.function, "__qualname__", "")
-    found: Any = module
-    for part in named.split("."):
-        found = getattr(found, part, None)
-    if found is not None and (found is flow or found is flow.function):
-        return named
-    if isinstance(found, Flow) and found.function is flow.function:
-        return named
-    return next((n for n, value in vars(module).items() if value is flow), "")
-
-
-def own_files(flow: Flow[..., Any]) -> tuple[Path, ...]:
-    """The files that a flow shipped as source brings along; its own comes last.
-
-    Workers of another machine can only import the flow's functions when they get these. A
-    flow from an importable module has none: it is installed there, as it is here.
-    """
-    module = sys.modules.get(getattr(flow.function, "__module__", None) or "")
-    path = _path_of(module)
-    if flow.code != "source" or module is None or path is None or module.__name__ == "__main__":
-        return ()  # what `__main__` defines is pickled by value
-    return (*(path.parent / name for name in flow.files), path)
-
-
-def _path_of(module: types.ModuleType | None) -> Path | None:
-    file = getattr(module, "__file__", None)
-    if not file or not file.endswith(".py") or not Path(file).is_file():
-        return None
-    return Path(file).resolve()
-
-
-def _main_module(reference: _Reference) -> str | None:
-    if reference.code == "source" and reference.path:
-        return module_name(reference.path)
-    return None
-
-
-def _by_value(flow: Flow[..., Any], reference: _Reference) -> frozenset[str]:
-    """The modules that the container won't have, so what they define is pickled whole."""
-    module = getattr(flow.function, "__module__", None)
-    if reference.code == "pickle" and module and module in sys.modules:
-        return frozenset({module})
-    return frozenset()
-
-
 @contextlib.contextmanager
 def _pickled_by_value(names: frozenset[str]) -> Iterator[None]:
-    if not names or names == {"__main__"}:
-        yield
-        return
+    """Let cloudpickle pickle whole what these modules define; `__main__` it always does."""
     import cloudpickle
 
-    modules = [sys.modules[name] for name in names if name != "__main__"]
+    already = cloudpickle.list_registry_pickle_by_value()
+    modules = [sys.modules[name] for name in sorted(names - already - {"__main__"})]
     for module in modules:
         cloudpickle.register_pickle_by_value(module)
     try:
@@ -195,18 +111,21 @@ def _pickled_by_value(names: frozenset[str]) -> Iterator[None]:
             cloudpickle.unregister_pickle_by_value(module)
 
 
-def _pack_flow(flow: Flow[..., Any], reference: _Reference, encoder: Encoder) -> dict[str, Any]:
+def _pack_flow(flow: Flow[..., Any], reference: CodeReference, encoder: Encoder) -> dict[str, Any]:
     if reference.code == "module":
-        target = f"{flow.function.__module__}:{reference.attribute}"
-        return {"kind": "module", "target": target}
+        return {"kind": "module", "target": f"{reference.import_name}:{reference.attribute}"}
     if reference.code == "source":
         path = reference.path
         assert path
-        files = {name: _read(path.parent, name, flow.name) for name in flow.files}
-        source = {"file": path.name, "attribute": reference.attribute}
-        return {"kind": "source", **source, "files": {**files, path.name: path.read_text("utf-8")}}
-    data = encoder._pickle(flow.function, f"The flow {flow.name}")
-    return {"kind": "pickle", "function": data}
+        names = dict.fromkeys((*flow.files, path.name))  # the flow's own file comes last
+        files = {name: _read(path.parent, name, flow.name) for name in names}
+        return {
+            "kind": "source",
+            "file": path.name,
+            "attribute": reference.attribute,
+            "files": files,
+        }
+    return {"kind": "pickle", "function": encoder.pickle(flow.function, f"The flow {flow.name}")}
 
 
 def _read(folder: Path, name: str, flow: str) -> Any:

@@ -27,8 +27,9 @@ def load_target(target: str) -> Flow[..., Any]:
     """
     place, _, name = target.rpartition(":") if ":" in target else (target, "", "")
     if place.endswith(".py") or "/" in place:
-        found = flow_in(load_file(Path(place)), name, target)
-        if found.code is None and found.function.__module__ == module_name(Path(place)):
+        module = load_file(Path(place))
+        found = flow_in(module, name, target)
+        if found.code is None and found.module == module.__name__:
             found.code = "source"
         return found
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", place):
@@ -41,11 +42,16 @@ def load_target(target: str) -> Flow[..., Any]:
     return found
 
 
-def _import(place: str, target: str) -> ModuleType:
+def import_module(name: str) -> ModuleType:
+    """Import a module that is installed or lies in the working directory, as `python -m` does."""
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))  # as `python -m` does
+        sys.path.insert(0, str(Path.cwd()))
+    return importlib.import_module(name)
+
+
+def _import(place: str, target: str) -> ModuleType:
     try:
-        return importlib.import_module(place)
+        return import_module(place)
     except ModuleNotFoundError as error:
         if error.name and (place == error.name or place.startswith(error.name + ".")):
             hint = f"Is it installed? For a file, give {place}.py."
@@ -68,10 +74,9 @@ def load_file(path: Path) -> ModuleType:
     loaded = sys.modules.get(name)
     if loaded is not None and _file_of(loaded) == path:
         return loaded
-    if loaded is not None or name in sys.stdlib_module_names:
+    if hidden := _would_hide(name, path):
         raise FlowNotFound(
-            f"{path.name} would hide the module {name!r} that Python or flowenv uses.",
-            hint="Rename the file.",
+            f"{path.name} would hide the module {name!r} {hidden}.", hint="Rename the file."
         )
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
@@ -79,6 +84,7 @@ def load_file(path: Path) -> ModuleType:
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
+    vars(module)[_LOADED] = True
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
@@ -86,6 +92,26 @@ def load_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+_LOADED = "__flowenv_file__"
+"""Marks the modules that `load_file` made: another file of the same name may replace them."""
+
+
+def _would_hide(name: str, path: Path) -> str:
+    """Which module a file of that name would take the place of; empty if none."""
+    if name in sys.stdlib_module_names:
+        return "of Python itself"
+    if (loaded := sys.modules.get(name)) is not None:
+        return "" if _LOADED in vars(loaded) else f"that is loaded from {_file_of(loaded)}"
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return ""
+    if spec is None or not spec.origin or Path(spec.origin).resolve() == path:
+        return ""
+    installed = {"site-packages", "dist-packages"} & set(Path(spec.origin).parts)
+    return f"installed in {Path(spec.origin).parent}" if installed else ""
 
 
 def module_name(path: Path) -> str:
@@ -117,12 +143,12 @@ def flow_in(module: ModuleType, name: str, target: str) -> Flow[..., Any]:
         if isinstance(found, Flow):
             return found
         if callable(found):
-            return Flow(found)
+            return Flow(found, module=module.__name__)
         named = [f for f in flows.values() if f.name == name]
         if named:
             return named[0]
         raise FlowNotFound(f"{target}: there is no flow {name!r}.", hint=nearest(name, flows))
-    own = {n: f for n, f in flows.items() if f.function.__module__ == module.__name__} or flows
+    own = {n: f for n, f in flows.items() if f.module == module.__name__} or flows
     distinct = {id(f): n for n, f in own.items()}
     if len(distinct) == 1:
         return own[next(iter(distinct.values()))]
