@@ -6,6 +6,7 @@ installed without a change here.
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
 import shutil
@@ -102,8 +103,8 @@ def docs(session: nox.Session) -> None:
     if "serve" in session.posargs:
         session.run("mkdocs", "serve")
         return
-    session.run("mkdocs", "build", "--strict", "--quiet")
-    session.run("pytest", "tests/docs", "-n2")
+    session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
+    session.run("pytest", "tests/docs", "-n2", "--dist=worksteal")
 
 
 @nox.session
@@ -179,14 +180,21 @@ def constraints(session: nox.Session) -> None:
     )
 
 
-@nox.session(default=False)
+@nox.session(default=False, venv_backend="none")
 def changelog(session: nox.Session) -> None:
-    """Turn the fragments of changelog.d/ into CHANGELOG.md: `nox -s changelog -- 0.2.0`."""
-    install(session, *group("changelog"))
+    """Show what changelog.d/ gives; `nox -s changelog -- 0.2.0` moves it to CHANGELOG.md."""
+    fragments = sorted(path for path in (ROOT / "changelog.d").glob("*.md"))
+    entries = sorted(" ".join(path.read_text("utf-8").split()) for path in fragments)
+    listed = "".join(f"- {entry}\n" for entry in entries)
     if not session.posargs:
-        session.run("towncrier", "build", "--draft", "--version=next")
+        print(listed, end="")
         return
-    session.run("towncrier", "build", "--yes", f"--version={session.posargs[0]}")
+    path = ROOT / "CHANGELOG.md"
+    head, found, older = path.read_text("utf-8").partition("\n## ")
+    today = datetime.datetime.now(datetime.UTC).date()
+    path.write_text(f"{head}\n## {session.posargs[0]} ({today})\n\n{listed}{found}{older}")
+    for fragment in fragments:
+        fragment.unlink()
 
 
 # -- how ---------------------------------------------------------------------------------------
@@ -224,6 +232,12 @@ def examples() -> list[str]:
     return ["-r", str(ROOT / "examples" / "requirements.txt")]
 
 
+def example_plugins() -> list[str]:
+    """Arguments that install the distributions among the examples."""
+    found = sorted(path.parent for path in ROOT.glob("examples/*/pyproject.toml"))
+    return editable(found, extras="")
+
+
 def editable(folders: list[Path], extras: str) -> list[str]:
     """Arguments that install distributions from their folders; the extras are the core's."""
     return [
@@ -240,8 +254,9 @@ def install(session: nox.Session, *requirements: str) -> None:
 
 
 def install_workspace(session: nox.Session, *requirements: str) -> None:
-    """Install all distributions from their folders, and more."""
-    install(session, *editable(distributions(), "[dask,rich,testing]"), *requirements)
+    """Install all distributions, the examples' too, from their folders, and more."""
+    ours = [*editable(distributions(), "[dask,rich,testing]"), *example_plugins()]
+    install(session, *ours, *requirements)
 
 
 def build(session: nox.Session, target: Path) -> dict[str, Path]:

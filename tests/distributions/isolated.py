@@ -1,7 +1,7 @@
 """Run in an environment that has only some of the wheels: does it work, is it no more than that?
 
-`tox` calls it with the requirements that the environment was made of; it needs nothing but what it checks, so it is no
-pytest file. Exits with 1 and says why if something is wrong.
+`tox` calls it with the requirements that the environment was made of. It needs nothing but what
+it checks, so it is no pytest file. Exits with 1 and says why if something is wrong.
 """
 
 from __future__ import annotations

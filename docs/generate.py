@@ -1,0 +1,206 @@
+"""A MkDocs hook: fills pages from the code, so that they can't say anything else.
+
+A line such as `<!-- generate: commands -->` is replaced by the reference of that name;
+`<!-- generate: settings flowenv_local.LocalEnvironment -->` by a table of a class's settings.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+_MARKER = re.compile(r"^<!-- generate: (\w+) ?(\S*) -->$", re.MULTILINE)
+
+
+def on_config(config: Any) -> Any:
+    """MkDocs calls this first: a folder in `nav` stands for all of its pages."""
+    config.nav = [_with_pages(item, Path(config.docs_dir)) for item in config.nav]
+    return config
+
+
+def _with_pages(item: Any, docs: Path) -> Any:
+    match item:
+        case {**titled} if (folder := str(next(iter(titled.values())))).endswith("/"):
+            pages = sorted(path for path in (docs / folder).glob("*.md") if path.stem != "index")
+            names = [f"{folder}index.md", *(f"{folder}{path.name}" for path in pages)]
+            return {next(iter(titled)): names}
+    return item
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """MkDocs calls this with each page's text."""
+    return _MARKER.sub(lambda found: GENERATORS[found[1]](*found[2].split()), markdown)
+
+
+def commands() -> str:
+    """Each command with its help, as the command line prints it."""
+    import click
+
+    from flowenv.cli.app import app
+
+    context = click.Context(app, info_name="flowenv", max_content_width=90)
+    parts = [_help(app, context)]
+    for name in app.list_commands(context):
+        command = app.get_command(context, name)
+        assert command
+        inner = click.Context(command, context, f"{name}", max_content_width=90)
+        parts.append(f"## {name}\n\n{_help(command, inner)}")
+    return "\n\n".join(parts)
+
+
+def _help(command: Any, context: Any) -> str:
+    return f"```text\n{command.get_help(context)}\n```"
+
+
+def hooks() -> str:
+    """Each hook with its signature, and its docstring as Markdown."""
+    from flowenv.cli.hooks import all_hooks
+
+    return "\n\n".join(
+        f"### {name}\n\n```text\n{name}{data['signature']}\n```\n\n"
+        f"*{data['kind'].capitalize()}.* {_as_markdown(data['doc'])}"
+        for name, data in all_hooks().items()
+    )
+
+
+def _as_markdown(docstring: str) -> str:
+    """A docstring's sections as paragraphs and lists."""
+    lines: list[str] = []
+    section = ""
+    for line in docstring.splitlines():
+        if line in ("Args:", "Returns:"):
+            section = line
+            lines += [f"**{'Takes' if section == 'Args:' else 'Returns'}**", ""]
+        elif line and not line.startswith(" "):
+            section = ""
+            lines.append(line)
+        elif section == "Args:" and (found := re.match(r"    (\w+): (.*)", line)):
+            lines.append(f"- `{found[1]}`: {found[2]}")
+        else:
+            lines.append(line[4:] if section else line)
+    return "\n".join(lines)
+
+
+def contract() -> str:
+    """Which contract variables each environment sets, by kind of container."""
+    from flowenv import contract
+
+    environments = list(_environments())
+    names = [*contract.BASIC, contract.EXECUTOR, contract.LOGGING_LEVEL, contract.NAMESPACE]
+    rows = [
+        (f"`{name}`", *(_containers(one, name) for one in environments)) for name in sorted(names)
+    ]
+    return table(("Variable", *(f"`{one.__name__}`" for one in environments)), rows)
+
+
+def _containers(environment: Any, variable: str) -> str:
+    targets = [t.value for t, names in environment.contract.items() if variable in names]
+    return ", ".join(targets) or "no"
+
+
+def capabilities() -> str:
+    """What each backend can do."""
+    shown = ("cancel", "logs", "result", "attach", "find", "sweep", "image")
+    rows = [
+        (f"`{one.backend}`", *("yes" if one.capabilities.to_json()[c] else "no" for c in shown))
+        for one in _environments()
+    ]
+    return table(("Backend", *shown), rows)
+
+
+def _environments() -> Iterator[Any]:
+    """The environment classes of this repository's backends."""
+    from flowenv.discovery import KNOWN_BACKENDS
+    from flowenv.registry import registry
+
+    for name in KNOWN_BACKENDS:
+        if name in registry().backends():
+            yield registry().environment_type(name)
+
+
+def settings(dotted: str) -> str:
+    """A table of the settings of an environment or executor class."""
+    from flowenv.settings import settings_of
+    from flowenv.values import describe
+
+    rows = [
+        (f"`{one.name}`", describe(one.annotation), f"`{one.default!r}`", one.help)
+        for one in settings_of(_load(dotted))
+    ]
+    return table(("Setting", "Type", "Default", "Meaning"), rows)
+
+
+def members(dotted: str) -> str:
+    """A table of an enumeration's members and what stands below each."""
+    found = _load(dotted)
+    documented = _member_docstrings(found)
+    rows = [(f"`{one.value}`", documented[one.name]) for one in found]
+    return table((found.__name__, "Meaning"), rows)
+
+
+def _member_docstrings(enumeration: type) -> dict[str, str]:
+    """The strings below the members, which Python itself doesn't keep."""
+    (body,) = ast.parse(inspect.getsource(enumeration)).body
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for statement, following in zip(body.body, body.body[1:], strict=False):
+        match statement, following:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)]),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                found[name] = " ".join(text.split())
+    return found
+
+
+def errors() -> str:
+    """A table of the error classes."""
+    from flowenv.errors import FlowenvError
+
+    rows = [
+        (f"`{one.__name__}`", _builtins_of(one), str(one.exit_code), _first_sentence(one))
+        for one in _subclasses(FlowenvError)
+    ]
+    return table(("Error", "Is also a", "Exit code", "Meaning"), rows)
+
+
+def _subclasses(error: Any) -> Iterator[Any]:
+    yield error
+    for one in error.__subclasses__():
+        yield from _subclasses(one)
+
+
+def _builtins_of(error: type) -> str:
+    names = [one.__name__ for one in error.__mro__ if one.__module__ == "builtins"]
+    return ", ".join(f"`{n}`" for n in names if n not in ("Exception", "BaseException", "object"))
+
+
+def _first_sentence(documented: Any) -> str:
+    return " ".join((inspect.getdoc(documented) or "").partition("\n\n")[0].split())
+
+
+def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [header, tuple("---" for _ in header), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '¦') for cell in row)} |" for row in lines)
+
+
+def _load(dotted: str) -> Any:
+    module, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+GENERATORS: dict[str, Callable[..., str]] = {
+    "capabilities": capabilities,
+    "commands": commands,
+    "contract": contract,
+    "errors": errors,
+    "hooks": hooks,
+    "members": members,
+    "settings": settings,
+}
