@@ -77,13 +77,18 @@ class ContainerProcesses:
 
     def terminate(self) -> None:
         """Send TERM to the first process, which only hears it if it has a handler."""
-        if self._process.returncode is None and _handles(self._process.pid, signal.SIGTERM):
-            os.kill(self._process.pid, signal.SIGTERM)
+        if _handles(self._process.pid, signal.SIGTERM):
+            self._send(signal.SIGTERM)
 
     def kill(self) -> None:
         """Kill the first process; the others follow."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
         if self._process.returncode is None:
-            os.kill(self._process.pid, signal.SIGKILL)
+            # Its end may be known to the system already, but not yet to us.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, number)
 
     async def _read(self) -> None:
         loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()

@@ -1,0 +1,46 @@
+"""The rig as a command: ``python -m rigs.kubernetes``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import urllib3
+import yaml
+
+from rigs.kubernetes.__main__ import main
+from rigs.kubernetes.manifests import config_map
+
+TESTS = Path(__file__).parents[1]
+
+
+def test_help_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--help"])
+    assert caught.value.code == 0
+    assert "print the path of a kubeconfig" in capsys.readouterr().out
+
+
+def test_it_prints_a_kubeconfig_and_ends_at_a_signal(tmp_path: Path) -> None:
+    manifest = tmp_path / "objects.yaml"
+    manifest.write_text(yaml.safe_dump(config_map("mine", key="value")))
+    kubeconfig = tmp_path / "kubeconfig"
+    options = ["--kubeconfig", str(kubeconfig), "--apply", str(manifest), "--scripted"]
+    rig = subprocess.Popen(
+        [sys.executable, "-m", "rigs.kubernetes", *options],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with rig:
+        assert rig.stdout is not None
+        assert rig.stdout.readline().strip() == str(kubeconfig)
+        server = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
+        url = f"{server}/api/v1/namespaces/default/configmaps/mine"
+        assert urllib3.request("GET", url).json()["data"] == {"key": "value"}
+        rig.send_signal(signal.SIGTERM)
+        assert rig.wait(20) == 0
