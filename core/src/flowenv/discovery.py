@@ -64,6 +64,8 @@ def installed() -> list[Installed]:
 
 
 def _record(point: EntryPoint, kind: str) -> Installed:
-    dist = point.dist
-    name, version = (dist.name, dist.version) if dist else ("?", "?")
-    return Installed(point.name, kind, name, version, point.value)
+    try:
+        name, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
+    except Exception:  # a distribution whose metadata is damaged harms no other
+        name, version = "", ""
+    return Installed(point.name, kind, name or "?", version or "?", point.value)

@@ -1,124 +1,35 @@
-"""The loaded backends and plugins: one pluggy manager a backend, made once."""
+"""The loaded backends and plugins: found, imported and kept, each once."""
 
 from __future__ import annotations
 
-import functools
 import importlib
 import importlib.util
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import sys
+import threading
+import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pluggy
-
-from flowenv import discovery, hookspecs
+from flowenv import discovery
+from flowenv.backend_hooks import BackendHooks, LoadedPlugin, try_out
 from flowenv.discovery import Installed
 from flowenv.errors import BackendNotFound, ConfigurationError, PluginError
 from flowenv.settings import nearest
+from flowenv.targets import import_module, module_name
 
 if TYPE_CHECKING:
     from flowenv.environment import Environment
-    from flowenv.flow_run import FlowRun
-    from flowenv.states import Status
+
+__all__ = ["BackendHooks", "LoadedPlugin", "Registry", "registry", "reset", "use_local_plugins"]
 
 _log = logging.getLogger("flowenv.plugins")
 
-CONTRIBUTED = ("flowenv_environment_variables", "flowenv_modify_spec", "flowenv_state_changed")
-"""Hooks that are called plugin by plugin, so that each one's share is known."""
-
-
-@dataclass(frozen=True)
-class LoadedPlugin:
-    """A plugin that is registered with every backend.
-
-    Args:
-        name: how messages name it.
-        module: its module.
-    """
-
-    name: str
-    module: ModuleType
-
-
-class BackendHooks:
-    """The hooks of one backend, with the core's and all plugins' implementations."""
-
-    def __init__(self, name: str, backend: ModuleType | None, plugins: Sequence[LoadedPlugin]):
-        from flowenv import core_hooks
-
-        self.name = name
-        self.manager = pluggy.PluginManager("flowenv")
-        self.manager.add_hookspecs(hookspecs)
-        # pluggy calls the last registered first
-        if backend is not None:
-            register(self.manager, backend, f"backend {name}")
-        register(self.manager, core_hooks, "core")
-        for plugin in plugins:
-            register(self.manager, plugin.module, plugin.name)
-        self.hook = self.manager.hook
-
-    def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
-        """A hook's implementations one by one: name, and the call that runs it.
-
-        In the order in which contributions are merged: backend, core, installed, local.
-        """
-        for found in getattr(self.hook, hook).get_hookimpls():
-            given = [arguments[name] for name in found.argnames]
-            yield found.plugin_name, functools.partial(found.function, *given)
-
-    def notify(self, flow_run: FlowRun, status: Status) -> None:
-        """Tell the plugins of a change of state; none of them can break the run."""
-        for name, call in self.each("flowenv_state_changed", flow_run=flow_run, status=status):
-            try:
-                call()
-            except Exception:
-                _log.exception("%s failed in flowenv_state_changed", name)
-
-
-def register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> None:
-    """Register a module's hook implementations, or leave no trace of it.
-
-    Raises:
-        PluginError: if it doesn't fit: another API version, an unknown hook, an argument
-            that the hook doesn't have.
-    """
-    wanted = getattr(module, "flowenv_api_version", hookspecs.API_VERSION)
-    if wanted != hookspecs.API_VERSION:
-        newer = isinstance(wanted, int) and wanted > hookspecs.API_VERSION
-        raise PluginError(
-            f"{name} is written for version {wanted} of flowenv's hooks; this flowenv has "
-            f"version {hookspecs.API_VERSION}.",
-            hint=f"Upgrade {'flowenv' if newer else name}.",
-        )
-    try:
-        manager.register(module, name)
-        manager.check_pending()
-        _check_contributions(manager, module, name)
-    except pluggy.PluginValidationError as error:
-        if manager.is_registered(module):
-            manager.unregister(module)
-        raise PluginError(f"{name} doesn't fit the hooks: {_explain(error, module)}") from error
-
-
-def _check_contributions(manager: pluggy.PluginManager, module: ModuleType, name: str) -> None:
-    for hook in CONTRIBUTED:
-        for found in getattr(manager.hook, hook).get_hookimpls():
-            if found.plugin is module and (found.wrapper or found.hookwrapper):
-                raise pluggy.PluginValidationError(module, f"{hook} can't be wrapped.")
-
-
-def _explain(error: pluggy.PluginValidationError, module: ModuleType) -> str:
-    known = [n for n in vars(hookspecs) if n.startswith("flowenv_")]
-    for attribute in vars(module):
-        if attribute.startswith("flowenv_") and attribute not in known:
-            if attribute == "flowenv_api_version":
-                continue
-            return f"there is no hook {attribute}. {nearest(attribute, known)}"
-    return " ".join(str(error).split())
+_IMPORT_FAILS = (Exception, SystemExit)
+"""What the import of somebody else's module may raise without being an interrupt."""
 
 
 class Registry:
@@ -135,7 +46,9 @@ class Registry:
         self._hooks: dict[str | None, BackendHooks] = {}
         self._plugins: list[LoadedPlugin] | None = None
         self._installed: list[Installed] | None = None
-        self.errors: dict[str, Exception] = {}
+        self.errors: dict[str, BaseException] = {}
+        # plugins can look things up while they are imported, so the same thread may come again
+        self._lock = threading.RLock()
 
     def installed(self) -> list[Installed]:
         """All installed backends and plugins, without importing them."""
@@ -158,15 +71,27 @@ class Registry:
             BackendNotFound: if it isn't installed.
             PluginError: if it can't be imported, doesn't fit, or has two owners.
         """
-        if backend not in self._hooks:
-            self._hooks[backend] = BackendHooks(backend, self._import(backend), self.plugins())
-        return self._hooks[backend]
+        if found := self._hooks.get(backend):
+            return found
+        with self._lock:
+            if backend not in self._hooks:
+                module = self._import(backend)
+                self._hooks[backend] = self._registered(backend, module)
+            return self._hooks[backend]
+
+    def _registered(self, backend: str, module: ModuleType) -> BackendHooks:
+        try:
+            return BackendHooks(backend, module, self.plugins())
+        except PluginError as error:
+            self.errors[backend] = error
+            raise
 
     def hooks_without_backend(self) -> BackendHooks:
         """The core's hooks and all plugins', for what needs no backend."""
-        if None not in self._hooks:
-            self._hooks[None] = BackendHooks("none", None, self.plugins())
-        return self._hooks[None]
+        with self._lock:
+            if None not in self._hooks:
+                self._hooks[None] = BackendHooks("none", None, self.plugins())
+            return self._hooks[None]
 
     def _import(self, backend: str) -> ModuleType:
         owners = self.backends().get(backend, [])
@@ -181,7 +106,7 @@ class Registry:
         owner = owners[0]
         try:
             return importlib.import_module(owner.module)
-        except Exception as error:
+        except _IMPORT_FAILS as error:
             self.errors[backend] = error
             raise PluginError(
                 f"The backend {backend} of {owner.distribution} {owner.version} can't be "
@@ -223,61 +148,71 @@ class Registry:
         An installed plugin that can't be loaded is kept in `errors` and left out; a local
         one is an error, since somebody asked for it.
         """
-        if self._plugins is None:
-            found = []
-            for one in self.installed():
-                wanted = self.load is None or one.name in self.load
-                if one.kind == "plugin" and wanted and (loaded := self._load_installed(one)):
-                    found.append(loaded)
-            found += [_load_local(name) for name in self.local_plugins]
-            self._plugins = found
-        return self._plugins
+        with self._lock:
+            if self._plugins is None:
+                self._plugins = self._load_plugins()
+            return self._plugins
+
+    def _load_plugins(self) -> list[LoadedPlugin]:
+        there = [one for one in self.installed() if one.kind == "plugin"]
+        for name in set(self.load or ()) - {one.name for one in there}:
+            _log.warning("FLOWENV_LOAD_PLUGINS names %s, which isn't installed.", name)
+        wanted = [one for one in there if self.load is None or one.name in self.load]
+        found = [loaded for one in wanted if (loaded := self._load_installed(one))]
+        found += [_load_local(name) for name in self.local_plugins]
+        # a module that is named twice counts where it is named last
+        last = {plugin.module: plugin for plugin in found}
+        return [plugin for plugin in found if last[plugin.module] is plugin]
 
     def _load_installed(self, one: Installed) -> LoadedPlugin | None:
         name = f"plugin {one.name} of {one.distribution} {one.version}"
         try:
             module = importlib.import_module(one.module)
-            _try_out(module, name)
-        except Exception as error:
+            try_out(module, name)
+        except _IMPORT_FAILS as error:
             self.errors[one.name] = error
             _log.warning("The %s is left out: %s: %s", name, type(error).__name__, error)
             return None
-        return LoadedPlugin(f"plugin {one.name}", module)
-
-
-def _try_out(module: ModuleType, name: str) -> None:
-    """Register with a manager of its own, so that a wrong plugin harms no other."""
-    manager = pluggy.PluginManager("flowenv")
-    manager.add_hookspecs(hookspecs)
-    register(manager, module, name)
+        same_name = [other for other in self.installed() if other.name == one.name]
+        title = f"plugin {one.name}" + (f" of {one.distribution}" if len(same_name) > 1 else "")
+        return LoadedPlugin(title, module)
 
 
 def _load_local(name: str) -> LoadedPlugin:
     try:
-        if name.endswith(".py") or os.sep in name:
-            module = _import_file(Path(name))
-        else:
-            module = importlib.import_module(name)
-    except Exception as error:
+        is_file = name.endswith(".py") or os.sep in name
+        module = _import_file(Path(name)) if is_file else import_module(name)
+    except _IMPORT_FAILS as error:
         raise PluginError(
             f"The plugin {name} can't be imported: {type(error).__name__}: {error}."
         ) from error
-    _try_out(module, f"plugin {name}")
+    try_out(module, f"plugin {name}")
     return LoadedPlugin(f"plugin {name}", module)
 
 
 def _import_file(path: Path) -> ModuleType:
+    """Import a plugin's file; the same file again is the same module."""
+    path = path.resolve()
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    spec = importlib.util.spec_from_file_location(f"flowenv_local_plugin_{path.stem}", path)
+    name = f"flowenv_local_plugin_{module_name(path)}_{zlib.crc32(bytes(path)):08x}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.modules[name] = module  # dataclasses and pickles look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module
 
 
 _registry: Registry | None = None
+_registry_lock = threading.RLock()
 
 
 def registry() -> Registry:
@@ -288,12 +223,17 @@ def registry() -> Registry:
     """
     global _registry
     if _registry is None:
-        from flowenv.configuration import configuration
-
-        local = [*configuration().plugins, *_names("FLOWENV_PLUGINS")]
-        load = _names("FLOWENV_LOAD_PLUGINS") if "FLOWENV_LOAD_PLUGINS" in os.environ else None
-        _registry = Registry(local, load)
+        with _registry_lock:
+            _registry = _registry or _make_registry()
     return _registry
+
+
+def _make_registry() -> Registry:
+    from flowenv.configuration import configuration
+
+    local = [*configuration().plugins, *_names("FLOWENV_PLUGINS")]
+    load = _names("FLOWENV_LOAD_PLUGINS") if "FLOWENV_LOAD_PLUGINS" in os.environ else None
+    return Registry(local, load)
 
 
 def _names(variable: str) -> list[str]:
