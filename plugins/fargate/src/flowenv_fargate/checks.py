@@ -36,7 +36,7 @@ def check_spec(spec: Mapping[str, Any]) -> None:
         if fargate:
             _check_fargate(definition)
             _check_execution_role(definition)
-        _check_network(definition, run_task)
+        check_network(definition, run_task)
     flow_override(run_task)
     check_request(RUN, run_task)
     _check_tags(run_task.get("tags") or [], "run_task", 0)
@@ -107,7 +107,12 @@ def _needs_of_role(definition: Mapping[str, Any]) -> Iterator[str]:
             yield f"The container {name} has repositoryCredentials"
 
 
-def _check_network(definition: Mapping[str, Any], run_task: Mapping[str, Any]) -> None:
+def check_network(definition: Mapping[str, Any], run_task: Mapping[str, Any]) -> None:
+    """Check that a task with a network interface of its own is told its subnets.
+
+    Raises:
+        SpecError: if it isn't.
+    """
     if definition.get("networkMode") != "awsvpc":
         return
     network = (run_task.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from flowenv_fargate.environment import FargateTaskEnvironment
 
 _CONNECTIONS = 50
-_RATES = {"RunTask": (100, 20), "RegisterTaskDefinition": (20, 1)}
+_RATES = {"RunTask": (100, 20), "RegisterTaskDefinition": (20, 1), "GetLogEvents": (25, 25)}
 """Calls at once, and a second after that: what AWS grants an account by default."""
 
 
@@ -65,7 +65,7 @@ class Aws:
         parameters: dict[str, Any] | None = None,
         *,
         region: str | None = None,
-        repeatable: bool = True,
+        tries: int | None = None,
     ) -> dict[str, Any]:
         """Make one call, and again while AWS is busy or doesn't answer.
 
@@ -74,14 +74,14 @@ class Aws:
             operation: the operation's name in the API, such as `RunTask`.
             parameters: what is sent, without Secrets.
             region: another one than usual.
-            repeatable: False if a lost answer must not lead to a second call.
+            tries: how often at most; by default `pacing.TRIES`.
 
         Raises:
             AwsRefused: if AWS refuses it.
             AwsBusy: if AWS stays busy.
             PlatformUnreachable: if there is no answer, or no credentials.
         """
-        waits, renewed = pacing.waits(), False
+        waits, renewed = pacing.waits(tries), False
         while True:
             try:
                 return self._once(service, operation, parameters or {}, region)
@@ -93,8 +93,7 @@ class Aws:
                     renewed = True
                     self._renew()
                     continue
-                unanswered = isinstance(error, _Unanswered)
-                again = kind in (Kind.THROTTLED, Kind.FAILED) or (unanswered and repeatable)
+                again = kind in (Kind.THROTTLED, Kind.FAILED) or isinstance(error, Unanswered)
                 wait = next(waits, None) if again else None
                 if wait is None:
                     raise
@@ -169,7 +168,7 @@ class Aws:
             self._clients.clear()
 
 
-class _Unanswered(PlatformUnreachable):
+class Unanswered(PlatformUnreachable):
     """A call was made, and its answer never came."""
 
 
@@ -214,7 +213,7 @@ def _botocore_error(operation: str, error: Exception) -> PlatformError | SpecErr
             reason=Reason.ACCESS_DENIED,
         )
     if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
-        return _Unanswered(
+        return Unanswered(
             f"AWS gave no answer to {operation}: {error}",
             hint="Check the network, the region and the endpoint URL.",
         )

@@ -6,7 +6,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flowenv.outcome import Outcome, without_record
+from flowenv.outcome import (
+    EXIT_COMPLETED,
+    EXIT_CRASHED,
+    EXIT_FAILED,
+    Outcome,
+    without_record,
+)
 from flowenv.states import Reason, State, Status
 
 Task = Mapping[str, Any]
@@ -15,6 +21,9 @@ DEADLINE_MARK = "flowenv: not running after"
 """What the reason of a stop begins with when flowenv stopped a task that never ran."""
 CANCEL_REASON = "flowenv: cancelled"
 
+ENDED_REASON = "flowenv: the flow has ended"
+"""The reason of a stop of what else is in a task whose flow is over."""
+_OWN_EXIT_CODES = frozenset({EXIT_COMPLETED, EXIT_FAILED, EXIT_CRASHED})
 _STARTING = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
 
 _NETWORK_HINT = (
@@ -66,9 +75,13 @@ def container_of(task: Task, name: str) -> Mapping[str, Any]:
 
 def is_over(task: Task, container: str) -> bool:
     """True once the flow's process has ended, or the task has stopped without it."""
+    if task.get("lastStatus") == "STOPPED":
+        return True
     flow = container_of(task, container)
-    ended = flow.get("lastStatus") == "STOPPED" and flow.get("exitCode") is not None
-    return task.get("lastStatus") == "STOPPED" or ended
+    if flow.get("lastStatus") != "STOPPED" or flow.get("exitCode") is None:
+        return False
+    # a process that was told to stop: ECS may say a little later who told it
+    return flow["exitCode"] in _OWN_EXIT_CODES or bool(task.get("stopCode"))
 
 
 def may_have_record(task: Task, container: str) -> bool:
@@ -94,6 +107,8 @@ def diagnose(
     flow = container_of(task, container)
     if outcome is not None and outcome.state is not State.CANCELLED:
         return outcome.status()
+    if flow.get("exitCode") == EXIT_COMPLETED:
+        return Status(State.COMPLETED)
     if stopped := _stopped_from_outside(task):
         return stopped
     if outcome is not None:
@@ -125,7 +140,8 @@ def _stopped_from_outside(task: Task) -> Status | None:
         if said.startswith(DEADLINE_MARK):
             hint = "Raise start_timeout, or see why the task waits: image, capacity, network."
             return Status(State.CRASHED, Reason.DEADLINE, said.removeprefix("flowenv: "), hint)
-        return Status(State.CANCELLED, message=said)
+        if said != ENDED_REASON:
+            return Status(State.CANCELLED, message=said.removeprefix("flowenv: "))
     if code == "SpotInterruption":
         return Status(State.CRASHED, Reason.PREEMPTED, said, "Try again, or use FARGATE.")
     if code in ("TerminationNotice", "InfrastructureHealth", "ServiceSchedulerInitiated"):

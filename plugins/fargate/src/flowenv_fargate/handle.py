@@ -15,7 +15,7 @@ from flowenv.errors import (
     PlatformUnreachable,
     TransientPlatformError,
 )
-from flowenv.outcome import Outcome
+from flowenv.outcome import EXIT_COMPLETED, Outcome
 from flowenv.states import State, Status
 from flowenv_fargate import pacing, payloads
 from flowenv_fargate.account import Account
@@ -23,6 +23,7 @@ from flowenv_fargate.board import Board
 from flowenv_fargate.diagnosis import (
     CANCEL_REASON,
     DEADLINE_MARK,
+    ENDED_REASON,
     container_of,
     diagnose,
     is_over,
@@ -54,6 +55,7 @@ class TaskHandle:
         start_timeout: seconds within which the task must run.
         payload_url: where the payload is, if it is in S3.
         task: what is known of the task already.
+        submitted: True if `task` is RunTask's answer, so that DescribeTasks may not know it.
     """
 
     def __init__(
@@ -66,7 +68,8 @@ class TaskHandle:
         container: str,
         start_timeout: float,
         payload_url: str = "",
-        task: Mapping[str, Any] | None = None,
+        task: Mapping[str, Any],
+        submitted: bool = False,
     ) -> None:
         self._account = account
         self._aws = account.aws
@@ -78,9 +81,11 @@ class TaskHandle:
         self._start_timeout = start_timeout
         self._payload_url = payload_url
         self._made = time.monotonic()
-        self._task: Mapping[str, Any] | None = task
-        self._shown = False  # by DescribeTasks, not only in RunTask's answer
+        self._task: Mapping[str, Any] = task
+        self._answer = task if submitted else None
+        self._shown = not submitted  # by DescribeTasks, not only in RunTask's answer
         self._seen_at = 0.0
+        self._missing_since: float | None = None
         self._final: Status | None = None
         self._outcome: Outcome | None = None
         self._lock = threading.RLock()
@@ -133,23 +138,29 @@ class TaskHandle:
             if seen.task is None:
                 status = self._missing()
             else:
-                self._shown = self._shown or seen.at > self._made
-                self._task = seen.task
+                self._shown = self._shown or seen.task is not self._answer
+                self._task, self._missing_since = seen.task, None
                 status = self.judge(seen.task)
             if status.state.is_final:
                 self._end(status)
             return status
 
-    def judge(self, task: Mapping[str, Any]) -> Status:
-        """The status that a look at the task means; a task that is over has its log read."""
+    def judge(self, task: Mapping[str, Any], *, wait: bool = True) -> Status:
+        """The status that a look at the task means.
+
+        Args:
+            task: as DescribeTasks shows it; if it failed, its log is read.
+            wait: for a record that may still be on its way.
+        """
         if not is_over(task, self._container):
             status = diagnose(task, self._container)
             if status.state is State.STARTING:
                 self._enforce_deadline(task)
             return status
-        outcome, last_lines = self._record(task)
-        self._outcome = outcome
-        return diagnose(task, self._container, outcome, last_lines)
+        if container_of(task, self._container).get("exitCode") == EXIT_COMPLETED:
+            return diagnose(task, self._container)  # the log is read when the result is wanted
+        self._outcome, last_lines = self._try_record(task, wait=wait)
+        return diagnose(task, self._container, self._outcome, last_lines)
 
     def _missing(self) -> Status:
         """ECS shows no such task: it is too new, or it stopped more than an hour ago."""
@@ -157,16 +168,20 @@ class TaskHandle:
             if time.monotonic() - self._made < MISSING_SECONDS:
                 return Status(State.SUBMITTED)
             return lost(seen=False)
-        outcome, _ = self._record(self._task or {}, over=True)
-        self._outcome = outcome
-        return outcome.status() if outcome else lost(seen=True)
+        self._outcome, _ = self._try_record(self._task, wait=False)
+        if self._outcome:
+            return self._outcome.status()
+        self._missing_since = self._missing_since or time.monotonic()
+        if time.monotonic() - self._missing_since < MISSING_SECONDS:
+            return diagnose(self._task, self._container)
+        return lost(seen=True)
 
     def _enforce_deadline(self, task: Mapping[str, Any]) -> None:
         """Stop a task that should run by now; the next look says so."""
-        created = task.get("createdAt")
-        if not isinstance(created, datetime.datetime):
-            return
-        waited = (datetime.datetime.now(datetime.UTC) - created).total_seconds()
+        waited, created = time.monotonic() - self._made, task.get("createdAt")
+        if self._answer is None and isinstance(created, datetime.datetime):
+            # of another process's run only AWS's clock knows when it began
+            waited = (datetime.datetime.now(datetime.UTC) - created).total_seconds()
         if waited > self._start_timeout and task.get("desiredStatus") != "STOPPED":
             reason = f"{DEADLINE_MARK} {self._start_timeout:g} seconds ({task['lastStatus']})"
             self._stop(reason)
@@ -174,17 +189,33 @@ class TaskHandle:
     def _end(self, status: Status) -> None:
         self._final = status
         self._board.unwatch(self._arn)
+        self._stop_the_rest()
         if self._payload_url:
             try:
                 payloads.remove(self._aws, self._payload_url)
             except FlowenvError as error:
                 _log.warning("The payload %s can't be removed: %s", self._payload_url, error)
 
+    def _stop_the_rest(self) -> None:
+        """Stop what would keep an existing definition's task going after the flow's end."""
+        task = self._task
+        if "STOPPED" in (task.get("lastStatus"), task.get("desiredStatus")):
+            return
+        arn = str(task.get("taskDefinitionArn") or "")
+        containers = self._account.definitions.revision(arn).get("containerDefinitions") or []
+        if any(c["name"] == self._container and c.get("essential") is False for c in containers):
+            self._stop(ENDED_REASON)
+
     # -- log and outcome ----------------------------------------------------------------
 
     def outcome(self) -> Outcome | None:
-        """The record of how the flow ended; None without one, and without a CloudWatch log."""
-        self.status()
+        """The record of how the flow ended; None without one, and without a CloudWatch log.
+
+        Raises:
+            PlatformError: if the log can't be read.
+        """
+        if self.status().state.is_final and self._outcome is None:
+            self._outcome, _ = self._record(self._task, wait=True)
         return self._outcome
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
@@ -193,8 +224,6 @@ class TaskHandle:
         Raises:
             UnsupportedOperation: if the container doesn't log to CloudWatch.
         """
-        if self._task is None:
-            self.status()
         reader = self._reader(wait=follow)
         if follow:
             yield from follow_lines(reader, self._is_over, self._may_have_record)
@@ -205,23 +234,25 @@ class TaskHandle:
         return self._look(self._board.interval).state.is_final
 
     def _may_have_record(self) -> bool:
-        return self._task is not None and may_have_record(self._task, self._container)
+        return may_have_record(self._task, self._container)
 
-    def _record(self, task: Mapping[str, Any], *, over: bool = False) -> tuple[Outcome | None, str]:
-        """The run's record and last lines, as far as there is a log that can be read.
+    def _record(self, task: Mapping[str, Any], *, wait: bool) -> tuple[Outcome | None, str]:
+        """The run's record and last lines, as far as there is a log.
 
         Args:
             task: as it was last seen.
-            over: True if it has ended since then.
+            wait: for a record that may still be on its way.
         """
         place = self._place(task)
-        ended = over or container_of(task, self._container).get("exitCode") is not None
-        if place is None or not ended:
+        if place is None:
             return None, ""
-        wait = may_have_record(task, self._container)
-        reader = LogReader(self._aws, place)
+        wait = wait and may_have_record(task, self._container)
+        return read_outcome(LogReader(self._aws, place), self._run_id, wait=wait)
+
+    def _try_record(self, task: Mapping[str, Any], *, wait: bool) -> tuple[Outcome | None, str]:
+        """The same for a status, which is known to a part without the log."""
         try:
-            return read_outcome(reader, self._run_id, wait=wait)
+            return self._record(task, wait=wait)
         except PlatformError as error:
             _log.warning("The log of the run %s can't be read: %s", self._run_id, error)
             return None, ""
@@ -234,7 +265,7 @@ class TaskHandle:
         """
         statuses = self.follow()
         while True:
-            place = self._place(self._task or {})
+            place = self._place(self._task)
             if place is None:
                 raise NO_LOGS
             if place.stream or not wait or next(statuses, None) is None:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flowenv.errors import PlatformError, PlatformUnreachable, RunConflict
+from flowenv.errors import PlatformError, RunConflict
 from flowenv.states import Reason
 from flowenv_fargate import pacing
-from flowenv_fargate.client import Aws
+from flowenv_fargate.client import Aws, Unanswered
 from flowenv_fargate.definition import (
     Definition,
     all_differences,
@@ -139,7 +139,7 @@ class Definitions:
                 return found
             try:
                 return self._register(environment, wanted)
-            except (AwsBusy, PlatformUnreachable):
+            except (AwsBusy, Unanswered):
                 # the answer may be lost, or another process registers the same: look first
                 wait = next(waits, None)
                 if wait is None:
@@ -175,7 +175,7 @@ class Definitions:
     def _register(self, environment: FargateTaskEnvironment, wanted: Definition) -> Registered:
         request = _located(wanted, self._aws)
         self._make_log_group(environment, request)
-        answer = self._aws.call("ecs", "RegisterTaskDefinition", request, repeatable=False)
+        answer = self._aws.call("ecs", "RegisterTaskDefinition", request, tries=1)
         definition = answer["taskDefinition"]
         return Registered(definition["taskDefinitionArn"], definition, True, time.monotonic())
 

@@ -124,7 +124,7 @@ def find_runs(environment: FargateTaskEnvironment, labels: Sequence[str]) -> Ite
         handle = _handle(environment, account, cluster, task, identity)
         status = diagnose(task, identity.container)
         if is_over(task, identity.container):
-            status = handle.judge(task)
+            status = handle.judge(task, wait=False)
         yield RunSummary(
             task["taskArn"],
             identity.run_id,

@@ -13,6 +13,7 @@ from flowenv.flow_run import FlowRun
 from flowenv.secret import Secret
 from flowenv_fargate import payloads
 from flowenv_fargate.account import Account, account_of, cluster_of
+from flowenv_fargate.checks import check_network
 from flowenv_fargate.handle import TaskHandle
 from flowenv_fargate.identity import Identity
 from flowenv_fargate.overrides import (
@@ -74,6 +75,7 @@ def _submit(
     registered = find_definition(environment, spec)
     request = _request(spec, registered)
     _check_image(environment, flow_run, registered)
+    check_network(registered.definition, request)
     _warn(request, registered)
     payload = spec.get("payload")
     if payload:
@@ -91,6 +93,7 @@ def _submit(
         start_timeout=environment.start_timeout,
         payload_url=payload["url"] if payload else "",
         task=task,
+        submitted=True,
     )
 
 
