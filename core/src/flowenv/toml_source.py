@@ -99,7 +99,9 @@ class TomlSource:
         table: Key = ()
         for line, is_table, key in _statements(self.text):
             table = key if is_table else table
-            found.setdefault(key if is_table else (*table, *key), line)
+            whole = key if is_table else (*table, *key)
+            for length in range(len(whole), 0, -1):  # a header also begins the tables around it
+                found.setdefault(whole[:length], line)
         return found
 
 

@@ -33,7 +33,9 @@ def run_app(arguments: Sequence[str]) -> int:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader has gone: `flowenv runs | head`
-        _drop_output()
+        from flowenv.cli.stdout import drop_output
+
+        drop_output()
         return 0
 
 
@@ -47,12 +49,14 @@ def _call(arguments: Sequence[str]) -> int:
 
     colour = False if os.environ.get("NO_COLOR") else None  # None: if it's a terminal
     try:
-        code = app.main(list(arguments), prog_name="flowenv", standalone_mode=False, color=colour)
+        if "_FLOWENV_COMPLETE" in os.environ:
+            app.main(prog_name="flowenv")  # answers the shell and exits
+        # not `main`, which has ways of its own with interrupts and closed pipes
+        with app.make_context("flowenv", list(arguments), color=colour) as context:
+            code = app.invoke(context)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as error:
         return error.exit_code
-    except click.Abort:
-        raise KeyboardInterrupt from None
     except click.ClickException as error:
         error.show()
         return error.exit_code
@@ -79,12 +83,7 @@ def _flushed(code: int) -> int:
         if sys.stdout:
             sys.stdout.flush()
     except BrokenPipeError:
-        _drop_output()
+        from flowenv.cli.stdout import drop_output
+
+        drop_output()
     return code
-
-
-def _drop_output() -> None:
-    """Let the rest of the standard output go nowhere, so that nothing fails on it again."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

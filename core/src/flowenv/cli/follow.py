@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from flowenv.cli.interrupts import deferred
+from flowenv.cli.stdout import drop_output
 from flowenv.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -88,7 +89,6 @@ class Follower:
 
     def follow(self) -> Status:
         """Show the run until it is over, and return its final status."""
-        self._show(self.flow_run.status)
         if self.flow_run.environment.capabilities.logs:
             self._logs = threading.Thread(target=self._print_logs, name="logs", daemon=True)
             self._logs.start()
@@ -134,8 +134,8 @@ class Follower:
                 print(line, flush=True)
         except FlowenvError as error:
             click.echo(f"The log can't be followed: {error}", err=True)
-        except BrokenPipeError:  # nobody reads them any more; the run goes on
-            pass
+        except BrokenPipeError:  # nobody reads them any more, but the run goes on
+            drop_output()
 
     def _interrupted(self) -> None:
         run, can = self.flow_run, self.flow_run.environment.capabilities

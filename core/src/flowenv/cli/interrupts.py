@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -20,7 +20,16 @@ def install() -> None:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
+    _say("")
     raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    """Say something from a signal handler, where `print` isn't safe; a terminal shows ^C."""
+    start = "\n" if os.isatty(2) else ""
+    end = "\n" if text else ""
+    with suppress(OSError):  # nobody may be there to hear it
+        os.write(2, f"{start}{text}{end}".encode())
 
 
 def leave_at_once(exit_code: int) -> None:
@@ -48,9 +57,9 @@ def deferred(notice: str) -> Iterator[None]:
     def note(number: int, frame: FrameType | None) -> None:
         nonlocal pending
         if pending:
-            raise KeyboardInterrupt
+            _interrupt(number, frame)
         pending = True
-        os.write(2, f"{notice}\n".encode())  # print isn't safe in a signal handler
+        _say(notice)
 
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
     for number, handler in handlers.items():

@@ -194,6 +194,14 @@ def split(items: Sequence[str], option: str, form: str) -> dict[str, str]:
     return found
 
 
-def where_option(environment: Environment, env: str | None) -> str:
-    """The option that names this environment again, to propose a command with."""
-    return f" --env {shlex.quote(env or environment.backend)}"
+def where_options(environment: Environment, env: str | None, settings: Sequence[str]) -> str:
+    """The options that name this environment again, to propose a command with.
+
+    Settings that are secret, or that nobody has declared, are left out.
+    """
+    shown = {one.name for one in _settings_of(environment) if not one.secret}
+    words = ["--env", env or environment.backend]
+    for item in settings:
+        if item.partition("=")[0].partition(".")[0] in shown:
+            words += ["-s", item]
+    return "".join(f" {shlex.quote(word)}" for word in words)

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     help="Run what the container would run, its variables and payload, in a local process.",
 )
 @output_option("text", "json")
-def run(env: str | None, detach: bool, rehearse: bool, output: str, **options: Any) -> int:
+def run(
+    env: str | None,
+    settings: tuple[str, ...],
+    detach: bool,
+    rehearse: bool,
+    output: str,
+    **options: Any,
+) -> int:
     """Run a flow where its environment says.
 
     TARGET is file.py, file.py:flow or package.module:flow.
@@ -38,15 +45,15 @@ def run(env: str | None, detach: bool, rehearse: bool, output: str, **options: A
     the time of each phase go to the standard error. With -o json the standard output holds
     the JSON alone. Ctrl-C cancels the run; a second one leaves at once.
     """
-    from flowenv.cli.prepare import prepare_target, where_option
+    from flowenv.cli.prepare import prepare_target, where_options
 
     if detach and rehearse:
         raise click.UsageError("--detach and --rehearse exclude each other.")
     with result_stream(alone=output == "json") as stream:
-        prepared = prepare_target(env=env, **options)
+        prepared = prepare_target(env=env, settings=settings, **options)
         if rehearse:
             return _rehearse(prepared, output, stream)
-        where = where_option(prepared.flow_run.environment, env)
+        where = where_options(prepared.flow_run.environment, env, settings)
         if detach:
             return _detach(prepared, where, output, stream)
         return _run(prepared, where, output, stream)

@@ -151,13 +151,13 @@ def attach(
       flowenv attach REFERENCE --env prod
     """
     from flowenv.cli.follow import Follower
-    from flowenv.cli.prepare import where_option
+    from flowenv.cli.prepare import where_options
     from flowenv.cli.report import report_end
     from flowenv.cli.stdout import result_stream
 
     with result_stream(alone=output == "json") as stream:
         flow_run = _attached(reference, env, settings, plugins)
-        where = where_option(flow_run.environment, env)
+        where = where_options(flow_run.environment, env, settings)
         with Follower(flow_run, where, cancel_on_interrupt=False) as follower:
             follower.follow()
         return report_end(flow_run, output, stream)

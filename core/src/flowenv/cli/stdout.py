@@ -30,3 +30,10 @@ def result_stream(*, alone: bool) -> Iterator[TextIO]:
         sys.stdout.flush()  # while it is still the standard error
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def drop_output() -> None:
+    """Let the standard output go nowhere from now on, as its reader has gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)

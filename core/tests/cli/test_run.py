@@ -1,0 +1,280 @@
+"""`flowenv run`: what is run, with what, and what is printed where."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+
+import pytest
+
+from .project import FLOWENV, Project
+
+KINDS = """
+    import datetime, decimal, enum
+    from pathlib import Path
+    from typing import Annotated, Literal
+    from flowenv import flow
+
+    class Colour(enum.Enum):
+        RED = "r"
+        BLUE = "b"
+
+    @flow
+    def kinds(
+        integer: int = 0, number: float = 0.0, yes: bool = False, text: str = "",
+        path: Path = Path(), date: datetime.date | None = None,
+        moment: datetime.datetime | None = None, colour: Colour = Colour.RED,
+        one_of: Literal["a", "b"] = "a", integers: list[int] = (), strings: set[str] = (),
+        pair: tuple[int, str] = (0, ""), mapping: dict[str, float] = None,
+        described: Annotated[int, "how many"] = 0, either: int | str = 0, raw: bytes = b"",
+        by_default=3, anything=None,
+    ):
+        return {name: repr(value) for name, value in locals().items()}
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("integer=-3", "-3"),
+        ("number=1e3", "1000.0"),
+        ("yes=on", "True"),
+        ("text=3", "'3'"),
+        ("text=a=b", "'a=b'"),
+        ("path=/tmp/x", "PosixPath('/tmp/x')"),
+        ("date=2024-02-29", "datetime.date(2024, 2, 29)"),
+        ("date=none", "None"),
+        ("moment=2024-02-29T01:02", "datetime.datetime(2024, 2, 29, 1, 2)"),
+        ("colour=BLUE", "<Colour.BLUE: 'b'>"),
+        ("one_of=b", "'b'"),
+        ("integers=1,2", "[1, 2]"),
+        ("integers=[1, 2]", "[1, 2]"),
+        ("strings=a", "{'a'}"),
+        ("pair=1,x", "(1, 'x')"),
+        ('mapping={"a": 1}', "{'a': 1}"),
+        ("described=4", "4"),
+        ("either=x", "'x'"),
+        ("raw=ab", "b'ab'"),
+        ("by_default=4", "4"),
+        ("anything=[1]", "[1]"),
+        ("anything=x", "'x'"),
+    ],
+)
+def test_a_parameter_is_read_by_its_annotation(project: Project, typed: str, meant: str) -> None:
+    project.write("flow.py", KINDS)
+    ended = project.flowenv("run", "flow.py", "-p", typed, "-o", "json")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.json["result"][typed.partition("=")[0]] == meant
+
+
+NOISY = """
+    import os, subprocess, sys
+    from flowenv import flow
+
+    print("while imported")
+
+    @flow
+    def noisy(size: int = 2):
+        print("from the flow")
+        subprocess.run(["echo", "from a child"])
+        os.write(1, b"past Python\\n")
+        print("to stderr", file=sys.stderr)
+        return {"size": size}
+"""
+
+
+def test_text_has_the_flows_output_and_result_on_stdout(project: Project) -> None:
+    project.write("flow.py", NOISY)
+    ended = project.flowenv("run", "flow.py", "-p", "size=3")
+    assert ended.returncode == 0
+    for line in ("while imported", "from the flow", "from a child", "Result: {'size': 3}"):
+        assert line in ended.stdout.splitlines()
+    assert "to stderr" in ended.stderr
+
+
+def test_json_is_alone_on_stdout(project: Project) -> None:
+    project.write("flow.py", NOISY)
+    ended = project.flowenv("run", "flow.py", "-o", "json")
+    assert ended.json["state"] == "Completed"
+    assert ended.json["result"] == {"size": 2}
+    for line in ("while imported", "from the flow", "from a child", "past Python"):
+        assert line in ended.stderr.splitlines()
+
+
+def test_states_and_the_time_of_each_phase_go_to_stderr(project: Project) -> None:
+    project.write("flow.py", NOISY)
+    ended = project.flowenv("run", "flow.py")
+    assert "s] Running\n" in ended.stderr
+    assert "Completed after 0." in ended.stderr
+    assert "running 0." in ended.stderr
+
+
+def test_a_result_that_is_no_json_is_shown_as_text(project: Project) -> None:
+    project.write("flow.py", "from flowenv import flow\n@flow\ndef a(): return {1, 2}\n")
+    data = project.flowenv("run", "flow.py", "-o", "json").json
+    assert (data["result"], data["result_text"]) == (None, "{1, 2}")
+
+
+@pytest.mark.parametrize(
+    ("target", "result"),
+    [
+        ("one.py", "1"),
+        ("./one.py", "1"),
+        ("two.py:first", "1"),
+        ("two.py:the-second", "2"),
+        ("two.py:plain", "3"),
+        ("package.module", "4"),
+        ("package.module:flow_in_it", "4"),
+        ("my-flow.py", "5"),
+        ("asynchronous.py", "6"),
+    ],
+)
+def test_a_target_names_a_flow(project: Project, target: str, result: str) -> None:
+    head = "from flowenv import flow\n"
+    project.write("one.py", head + "@flow\ndef one(): return 1\n")
+    project.write(
+        "two.py",
+        head + "@flow\ndef first(): return 1\n"
+        "@flow(name='the-second')\ndef second(): return 2\n"
+        "def plain(): return 3\n",
+    )
+    project.write("package/__init__.py", "")
+    project.write("package/module.py", head + "@flow\ndef flow_in_it(): return 4\n")
+    project.write("my-flow.py", head + "@flow\ndef five(): return 5\n")
+    project.write("asynchronous.py", head + "@flow\nasync def six(): return 6\n")
+    ended = project.flowenv("run", target)
+    assert f"Result: {result}\n" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "LocalExecutor",
+        "LocalDaskExecutor",
+        '{"type": "LocalDaskExecutor", "scheduler": "processes", "num_workers": 1}',
+    ],
+)
+def test_an_executor_can_be_chosen(project: Project, typed: str) -> None:
+    project.write(
+        "flow.py",
+        """
+        from flowenv import flow, get_executor
+
+        @flow
+        def sums():
+            return list(get_executor().map(sum, [[1, 2], [3]]))
+        """,
+    )
+    ended = project.flowenv("run", "flow.py", "-s", f"executor={typed}")
+    assert "Result: [3, 3]\n" in ended.stdout, ended.stderr
+
+
+def test_settings_labels_and_parameters_reach_the_run(fake: Project) -> None:
+    fake.write("flow.py", "from flowenv import flow\n@flow\ndef a(x: int): return x\n")
+    arguments = ["-s", "metadata.owner=me", "-s", "labels=a,b", "--label", "c", "-p", "x=3"]
+    ended = fake.flowenv("run", "flow.py", "--env", "fake", *arguments, "-o", "json")
+    assert ended.json["result"] == 3, ended.stderr
+    (found,) = fake.flowenv("runs", "--env", "fake", "-o", "json").json
+    assert found["labels"] == ["a", "b", "c"]
+
+
+def test_settings_change_the_flows_own_environment(fake: Project) -> None:
+    fake.write(
+        "flow.py",
+        """
+        from flowenv import flow
+        from third_party_fake import FakeEnvironment
+
+        @flow(environment=FakeEnvironment(labels=["own"], metadata={"image": "i"}))
+        def a(): return 1
+        """,
+    )
+    ended = fake.flowenv("run", "flow.py", "-s", "metadata.owner=me", "-o", "json")
+    assert ended.json["backend"] == "fake"
+    (found,) = fake.flowenv("runs", "--env", "fake", "-o", "json").json
+    assert found["labels"] == ["own"]
+
+
+def test_a_named_environment_comes_from_the_configuration(fake: Project) -> None:
+    fake.write("flowenv.toml", '[environments.prod]\ntype = "fake"\nlabels = ["nightly"]\n')
+    fake.write("flow.py", "from flowenv import flow\n@flow\ndef a(): return 1\n")
+    fake.flowenv("run", "flow.py", "--env", "prod", "-s", "metadata.owner=me")
+    (found,) = fake.flowenv("runs", "--env", "prod", "-o", "json").json
+    assert found["labels"] == ["nightly"]
+
+
+def test_a_local_plugin_takes_part(project: Project) -> None:
+    project.write("flow.py", "from flowenv import flow\n@flow\ndef a(): return 1\n")
+    project.write(
+        "tell.py",
+        """
+        from flowenv import hookimpl
+
+        @hookimpl
+        def flowenv_state_changed(flow_run, status):
+            print("heard of", status.state.value)
+        """,
+    )
+    ended = project.flowenv("run", "flow.py", "--plugin", "tell.py")
+    assert "heard of Completed" in ended.stdout
+
+
+def test_detach_prints_the_reference_alone_and_what_to_do_next(fake: Project) -> None:
+    fake.write("flow.py", "from flowenv import flow\n@flow\ndef a(): return 1\n")
+    ended = fake.flowenv("run", "flow.py", "--env", "fake", "-s", "size=2", "--detach")
+    assert ended.returncode == 0
+    reference = ended.stdout.strip()
+    assert f"flowenv attach {reference} --env fake -s size=2\n" in ended.stderr
+    followed = fake.flowenv("attach", reference, "--env", "fake")
+    assert (followed.returncode, followed.stdout.splitlines()[-1]) == (0, "Result: 1")
+
+
+def test_detach_prints_json(fake: Project) -> None:
+    fake.write("flow.py", "from flowenv import flow\n@flow\ndef a(): return 1\n")
+    ended = fake.flowenv("run", "flow.py", "--env", "fake", "--detach", "-o", "json")
+    assert ended.json["run_id"] == ended.json["reference"]
+    fake.flowenv("attach", ended.json["reference"], "--env", "fake")
+
+
+def test_a_reader_that_goes_away_breaks_nothing(project: Project) -> None:
+    assert project.shell("bash", "flowenv hooks | head -1; echo ${PIPESTATUS[0]}") == (
+        "flowenv_environment_type()\n0\n"
+    )
+
+
+def test_a_reader_that_goes_away_leaves_the_run_alone(fake: Project) -> None:
+    fake.write(
+        "flow.py",
+        """
+        from flowenv import flow
+
+        @flow
+        def talk():
+            for number in range(3000):
+                print("line", number, "x" * 100)
+            return 1
+        """,
+    )
+    script = "flowenv run flow.py --env fake 2>err | head -1 >&2; echo ${PIPESTATUS[0]}; cat err"
+    code, *err = fake.shell("bash", script).splitlines()
+    assert code == "0"
+    assert not [line for line in err if "Traceback" in line]
+
+
+def test_colours_are_for_terminals_and_no_color_forbids_them(project: Project) -> None:
+    def on_a_terminal(**variables: str) -> bytes:
+        ours, theirs = pty.openpty()
+        environment = {**project.variables, **variables}
+        subprocess.run([FLOWENV, "doctor"], stdout=theirs, env=environment, check=True)
+        os.close(theirs)
+        with os.fdopen(ours, "rb") as stream:
+            return stream.read1()
+
+    assert b"\x1b[" in on_a_terminal()
+    assert b"\x1b[" not in on_a_terminal(NO_COLOR="1")
+    assert "\x1b[" not in project.flowenv("doctor").stdout
+
+
+def test_the_module_is_the_command_line_too(project: Project) -> None:
+    assert "flowenv, version" in project.shell("bash", "python -m flowenv --version")

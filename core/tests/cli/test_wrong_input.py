@@ -1,0 +1,207 @@
+"""Wrong input: one paragraph on stderr with a next step, exit code 2, and nothing is run."""
+
+from __future__ import annotations
+
+import pytest
+
+from .project import Ended, Project
+
+FLOW = """
+    from pathlib import Path
+    from typing import Literal
+    from flowenv import flow
+
+    @flow
+    def resize(size: int, mode: Literal["up", "down"] = "up"):
+        Path("it-ran").touch()
+"""
+
+
+def check(project: Project, ended: Ended, *parts: str) -> None:
+    """One paragraph that says all of the parts, and no sign of a run."""
+    assert ended.returncode == 2, ended.stderr
+    assert ended.stdout == ""
+    paragraph = ended.stderr.strip().splitlines()[-1]
+    assert paragraph.startswith("Error: ")
+    assert "Traceback" not in ended.stderr
+    for part in parts:
+        assert part in paragraph
+    assert not (project.folder / "it-ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "parts"),
+    [
+        ("missing.py", ["There is no file 'missing.py'"]),
+        ("folder.py", ["folder.py", "folder"]),
+        ("folder/", ["folder"]),
+        ("none.py", ["has no flow", "@flow", "none.py:name"]),
+        ("two.py", ["has 2 flows: first, second", "two.py:first"]),
+        ("two.py:frist", ["no flow 'frist'", "Did you mean 'first'?"]),
+        ("two.py:number", ["no flow 'number'"]),
+        ("exits.py", ["exits.py called sys.exit(3) while it was loaded", "__main__"]),
+        ("json.py", ["would hide the module 'json'", "Rename"]),
+        ("no_such.module", ["There is no module 'no_such.module'", "installed"]),
+        ("a b", ["'a b' is no target", "file.py:flow"]),
+        ("", ["'' is no target"]),
+    ],
+)
+def test_a_target_that_names_no_flow(project: Project, target: str, parts: list[str]) -> None:
+    (project.folder / "folder.py").mkdir()
+    (project.folder / "folder").mkdir()
+    project.write("none.py", "x = 1\n")
+    project.write("json.py", FLOW)
+    project.write("exits.py", "raise SystemExit(3)\n")
+    two = "@flow\ndef first(): pass\n@flow\ndef second(): pass\nnumber = 1\n"
+    project.write("two.py", "from flowenv import flow\n" + two)
+    check(project, project.flowenv("run", target), *parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "said"),
+    [
+        ("def x(:\n", 'flow.py", line 1', "SyntaxError: "),
+        ("def f():\n  import no_such_thing\nf()\n", "line 2, in f", "Is it installed for /"),
+        ("x = 1\nx.y\n", "line 2, in <module>", "AttributeError: "),
+    ],
+)
+def test_a_file_that_cant_be_loaded_shows_the_users_frames_only(
+    project: Project, text: str, shown: str, said: str
+) -> None:
+    project.write("flow.py", text)
+    ended = project.flowenv("run", "flow.py")
+    assert ended.returncode == 2
+    assert shown in ended.stderr
+    assert said in ended.stderr.splitlines()[-1]
+    assert "importlib" not in ended.stderr
+    assert "/flowenv/" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ([], ["needs the parameter size", "-p size=…"]),
+        (["-p", "size=1", "-p", "siez=2"], ["no parameter 'siez'", "Did you mean 'size'?"]),
+        (["-p", "size=big"], ["-p size=big", "expected an integer"]),
+        (["-p", "size=1", "-p", "mode=sideways"], ["expected 'up' or 'down'"]),
+        (["-p", "size"], ["'size' is not PARAM=VALUE"]),
+        (["-p", "=1"], ["'=1' is not PARAM=VALUE"]),
+        (["-p", "size=1", "-p", "size=2"], ["'size' is given twice"]),
+        (["-s", "labels"], ["'labels' is not FIELD=VALUE"]),
+        (["-s", "lables=a"], ["no setting 'lables'", "Did you mean 'labels'?"]),
+        (["-s", "labels.a=b"], ["labels"]),
+        (["-s", "metadata=3"], ["-s metadata=3", "expected"]),
+        (["-s", "executor=LocalDaskExecutr"], ["Did you mean 'LocalDaskExecutor'?"]),
+        (["-s", "executor=3"], ["executor"]),
+        (["-s", "executor=no.Such"], ["no.Such"]),
+        (["-s", 'executor={"type":"LocalDaskExecutor","scheduler":"x"}'], ["'threads' or"]),
+        (["-s", "on_exit=no.such"], ["no.such"]),
+        (["--env", "k9s"], ["'k9s' isn't installed", "installed: ", "Did you mean 'k8s'?"]),
+        (["--env", "nowhere"], ["'nowhere' isn't installed", "Known: "]),
+        (["--plugin", "missing.py"], ["missing.py can't be imported", "there is no file"]),
+        (["--plugin", "broken.py"], ["broken.py can't be imported", "ZeroDivisionError"]),
+        (
+            ["--plugin", "misspelt.py"],
+            ["flowenv_modify_spek", "mean 'flowenv_modify_spec'"],
+        ),
+        (["--plugin", "signature.py"], ["signature.py", "manifest"]),
+        (["--plugin", "newer.py"], ["version 99", "Upgrade flowenv"]),
+        (["-p", "size=1", "--detach"], ["The backend local can't be left", "without --detach"]),
+        (["--detach", "--rehearse"], ["exclude each other"]),
+        (["--nonsense"], ["No such option '--nonsense'"]),
+        (["-o", "yaml"], ["'yaml' is not one of 'text', 'json'"]),
+    ],
+)
+def test_options_that_say_something_wrong(
+    project: Project, arguments: list[str], parts: list[str]
+) -> None:
+    project.write("flow.py", FLOW)
+    mark = "from flowenv import hookimpl\n@hookimpl\ndef "
+    project.write("broken.py", "1 / 0\n")
+    project.write("misspelt.py", mark + "flowenv_modify_spek(spec): pass\n")
+    project.write("signature.py", mark + "flowenv_modify_spec(manifest): pass\n")
+    project.write("newer.py", "flowenv_api_version = 99\n")
+    check(project, project.flowenv("run", "flow.py", *arguments), *parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ('[environments.prod]\ntype = "local"\nlables = []\n', [":3", "'labels'"]),
+        ('[environments.prod]\ntype = "local"\nlabels = 3\n', [":3", "labels must be"]),
+        ("[environments.prod]\nlabels = []\n", [":1", "has no type"]),
+        ("[environmets.prod]\n", [":1", "Did you mean 'environments'?"]),
+        ("image = 3\n", [":1", "image must be a string"]),
+        ("image = \n", [":1", "no TOML"]),
+        ('plugins = ["missing.py"]\nenvironment = "local"\n', ["missing.py", "can't be imported"]),
+    ],
+)
+def test_a_configuration_with_a_mistake(project: Project, text: str, parts: list[str]) -> None:
+    project.write("flow.py", FLOW)
+    project.write("flowenv.toml", text)
+    arguments = ["--env", "prod"] if "prod" in text else []
+    ended = project.flowenv("run", "flow.py", *arguments, "-p", "size=1")
+    check(project, ended, *parts)
+
+
+def test_a_backend_that_cant_be_imported(project: Project) -> None:
+    project.write("flow.py", FLOW)
+    project.install("odd", "import no_such_thing\n")
+    ended = project.flowenv("run", "flow.py", "--env", "odd", "-p", "size=1")
+    check(project, ended, "The backend odd of third-party-odd 1.5 can't be imported", "no_such")
+
+
+def test_two_owners_of_one_backend(project: Project) -> None:
+    project.write("flow.py", FLOW)
+    project.install("odd", "", distribution="odd-one")
+    project.install("odd", "", distribution="odd-two")
+    ended = project.flowenv("run", "flow.py", "--env", "odd", "-p", "size=1")
+    check(project, ended, "odd-one 1.5 and odd-two 1.5", "Uninstall one")
+
+
+def test_a_known_backend_that_isnt_installed_says_how_to_install_it(project: Project) -> None:
+    project.write("flow.py", FLOW)
+    project.write("sitecustomize.py", "from flowenv import discovery\ndiscovery.installed = list\n")
+    everything_gone = {"PYTHONPATH": str(project.folder)}
+    ended = project.flowenv("run", "flow.py", "--env", "fargate", **everything_gone)
+    check(
+        project,
+        ended,
+        "'fargate' isn't installed; installed: none",
+        "Run: pip install flowenv-fargate",
+    )
+
+
+def test_a_flow_that_cant_be_sent(fake: Project) -> None:
+    fake.write(
+        "flow.py",
+        """
+        import threading
+        from flowenv import Flow
+
+        flow = Flow(lambda lock=threading.Lock(): None, name="locked", code="pickle")
+        """,
+    )
+    check(fake, fake.flowenv("run", "flow.py", "--env", "fake"), "pickle")
+    assert not list(fake.fake.iterdir())
+
+
+def test_a_policy_that_refuses_the_run(fake: Project) -> None:
+    fake.write("flow.py", FLOW)
+    fake.write(
+        "policy.py",
+        """
+        from flowenv import RunRefused, hookimpl
+
+        @hookimpl
+        def flowenv_modify_spec(spec):
+            raise RunRefused("Not on Fridays.", hint="Try on Monday.")
+        """,
+    )
+    ended = fake.flowenv("run", "flow.py", "--env", "fake", "-p", "size=1", "--plugin", "policy.py")
+    check(fake, ended, "Not on Fridays. Try on Monday.")
+    assert not list(fake.fake.iterdir())
+
+
+def test_an_unknown_command_names_the_nearest(project: Project) -> None:
+    check(project, project.flowenv("rum"), "No such command 'rum'", "Did you mean 'run'?")
