@@ -1,0 +1,81 @@
+"""The Kubernetes Job backend's hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from flowenv import hookimpl
+from flowenv.environment import Environment
+from flowenv.flow_run import FlowRun
+from flowenv.handle import Handle, Leftover, RunSummary
+from flowenv.process import Process
+from flowenv_k8s.environment import KubernetesJobEnvironment
+from flowenv_k8s.spec import JobSettings, build_spec
+
+
+@hookimpl
+def flowenv_environment_type() -> type[Environment]:
+    """The backend's environment."""
+    return KubernetesJobEnvironment
+
+
+@hookimpl
+def flowenv_build_spec(
+    environment: KubernetesJobEnvironment, flow_run: FlowRun, process: Process
+) -> dict[str, Any]:
+    """The Job, and the Secret that it owns."""
+    return build_spec(JobSettings.of(environment), flow_run, process)
+
+
+@hookimpl
+def flowenv_execute(
+    environment: KubernetesJobEnvironment, flow_run: FlowRun, spec: dict[str, Any]
+) -> Handle:
+    """Create the Job, then its Secret."""
+    from flowenv_k8s.client import connect
+    from flowenv_k8s.handle import KubernetesHandle
+    from flowenv_k8s.submission import submit
+
+    client = connect(environment.context)
+    job = submit(client, flow_run, spec)
+    return KubernetesHandle(client, job, environment.start_deadline)
+
+
+@hookimpl
+def flowenv_attach(environment: KubernetesJobEnvironment, reference: str) -> FlowRun:
+    """Find a run's Job by name or run id."""
+    from flowenv_k8s.client import connect
+    from flowenv_k8s.runs import attach
+
+    client = connect(environment.context)
+    namespace = environment.target_namespace
+    return attach(client, environment, namespace, reference, environment.start_deadline)
+
+
+@hookimpl
+def flowenv_find_runs(
+    environment: KubernetesJobEnvironment, labels: Sequence[str]
+) -> Iterable[RunSummary]:
+    """The runs in the environment's namespace."""
+    from flowenv_k8s.client import connect
+    from flowenv_k8s.runs import find_runs
+
+    return find_runs(connect(environment.context), environment.target_namespace, labels)
+
+
+@hookimpl
+def flowenv_sweep(
+    environment: KubernetesJobEnvironment, older_than: float, delete: bool
+) -> Iterable[Leftover]:
+    """What is left in the environment's namespace of runs that are over."""
+    from flowenv_k8s.client import connect
+    from flowenv_k8s.runs import sweep
+
+    return sweep(
+        connect(environment.context),
+        environment.target_namespace,
+        older_than=older_than,
+        start_deadline=environment.start_deadline,
+        delete=delete,
+    )

@@ -1,0 +1,85 @@
+"""What one follower of a run hears of its pods."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from flowenv.errors import FlowenvError
+
+if TYPE_CHECKING:
+    from flowenv_k8s.watch import PodWatch
+
+
+class PodNews:
+    """What one follower of a run sees: its pods, those that are gone too, and when they change.
+
+    Attributes:
+        run_id: the run.
+        pods: the essence of each pod by UID, as it was last.
+        gone: the UIDs of pods that are no longer there.
+        problem: why the watch had to be given up; None while it goes on.
+    """
+
+    def __init__(self, watch: PodWatch, run_id: str) -> None:
+        self.watch = watch
+        self.run_id = run_id
+        self.pods: dict[str, dict[str, Any]] = {}
+        self.gone: set[str] = set()
+        self.problem: FlowenvError | None = None
+        self._changed = threading.Event()
+
+    def __enter__(self) -> PodNews:
+        self.watch.join(self)
+        self.raise_problem()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.watch.leave(self)
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait for a change.
+
+        Args:
+            timeout: seconds; None for as long as it takes.
+
+        Returns:
+            False if there was none in time.
+
+        Raises:
+            FlowenvError: if the watch had to be given up.
+        """
+        changed = self._changed.wait(timeout)
+        self._changed.clear()
+        self.raise_problem()
+        return changed
+
+    def raise_problem(self) -> None:
+        """Raise the error for which the watch was given up, if it was."""
+        if self.problem is not None:
+            raise self.problem
+
+    def replace(self, pods: Mapping[str, dict[str, Any]]) -> None:
+        """Take over a new list: pods that aren't in it are gone."""
+        self.gone |= set(self.pods) - set(pods)
+        self.pods.update(pods)
+        self._changed.set()
+
+    def change(self, uid: str, pod: dict[str, Any], gone: bool) -> None:
+        """Take over one pod's new state."""
+        self.pods[uid] = pod
+        if gone:
+            self.gone.add(uid)
+        self._changed.set()
+
+    def fail(self, error: FlowenvError) -> None:
+        """Note that there will be no more news."""
+        self.problem = error
+        self._changed.set()

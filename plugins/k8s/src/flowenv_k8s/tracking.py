@@ -1,0 +1,220 @@
+"""Keeping track of one run: what is known of it, and when the cluster must be asked for more."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from flowenv import storage
+from flowenv.errors import FlowenvError
+from flowenv.states import Reason, State, Status
+from flowenv_k8s import events
+from flowenv_k8s.diagnosis import Observed, Verdict, is_held, is_over, judge
+from flowenv_k8s.ending import end_job
+from flowenv_k8s.labels import RunMarks, selector
+from flowenv_k8s.resources import EVENTS, JOBS, PODS
+
+if TYPE_CHECKING:
+    from flowenv_k8s.client import Client
+    from flowenv_k8s.watch import PodNews
+
+_log = logging.getLogger("flowenv.k8s")
+
+CHECK_JOB = 60.0
+"""Seconds without news after which the Jobs are looked at, in one list for all runs."""
+ASK_AGAIN = 1.0
+"""Seconds between two looks at a Job that has to say how its run ended."""
+NO_POD = 5.0
+"""Seconds without a pod after which the Job's events are looked at."""
+
+
+class RunTracker:
+    """What is known of one run. Its methods may be called from several threads.
+
+    Args:
+        client: the connection.
+        job: the Job, as it was last seen.
+        start_deadline: seconds until the flow's container must be running; 0 for no limit.
+        age: seconds since the Job was made.
+
+    Attributes:
+        name: the Job's name.
+        namespace: its namespace.
+        uid: its UID.
+        marks: the run that it belongs to.
+        final: how the run ended; None while it goes on.
+    """
+
+    def __init__(
+        self, client: Client, job: Mapping[str, Any], start_deadline: float, age: float = 0.0
+    ) -> None:
+        metadata = job["metadata"]
+        self.name: str = metadata["name"]
+        self.namespace: str = metadata["namespace"]
+        self.uid: str = metadata["uid"]
+        self.marks = RunMarks.of(job)
+        self.final: Verdict | None = None
+        self._client = client
+        self._job: Mapping[str, Any] | None = job
+        self._latest = Verdict(Status(State.SUBMITTED))
+        self._lock = threading.RLock()
+        self._cancelled = False
+        self._has_run = False
+        now = time.monotonic()
+        self._must_run_by = now - age + start_deadline if start_deadline > 0 else None
+        self._start_deadline = start_deadline
+        self._job_seen = now
+        self._next_ask = now
+        self._next_events = now + NO_POD
+        self._told: tuple[Reason, str] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """True if the run is over, or its Job was when it was last seen."""
+        return self.final is not None or (self._job is not None and is_over(self._job))
+
+    def look(self) -> Status:
+        """Ask the cluster for the Job and its pods, and say how the run stands."""
+        with self._lock:
+            if self.final is None:
+                self._look_at_job()
+                self._judge(self.list_pods(), frozenset())
+            return self._latest.status
+
+    def observe(self, news: PodNews) -> Status:
+        """Say how the run stands by the latest news; ask the cluster only where they don't do."""
+        with self._lock:
+            if self.final is None:
+                self._judge(list(news.pods.values()), frozenset(news.gone))
+            if self.final is None and self._ask_cluster(news):
+                pods = dict(news.pods)
+                if self._job is None or is_over(self._job):
+                    # the Job may be ahead of the watch
+                    pods |= {pod["metadata"]["uid"]: pod for pod in self.list_pods()}
+                self._judge(list(pods.values()), frozenset(news.gone))
+            return self._latest.status
+
+    def wait(self, news: PodNews, end: float | None = None) -> None:
+        """Wait for news, or until something else is due.
+
+        Args:
+            news: the run's pods.
+            end: the latest moment to return, by the monotonic clock.
+        """
+        now = time.monotonic()
+        moments = [self._job_seen + CHECK_JOB]
+        if self._latest.ask_job:
+            moments.append(self._next_ask)
+        if not self._has_run and self._must_run_by is not None and self._must_run_by > now:
+            moments.append(self._must_run_by)
+        if not news.pods:
+            moments.append(self._next_events)
+        if end is not None:
+            moments.append(end)
+        news.wait(max(min(moments) - now + 0.005, 0.0))
+
+    def cancelled(self) -> None:
+        """Note that this process deletes the Job, so that its absence is no surprise."""
+        self._cancelled = True
+
+    def gone(self, pods: Sequence[Mapping[str, Any]]) -> None:
+        """Judge the run by its pods as they were last; neither they nor the Job are there."""
+        with self._lock:
+            if self.final is None:
+                self._job = None
+                self._judge(pods, frozenset(pod["metadata"]["uid"] for pod in pods))
+
+    def list_pods(self) -> list[dict[str, Any]]:
+        """Ask the cluster for the run's pods, oldest first."""
+        labels = selector(run_id=self.marks.run_id)
+        return sorted(self._client.list(PODS, self.namespace, labels=labels)[0], key=by_age)
+
+    # -- judging ---------------------------------------------------------------------------
+
+    def _judge(self, pods: Sequence[Mapping[str, Any]], gone: frozenset[str]) -> None:
+        now = datetime.datetime.now(datetime.UTC)
+        marks = self.marks
+        verdict = judge(
+            Observed(
+                marks.run_id, self._job, pods, marks.flow_container, now, gone, self._cancelled
+            )
+        )
+        self._has_run = self._has_run or verdict.status.state is State.RUNNING
+        if not verdict.status.state.is_final and self._is_too_late(verdict.status):
+            told = events.explain(self._events(pods))
+            late = events.too_late(verdict.status, self._start_deadline, told)
+            verdict = Verdict(late, job_must_end=True)
+        elif not pods and verdict.status.state is State.SUBMITTED:
+            verdict = self._with_events(verdict)
+        self._latest = verdict
+        if verdict.status.state.is_final:
+            self._settle(verdict)
+
+    def _is_too_late(self, status: Status) -> bool:
+        if self._has_run or self._must_run_by is None or is_held(status, self._job):
+            return False
+        return time.monotonic() > self._must_run_by
+
+    def _with_events(self, verdict: Verdict) -> Verdict:
+        """No pod after a while: the Job's events say why, such as a quota."""
+        now = time.monotonic()
+        if now >= self._next_events:
+            self._next_events = now + 6 * NO_POD
+            self._told = events.explain(self._events(()))
+        if self._told is None:
+            return verdict
+        return Verdict(Status(State.SUBMITTED, *self._told))
+
+    def _settle(self, verdict: Verdict) -> None:
+        """The run is over: end what of its Job still runs, and remove a large payload."""
+        self.final = verdict
+        if verdict.job_must_end and self._job is not None:
+            end_job(self._client, self._job, verdict, self.marks.run_id)
+        if self.marks.payload_url:
+            try:
+                storage.remove(self.marks.payload_url)
+            except FlowenvError as error:
+                _log.warning("The payload is left behind: %s", error)
+
+    # -- asking the cluster ------------------------------------------------------------------
+
+    def _ask_cluster(self, news: PodNews) -> bool:
+        """Look at the Job if that is due; True if there is something new to judge by."""
+        now = time.monotonic()
+        if self._latest.ask_job and now >= self._next_ask:
+            self._next_ask = now + ASK_AGAIN
+            self._look_at_job()
+            return True
+        if now - self._job_seen < CHECK_JOB:
+            return False
+        listed = news.watch.job(self.marks.run_id, CHECK_JOB)
+        if listed is None:
+            self._look_at_job()  # gone, or younger than the list
+        else:
+            self._job, self._job_seen = listed, now
+        return True
+
+    def _look_at_job(self) -> None:
+        found = self._client.get(JOBS, self.namespace, self.name)
+        if found is not None and found["metadata"]["uid"] != self.uid:
+            found = None  # another Job has taken the name
+        self._job, self._job_seen = found, time.monotonic()
+
+    def _events(self, pods: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for uid in (self.uid, *(pod["metadata"]["uid"] for pod in pods)):
+            try:
+                fields = f"involvedObject.uid={uid}"
+                found += self._client.list(EVENTS, self.namespace, fields=fields)[0]
+            except FlowenvError as error:  # they only explain
+                _log.debug("No events: %s", error)
+        return found
+
+
+def by_age(pod: Mapping[str, Any]) -> tuple[str, str]:
+    """A key that sorts pods, oldest first."""
+    return pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]
