@@ -1,7 +1,11 @@
 """A Kubernetes cluster for tests: real HTTP, real clients, local processes instead of containers.
 
+>>> from rigs.kubernetes.manifests import container, job
 >>> with KubernetesRig() as rig:
-...     job = {"restartPolicy": "Never", "containers": [{"name": "a", "image": "a"}]}
+...     _ = rig.apply(job(container(["echo", "hello"])))
+...     _ = rig.wait_for("Job", "job", lambda found: found["status"].get("succeeded"))
+...     [rig.log(pod["metadata"]["name"]) for pod in rig.pods_of("job")]
+['hello\\n']
 """
 
 from __future__ import annotations

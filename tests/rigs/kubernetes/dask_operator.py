@@ -17,6 +17,14 @@ from rigs.podnet import pod_network_environment
 _STOP_SECONDS = 10.0
 
 
+def install_definitions(rig: KubernetesRig) -> None:
+    """Make the operator's resource types known to a rig, without starting the operator."""
+    operator = Path(str(dask_kubernetes.__file__)).parent / "operator"
+    charts = operator / "deployment" / "helm" / "dask-kubernetes-operator" / "crds"
+    for path in sorted(charts.glob("*.yaml")):
+        rig.apply(path)
+
+
 class DaskOperator:
     """dask-kubernetes' operator (kopf) in a process of its own, with its resource types.
 
@@ -56,16 +64,9 @@ class DaskOperator:
         """What the operator has written so far."""
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
-    def install_definitions(self) -> None:
-        """Make the resource types known, without starting the operator."""
-        operator = Path(str(dask_kubernetes.__file__)).parent / "operator"
-        charts = operator / "deployment" / "helm" / "dask-kubernetes-operator" / "crds"
-        for path in sorted(charts.glob("*.yaml")):
-            self._rig.apply(path)
-
     def start(self) -> DaskOperator:
         """Install the resource types, start the operator and wait until it watches them."""
-        self.install_definitions()
+        install_definitions(self._rig)
         directory = Path(self._directory.name)
         kubeconfig = self._rig.kubeconfig(directory / "kubeconfig", namespace=self._namespace)
         environment = {**os.environ, "KUBECONFIG": str(kubeconfig), "PYTHONUNBUFFERED": "1"}

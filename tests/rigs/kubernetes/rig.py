@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import yaml
 from aiohttp import web
 
 from rigs.kubernetes.access import Access
@@ -20,27 +17,23 @@ from rigs.kubernetes.certificates import make_certificates
 from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.controllers.deployment import DeploymentController, ReplicaSetController
 from rigs.kubernetes.controllers.job import JobController
-from rigs.kubernetes.deletion import DeleteOptions
 from rigs.kubernetes.faults import Fault, Faults
 from rigs.kubernetes.kubeconfig import add_context, replace_token
 from rigs.kubernetes.kubelet import Kubelet
 from rigs.kubernetes.kubelet.images import Image
 from rigs.kubernetes.kubelet.processes import ProcessKubelet
-from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.outsider import Outsider
-from rigs.kubernetes.patches import merge_patch
 from rigs.kubernetes.requests_log import RequestLog
-from rigs.kubernetes.selectors import both, field_selector, label_selector
 from rigs.kubernetes.server import ServerThread
-from rigs.kubernetes.store import Key
 from rigs.kubernetes.timing import Timing
+from rigs.kubernetes.view import ClusterView
 
 T = TypeVar("T")
 
 _ALLOCATABLE = {"cpu": "8", "memory": "32Gi", "ephemeral-storage": "100Gi", "pods": "110"}
 
 
-class KubernetesRig:
+class KubernetesRig(ClusterView):
     """A Kubernetes API server with controllers and a kubelet, in a thread of this process.
 
     Args:
@@ -59,7 +52,7 @@ class KubernetesRig:
         mount_namespaces: whether containers get mount namespaces; None: where that works.
 
     >>> with KubernetesRig() as rig:
-    ...     rig.apply({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "a"}})
+    ...     _ = rig.apply({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "a"}})
     ...     [item["metadata"]["name"] for item in rig.objects("ConfigMap")]
     ['a']
     """
@@ -79,6 +72,7 @@ class KubernetesRig:
         port: int = 0,
         mount_namespaces: bool | None = None,
     ) -> None:
+        super().__init__()
         self.requests = RequestLog()
         self.access = Access(token, user)
         self.token = token or "rig"
@@ -93,7 +87,6 @@ class KubernetesRig:
         self._port = port
         self._server: ServerThread | None = None
         self._kubeconfigs: list[Path] = []
-        self._changed = threading.Event()
         self.faults = Faults(self._on_server)
 
     def __enter__(self) -> KubernetesRig:
@@ -170,155 +163,6 @@ class KubernetesRig:
         """Revoke the token and write a new one to the kubeconfig files; return it."""
         return self._on_server(self._rotate_token)
 
-    def apply(
-        self, manifest: Manifest | str | Path, namespace: str | None = None
-    ) -> list[Manifest]:
-        """Create objects, or change them if they are there, and return them.
-
-        Args:
-            manifest: an object, or YAML (text or a file) with any number of them.
-            namespace: where objects go that name no namespace; by default ``default``.
-
-        Raises:
-            ApiError: the API server refuses one.
-        """
-        text = manifest.read_text() if isinstance(manifest, Path) else manifest
-        documents = [text] if isinstance(text, dict) else list(yaml.safe_load_all(text))
-        return [
-            self._on_server(lambda item=document: self._apply(item, namespace))  # type: ignore[misc]
-            for document in documents
-            if document
-        ]
-
-    def objects(
-        self,
-        kind: str,
-        namespace: str | None = None,
-        selector: str | None = None,
-        fields: str | None = None,
-    ) -> list[Manifest]:
-        """Return the objects of a kind.
-
-        Args:
-            kind: kind, plural or short name.
-            namespace: only there; by default everywhere.
-            selector: label selector.
-            fields: field selector.
-
-        Raises:
-            LookupError: no such kind.
-        """
-        resource = self._cluster.registry.of_kind(kind)
-        selects = both(label_selector(selector), field_selector(fields, resource))
-        store = self._cluster.store
-        return self._on_server(lambda: store.list(resource, namespace or "", selects))
-
-    def find(self, kind: str, name: str, namespace: str = "default") -> Manifest | None:
-        """Return an object, or None."""
-        key = self._key(kind, name, namespace)
-        return self._on_server(lambda: self._cluster.store.find(key))
-
-    def get(self, kind: str, name: str, namespace: str = "default") -> Manifest:
-        """Return an object.
-
-        Raises:
-            ApiError: 404.
-        """
-        key = self._key(kind, name, namespace)
-        return self._on_server(lambda: self._cluster.store.get(key))
-
-    def delete(
-        self,
-        kind: str,
-        name: str,
-        namespace: str = "default",
-        *,
-        propagation: str | None = None,
-        grace_seconds: int | None = None,
-    ) -> None:
-        """Delete an object as a client would.
-
-        Raises:
-            ApiError: 404.
-        """
-        key = self._key(kind, name, namespace)
-        options = DeleteOptions(propagation, grace_seconds)
-        self._on_server(lambda: self._cluster.deleter.delete(key, options))
-
-    def wait_until(self, holds: Callable[[], T], what: str = "it", timeout: float = 20.0) -> T:
-        """Wait until a function of yours returns something true, and return that.
-
-        It is asked after every change in the cluster.
-
-        Raises:
-            TimeoutError: it didn't within ``timeout`` seconds; ``what`` is in the message.
-        """
-        deadline = time.monotonic() + timeout
-        while True:
-            self._changed.clear()
-            if answer := holds():
-                return answer
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"{what} did not come to hold within {timeout} s")
-            self._changed.wait(min(left, 0.05))
-
-    def wait_for(
-        self,
-        kind: str,
-        name: str,
-        holds: Callable[[Manifest], Any],
-        namespace: str = "default",
-        timeout: float = 20.0,
-    ) -> Manifest:
-        """Wait until an object is there and something holds of it, and return it.
-
-        Raises:
-            TimeoutError: the message has the object as it was last.
-        """
-
-        def ready() -> Manifest | None:
-            found = self.find(kind, name, namespace)
-            return found if found is not None and holds(found) else None
-
-        try:
-            return self.wait_until(ready, f"{kind} {namespace}/{name}", timeout) or {}
-        except TimeoutError as error:
-            found = self.find(kind, name, namespace)
-            raise TimeoutError(f"{error}; last seen: {found and found.get('status')}") from None
-
-    def wait_gone(
-        self, kind: str, name: str, namespace: str = "default", timeout: float = 20.0
-    ) -> None:
-        """Wait until an object isn't there.
-
-        Raises:
-            TimeoutError: it still is.
-        """
-        what = f"{kind} {namespace}/{name} being gone"
-        self.wait_until(lambda: self.find(kind, name, namespace) is None, what, timeout)
-
-    def pods_of(self, job: str, namespace: str = "default") -> list[Manifest]:
-        """Return the pods of a Job."""
-        return self.objects("Pod", namespace, f"batch.kubernetes.io/job-name={job}")
-
-    def log(self, pod: str, container: str | None = None, namespace: str = "default") -> str:
-        """Return what a pod's container has written so far; nothing if it hasn't started.
-
-        Raises:
-            ApiError: 404.
-        """
-        manifest = self.get("Pod", pod, namespace)
-        name = container or manifest["spec"]["containers"][0]["name"]
-        uid = manifest["metadata"]["uid"]
-
-        def read() -> str:
-            found = self.kubelet.log(uid, name, previous=False)
-            lines = found.lines if found else []
-            return b"".join(line.text for line in lines).decode(errors="replace")
-
-        return self._on_server(read)
-
     def forget_history(self) -> None:
         """Make watches that start from an older version fail with 410."""
         self._on_server(self._cluster.store.forget_history)
@@ -327,21 +171,6 @@ class KubernetesRig:
         if self._server is None:
             raise RuntimeError("the rig isn't running")
         return self._server.call(function)
-
-    def _key(self, kind: str, name: str, namespace: str) -> Key:
-        resource = self._cluster.registry.of_kind(kind)
-        return Key(resource, namespace if resource.namespaced else "", name)
-
-    def _apply(self, manifest: Manifest, namespace: str | None) -> Manifest:
-        cluster = self._cluster
-        resource = cluster.registry.of_kind(manifest["kind"], manifest.get("apiVersion"))
-        space = manifest["metadata"].get("namespace") or namespace or "default"
-        name = manifest["metadata"].get("name")
-        key = Key(resource, space if resource.namespaced else "", name or "")
-        found = cluster.store.find(key) if name else None
-        if found is None:
-            return cluster.create(resource, space, manifest)
-        return cluster.store.replace(key, merge_patch(found, manifest))
 
     def _rotate_token(self) -> str:
         old, self.token = self.token, secrets.token_urlsafe(12)

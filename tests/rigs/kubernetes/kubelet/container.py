@@ -5,17 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.kubelet.environment import ConfigurationError, EnvironmentBuilder, expand
 from rigs.kubernetes.kubelet.images import Image, Images, pull_error
-from rigs.kubernetes.kubelet.launching import Launch, StartError, launch, start_error
+from rigs.kubernetes.kubelet.launching import (
+    Launch,
+    StartError,
+    launch,
+    run_in_container,
+    start_error,
+)
 from rigs.kubernetes.kubelet.pod_status import ContainerStatus, running, terminated, waiting
-from rigs.kubernetes.kubelet.probes import Probe, ProbeLoop
+from rigs.kubernetes.kubelet.probes import ContainerProbes, Verdict
 from rigs.kubernetes.kubelet.process import ContainerProcesses
 from rigs.kubernetes.kubelet.volumes import Mount, PodVolumes
 from rigs.kubernetes.logs import ContainerLog
@@ -259,76 +265,40 @@ class Container:
         return text
 
     @contextlib.asynccontextmanager
-    async def _probing(self, made: Launch) -> Any:
-        tasks = [self._cluster.loop.create_task(work) for work in self._probe_work(made)]
+    async def _probing(self, made: Launch) -> AsyncIterator[None]:
+        """Have the probes tried for as long as the block runs."""
+        context = self._context
+        probes = ContainerProbes(
+            self.manifest,
+            context.address,
+            self._cluster.timing.longest_probe_period,
+            partial(run_in_container, made),
+            self._probed,
+        )
+        task = self._cluster.loop.create_task(probes.run())
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
-    def _probe_work(self, made: Launch) -> list[Coroutine[Any, Any, None]]:
-        def loop(kind: str, verdict: Callable[[bool, str], None]) -> ProbeLoop | None:
-            manifest = self.manifest.get(kind)
-            if not manifest:
-                return None
-            probe = Probe(manifest, self.manifest, self._context.address, execute)
-            return ProbeLoop(probe, manifest, self._cluster.timing.longest_probe_period, verdict)
-
-        async def execute(command: list[str]) -> int:
-            prefix = made.arguments[: _starter_length(made, self._context.namespaces)]
-            process = await asyncio.create_subprocess_exec(
-                *prefix,
-                *command,
-                env=made.environment,
-                cwd=made.directory,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-            )
-            try:
-                return await process.wait()
-            finally:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
-
-        startup = loop("startupProbe", self._startup_verdict)
-        readiness = loop("readinessProbe", self._readiness_verdict)
-        liveness = loop("livenessProbe", self._liveness_verdict)
-
-        async def work() -> None:
-            if startup is not None:
-                await startup.until_success()
-            self._became_started(is_ready=readiness is None)
-            loops = [item.run() for item in (readiness, liveness) if item is not None]
-            await asyncio.gather(*loops)
-
-        return [work()]
-
-    def _became_started(self, *, is_ready: bool) -> None:
-        self.status.started = True
-        self.status.ready = is_ready
-        self.became_started.set()
-        self._context.changed()
-
-    def _startup_verdict(self, good: bool, why: str) -> None:
-        if not good:
-            self._event("Unhealthy", f"Startup probe failed: {why}", is_warning=True)
-            self._restart("startup")
-
-    def _readiness_verdict(self, good: bool, why: str) -> None:
-        if not good:
-            self._event("Unhealthy", f"Readiness probe failed: {why}", is_warning=True)
-        if good != self.status.ready:
-            self.status.ready = good
+    def _probed(self, verdict: Verdict) -> None:
+        """Act on what a probe has found."""
+        status = self.status
+        if not verdict.good:
+            words = f"{verdict.kind.capitalize()} probe failed: {verdict.why}"
+            self._event("Unhealthy", words, is_warning=True)
+        if verdict.kind == "readiness":
+            if status.ready != verdict.good:
+                status.ready = verdict.good
+                self._context.changed()
+        elif not verdict.good:
+            self._restart(verdict.kind)
+        elif verdict.kind == "startup":
+            status.started = True
+            status.ready = status.ready or "readinessProbe" not in self.manifest
+            self.became_started.set()
             self._context.changed()
-
-    def _liveness_verdict(self, good: bool, why: str) -> None:
-        if not good:
-            self._event("Unhealthy", f"Liveness probe failed: {why}", is_warning=True)
-            self._restart("liveness")
 
     def _restart(self, probe: str) -> None:
         words = f"Container {self.status.name} failed {probe} probe, will be restarted"
@@ -337,8 +307,7 @@ class Container:
             return
         self._processes.terminate()
         grace = self._context.pod["spec"].get("terminationGracePeriodSeconds", 30)
-        processes = self._processes
-        self._cluster.later(self._cluster.timing.grace(grace), processes.kill)
+        self._cluster.later(self._cluster.timing.grace(grace), self._processes.kill)
 
     def _waits(self, reason: str, message: str, event: str, words: str) -> None:
         self._event(event, words, is_warning=event != "BackOff")
@@ -355,8 +324,3 @@ class Container:
     def _event(self, reason: str, message: str, *, is_warning: bool = False) -> None:
         record = self._cluster.events.warning if is_warning else self._cluster.events.normal
         record(self._context.key, reason, message, _COMPONENT)
-
-
-def _starter_length(made: Launch, namespaces: bool) -> int:
-    """Return how many arguments come before the command itself."""
-    return 5 if namespaces else 0

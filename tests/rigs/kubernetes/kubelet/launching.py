@@ -9,6 +9,7 @@ also from paths that they hold themselves (``podnet/pod_paths.py``).
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -31,8 +32,17 @@ _START_ERROR = (
 
 @dataclass(frozen=True)
 class Launch:
-    """What to start: arguments, variables, directory; ``error`` is where a failure is written."""
+    """What to start.
 
+    Args:
+        prefix: what comes before the command: the program that makes its mounts.
+        arguments: all arguments, those of the prefix too.
+        environment: variables.
+        directory: where it starts.
+        error: where the reason is written if the command can't be started.
+    """
+
+    prefix: list[str]
     arguments: list[str]
     environment: dict[str, str]
     directory: str
@@ -91,15 +101,34 @@ def launch(
         _check_program(command[0], environment)
         (directory / "scratch").mkdir(parents=True, exist_ok=True)
         specification = _write_specification(directory, mounts, workdir)
-        arguments = [*_starter(specification), *command]
-        return Launch(arguments, dict(environment), str(directory), error)
+        prefix = _starter(specification)
+        return Launch(prefix, [*prefix, *command], dict(environment), str(directory), error)
     directory.mkdir(parents=True, exist_ok=True)
     places = {mount.target: mount.source for mount in innermost_first(mounts)}
     led = {name: _led(value, places) for name, value in environment.items()}
     led["FLOWENV_RIG_PATHS"] = json.dumps(places)
     arguments = [_led(argument, places) for argument in command]
     _check_program(arguments[0], led)
-    return Launch(arguments, led, _led(workdir, places), error)
+    return Launch([], arguments, led, _led(workdir, places), error)
+
+
+async def run_in_container(container: Launch, command: list[str]) -> int:
+    """Run a command with a container's variables and mounts, and return its exit code."""
+    process = await asyncio.create_subprocess_exec(
+        *container.prefix,
+        *command,
+        env=container.environment,
+        cwd=container.directory,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        return await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 def start_error(reason: str) -> str:

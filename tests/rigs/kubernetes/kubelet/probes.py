@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -71,48 +72,66 @@ class Probe:
         return next(int(item["containerPort"]) for item in ports if item.get("name") == port)
 
 
-class ProbeLoop:
-    """Tries a probe again and again, and says when its verdict changes.
+@dataclass(frozen=True)
+class Verdict:
+    """What a probe has found, once its threshold is reached."""
+
+    kind: str
+    """``startup``, ``readiness`` or ``liveness``."""
+    good: bool
+    why: str = ""
+
+
+class ContainerProbes:
+    """The probes of one run of a container, tried until it ends.
 
     Args:
-        probe: what is tried.
-        manifest: period and thresholds.
-        longest_period: upper bound to the period and the initial delay, in seconds.
-        verdict: called with True or False, and the reason, each time thresholds are reached.
+        container: the container's manifest.
+        address: the pod's address.
+        longest_period: upper bound to periods and initial delays, in seconds.
+        execute: runs a command in the container.
+        tell: called with each verdict; a container without a startup probe has started at once.
     """
 
     def __init__(
         self,
-        probe: Probe,
-        manifest: Manifest,
+        container: Manifest,
+        address: str,
         longest_period: float,
-        verdict: Callable[[bool, str], None],
+        execute: Execute,
+        tell: Callable[[Verdict], None],
     ) -> None:
-        self._probe = probe
-        self._delay = min(float(manifest.get("initialDelaySeconds") or 0), longest_period)
-        self._period = min(float(manifest.get("periodSeconds") or 10), longest_period)
-        self._success = int(manifest.get("successThreshold") or 1)
-        self._failure = int(manifest.get("failureThreshold") or 3)
-        self._verdict = verdict
+        self._container = container
+        self._address = address
+        self._longest_period = longest_period
+        self._execute = execute
+        self._tell = tell
 
     async def run(self) -> None:
-        """Go on until cancelled."""
-        await asyncio.sleep(self._delay)
+        """Try the startup probe until it succeeds, then the others for ever."""
+        if "startupProbe" in self._container:
+            await self._try("startup", once=True)
+        else:
+            self._tell(Verdict("startup", good=True))
+        others = [kind for kind in ("readiness", "liveness") if f"{kind}Probe" in self._container]
+        await asyncio.gather(*(self._try(kind) for kind in others))
+
+    async def _try(self, kind: str, *, once: bool = False) -> None:
+        """Try one probe again and again; ``once`` ends with its first success."""
+        manifest = self._container[f"{kind}Probe"]
+        probe = Probe(manifest, self._container, self._address, self._execute)
+        enough_good = int(manifest.get("successThreshold") or 1)
+        enough_bad = int(manifest.get("failureThreshold") or 3)
+        await asyncio.sleep(self._seconds(manifest, "initialDelaySeconds", 0))
         good = bad = 0
         while True:
-            wrong = await self._probe.passes()
+            wrong = await probe.passes()
             good, bad = (good + 1, 0) if wrong is None else (0, bad + 1)
-            if good >= self._success or bad >= self._failure:
-                self._verdict(wrong is None, wrong or "")
-            await asyncio.sleep(self._period)
+            if good >= enough_good or bad >= enough_bad:
+                self._tell(Verdict(kind, wrong is None, wrong or ""))
+            if once and wrong is None:
+                return
+            await asyncio.sleep(self._seconds(manifest, "periodSeconds", 10))
 
-    async def until_success(self) -> None:
-        """Go on until it succeeds; a verdict of failure is told."""
-        await asyncio.sleep(self._delay)
-        bad = 0
-        while (wrong := await self._probe.passes()) is not None:
-            bad += 1
-            if bad == self._failure:
-                self._verdict(False, wrong)
-            await asyncio.sleep(self._period)
-        self._verdict(True, "")
+    def _seconds(self, manifest: Manifest, field: str, default: float) -> float:
+        return min(float(manifest.get(field) or default), self._longest_period)
