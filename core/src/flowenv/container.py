@@ -180,7 +180,7 @@ def _fetch(url: str, scheme: str) -> bytes:
 
 
 def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
-    from flowenv.in_process import call_run_flow
+    from flowenv.in_process import call_run_flow, outcome_of_error
     from flowenv.running import run_flow
 
     _log.info("Running the flow %s, run %s", run.flow_name, run.id)
@@ -191,12 +191,13 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
             value = call_run_flow(run.hooks, run)
     except KeyboardInterrupt:
         return _cancelled(run.id)
-    except PlatformError as error:
-        _log.error("%s", error)
-        return Outcome.of_error(run.id, error)
     except Exception as error:
-        show_user_traceback(error)
-        return Outcome.of_error(run.id, error)
+        outcome = outcome_of_error(run, error)
+        if outcome.state is State.FAILED:
+            show_user_traceback(error)
+        else:
+            _log.error("%s", error)
+        return outcome
     return _completed(run.id, value, unpacked.results_url)
 
 

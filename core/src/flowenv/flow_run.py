@@ -46,6 +46,8 @@ class FlowRun:
         handle: the backend's handle, once it is submitted.
         spec: the finished spec, once the run is being submitted from this process.
         directory: where the flow runs: the folder of the payload's files.
+        raised: where the flow runs: the exception that the flow itself raised, so that it can
+            be told from one of the start.
     """
 
     def __init__(
@@ -71,10 +73,12 @@ class FlowRun:
         self.status = Status(State.PENDING)
         self.spec: dict[str, Any] | None = None
         self.directory: Path | None = None
+        self.raised: BaseException | None = None
         self._seen: list[tuple[State, float]] = [(State.PENDING, time.monotonic())]
         self._source_files: tuple[Path, ...] | None = None
         self._hooks = hooks
-        self._lock = threading.Lock()
+        # held while plugins are told, so that they hear of states in their order
+        self._lock = threading.RLock()
 
     def __repr__(self) -> str:
         return f"FlowRun({self.flow_name!r}, id={self.id!r}, state={self.state.value})"
@@ -171,8 +175,7 @@ class FlowRun:
             self.status = status
             if not same_state:
                 self._seen.append((status.state, time.monotonic()))
-        if not same_state:
-            self.hooks.notify(self, status)
+                self.hooks.notify(self, status)
         return True
 
     def follow(self, timeout: float | None = None) -> Iterator[Status]:
@@ -212,8 +215,9 @@ class FlowRun:
             if on_status:
                 on_status(status)
         if not self.state.is_final:
+            waited = "" if timeout is None else f" after {timeout:g} seconds"
             raise WaitTimeout(
-                f"The run {self.id} is {self.state.value} after {timeout:g} seconds.",
+                f"The run {self.id} is {self.state.value}{waited}.",
                 hint="It goes on; wait again or cancel it.",
             )
         return self.status

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from flowenv.errors import PluginError
+from flowenv.errors import FlowenvError, PluginError
 from flowenv.outcome import Outcome
 from flowenv.running import Returned
 from flowenv.states import State, Status
@@ -70,8 +70,21 @@ def execute_here(flow_run: FlowRun, status: Status = _RUNNING) -> FinishedHandle
     try:
         value = call_run_flow(flow_run.hooks, flow_run)
     except Exception as error:
-        return FinishedHandle(Outcome.of_error(flow_run.id, error), error=error)
+        return FinishedHandle(outcome_of_error(flow_run, error), error=error)
+    except BaseException:
+        flow_run.observe(Status(State.CANCELLED, message="The flow was interrupted."))
+        raise
     return FinishedHandle(Outcome(flow_run.id, State.COMPLETED), value)
+
+
+def outcome_of_error(flow_run: FlowRun, error: Exception) -> Outcome:
+    """The outcome of a run whose `flowenv_run_flow` raised.
+
+    What the flow raised is its failure, whatever it is: a flow may submit others, and raise
+    what became of them. Else flowenv's own errors tell of a start that went wrong.
+    """
+    by_flow = error is flow_run.raised or not isinstance(error, FlowenvError)
+    return Outcome.of_error(flow_run.id, error, by_flow=by_flow)
 
 
 def call_run_flow(hooks: BackendHooks, flow_run: FlowRun) -> Any:

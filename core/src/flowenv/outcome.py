@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from flowenv.errors import PlatformError
+from flowenv.errors import FlowenvError, PlatformError, RunFailed
 from flowenv.states import Reason, State, Status
 
 LIMIT = 4096
@@ -51,20 +51,30 @@ class Outcome:
     hint: str = ""
 
     @classmethod
-    def of_error(cls, run_id: str, error: Exception) -> Outcome:
-        """The outcome of a run that an exception ended: the flow's own, or the platform's."""
+    def of_error(cls, run_id: str, error: Exception, *, by_flow: bool | None = None) -> Outcome:
+        """The outcome of a run that an exception ended.
+
+        Args:
+            run_id: the run.
+            error: the exception.
+            by_flow: True if the flow itself raised it, which is `Failed` whatever it is;
+                False if not. By default only a `PlatformError` is not the flow's.
+        """
         name = getattr(error, "error_class", "") or type(error).__name__
-        if isinstance(error, PlatformError):
-            reason = error.reason or Reason.START_ERROR
-            return cls(
-                run_id,
-                State.CRASHED,
-                reason=reason,
-                error_class=name,
-                message=error.message,
-                hint=error.hint,
-            )
-        return cls(run_id, State.FAILED, error_class=name, message=str(error))
+        if by_flow is None:
+            by_flow = not isinstance(error, PlatformError)
+        if by_flow or isinstance(error, RunFailed):
+            return cls(run_id, State.FAILED, error_class=name, message=str(error))
+        if not isinstance(error, FlowenvError):
+            error = FlowenvError(f"{name}: {error}")
+        return cls(
+            run_id,
+            State.CRASHED,
+            reason=getattr(error, "reason", None) or Reason.START_ERROR,
+            error_class=name,
+            message=error.message,
+            hint=error.hint,
+        )
 
     @classmethod
     def of_result(cls, run_id: str, value: object) -> Outcome:

@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowenv.contract import EXECUTOR
-from flowenv.errors import CallbackFailed, RunFailed, SettingError
+from flowenv.errors import (
+    CallbackFailed,
+    FlowenvError,
+    PlatformError,
+    RunFailed,
+    SettingError,
+)
 from flowenv.executors.base import Executor
+from flowenv.states import Reason
 
 if TYPE_CHECKING:
     from flowenv.environment import Callback, Environment
@@ -51,13 +58,25 @@ def open_executor(executor: Executor | None, flow_run: FlowRun | None = None) ->
     check_executor(executor)
     chosen = executor if executor is not None else default_executor()
     opened = chosen.open(flow_run.source_files if flow_run else ())
-    pool = opened.__enter__()
+    pool = _open(opened, type(chosen).__name__)
     try:
         yield pool
     except BaseException as error:
         _close(opened, error)
         raise
     _close(opened, None)
+
+
+def _open(opened: contextlib.AbstractContextManager[Any], name: str) -> Any:
+    try:
+        return opened.__enter__()
+    except FlowenvError:
+        raise
+    except Exception as error:
+        raise PlatformError(
+            f"The executor {name} can't be opened: {type(error).__name__}: {error}",
+            reason=Reason.START_ERROR,
+        ) from error
 
 
 def _close(opened: contextlib.AbstractContextManager[Any], error: BaseException | None) -> None:
@@ -102,10 +121,9 @@ def call_with_callbacks(environment: Environment, flow_run: FlowRun) -> Returned
         CallbackFailed: if a callback raises; but the flow's own exception comes first, and
             then the callback's is only logged.
     """
-    assert flow_run.flow is not None
     try:
         _callback(environment.on_start, "on_start")
-        value = _call_to_its_end(flow_run.flow, flow_run.parameters)
+        value = _call_to_its_end(flow_run)
     except BaseException:
         try:
             _callback(environment.on_exit, "on_exit")
@@ -116,16 +134,20 @@ def call_with_callbacks(environment: Environment, flow_run: FlowRun) -> Returned
     return Returned(value)
 
 
-def _call_to_its_end(flow: Flow[..., Any], parameters: Mapping[str, Any]) -> Any:
+def _call_to_its_end(flow_run: FlowRun) -> Any:
     """Call a flow whose `sys.exit()` ends the flow, not the process that runs it.
 
     Raises:
         RunFailed: if the flow exits with anything but success, or raises what is no
             `Exception` and no interrupt, such as `asyncio.CancelledError`.
     """
+    assert flow_run.flow is not None
     try:
-        return call_flow(flow, parameters)
-    except (Exception, KeyboardInterrupt):
+        return call_flow(flow_run.flow, flow_run.parameters)
+    except KeyboardInterrupt:
+        raise
+    except Exception as error:
+        flow_run.raised = error
         raise
     except SystemExit as error:
         if error.code in (None, 0):

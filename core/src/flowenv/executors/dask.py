@@ -53,8 +53,9 @@ class LocalDaskExecutor(Executor):
         dask = _import_dask("dask")
         with _pool(self.scheduler, self.kwargs.get("num_workers")) as pool:
             options = {"scheduler": self.scheduler, **self.kwargs}
-            if self.scheduler != "synchronous":
+            if self.scheduler == "processes":
                 options["pool"] = pool  # one pool for Dask and for get_executor
+            # not so with threads: work that itself computes would wait for its own thread
             with dask.config.set(options):
                 yield pool
 
@@ -69,7 +70,7 @@ def _pool(scheduler: str, workers: int | None) -> Iterator[concurrent.futures.Ex
     if scheduler == "synchronous":
         yield SerialPool()
         return
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or _import_dask("dask.system").CPU_COUNT
     pool: concurrent.futures.Executor
     if scheduler == "threads":
         pool = concurrent.futures.ThreadPoolExecutor(workers, "flowenv")
@@ -125,13 +126,18 @@ class DaskExecutor(Executor):
         distributed = _import_dask("distributed")
         with contextlib.ExitStack() as stack:
             where = self.address or stack.enter_context(self._cluster())
+            if isinstance(where, distributed.LocalCluster):
+                # its workers import the files from where they are, as this process does;
+                # its scheduler lives here and would run them again
+                source_files = ()
             client = stack.enter_context(distributed.Client(where, **(self.client_kwargs or {})))
             pool = stack.enter_context(
                 run_on(client, source_files, performance_report_path=self.performance_report_path)
             )
             yield pool
 
-    def _cluster(self) -> Any:
+    @contextlib.contextmanager
+    def _cluster(self) -> Iterator[Any]:
         cluster_class = self.cluster_class
         kwargs = dict(self.cluster_kwargs or {})
         if cluster_class is None:
@@ -139,10 +145,10 @@ class DaskExecutor(Executor):
             kwargs.setdefault("dashboard_address", "127.0.0.1:0")  # 8787 may be taken
         elif isinstance(cluster_class, str):
             cluster_class = load_class(cluster_class)
-        cluster = cluster_class(**kwargs)
-        if self.adapt_kwargs is not None:
-            cluster.adapt(**self.adapt_kwargs)
-        return cluster
+        with cluster_class(**kwargs) as cluster:
+            if self.adapt_kwargs is not None:
+                cluster.adapt(**self.adapt_kwargs)
+            yield cluster
 
 
 @contextlib.contextmanager
@@ -173,9 +179,9 @@ def run_on(
     upload_files(client, source_files)
     with contextlib.ExitStack() as stack:
         stack.enter_context(keep_awake(client))
+        stack.enter_context(client.as_current())
         if performance_report_path:
             stack.enter_context(distributed.performance_report(filename=performance_report_path))
-        stack.enter_context(client.as_current())
         dask = _import_dask("dask")
         stack.enter_context(dask.config.set(scheduler="dask.distributed"))
         pool = client.get_executor()
@@ -262,4 +268,8 @@ def dask_scheduler(name: str) -> Iterator[None]:
         if "dask" in sys.modules:
             import dask
 
-            dask.config.refresh()
+            # only what this has set: the flow may have set more, as users do
+            if dask.config.get("scheduler", None) == name:
+                dask.config.config.pop("scheduler", None)
+            if before is not None:
+                dask.config.config["scheduler"] = before

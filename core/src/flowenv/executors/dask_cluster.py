@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import shutil
 import tempfile
 import threading
 import time
+import uuid
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,26 +67,47 @@ def _workers(client: Any) -> Sequence[str]:
 
 
 def upload_files(client: Any, files: Sequence[Path]) -> None:
-    """Give the flow's Python files to all workers, also to those that join later.
+    """Give the flow's files to all workers, also to those that join later.
 
     A file whose name is no module name goes under the name that it is imported by here.
+    Python files in folders go as one archive, which can be imported from; data in folders
+    stays behind.
 
     Args:
         client: a connected `distributed.Client`.
-        files: the files; those that aren't Python are left out.
+        files: the files; the last is the flow's own, and the others lie beside or below it.
     """
+    if not files:
+        return
+    root = files[-1].parent
+    beside = [path for path in files if path.parent == root]
+    below = [path for path in files if path.parent != root and path.suffix == ".py"]
+    with tempfile.TemporaryDirectory(prefix="flowenv-") as folder:
+        archive = [_archive(root, below, Path(folder))] if below else []
+        placed = [*archive, *(_named_as_module(path, Path(folder)) for path in beside)]
+        # all are there before the first is imported, which may import the others
+        for path in placed:
+            client.upload_file(str(path), load=False)
+        for path in placed:
+            if path.suffix in (".py", ".zip"):
+                client.upload_file(str(path))
+
+
+def _named_as_module(path: Path, folder: Path) -> Path:
     from flowenv.targets import module_name
 
-    with tempfile.TemporaryDirectory(prefix="flowenv-") as folder:
-        for path in files:
-            if path.suffix != ".py":
-                continue
-            name = f"{module_name(path)}.py"
-            if name != path.name:
-                copy = Path(folder) / name
-                copy.write_bytes(path.read_bytes())
-                path = copy
-            client.upload_file(str(path))
+    name = f"{module_name(path)}.py"
+    if path.suffix != ".py" or name == path.name:
+        return path
+    return Path(shutil.copyfile(path, folder / name))
+
+
+def _archive(root: Path, files: Sequence[Path], folder: Path) -> Path:
+    path = folder / f"flowenv-{uuid.uuid4().hex}.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in files:
+            archive.write(file, file.relative_to(root))
+    return path
 
 
 @contextlib.contextmanager
