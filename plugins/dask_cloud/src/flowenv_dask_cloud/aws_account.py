@@ -1,0 +1,276 @@
+"""What runs have made in an AWS account: found by their tags, and removed."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowenv.handle import Leftover
+from flowenv_dask_cloud.identity import CREATED, LOG_PREFIX, RUN_ID, STARTED_BY
+
+_DEFAULT_LOG_GROUP = "dask-ecs"
+_FAMILY_PREFIX = ROLE_PREFIX = "dask-"
+_RETRY_FOR = 60.0
+"""Seconds for which something that is still in use is tried again."""
+_IN_USE = ("DependencyViolation", "ClusterContainsTasksException", "DeleteConflict")
+_GONE = ("ClusterNotFoundException", "NoSuchEntity", "InvalidGroup.NotFound", "ResourceNotFound")
+
+
+@dataclass
+class Thing:
+    """Something in the account that a run made.
+
+    Args:
+        kind: the platform's word for it.
+        name: its name there.
+        run_id: the run.
+        created: when, as far as it is known.
+        remove: removes it.
+    """
+
+    kind: str
+    name: str
+    run_id: str
+    created: datetime.datetime | None
+    remove: Callable[[], object]
+
+    def leftover(self, *, removed: bool = False, problem: str = "") -> Leftover:
+        """The thing as a sweep reports it."""
+        age = None
+        if self.created:
+            age = (datetime.datetime.now(datetime.UTC) - self.created).total_seconds()
+        return Leftover(self.kind, self.name, self.run_id, age, removed, problem)
+
+
+class Account:
+    """An AWS account as the provider's arguments name it.
+
+    Args:
+        arguments: the provider's arguments, secrets in the clear.
+        cluster_arns: clusters of the user's own, in which runs may have tasks.
+    """
+
+    def __init__(self, arguments: Mapping[str, Any]) -> None:
+        import botocore.session
+        import dask.config
+
+        configured = dask.config.get("cloudprovider.ecs", {})
+
+        def value(name: str) -> Any:
+            return arguments.get(name) or configured.get(name) or None
+
+        self._session: Any = botocore.session.get_session()
+        self._options = {
+            name: value(name)
+            for name in ("aws_access_key_id", "aws_secret_access_key", "region_name")
+        }
+        self._log_group = value("cloudwatch_logs_group") or _DEFAULT_LOG_GROUP
+        self._own_cluster = value("cluster_arn")
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        """A client of one AWS service."""
+        if service not in self._clients:
+            self._clients[service] = self._session.create_client(service, **self._options)
+        return self._clients[service]
+
+    # -- tasks --------------------------------------------------------------------------
+
+    def tasks(self) -> list[dict[str, Any]]:
+        """The tasks of all runs, also those that have stopped and are still shown."""
+        clusters = [arn for arn, _ in self._clusters()]
+        clusters += [self._own_cluster] if self._own_cluster else []
+        return [task for cluster in clusters for task in self._tasks_in(cluster)]
+
+    def _tasks_in(self, cluster: str) -> Iterator[dict[str, Any]]:
+        ecs = self.client("ecs")
+        for desired in ("RUNNING", "STOPPED"):
+            pages = ecs.get_paginator("list_tasks").paginate(cluster=cluster, desiredStatus=desired)
+            for page in pages:
+                if arns := page["taskArns"]:
+                    found = ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"]
+                    yield from (t for t in found if run_of(t))
+
+    # -- things -------------------------------------------------------------------------
+
+    def things(self, is_wanted: Callable[[str], bool], name: str = "") -> Iterator[Thing]:
+        """What there is of the wanted runs, in the order in which it can be removed.
+
+        Args:
+            is_wanted: takes a run's id.
+            name: the cluster's name, if only one is wanted: roles are then looked up by it.
+        """
+        for task in self.tasks():
+            run = run_of(task) or ""
+            if task["lastStatus"] != "STOPPED" and is_wanted(run):
+                yield self._task(task, run)
+        sources = (self._clusters_things(), self._groups(), self._roles(name))
+        for source in (*sources, self._definitions(name)):
+            yield from (thing for thing in source if is_wanted(thing.run_id))
+
+    def log_streams(self, is_wanted: Callable[[str], bool], run_id: str = "") -> Iterator[Thing]:
+        """The log streams of the wanted runs: their names begin with the run's id."""
+        logs = self.client("logs")
+        pages = logs.get_paginator("describe_log_streams").paginate(
+            logGroupName=self._log_group, logStreamNamePrefix=LOG_PREFIX + run_id
+        )
+        try:
+            streams = [one for page in pages for one in page["logStreams"]]
+        except self._error() as error:
+            if code_of(error).startswith("ResourceNotFound"):
+                return
+            raise
+        for stream in streams:
+            name = stream["logStreamName"]
+            run = name.removeprefix(LOG_PREFIX).partition("/")[0]
+            if is_wanted(run):
+                created = datetime.datetime.fromtimestamp(
+                    stream["creationTime"] / 1000, datetime.UTC
+                )
+                yield Thing(
+                    "log stream",
+                    f"{self._log_group}/{name}",
+                    run,
+                    created,
+                    self._do(
+                        logs.delete_log_stream, logGroupName=self._log_group, logStreamName=name
+                    ),
+                )
+
+    def remove(self, thing: Thing) -> Leftover:
+        """Remove a thing, once nothing uses it any more."""
+        deadline = time.monotonic() + _RETRY_FOR
+        while True:
+            try:
+                thing.remove()
+            except self._error() as error:
+                code = code_of(error)
+                if code.startswith(_GONE):
+                    break
+                if code not in _IN_USE or time.monotonic() > deadline:
+                    return thing.leftover(problem=str(error))
+                time.sleep(1)
+            else:
+                break
+        return thing.leftover(removed=True)
+
+    # -- how each kind is found ---------------------------------------------------------
+
+    def _task(self, task: dict[str, Any], run: str) -> Thing:
+        ecs, arn = self.client("ecs"), task["taskArn"]
+
+        def stop() -> None:
+            ecs.stop_task(cluster=task["clusterArn"], task=arn)
+            ecs.get_waiter("tasks_stopped").wait(
+                cluster=task["clusterArn"],
+                tasks=[arn],
+                WaiterConfig={"Delay": 1, "MaxAttempts": 90},
+            )
+
+        return Thing("ECS task", arn, run, task.get("createdAt"), stop)
+
+    def _clusters(self) -> Iterator[tuple[str, dict[str, str]]]:
+        ecs = self.client("ecs")
+        for page in ecs.get_paginator("list_clusters").paginate():
+            arns = page["clusterArns"]
+            found = ecs.describe_clusters(clusters=arns, include=["TAGS"]) if arns else {}
+            for cluster in found.get("clusters", []):
+                tags = plain(cluster.get("tags"))
+                if cluster["status"] != "INACTIVE" and RUN_ID in tags:
+                    yield cluster["clusterArn"], tags
+
+    def _clusters_things(self) -> Iterator[Thing]:
+        delete = self.client("ecs").delete_cluster
+        for arn, tags in self._clusters():
+            yield self._thing("ECS cluster", arn, tags, self._do(delete, cluster=arn))
+
+    def _groups(self) -> Iterator[Thing]:
+        ec2 = self.client("ec2")
+        pages = ec2.get_paginator("describe_security_groups").paginate(
+            Filters=[{"Name": "tag-key", "Values": [RUN_ID]}]
+        )
+        for group in (one for page in pages for one in page["SecurityGroups"]):
+            remove = self._do(ec2.delete_security_group, GroupId=group["GroupId"])
+            name = f"{group['GroupName']} ({group['GroupId']})"
+            yield self._thing("security group", name, plain(group.get("Tags")), remove)
+
+    def _roles(self, name: str) -> Iterator[Thing]:
+        iam = self.client("iam")
+        if name:
+            names = [f"dask-{name}-execution-role", f"dask-{name}-task-role"]
+        else:
+            pages = iam.get_paginator("list_roles").paginate()
+            roles = (one["RoleName"] for page in pages for one in page["Roles"])
+            names = [one for one in roles if one.startswith(ROLE_PREFIX)]
+        for role in names:
+            try:
+                tags = plain(iam.list_role_tags(RoleName=role)["Tags"])
+            except self._error() as error:
+                if code_of(error) == "NoSuchEntity":
+                    continue
+                raise
+            if RUN_ID in tags:
+                yield self._thing("IAM role", role, tags, self._do(self._delete_role, role))
+
+    def _delete_role(self, role: str) -> None:
+        iam = self.client("iam")
+        for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+            iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
+        iam.delete_role(RoleName=role)
+
+    def _definitions(self, name: str) -> Iterator[Thing]:
+        ecs = self.client("ecs")
+        pages = ecs.get_paginator("list_task_definition_families").paginate(
+            familyPrefix=f"{_FAMILY_PREFIX}{name}", status="ACTIVE"
+        )
+        for family in (one for page in pages for one in page["families"]):
+            listed = ecs.list_task_definitions(familyPrefix=family, status="ACTIVE")
+            for arn in listed["taskDefinitionArns"]:
+                answer = ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+                tags = plain(answer.get("tags"))
+                if RUN_ID in tags:
+                    remove = self._do(ecs.deregister_task_definition, taskDefinition=arn)
+                    yield self._thing("task definition", arn, tags, remove)
+
+    # -- small things -------------------------------------------------------------------
+
+    def _thing(
+        self, kind: str, name: str, tags: Mapping[str, str], remove: Callable[[], object]
+    ) -> Thing:
+        created = tags.get(CREATED)
+        made = datetime.datetime.fromisoformat(created) if created else None
+        return Thing(kind, name, tags[RUN_ID], made, remove)
+
+    def _do(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[[], object]:
+        return lambda: call(*args, **kwargs)
+
+    def _error(self) -> type[Exception]:
+        from botocore.exceptions import ClientError
+
+        return ClientError
+
+
+def run_of(task: Mapping[str, Any]) -> str | None:
+    """The run that a task belongs to; None if it is none of ours."""
+    by = task.get("startedBy") or ""
+    return by.removeprefix(STARTED_BY) if by.startswith(STARTED_BY) else None
+
+
+def is_scheduler(task: Mapping[str, Any]) -> bool:
+    """True for the task of a run's scheduler, False for a worker's."""
+    containers = (task.get("overrides") or {}).get("containerOverrides") or []
+    return any(one.get("name") == "dask-scheduler" for one in containers)
+
+
+def plain(tags: Any) -> dict[str, str]:
+    """AWS's lists of tags as a mapping; services disagree on upper and lower case."""
+    pairs = ({key.lower(): value for key, value in tag.items()} for tag in tags or [])
+    return {pair["key"]: pair.get("value", "") for pair in pairs}
+
+
+def code_of(error: Exception) -> str:
+    """The code of an AWS error."""
+    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))

@@ -1,0 +1,64 @@
+"""`flowenv doctor`: can the provider be used, and how would its scheduler be protected?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from flowenv.handle import Finding
+from flowenv_dask_cloud.providers import Provider, load_provider
+from flowenv_dask_cloud.spec import revealed, security_of
+
+if TYPE_CHECKING:
+    from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
+
+
+def findings(environment: DaskCloudProviderEnvironment) -> Iterator[Finding]:
+    """What `flowenv doctor` says of the environment."""
+    try:
+        provider = load_provider(environment.provider_class)
+    except Exception as error:  # an extra of dask-cloudprovider may be missing
+        yield Finding(
+            "provider", False, str(error), "Such as: pip install 'dask-cloudprovider[aws]'"
+        )
+        return
+    yield Finding("provider", True, f"{provider.name} can be imported.")
+    yield _security(environment, provider)
+    if provider.facts.environment is None:
+        yield Finding(
+            "variables", None, f"{provider.title} has no argument for environment variables."
+        )
+    if provider.facts.family == "ecs":
+        yield from _aws(environment)
+
+
+def _security(environment: DaskCloudProviderEnvironment, provider: Provider) -> Finding:
+    security = security_of(environment.security, provider, environment.kwargs)
+    if security in ("temporary", "given"):
+        return Finding("scheduler", True, f"It is protected by {security} certificates.")
+    return Finding(
+        "scheduler",
+        None,
+        f"A {provider.title}'s scheduler may be open to everybody who reaches it.",
+        "Use private addresses and security groups of your own.",
+    )
+
+
+def _aws(environment: DaskCloudProviderEnvironment) -> Iterator[Finding]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from flowenv_dask_cloud.aws_account import Account
+
+    account = Account(revealed(environment.kwargs))
+    questions: dict[str, Callable[[], object]] = {
+        "credentials": lambda: account.client("sts").get_caller_identity(),
+        "ECS": lambda: account.client("ecs").list_clusters(),
+        "EC2 networks": lambda: account.client("ec2").describe_vpcs(),
+    }
+    for subject, ask in questions.items():
+        try:
+            ask()
+        except (BotoCoreError, ClientError) as error:
+            yield Finding(subject, False, str(error), "See the permissions in the docs.")
+        else:
+            yield Finding(subject, True, f"AWS answers for {subject}.")

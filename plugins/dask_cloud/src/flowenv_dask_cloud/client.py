@@ -1,0 +1,115 @@
+"""Dask's own objects: the cluster, the client, certificates. Imports Dask when it is used."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from flowenv.errors import PlatformError
+from flowenv.states import Reason
+from flowenv_dask_cloud.providers import Provider
+
+_ENCRYPTED = ("tls://", "wss://", "inproc://")
+
+
+def temporary_security() -> Any:
+    """Certificates for one cluster that exist in memory only."""
+    from distributed.security import Security
+
+    return Security.temporary()
+
+
+def new_cluster(cls: type[Any]) -> Any:
+    """A cluster object before its constructor has run.
+
+    So there is something to close while the constructor, which makes the cluster, runs.
+    """
+    return object.__new__(cls)
+
+
+async def start_in_loop(cluster: Any, arguments: Mapping[str, Any]) -> None:
+    """Run a cluster's constructor and start it, in this event loop."""
+    from tornado.ioloop import IOLoop
+
+    cluster.__init__(**arguments, asynchronous=True, loop=IOLoop.current())
+    await cluster
+
+
+def runs_in_loop(provider: Provider) -> bool:
+    """True if the provider's clusters can be started, and so stopped, within an event loop."""
+    from distributed.deploy.spec import SpecCluster
+
+    spec = issubclass(provider.cls, SpecCluster)
+    return spec and provider.accepts("asynchronous") and provider.accepts("loop")
+
+
+async def close(cluster: Any) -> None:
+    """Close a cluster, wherever it was started."""
+    if cluster.asynchronous:
+        closing = cluster.close()
+        if inspect.isawaitable(closing):
+            await closing
+    else:
+        await asyncio.to_thread(cluster.close)
+
+
+def is_running(cluster: Any) -> bool:
+    """True if the cluster's start has succeeded and it isn't closed."""
+    from distributed.core import Status
+
+    return getattr(cluster, "status", None) is Status.running
+
+
+def is_closed(cluster: Any) -> bool:
+    """True if there is nothing to close: it is closed, or its constructor never began."""
+    from distributed.core import Status
+
+    return getattr(cluster, "status", None) in (None, Status.closed)
+
+
+def mark_failed(cluster: Any) -> None:
+    """Let a cluster whose start was broken off be closed: else its `close` does nothing."""
+    from distributed.core import Status
+
+    cluster.status = Status.failed
+
+
+def members(cluster: Any) -> list[Any]:
+    """The scheduler and workers that a cluster's own object knows, started or not."""
+    found = [getattr(cluster, "scheduler", None), *getattr(cluster, "_created", ())]
+    return [one for one in found if one is not None]
+
+
+def connect(cluster: Any, client_kwargs: Mapping[str, Any]) -> Any:
+    """A client of the cluster, with the cluster's own security.
+
+    Raises:
+        PlatformError: if the scheduler doesn't answer.
+    """
+    from distributed import Client
+
+    try:
+        return Client(cluster, **client_kwargs)
+    except (OSError, TimeoutError) as error:
+        raise PlatformError(
+            f"The Dask scheduler at {cluster.scheduler_address} doesn't answer: {error}.",
+            hint="May this machine reach the scheduler's port?",
+            reason=Reason.NETWORK,
+        ) from error
+
+
+def is_open(cluster: Any) -> bool:
+    """True if anybody who reaches the scheduler may use it."""
+    return not str(cluster.scheduler_address).startswith(_ENCRYPTED)
+
+
+def address(cluster: Any) -> str:
+    """The scheduler's address."""
+    return str(cluster.scheduler_address)
+
+
+def dashboard(cluster: Any) -> str:
+    """The address of the cluster's dashboard; empty if it has none."""
+    return str(getattr(cluster, "dashboard_link", "") or "")

@@ -1,0 +1,275 @@
+"""The environment of Dask at a cloud provider: what the user sets."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flowenv import contract
+from flowenv.contract import Target
+from flowenv.environment import (
+    Callback,
+    Capabilities,
+    Environment,
+    labels_setting,
+    metadata_setting,
+    on_exit_setting,
+    on_start_setting,
+)
+from flowenv.errors import SettingError
+from flowenv.secret import Secret
+from flowenv.settings import nearest, setting
+from flowenv_dask_cloud.providers import CREDENTIALS, dotted_name
+
+if TYPE_CHECKING:
+    from flowenv.encoding import Encoder
+    from flowenv.flow_run import FlowRun
+
+OnExecute = Callable[[dict[str, Any], dict[str, Any]], object]
+
+_EXECUTOR_KWARGS = ("adapt_kwargs", "client_kwargs", "performance_report_path")
+_DASK_VARIABLES = (
+    *(name for name in contract.BASIC if name != contract.AUTH_TOKEN),
+    contract.EXECUTOR,
+    contract.LOGGING_LEVEL,
+)
+"""What scheduler and workers get: not the token, which only the flow's own process has."""
+
+
+@dataclasses.dataclass(repr=False, init=False, eq=False)
+class DaskCloudProviderEnvironment(Environment):
+    """Runs a flow here, its parallel work on a Dask cluster that a provider makes for the run.
+
+    Args:
+        provider_class: a Cluster class of dask-cloudprovider or of any other library, or its
+            dotted name, such as `dask_cloudprovider.aws.FargateCluster`.
+        adaptive_min_workers: with a number, also 0, the cluster is adaptive and has at least
+            so many workers; with None it has what `n_workers` says.
+        adaptive_max_workers: the most workers of an adaptive cluster.
+        security: a `distributed.Security` for the provider and the client; True for
+            temporary certificates, which are the default where the provider can use them;
+            False for an open scheduler.
+        executor_kwargs: for the DaskExecutor: `client_kwargs`, `adapt_kwargs`,
+            `performance_report_path`.
+        labels: strings that a run carries.
+        on_execute: called with the flow's parameters and a copy of the provider's arguments,
+            which it may change, before the cluster is made: the number of workers by the
+            size of the input, say.
+        on_start: called without arguments before the flow begins, when the cluster is up.
+        on_exit: called without arguments after the flow has ended, also when it failed.
+        metadata: further data, serialised with the environment; `image` is the image of
+            scheduler and workers.
+        start_timeout: seconds until the cluster's scheduler must be up.
+        worker_timeout: seconds from then until the first worker must have joined.
+        **kwargs: arguments of the provider's class. Credentials and `Secret` values are
+            neither shown nor serialised.
+
+    Raises:
+        SettingError: a TypeError, if a setting has the wrong type.
+
+    >>> from flowenv_dask_cloud import DaskCloudProviderEnvironment
+    >>> DaskCloudProviderEnvironment("dask_cloudprovider.aws.FargateCluster", n_workers=4)
+    DaskCloudProviderEnvironment(dask_cloudprovider.aws.FargateCluster, kwargs={'n_workers': 4})
+    """
+
+    backend = "dask_cloud"
+    takes_any_setting: ClassVar[bool] = True
+    # the flow runs in this process: nobody else can cancel it, and it shows its own output
+    capabilities = Capabilities(sweep=True)
+    dependencies = ("dask-cloudprovider", "dask", "distributed")
+    contract: ClassVar[Mapping[Target, tuple[str, ...]]] = {
+        Target.FLOW: contract.BASIC,
+        Target.SCHEDULER: _DASK_VARIABLES,
+        Target.WORKER: _DASK_VARIABLES,
+    }
+
+    provider_class: Any = setting(None, help="The provider's Cluster class, or its dotted name.")
+    adaptive_min_workers: int | None = setting(
+        None, help="Fewest workers of an adaptive cluster; without it the cluster is fixed."
+    )
+    adaptive_max_workers: int | None = setting(None, help="Most workers of an adaptive cluster.")
+    security: Any = setting(
+        None, help="A distributed.Security, true for temporary certificates, false for none."
+    )
+    executor_kwargs: dict[str, Any] | None = setting(
+        None, help="client_kwargs, adapt_kwargs, performance_report_path of the DaskExecutor."
+    )
+    labels: list[str] | None = labels_setting()
+    on_execute: OnExecute | None = setting(
+        None, help="A function that may change the provider's arguments by the parameters."
+    )
+    on_start: Callback | None = on_start_setting()
+    on_exit: Callback | None = on_exit_setting()
+    metadata: dict[str, Any] | None = metadata_setting()
+    start_timeout: float = setting(
+        600.0, kw_only=True, help="Seconds until the scheduler must be up."
+    )
+    worker_timeout: float = setting(
+        600.0, kw_only=True, help="Seconds from then until the first worker must have joined."
+    )
+    kwargs: dict[str, Any] = setting(
+        factory=dict, kw_only=True, help="Arguments of the provider's class."
+    )
+
+    def __init__(
+        self,
+        provider_class: Any,
+        adaptive_min_workers: int | None = None,
+        adaptive_max_workers: int | None = None,
+        security: Any = None,
+        executor_kwargs: dict[str, Any] | None = None,
+        labels: list[str] | None = None,
+        on_execute: OnExecute | None = None,
+        on_start: Callback | None = None,
+        on_exit: Callback | None = None,
+        metadata: dict[str, Any] | None = None,
+        *,
+        start_timeout: float = 600.0,
+        worker_timeout: float = 600.0,
+        **kwargs: Any,
+    ) -> None:
+        self.provider_class = provider_class
+        self.adaptive_min_workers = adaptive_min_workers
+        self.adaptive_max_workers = adaptive_max_workers
+        self.security = security
+        self.executor_kwargs = dict(executor_kwargs or {})
+        self.labels = labels
+        self.on_execute = on_execute
+        self.on_start = on_start
+        self.on_exit = on_exit
+        self.metadata = metadata
+        self.start_timeout = start_timeout
+        self.worker_timeout = worker_timeout
+        # what serialisation gives back comes as one mapping
+        given = {**kwargs.pop("kwargs", {}), **kwargs}
+        self.kwargs = {name: _guarded(name, value) for name, value in given.items()}
+        self.__post_init__()
+
+    def __post_init__(self) -> None:
+        """Check what can be checked without the provider's library."""
+        super().__post_init__()
+        _check_provider(self.provider_class)
+        _check_security(self.security)
+        _check_workers(self.adaptive_min_workers, self.adaptive_max_workers)
+        for name in self.executor_kwargs or {}:
+            if name not in _EXECUTOR_KWARGS:
+                raise SettingError(
+                    f"executor_kwargs has {name!r}, which the environment doesn't pass on.",
+                    hint=nearest(name, list(_EXECUTOR_KWARGS)),
+                )
+        for name in ("start_timeout", "worker_timeout"):
+            if not getattr(self, name) > 0:
+                raise SettingError(f"{name} must be a number of seconds above 0.")
+
+    @property
+    def adapt(self) -> dict[str, Any] | None:
+        """What `cluster.adapt` gets, or None for a cluster of fixed size."""
+        if self.adaptive_min_workers is None:
+            return None
+        limits = {"minimum": self.adaptive_min_workers}
+        if self.adaptive_max_workers is not None:
+            limits["maximum"] = self.adaptive_max_workers
+        return {**((self.executor_kwargs or {}).get("adapt_kwargs") or {}), **limits}
+
+    def validate_spec(self, spec: Mapping[str, Any], flow_run: FlowRun) -> None:
+        """Check the provider's arguments, before anything is made.
+
+        Raises:
+            SpecError: if the provider doesn't take one of them, or would refuse them.
+        """
+        from flowenv_dask_cloud.validation import check_spec
+
+        check_spec(spec)
+
+    def serialize(self, encoder: Encoder | None = None) -> dict[str, Any]:
+        """The environment as JSON data, without credentials, secrets and certificates.
+
+        Args:
+            encoder: encodes callbacks and other objects; by default a fresh one.
+
+        Raises:
+            PayloadError: if an argument can neither be named nor pickled.
+        """
+        return super(DaskCloudProviderEnvironment, self._without_secrets()).serialize(encoder)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return super(DaskCloudProviderEnvironment, self._without_secrets()).__getstate__()
+
+    def __repr__(self) -> str:
+        shown = super().__repr__().replace(f"provider_class={self.provider_class!r}", "", 1)
+        name = dotted_name(self.provider_class)
+        return shown.replace("(", f"({name}", 1)
+
+    def _without_secrets(self) -> DaskCloudProviderEnvironment:
+        """A copy that may be written down."""
+        shallow = copy.copy(self.__dict__)
+        plain = object.__new__(type(self))
+        plain.__dict__.update(shallow)
+        plain.kwargs = _without_secrets(self.kwargs)
+        # a Security holds private keys; without one the default is made again
+        plain.security = self.security if isinstance(self.security, bool) else None
+        if isinstance(self.provider_class, type) and "." not in self.provider_class.__qualname__:
+            name = dotted_name(self.provider_class)
+            if getattr(sys.modules.get(name.rpartition(".")[0]), name.rpartition(".")[2], None):
+                plain.provider_class = name
+        return plain
+
+
+def _guarded(name: str, value: Any) -> Any:
+    """A credential as a Secret, so that nothing shows it."""
+    return Secret(value) if name in CREDENTIALS and isinstance(value, str) and value else value
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _without_secrets(v) for k, v in value.items() if not isinstance(v, Secret)}
+    if type(value) is list:
+        return [_without_secrets(one) for one in value if not isinstance(one, Secret)]
+    return value
+
+
+def _check_provider(provider: Any) -> None:
+    if isinstance(provider, str):
+        if "." in provider.strip("."):
+            return
+        raise SettingError(
+            f"provider_class {provider!r} is no dotted name.",
+            hint="Such as dask_cloudprovider.aws.FargateCluster.",
+        )
+    deploy = sys.modules.get("distributed.deploy.cluster")
+    if not isinstance(provider, type) or deploy is None or not issubclass(provider, deploy.Cluster):
+        raise SettingError(
+            f"provider_class must be a Dask Cluster class or its dotted name, not {provider!r}.",
+            hint="Such as dask_cloudprovider.aws.FargateCluster.",
+        )
+
+
+def _check_security(security: Any) -> None:
+    if security is None or isinstance(security, bool):
+        return
+    module = sys.modules.get("distributed.security")
+    if module is None or not isinstance(security, module.Security):
+        raise SettingError(
+            f"security must be a distributed.Security, true or false, not "
+            f"{type(security).__name__}."
+        )
+
+
+def _check_workers(minimum: int | None, maximum: int | None) -> None:
+    if minimum is not None and minimum < 0:
+        raise SettingError(f"adaptive_min_workers must be 0 or more, not {minimum}.")
+    if maximum is None:
+        return
+    if minimum is None:
+        raise SettingError(
+            "adaptive_max_workers is set, but adaptive_min_workers isn't.",
+            hint="Set adaptive_min_workers, to 0 for a cluster that shrinks to nothing.",
+        )
+    if maximum < max(minimum, 1):
+        raise SettingError(
+            f"adaptive_max_workers is {maximum}; it must be at least 1 and at least "
+            f"adaptive_min_workers ({minimum})."
+        )

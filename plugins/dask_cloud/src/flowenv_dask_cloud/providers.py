@@ -1,0 +1,135 @@
+"""What is known of a provider's class: its arguments for image, variables and TLS."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flowenv.errors import SettingError
+
+Family = Literal["ecs", "machines", "local", "other"]
+
+CREDENTIALS = frozenset(
+    {
+        "api_key",
+        "application_credential_id",
+        "application_credential_secret",
+        "auth",
+        "aws_access_key_id",
+        "aws_secret_access_key",
+        "docker_password",
+        "token",
+    }
+)
+"""Arguments of dask-cloudprovider's classes (and of others after them) that are credentials."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a family of providers.
+
+    Args:
+        family: which one.
+        environment: its argument for environment variables; None if it has none.
+        image: its argument for the container image; None if it has none.
+        tls: whether certificates that are given to it reach its machines; None if that
+            isn't known.
+    """
+
+    family: Family
+    environment: str | None
+    image: str | None
+    tls: bool | None
+
+
+_FACTS = {
+    "dask_cloudprovider.aws.ecs.ECSCluster": Facts("ecs", "environment", "image", False),
+    # serverless: it has its own encrypted way in, and passes no variables on
+    "dask_cloudprovider.ibm.code_engine.IBMCodeEngineCluster": Facts(
+        "machines", None, "image", None
+    ),
+    "dask_cloudprovider.generic.vmcluster.VMCluster": Facts(
+        "machines", "env_vars", "docker_image", True
+    ),
+    "distributed.deploy.local.LocalCluster": Facts("local", "env", None, True),
+}
+_ENVIRONMENT_ARGUMENTS = ("environment", "env_vars", "env", "environ")
+_IMAGE_ARGUMENTS = ("docker_image", "image")
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A provider's class with what is known of it.
+
+    Args:
+        cls: the class.
+        facts: what its family is known for, or what its signature says.
+    """
+
+    cls: type[Any]
+    facts: Facts
+
+    @property
+    def name(self) -> str:
+        """The class's dotted name."""
+        return dotted_name(self.cls)
+
+    @property
+    def title(self) -> str:
+        """The class's own name, for messages."""
+        return self.cls.__name__
+
+    def accepts(self, argument: str) -> bool:
+        """True if the constructor, or one that it passes arguments on to, names the argument."""
+        return argument in named_arguments(self.cls)[0]
+
+
+def load_provider(given: type[Any] | str) -> Provider:
+    """Find out about a provider; a dotted name is imported.
+
+    Raises:
+        SettingError: if there is no such class, or it is no Dask Cluster class.
+    """
+    from flowenv.executors.dask import load_class
+
+    cls = load_class(given) if isinstance(given, str) else given
+    from distributed.deploy.cluster import Cluster
+
+    if not isinstance(cls, type) or not issubclass(cls, Cluster):
+        raise SettingError(f"{given} is no Dask Cluster class.")
+    for base in cls.__mro__:
+        if found := _FACTS.get(dotted_name(base)):
+            return Provider(cls, found)
+    names, _ = named_arguments(cls)
+    environment = next((n for n in _ENVIRONMENT_ARGUMENTS if n in names), None)
+    image = next((n for n in _IMAGE_ARGUMENTS if n in names), None)
+    return Provider(cls, Facts("other", environment, image, None))
+
+
+def named_arguments(cls: type[Any]) -> tuple[set[str], bool]:
+    """The arguments that a class's constructors name, and whether there may be others.
+
+    A constructor with `**kwargs` is taken to pass them on to the next one up.
+    """
+    names: set[str] = set()
+    for base in cls.__mro__:
+        constructor = vars(base).get("__init__")
+        if constructor is None or base is object:
+            continue
+        parameters = list(inspect.signature(constructor).parameters.values())[1:]
+        names |= {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return names, False
+    return names, True
+
+
+def dotted_name(given: type[Any] | str) -> str:
+    """The dotted name of a class.
+
+    >>> dotted_name(Facts), dotted_name("package.module:Class")
+    ('flowenv_dask_cloud.providers.Facts', 'package.module.Class')
+    """
+    if isinstance(given, str):
+        return given.replace(":", ".")
+    return f"{given.__module__}.{given.__qualname__}"

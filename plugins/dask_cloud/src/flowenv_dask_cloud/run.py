@@ -1,0 +1,187 @@
+"""A run: on_execute → cluster → on_start → flow → on_exit → close."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from flowenv.errors import CallbackFailed
+from flowenv.executors.dask import run_on
+from flowenv.executors.dask_cluster import wait_for_workers
+from flowenv.running import Returned, call_with_callbacks
+from flowenv_dask_cloud import client as dask_client
+from flowenv_dask_cloud.identity import started_by
+from flowenv_dask_cloud.leftovers import leftovers_of
+from flowenv_dask_cloud.lifetime import ClusterLifetime, Plan
+from flowenv_dask_cloud.progress import Progress
+from flowenv_dask_cloud.providers import Provider, load_provider
+from flowenv_dask_cloud.spec import PART, real, revealed
+from flowenv_dask_cloud.validation import check_arguments, check_workers
+from flowenv_dask_cloud.watch import Watch
+
+if TYPE_CHECKING:
+    from flowenv.flow_run import FlowRun
+    from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
+
+_log = logging.getLogger("flowenv.dask_cloud")
+
+_ASK_EVERY = 50
+"""In every so many looks for workers the provider is asked whether any can come."""
+
+
+def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun) -> Returned:
+    """Make the run's cluster, run the flow on it, and close it in every case.
+
+    Raises:
+        PlatformError: if the cluster can't be made or isn't up in time.
+        CallbackFailed: if a callback raises.
+    """
+    part = finished_spec(flow_run)[PART]
+    provider = load_provider(part["provider"])
+    arguments = real(part["arguments"], environment.kwargs)
+    if environment.on_execute:
+        _call_on_execute(environment, flow_run, arguments)
+    check_arguments(provider, arguments)
+    check_workers(provider, arguments, part["adapt"] is not None)
+    _warn(provider, part, arguments)
+    progress = Progress(flow_run)
+    lifetime = _lifetime(environment, flow_run, part, provider, arguments, progress)
+    try:
+        lifetime.start()
+        with _connected(environment, lifetime, progress) as client:
+            options = environment.executor_kwargs or {}
+            report = options.get("performance_report_path")
+            with run_on(client, flow_run.source_files, performance_report_path=report):
+                progress.running(dask_client.dashboard(lifetime.cluster))
+                return call_with_callbacks(environment, flow_run)
+    finally:
+        lifetime.close()
+
+
+def finished_spec(flow_run: FlowRun) -> dict[str, Any]:
+    """The run's spec: built when it was submitted, or now if it runs without submission."""
+    if flow_run.spec is None:
+        from flowenv.lifecycle import Prepared
+        from flowenv.process import Process
+
+        hooks = flow_run.hooks
+        flow_run.spec = Prepared(flow_run, hooks, Process(flow_run, hooks)).spec
+    return flow_run.spec
+
+
+def _call_on_execute(
+    environment: DaskCloudProviderEnvironment, flow_run: FlowRun, arguments: dict[str, Any]
+) -> None:
+    assert environment.on_execute
+    try:
+        environment.on_execute(dict(flow_run.parameters), arguments)
+    except Exception as error:
+        raise CallbackFailed(
+            f"on_execute raised {type(error).__name__}: {error}", error_class=type(error).__name__
+        ) from error
+
+
+def _warn(provider: Provider, part: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+    """Say what the user should know before minutes pass and money is spent."""
+    if unset := part.get("unset_variables"):
+        _log.warning(
+            "%s has no argument for these environment variables of its scheduler and workers, "
+            "so they aren't set: %s.",
+            provider.title,
+            ", ".join(unset),
+        )
+    if provider.facts.family == "ecs" and part["security"] == "none":
+        public = not arguments.get("fargate_use_private_ip")
+        groups = arguments.get("security_groups")
+        reach = "the security groups given" if groups else "everybody: its group opens 8786-8787"
+        _log.warning(
+            "The scheduler of this %s is open, without encryption or authentication, to %s%s. "
+            "Its TLS doesn't reach the tasks. Set fargate_use_private_ip=True and "
+            "security_groups=[…] of your own, and run where these addresses can be reached; "
+            "security=False says that you know.",
+            provider.title,
+            reach,
+            ", on a public address" if public else "",
+        )
+
+
+def _lifetime(
+    environment: DaskCloudProviderEnvironment,
+    flow_run: FlowRun,
+    part: Mapping[str, Any],
+    provider: Provider,
+    arguments: Mapping[str, Any],
+    progress: Progress,
+) -> ClusterLifetime:
+    given = dict(revealed(arguments))
+    leftovers = leftovers_of(provider)(flow_run.id, given)
+    security = _security(environment, provider, part["security"])
+    if security is not None:
+        given["security"] = security
+    scheduler = part.get("scheduler_variables")
+    definitions = (given.get(f"{role}_task_definition_arn") for role in ("scheduler", "worker"))
+    watch = Watch(
+        progress.say,
+        scheduler_variables=None if scheduler is None else revealed(scheduler),
+        run_task={"startedBy": started_by(flow_run.id)},
+        own_definitions=frozenset(arn for arn in definitions if arn),
+    )
+    progress.say(f"Making a {provider.title}.")
+    plan = Plan(provider, given, part["adapt"], environment.start_timeout)
+    return ClusterLifetime(plan, watch, leftovers, progress)
+
+
+def _security(
+    environment: DaskCloudProviderEnvironment, provider: Provider, kind: str
+) -> object | None:
+    """The provider's `security` argument; None to leave it out."""
+    if kind == "temporary":
+        return dask_client.temporary_security()
+    if kind == "given":
+        given: object = environment.security
+        return given
+    # VMCluster would make its own
+    return False if kind == "none" and provider.facts.tls else None
+
+
+@contextmanager
+def _connected(
+    environment: DaskCloudProviderEnvironment, lifetime: ClusterLifetime, progress: Progress
+) -> Iterator[Any]:
+    """A client of the cluster, once a worker has joined, if there will be one by itself."""
+    cluster, adapt = lifetime.cluster, lifetime.plan.adapt
+    address = dask_client.address(cluster)
+    if lifetime.plan.provider.facts.tls is None and dask_client.is_open(cluster):
+        _log.warning("The scheduler at %s is open to everybody who reaches it.", address)
+    progress.say(f"Connecting to the scheduler at {address}.")
+    options = (environment.executor_kwargs or {}).get("client_kwargs") or {}
+    with dask_client.connect(cluster, options) as client:
+        if adapt is None or adapt["minimum"] > 0:
+            link = dask_client.dashboard(cluster)
+            progress.say(f"Waiting for the first worker. Dask dashboard: {link or 'none'}")
+            wait_for_workers(
+                client,
+                timeout=environment.worker_timeout,
+                while_waiting=_Patience(lifetime, progress).look,
+                hint="worker_timeout gives them longer.",
+            )
+        yield client
+
+
+class _Patience:
+    """While a worker is awaited: reminds, and asks the provider whether one can come."""
+
+    def __init__(self, lifetime: ClusterLifetime, progress: Progress) -> None:
+        self._lifetime = lifetime
+        self._progress = progress
+        self._looks = 0
+
+    def look(self) -> str | None:
+        """Why no worker will come, if the provider knows."""
+        self._progress.still()
+        self._looks += 1
+        if self._looks % _ASK_EVERY:
+            return None
+        return self._lifetime.why_no_worker()

@@ -1,0 +1,81 @@
+"""`flowenv sweep`: what runs that are over have left at the provider."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from flowenv.errors import PlatformUnreachable, UnsupportedOperation
+from flowenv.handle import Leftover
+from flowenv_dask_cloud.providers import load_provider
+from flowenv_dask_cloud.spec import revealed
+
+if TYPE_CHECKING:
+    from flowenv_dask_cloud.aws_account import Account, Thing
+    from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
+
+
+def sweep(
+    environment: DaskCloudProviderEnvironment, older_than: float, delete: bool
+) -> list[Leftover]:
+    """Find, and when told to remove, what runs that are over have left.
+
+    A run is taken to live as long as its scheduler's task does: without its flow a scheduler
+    ends by itself after five minutes.
+
+    Args:
+        environment: which provider, and the credentials and region.
+        older_than: seconds; younger things are left alone.
+        delete: True to remove what is found.
+
+    Raises:
+        UnsupportedOperation: if the provider's things can't be found by tags.
+        PlatformUnreachable: if the provider doesn't let us look.
+    """
+    provider = load_provider(environment.provider_class)
+    if provider.facts.family != "ecs":
+        raise UnsupportedOperation(
+            f"flowenv can't find what a {provider.title} has left behind.",
+            hint="Machines of dask-cloudprovider have names that begin with 'dask-'; those with "
+            "a scheduler end by themselves when they are idle.",
+        )
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from flowenv_dask_cloud.aws_account import Account
+
+    account = Account(revealed(environment.kwargs))
+    try:
+        return list(_swept(account, older_than, delete))
+    except (BotoCoreError, ClientError) as error:
+        raise PlatformUnreachable(
+            f"AWS doesn't let us look for what is left: {error}",
+            hint="See the permissions in the backend's documentation.",
+        ) from error
+
+
+def _swept(account: Account, older_than: float, delete: bool) -> Iterator[Leftover]:
+    living = _living_runs(account)
+    now = datetime.datetime.now(datetime.UTC)
+
+    def is_over(run_id: str) -> bool:
+        return run_id not in living
+
+    def is_old(thing: Thing) -> bool:
+        age = (now - thing.created).total_seconds() if thing.created else older_than
+        return age >= older_than
+
+    for source in (account.things(is_over), account.log_streams(is_over)):
+        for thing in source:
+            if is_old(thing):
+                yield account.remove(thing) if delete else thing.leftover()
+
+
+def _living_runs(account: Account) -> set[str]:
+    from flowenv_dask_cloud.aws_account import is_scheduler, run_of
+
+    return {
+        run_of(task) or ""
+        for task in account.tasks()
+        if task["lastStatus"] != "STOPPED" and is_scheduler(task)
+    }

@@ -1,0 +1,97 @@
+"""What can be known to be wrong with a finished spec before anything is made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from flowenv.errors import SpecError
+from flowenv.settings import nearest
+from flowenv_dask_cloud.providers import Provider, load_provider, named_arguments
+from flowenv_dask_cloud.spec import PART, revealed
+
+_ECS_OVERRIDES = 8192
+"""Characters that RunTask's overrides may have: AWS ECS API reference, TaskOverride."""
+_OTHER_OVERRIDES = 1000
+"""Characters kept free for the command and the names around the variables."""
+_OURS = ("asynchronous", "loop", "security")
+
+
+def check_spec(spec: Mapping[str, Any]) -> None:
+    """Check a finished spec.
+
+    Raises:
+        SpecError: if an argument is unknown to the provider, ours to set, or too large.
+    """
+    part = spec[PART]
+    provider = load_provider(part["provider"])
+    check_arguments(provider, part["arguments"])
+    if provider.facts.family == "ecs":
+        for variables in (part["arguments"].get("environment"), part.get("scheduler_variables")):
+            _check_ecs_size(variables or {})
+    if provider.facts.family == "machines":
+        _check_lines(part["arguments"].get(provider.facts.environment or "") or {})
+
+
+def check_arguments(provider: Provider, arguments: Mapping[str, Any]) -> None:
+    """Check the names of the provider's arguments.
+
+    Raises:
+        SpecError: if one can't be given.
+    """
+    for name in _OURS:
+        if name in arguments:
+            raise SpecError(
+                f"{provider.title} gets its {name} from the environment, not from the arguments.",
+                hint="Set security on the environment." if name == "security" else "Leave it out.",
+            )
+    known, others = named_arguments(provider.cls)
+    # other libraries' constructors may do anything with their **kwargs
+    if others or not provider.name.startswith("dask_cloudprovider."):
+        return
+    for name in arguments:
+        if name not in known:
+            raise SpecError(
+                f"{provider.title} has no argument {name!r}.", hint=nearest(name, known)
+            )
+
+
+def check_workers(provider: Provider, arguments: Mapping[str, Any], adaptive: bool) -> None:
+    """Check that there will be workers: without any, a flow would wait for ever.
+
+    Raises:
+        SpecError: if the cluster would have none.
+    """
+    if adaptive or provider.facts.family not in ("ecs", "machines"):
+        return
+    import dask.config
+
+    configured = dask.config.get("cloudprovider.ecs.n_workers", 0)
+    if not (arguments.get("n_workers") or (provider.facts.family == "ecs" and configured)):
+        raise SpecError(
+            f"The {provider.title} would have no workers.",
+            hint="Set n_workers, or adaptive_min_workers for a cluster that grows by itself.",
+        )
+
+
+def _check_ecs_size(variables: Mapping[str, Any]) -> None:
+    entries = [{"name": n, "value": revealed(v)} for n, v in variables.items()]
+    size = len(json.dumps(entries)) + _OTHER_OVERRIDES
+    if size > _ECS_OVERRIDES:
+        largest = max(variables, key=lambda name: len(str(revealed(variables[name]))))
+        raise SpecError(
+            f"The environment variables take {size} characters of the {_ECS_OVERRIDES} that ECS "
+            f"has for a task's overrides; the largest is {largest}.",
+            hint="Keep large values in a file or an object store.",
+        )
+
+
+def _check_lines(variables: Mapping[str, Any]) -> None:
+    for name, value in variables.items():
+        if "\n" in str(revealed(value)):
+            raise SpecError(
+                f"The variable {name} has more than one line, which a machine's start-up "
+                "script can't set.",
+                hint="Encode it, or have the flow fetch it.",
+            )
