@@ -99,7 +99,13 @@ def contract() -> str:
 
 
 def _containers(environment: Any, variable: str) -> str:
-    targets = [t.value for t, names in environment.contract.items() if variable in names]
+    from flowenv.contract import AUTH_TOKEN, Target
+
+    targets = [
+        target.value
+        for target, names in environment.contract.items()
+        if variable in names and (variable, target) != (AUTH_TOKEN, Target.SIDECAR)
+    ]
     return ", ".join(targets) or "no"
 
 

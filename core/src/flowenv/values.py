@@ -289,5 +289,6 @@ def describe(annotation: Any) -> str:
     except TypeError:  # an unhashable annotation
         return str(annotation)
     if origin is None and isinstance(annotation, type):
-        return f"a {annotation.__name__}"
+        name = annotation.__name__
+        return f"an {name}" if name[0] in "AEIOU" else f"a {name}"
     return str(annotation).replace("typing.", "").replace("collections.abc.", "")

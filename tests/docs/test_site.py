@@ -1,0 +1,79 @@
+"""The built site: complete, and readable without the internet."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from docs.page_examples import ROOT
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built; a warning is an error there too."""
+    target = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(target)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return target
+
+
+def text_of(page: Path) -> str:
+    return page.read_text("utf-8")
+
+
+def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
+    loads = re.compile(r'<(?:script|img|iframe)[^>]*src="https?:|<link[^>]*href="https?:|@import')
+
+    assert [p.name for p in site.rglob("*.html") if loads.search(text_of(p))] == []
+
+
+def test_nothing_is_left_to_generate(site: Path) -> None:
+    assert [p.name for p in site.rglob("*.html") if "generate:" in text_of(p)] == []
+
+
+def test_every_hook_has_a_section(site: Path) -> None:
+    from flowenv.cli.hooks import all_hooks
+
+    page = text_of(site / "hooks" / "index.html")
+
+    assert [hook for hook in all_hooks() if f'id="{hook}"' not in page] == []
+
+
+def test_every_command_has_a_section(site: Path) -> None:
+    import click
+
+    from flowenv.cli.app import app
+
+    page = text_of(site / "commands" / "index.html")
+
+    assert [c for c in app.list_commands(click.Context(app)) if f'id="{c}"' not in page] == []
+
+
+def test_every_public_name_is_in_the_reference(site: Path) -> None:
+    import flowenv
+
+    texts = [text_of(site / name / "index.html") for name in ("api", "errors", "hooks")]
+    public = [name for name in flowenv.__all__ if not name.startswith("__")]
+
+    assert [name for name in public if not any(name in text for text in texts)] == []
+
+
+def test_every_contract_variable_is_explained() -> None:
+    from flowenv import contract
+
+    page = text_of(ROOT / "docs" / "variables.md")
+
+    assert [n for n in {*contract.BASIC, *contract.DEFAULTS} if f"| `{n}` |" not in page] == []
+
+
+def test_every_configuration_key_is_explained() -> None:
+    from flowenv.configuration import Configuration
+
+    page = text_of(ROOT / "docs" / "configuration.md")
+    keys = [name for name in Configuration.__dataclass_fields__ if name != "path"]
+
+    assert [key for key in keys if key not in page] == []
