@@ -157,8 +157,9 @@ class TaskHandle:
             if status.state is State.STARTING:
                 self._enforce_deadline(task)
             return status
-        if container_of(task, self._container).get("exitCode") == EXIT_COMPLETED:
-            return diagnose(task, self._container)  # the log is read when the result is wanted
+        if container_of(task, self._container).get("exitCode") in (None, EXIT_COMPLETED):
+            # there is no record, or it is read when the result is wanted
+            return diagnose(task, self._container)
         self._outcome, last_lines = self._try_record(task, wait=wait)
         return diagnose(task, self._container, self._outcome, last_lines)
 
