@@ -21,6 +21,8 @@ COMMAND = ("/bin/sh", "-c", "exec python -c 'import flowenv; flowenv.load_and_ru
 
 PAYLOAD_FILE = "payload.json"
 
+_SECRET = frozenset({contract.AUTH_TOKEN})
+
 
 class Process:
     """What the flow's container runs: a command, variables, and the payload's files.
@@ -52,15 +54,17 @@ class Process:
 
     def _layers(self, target: Target) -> Sequence[Layer]:
         run, environment = self._flow_run, self._flow_run.environment
-        names = environment.contract.get(target, ())
-        values = self._contract_values(names, target)
+        values = self._contract_values(environment.contract.get(target, ()), target)
         logging = {n: v for n, v in values.items() if n in contract.LOGGING}
-        others = {n: v for n, v in values.items() if n not in contract.LOGGING}
-        configured = {n: v for n, v in configuration().env.items() if n not in others}
+        # without a token there is nothing that could win over the user's own
+        empty = {n: v for n, v in values.items() if n in _SECRET and not v}
+        others = {n: v for n, v in values.items() if n not in {*logging, *empty}}
+        configured = configuration().env.items()
         layers = [
+            Layer("contract", empty),
             Layer("contract logging", logging),
-            Layer("configuration", configured),
-            Layer("environment", environment.variables(target)),
+            Layer("configuration", {n: v for n, v in configured if n not in {*others, *_SECRET}}),
+            Layer("environment", _checked(environment.variables(target), "The environment")),
             Layer("contract", others, above_file=True),
         ]
         hooked = self._hooks.each(
@@ -76,10 +80,10 @@ class Process:
         run, environment = self._flow_run, self._flow_run.environment
         known: dict[str, Value] = {
             **contract.DEFAULTS,
-            contract.FLOW_RUN_ID: run.id,
             contract.IMAGE: run.image or "",
             **environment.contract_values(run),
             **{n: v for n, v in configuration().env.items() if n in names},
+            contract.FLOW_RUN_ID: run.id,  # an id is of one run: nobody can configure it
         }
         values = {name: known.get(name, "") for name in names if name != contract.AUTH_TOKEN}
         if contract.AUTH_TOKEN in names and target is not Target.SIDECAR:
@@ -88,14 +92,20 @@ class Process:
 
     @functools.cached_property
     def token(self) -> Secret | None:
-        """The auth token, if anybody provides one."""
+        """The auth token, if anybody provides one; even from `[env]` it comes as a secret."""
         found = self._hooks.hook.flowenv_get_secret(name=contract.AUTH_TOKEN_SECRET)
+        found = found or configuration().env.get(contract.AUTH_TOKEN) or None
         return Secret(found) if isinstance(found, str) else found
 
 
 def _checked(given: Mapping[str, Value], name: str) -> Mapping[str, Value]:
     from flowenv.errors import PluginError
 
+    if not isinstance(given, Mapping):
+        raise PluginError(
+            f"{name} gives {type(given).__name__} for the variables.",
+            hint="Give a mapping of names to values.",
+        )
     for variable, value in given.items():
         if not isinstance(variable, str) or not isinstance(value, str | Secret | None):
             raise PluginError(

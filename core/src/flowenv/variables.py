@@ -6,6 +6,7 @@ the user's spec file; the contract's other variables; hooks.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -160,12 +161,19 @@ class Variables:
 def _checked(existing: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     entries, seen = list(existing), set()
     for entry in entries:
-        name = entry.get("name")
+        name = entry.get("name") if isinstance(entry, Mapping) else None
         if not isinstance(name, str) or not name:
-            raise SpecError(f"An env entry has no name: {dict(entry)!r}.")
+            shown = sorted(entry) if isinstance(entry, Mapping) else type(entry).__name__
+            raise SpecError(f"An env entry has no name: {shown}.")
         if name in seen:
             raise SpecError(f"The env entry {name} comes twice in the same container.")
-        if entry.get("value") not in (None, "") and entry.get("valueFrom"):
+        value = entry.get("value")
+        if not isinstance(value, str | Secret | None):
+            raise SpecError(
+                f"The env entry {name} has a {type(value).__name__} as its value.",
+                hint="A variable is a string: put it in quotes.",
+            )
+        if value not in (None, "") and entry.get("valueFrom"):
             raise SpecError(
                 f"The env entry {name} has both a value and a valueFrom.",
                 hint="Keep one of them.",
@@ -179,7 +187,7 @@ def _apply_file(below: dict[str, Entry], existing: Sequence[Mapping[str, Any]]) 
     merged: dict[str, Entry] = {}
     for entry in existing:
         name = entry["name"]
-        reference = entry.get("valueFrom")
+        reference = copy.deepcopy(entry.get("valueFrom")) or None
         value = None if reference else entry.get("value") or ""
         replaced = _trail(below.get(name))
         merged[name] = Entry(name, value, SPEC_FILE, reference, replaced)
