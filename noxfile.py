@@ -153,31 +153,17 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def constraints(session: nox.Session) -> None:
-    """Write constraints.txt anew: the newest versions that work together, on any Python."""
+    """Write constraints.txt anew for what is asked for now; `-- --upgrade` takes the newest."""
     session.install("uv")
-    requirements = [*all_groups(), *examples()]
-    listed = Path(session.create_tmp(), "requirements.in")
-    lines = [r for r in requirements if r != "-r"]
-    listed.write_text("\n".join(r for r in lines if not r.endswith(".txt")) + "\n")
-    session.run(
-        "uv",
-        "pip",
-        "compile",
-        "--quiet",
-        "--universal",
-        "--no-sources",
-        "--python-version=3.11",
-        "--fork-strategy=fewest",
-        "--no-annotate",
-        "--no-header",
-        "--no-emit-index-url",
-        "--no-emit-find-links",
-        f"--output-file={CONSTRAINTS}",
-        str(listed),
-        str(ROOT / "examples" / "requirements.txt"),
-        *(str(folder / "pyproject.toml") for folder in distributions()),
-        "--all-extras",
-    )
+    listed = Path(session.create_tmp()).resolve() / "requirements.in"
+    listed.write_text("\n".join(sorted(asked_of_others())) + "\n")
+    examples = str(ROOT / "examples" / "requirements.txt")
+    bare = ["--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
+    # one file for all Python versions, with markers where they differ
+    anywhere = ["--universal", "--python-version=3.11", "--fork-strategy=fewest"]
+    target = f"--output-file={CONSTRAINTS}"
+    command = ["uv", "pip", "compile", "--quiet", "--no-sources", target, *anywhere, *bare]
+    session.run(*command, *session.posargs, str(listed), examples)
 
 
 @nox.session(default=False, venv_backend="none")
@@ -221,10 +207,15 @@ def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(pyproject(ROOT), name)
 
 
-def all_groups() -> list[str]:
-    """The requirements of all dependency groups."""
-    groups = pyproject(ROOT)["dependency-groups"]
-    return sorted({requirement for name in groups for requirement in group(name)})
+def asked_of_others() -> set[str]:
+    """What the tools and all distributions with their extras ask for, except each other."""
+    asked = {"nox", "uv"}.union(*(group(name) for name in pyproject(ROOT)["dependency-groups"]))
+    projects = [pyproject(folder)["project"] for folder in distributions()]
+    for project in projects:
+        extras = project.get("optional-dependencies", {}).values()
+        asked.update(project.get("dependencies", []), *extras)
+    ours = {project["name"] for project in projects}
+    return {requirement for requirement in asked if name_of(requirement) not in ours}
 
 
 def examples() -> list[str]:
