@@ -19,7 +19,6 @@ import nox
 ROOT = Path(__file__).parent
 CONSTRAINTS = ROOT / "constraints.txt"
 DIST = ROOT / "dist"
-CODE = ["core", "plugins", "tests", "docs", "examples", "benchmarks", "noxfile.py", "toxfile.py"]
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -37,17 +36,16 @@ def lint(session: nox.Session) -> None:
     """Check style and formatting with ruff; `nox -s lint -- --fix` mends what it can."""
     install(session, *group("lint"))
     fix = "--fix" in session.posargs
-    session.run("ruff", "check", *(["--fix"] if fix else []), *existing(CODE))
-    session.run("ruff", "format", *([] if fix else ["--check"]), *existing(CODE))
+    session.run("ruff", "check", *(["--fix"] if fix else []), ".")
+    session.run("ruff", "format", *([] if fix else ["--check"]), ".")
 
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types with mypy --strict, one distribution after the other."""
-    install_workspace(session, *group("types"), *group("tests"))
-    for folder in distributions():
-        session.run("mypy", str(folder / "src"))
-    session.run("mypy", "noxfile.py", "toxfile.py", "docs/generate.py")
+    """Check types with mypy --strict: the distributions, the examples, the rigs, the tools."""
+    install_workspace(session, *group("types"), *group("tests"), *group("docs"))
+    sources = [str(folder / "src") for folder in distributions()]
+    session.run("mypy", *sources, "examples", "tests/rigs", "docs", "noxfile.py", "toxfile.py")
 
 
 @nox.session
@@ -190,11 +188,6 @@ def distributions() -> list[Path]:
     """The folders of all distributions, the core first."""
     plugins = sorted(path.parent for path in ROOT.glob("plugins/[!_]*/pyproject.toml"))
     return [ROOT / "core", *plugins]
-
-
-def existing(paths: list[str]) -> list[str]:
-    """Those paths that are there."""
-    return [path for path in paths if (ROOT / path).exists()]
 
 
 def pyproject(folder: Path) -> dict[str, Any]:
