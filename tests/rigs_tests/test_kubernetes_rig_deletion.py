@@ -37,7 +37,9 @@ def running_job(rig: KubernetesRig, name: str = "job", **spec: Any) -> str:
     rig.apply(job(name=name, **spec))
 
     def pod_runs() -> str | None:
-        pods = rig.objects("Pod", fields="status.phase=Running", selector=f"job-name={name}")
+        pods = rig.objects(
+            "Pod", field_selector="status.phase=Running", label_selector=f"job-name={name}"
+        )
         return pods[0]["metadata"]["name"] if pods else None
 
     return rig.wait_until(pod_runs, f"pod of {name}") or ""

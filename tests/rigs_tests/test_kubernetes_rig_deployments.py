@@ -34,7 +34,7 @@ def ready(count: int) -> Any:
 
 
 def pods(rig: KubernetesRig) -> list[Manifest]:
-    return rig.objects("Pod", selector="app=web")
+    return rig.objects("Pod", label_selector="app=web")
 
 
 def test_a_deployment_has_as_many_pods_as_it_wants(rig: KubernetesRig) -> None:

@@ -22,7 +22,9 @@ def test_many_jobs_run_and_end_within_seconds() -> None:
         for index in range(MANY):
             rig.apply(job(name=f"job-{index}"))
         selects = "status.phase=Running"
-        rig.wait_until(lambda: len(rig.objects("Pod", fields=selects)) == MANY, "all running")
+        rig.wait_until(
+            lambda: len(rig.objects("Pod", field_selector=selects)) == MANY, "all running"
+        )
         for pod in rig.objects("Pod"):
             kubelet.end(pod["metadata"]["name"])
         rig.wait_until(lambda: all(map(_succeeded, rig.objects("Job"))), "all succeeded")

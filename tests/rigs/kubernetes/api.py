@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import yaml
 from aiohttp import web
 
 from rigs.kubernetes import discovery
@@ -17,7 +18,13 @@ from rigs.kubernetes.paths import Asked, asked_for
 from rigs.kubernetes.portforward import serve_port_forward
 from rigs.kubernetes.requests_log import Request
 from rigs.kubernetes.resources import POD
-from rigs.kubernetes.status import ApiError, bad_request, forbidden, no_such_path
+from rigs.kubernetes.status import (
+    ApiError,
+    bad_request,
+    forbidden,
+    no_such_path,
+    unsupported_body,
+)
 from rigs.kubernetes.verbs import Verbs
 from rigs.kubernetes.watch import Watch
 
@@ -67,6 +74,13 @@ class ApiServer:
             response = web.json_response(
                 refusal.body(), status=refusal.code, headers=refusal.headers
             )
+        except ConnectionError:
+            raise  # the client has gone
+        except Exception as error:
+            # A mistake in the rig: the client hears of it now, the test when the rig stops.
+            self._cluster.failures.append(error)
+            failure = ApiError(500, "InternalError", f"Internal error occurred: {error!r}")
+            response = web.json_response(failure.body(), status=failure.code)
         transport = http_request.transport
         request.status = response.status if transport and not transport.is_closing() else None
         return response
@@ -179,10 +193,15 @@ async def _body(http_request: web.Request) -> bytes:
 def _decoded(request: Request) -> Any:
     if not request.body:
         return None
+    media_type = request.content_type.partition(";")[0].strip()
+    if media_type == "application/vnd.kubernetes.protobuf":
+        raise unsupported_body(media_type)
     try:
+        if media_type == "application/yaml":
+            return yaml.safe_load(request.body)
         return json.loads(request.body)
-    except ValueError as error:
-        raise bad_request(f"the body of the request is not JSON: {error}") from error
+    except (ValueError, yaml.YAMLError) as error:
+        raise bad_request(f"the body of the request can't be read: {error}") from error
 
 
 def _forbidden(asked: Asked, request: Request) -> ApiError:

@@ -30,7 +30,7 @@ class Request:
 
 
 class RequestLog:
-    """All requests of clients, oldest first; the rig's own pods and probes excepted.
+    """All requests to the API server, oldest first; those of clients inside pods too.
 
     Reading is safe from any thread.
     """

@@ -108,6 +108,17 @@ def bad_request(message: str) -> ApiError:
     return ApiError(400, "BadRequest", message)
 
 
+def number(text: str) -> int:
+    """Return the number that a parameter of a request stands for.
+
+    Raises:
+        ApiError: 400, it isn't one.
+    """
+    if not text.isdigit():
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax')
+    return int(text)
+
+
 def unauthorized() -> ApiError:
     """401 for a token that isn't valid."""
     return ApiError(401, "Unauthorized", "Unauthorized")
@@ -134,6 +145,15 @@ def expired(asked: str, oldest: int) -> ApiError:
 
 def unsupported_patch(media_type: str, *accepted: str) -> ApiError:
     """415 for a kind of patch that the resource doesn't take."""
+    return _unsupported(media_type, accepted)
+
+
+def unsupported_body(media_type: str) -> ApiError:
+    """415 for a body in a format that this server doesn't read."""
+    return _unsupported(media_type, ("application/json", "application/yaml"))
+
+
+def _unsupported(media_type: str, accepted: tuple[str, ...]) -> ApiError:
     message = (
         "the body of the request was in an unknown format - accepted media types include: "
         + ", ".join(accepted)

@@ -9,14 +9,15 @@ from typing import Any
 import yaml
 
 from rigs.kubernetes import patches
-from rigs.kubernetes.admission import check, without_nulls
+from rigs.kubernetes.admission import without_nulls
 from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.deletion import DeleteOptions
 from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.paths import Asked
 from rigs.kubernetes.selectors import Predicate, both, field_selector, label_selector
-from rigs.kubernetes.status import bad_request, unsupported_patch
+from rigs.kubernetes.status import bad_request, number, unsupported_patch
 from rigs.kubernetes.store import Key
+from rigs.kubernetes.validation import check
 
 
 class Verbs:
@@ -52,7 +53,7 @@ class Verbs:
         metadata: Manifest = {"resourceVersion": str(self._store.version)}
         start = _page_start(query.get("continue"))
         if start or query.get("limit"):
-            end = start + int(query.get("limit") or len(found))
+            end = start + number(query.get("limit") or str(len(found)))
             if end < len(found):
                 token = json.dumps({"start": end}).encode()
                 metadata["continue"] = base64.b64encode(token).decode()
@@ -78,7 +79,7 @@ class Verbs:
     def patch(self, asked: Asked, body: bytes, media_type: str) -> Manifest:
         """Patch an object; applying one that isn't there creates it."""
         media_type = media_type.partition(";")[0].strip()
-        patch = yaml.safe_load(body) if media_type == patches.APPLY_PATCH else json.loads(body)
+        patch = _decoded(body, media_type)
         key = self.key(asked)
         if media_type == patches.APPLY_PATCH and self._store.find(key) is None:
             return self._cluster.create(asked.resource, asked.namespace, patch)
@@ -150,6 +151,13 @@ def _patched(asked: Asked, old: Manifest, patch: Any, media_type: str) -> Manife
     return made
 
 
+def _decoded(body: bytes, media_type: str) -> Any:
+    try:
+        return yaml.safe_load(body) if media_type == patches.APPLY_PATCH else json.loads(body)
+    except (ValueError, yaml.YAMLError) as error:
+        raise bad_request(f"error decoding patch: {error}") from error
+
+
 def _scale(manifest: Manifest) -> Manifest:
     metadata = manifest["metadata"]
     kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
@@ -180,4 +188,4 @@ def _delete_options(query: dict[str, str], body: Any) -> DeleteOptions:
     if policy is None and orphans is not None:
         policy = "Orphan" if str(orphans).lower() == "true" else "Background"
     uid = (given.get("preconditions") or {}).get("uid")
-    return DeleteOptions(policy, None if grace is None else int(grace), uid)
+    return DeleteOptions(policy, None if grace is None else number(str(grace)), uid)

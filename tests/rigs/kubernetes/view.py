@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 
 import yaml
 
+from rigs.kubernetes import selectors
 from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.deletion import DeleteOptions
 from rigs.kubernetes.kubelet import Kubelet
 from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.patches import merge_patch
-from rigs.kubernetes.selectors import both, field_selector, label_selector
+from rigs.kubernetes.selectors import both
 from rigs.kubernetes.store import Key
 
 T = TypeVar("T")
@@ -62,22 +63,23 @@ class ClusterView(ABC):
         self,
         kind: str,
         namespace: str | None = None,
-        selector: str | None = None,
-        fields: str | None = None,
+        label_selector: str | None = None,
+        field_selector: str | None = None,
     ) -> list[Manifest]:
         """Return the objects of a kind.
 
         Args:
             kind: kind, plural or short name.
             namespace: only there; by default everywhere.
-            selector: label selector.
-            fields: field selector.
+            label_selector: only those that it selects.
+            field_selector: only those that it selects.
 
         Raises:
             LookupError: no such kind.
         """
         resource = self._cluster.registry.of_kind(kind)
-        selects = both(label_selector(selector), field_selector(fields, resource))
+        by_fields = selectors.field_selector(field_selector, resource)
+        selects = both(selectors.label_selector(label_selector), by_fields)
         store = self._cluster.store
         return self._on_server(lambda: store.list(resource, namespace or "", selects))
 

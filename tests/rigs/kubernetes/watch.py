@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections import deque
-from typing import Any
 
 from aiohttp import web
 
@@ -16,11 +15,11 @@ from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.requests_log import Request
 from rigs.kubernetes.resources import ResourceType
 from rigs.kubernetes.selectors import Predicate
-from rigs.kubernetes.status import expired
+from rigs.kubernetes.status import expired, number
 from rigs.kubernetes.store import Change, watch_line
 
 _INITIAL_EVENTS_END = "k8s.io/initial-events-end"
-_DEFAULT_TIMEOUT = 3600.0
+_DEFAULT_TIMEOUT = 3600
 _BOOKMARK_SECONDS = 60.0
 
 
@@ -55,20 +54,19 @@ class Watch:
 
     async def serve(self, http_request: web.Request) -> web.StreamResponse:
         """Answer the request with the stream, until its timeout, a fault or the client ends it."""
-        query = self._request.query
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
-        response.enable_chunked_encoding()
-        await response.prepare(http_request)
-        if not self._begin(query):
-            asked = query["resourceVersion"]
-            await response.write(_error(expired(asked, self._cluster.store.version).body()))
-            return response
-        self._cluster.requests.opened(self._request)
+        # Heard from before the first await on, so that nothing is missed in between.
+        is_known = self._begin(self._request.query)
         self._cluster.store.listen(self._heard)
         self._cluster.faults.listen("watch", self._fault_changed)
+        self._cluster.requests.opened(self._request)
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        response.enable_chunked_encoding()
         try:
-            timeout = float(query.get("timeoutSeconds") or _DEFAULT_TIMEOUT)
-            await self._stream(http_request, response, timeout)
+            await response.prepare(http_request)
+            if is_known:
+                await self._stream(http_request, response)
+            else:
+                await response.write(self._gone())
         except ConnectionError:
             pass  # the client has gone
         finally:
@@ -77,10 +75,9 @@ class Watch:
             self._cluster.requests.closed(self._request)
         return response
 
-    async def _stream(
-        self, http_request: web.Request, response: web.StreamResponse, timeout: float
-    ) -> None:
-        end = time.monotonic() + timeout
+    async def _stream(self, http_request: web.Request, response: web.StreamResponse) -> None:
+        timeout = self._request.query.get("timeoutSeconds")
+        end = time.monotonic() + float(number(timeout) if timeout else _DEFAULT_TIMEOUT)
         bookmarks = _is_true(self._request.query.get("allowWatchBookmarks"))
         while (left := end - time.monotonic()) > 0:
             fault = self._fault()
@@ -109,7 +106,7 @@ class Watch:
             if _is_true(query.get("sendInitialEvents")):
                 self._pending.append(self._bookmark(annotated=True))
             return True
-        changes = store.changes_since(self._resource, int(since))
+        changes = store.changes_since(self._resource, number(since))
         for change in changes or ():
             self._heard(change)
         return changes is not None
@@ -133,6 +130,12 @@ class Watch:
         if was_selected:
             return watch_line("DELETED", change.object)
         return None
+
+    def _gone(self) -> bytes:
+        """Return the line that says that the asked version is no longer known."""
+        asked = self._request.query.get("resourceVersion") or "1"
+        refusal = expired(asked, self._cluster.store.version)
+        return json.dumps({"type": "ERROR", "object": refusal.body()}).encode() + b"\n"
 
     def _bookmark(self, *, annotated: bool = False) -> bytes:
         metadata: Manifest = {"resourceVersion": str(self._cluster.store.version)}
@@ -163,14 +166,9 @@ class Watch:
         self, fault: Fault, http_request: web.Request, response: web.StreamResponse
     ) -> None:
         if fault.kind.name == "watch_gone":
-            version = self._request.query.get("resourceVersion") or "1"
-            await response.write(_error(expired(version, self._cluster.store.version).body()))
+            await response.write(self._gone())
         elif http_request.transport is not None:
             http_request.transport.abort()
-
-
-def _error(status: dict[str, Any]) -> bytes:
-    return json.dumps({"type": "ERROR", "object": status}).encode() + b"\n"
 
 
 def _is_true(text: str | None) -> bool:

@@ -49,6 +49,7 @@ class _Progress:
     last_failure: float = 0.0
     verdict: Verdict | None = None
     deadline: asyncio.TimerHandle | None = None
+    deadline_seconds: float | None = None
     retry: asyncio.TimerHandle | None = None
     expiry: asyncio.TimerHandle | None = None
 
@@ -154,7 +155,14 @@ class JobController:
 
     def _watch_deadline(self, key: Key, job: Manifest, progress: _Progress) -> None:
         seconds = job["spec"].get("activeDeadlineSeconds")
-        if seconds is None or progress.deadline is not None:
+        if seconds == progress.deadline_seconds:
+            return
+        # it may be changed while the Job runs
+        progress.deadline_seconds = seconds
+        if progress.deadline is not None:
+            progress.deadline.cancel()
+            progress.deadline = None
+        if seconds is None:
             return
 
         def exceed() -> None:

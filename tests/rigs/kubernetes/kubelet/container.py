@@ -141,12 +141,7 @@ class Container:
     def _verdict(self, code: int, made: Launch, message: Path, log: ContainerLog) -> int:
         failure = made.error.read_text() if made.error.exists() else ""
         if failure:
-            program = (
-                made.arguments[-1]
-                if not self.manifest.get("command")
-                else (self.manifest["command"][0])
-            )
-            words = start_error(f'exec: "{program}": {failure.lower()}')
+            words = start_error(f'exec: "{made.command[0]}": {failure.lower()}')
             return self._ended(_START_ERROR_CODE, "StartError", words)
         reason = "Completed" if code == 0 else "Error"
         if self._was_oom_killed:

@@ -36,14 +36,14 @@ class Launch:
 
     Args:
         prefix: what comes before the command: the program that makes its mounts.
-        arguments: all arguments, those of the prefix too.
+        command: the command itself, and its arguments.
         environment: variables.
         directory: where it starts.
         error: where the reason is written if the command can't be started.
     """
 
     prefix: list[str]
-    arguments: list[str]
+    command: list[str]
     environment: dict[str, str]
     directory: str
     error: Path
@@ -102,7 +102,7 @@ def launch(
         (directory / "scratch").mkdir(parents=True, exist_ok=True)
         specification = _write_specification(directory, mounts, workdir)
         prefix = _starter(specification)
-        return Launch(prefix, [*prefix, *command], dict(environment), str(directory), error)
+        return Launch(prefix, list(command), dict(environment), str(directory), error)
     directory.mkdir(parents=True, exist_ok=True)
     places = {mount.target: mount.source for mount in innermost_first(mounts)}
     led = {name: _led(value, places) for name, value in environment.items()}

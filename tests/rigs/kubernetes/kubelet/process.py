@@ -43,7 +43,8 @@ class ContainerProcesses:
         reading, writing = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
-                *launch.arguments,
+                *launch.prefix,
+                *launch.command,
                 env={**launch.environment, _MARK: mark},
                 cwd=launch.directory,
                 stdin=asyncio.subprocess.DEVNULL,
