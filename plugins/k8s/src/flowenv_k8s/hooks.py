@@ -7,8 +7,9 @@ from typing import Any
 
 from flowenv import hookimpl
 from flowenv.environment import Environment
+from flowenv.errors import FlowenvError
 from flowenv.flow_run import FlowRun
-from flowenv.handle import Handle, Leftover, RunSummary
+from flowenv.handle import Finding, Handle, Leftover, RunSummary
 from flowenv.process import Process
 from flowenv_k8s.environment import KubernetesJobEnvironment
 from flowenv_k8s.spec import JobSettings, build_spec
@@ -79,3 +80,16 @@ def flowenv_sweep(
         start_deadline=environment.start_deadline,
         delete=delete,
     )
+
+
+@hookimpl
+def flowenv_check(environment: KubernetesJobEnvironment) -> Iterable[Finding]:
+    """The cluster, the namespace, and what we may do there."""
+    from flowenv_k8s.client import connect
+    from flowenv_k8s.doctor import findings
+
+    try:
+        client, namespace = connect(environment.context), environment.target_namespace
+    except FlowenvError as error:
+        return [Finding("cluster", False, error.message, error.hint)]
+    return findings(client, namespace)

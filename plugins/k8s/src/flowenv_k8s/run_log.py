@@ -14,7 +14,7 @@ from flowenv_k8s.tracking import RunTracker, by_age
 
 if TYPE_CHECKING:
     from flowenv_k8s.client import Client
-    from flowenv_k8s.watch import PodNews
+    from flowenv_k8s.news import PodNews
 
 _log = logging.getLogger("flowenv.k8s")
 

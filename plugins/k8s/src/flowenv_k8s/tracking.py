@@ -20,7 +20,7 @@ from flowenv_k8s.resources import EVENTS, JOBS, PODS
 
 if TYPE_CHECKING:
     from flowenv_k8s.client import Client
-    from flowenv_k8s.watch import PodNews
+    from flowenv_k8s.news import PodNews
 
 _log = logging.getLogger("flowenv.k8s")
 

@@ -49,13 +49,13 @@ class PodWatch:
     Args:
         client: the connection.
         namespace: the namespace.
-        linger: seconds to go on after the last run is over.
+        linger: seconds to go on after the last run is over; by default `LINGER`.
     """
 
-    def __init__(self, client: Client, namespace: str, linger: float = LINGER) -> None:
+    def __init__(self, client: Client, namespace: str, linger: float | None = None) -> None:
         self._client = client
         self._namespace = namespace
-        self._linger = linger
+        self._linger = LINGER if linger is None else linger
         self._lock = threading.Lock()
         self._pods: dict[str, dict[str, dict[str, Any]]] = {}
         self._followers: dict[str, set[PodNews]] = {}

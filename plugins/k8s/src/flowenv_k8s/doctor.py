@@ -1,0 +1,118 @@
+"""What `flowenv doctor` finds: can the cluster be reached, and may we do what runs need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from flowenv.errors import FlowenvError
+from flowenv.handle import Finding
+from flowenv_k8s.refusals import Request, rbac_rule
+from flowenv_k8s.resources import ACCESS_REVIEWS, EVENTS, JOBS, NAMESPACES, PODS, SECRETS
+
+if TYPE_CHECKING:
+    from flowenv_k8s.client import Client
+
+NEEDED = (
+    *(Request(verb, JOBS) for verb in ("create", "get", "list", "patch", "delete")),
+    *(Request(verb, SECRETS) for verb in ("create", "get")),
+    *(Request(verb, PODS) for verb in ("get", "list", "watch")),
+    Request("get", PODS, subresource="log"),
+)
+"""What whoever runs flows must be allowed to do in the namespace."""
+
+HELPFUL = (Request("list", EVENTS), Request("delete", PODS))
+"""What explains and cleans up; runs work without."""
+
+
+def findings(client: Client, namespace: str) -> Iterator[Finding]:
+    """Check the connection, the namespace and the permissions.
+
+    Args:
+        client: the connection.
+        namespace: where runs would go.
+    """
+    try:
+        version = client.read("/version").get("gitVersion", "of an unknown version")
+    except FlowenvError as error:
+        yield Finding("cluster", False, error.message, error.hint)
+        return
+    yield Finding("cluster", True, f"Kubernetes {version} answers ({client.where}).")
+    yield namespace_finding(client, namespace)
+    yield from permission_findings(client, namespace, NEEDED)
+    yield from permission_findings(client, namespace, HELPFUL, needed=False)
+
+
+def namespace_finding(client: Client, namespace: str) -> Finding:
+    """Whether the namespace is there, as far as we may know."""
+    try:
+        found = client.get(NAMESPACES, "", namespace)
+    except FlowenvError:
+        return Finding(
+            "namespace",
+            None,
+            f"Whether {namespace} exists can't be seen from here.",
+            "That needs the right to get namespaces; runs don't.",
+        )
+    if found is None:
+        return Finding(
+            "namespace",
+            False,
+            f"{namespace} doesn't exist.",
+            f"Run: kubectl create namespace {namespace}",
+        )
+    return Finding("namespace", True, f"{namespace} exists.")
+
+
+def permission_findings(
+    client: Client, namespace: str, requests: Iterable[Request], *, needed: bool = True
+) -> Iterator[Finding]:
+    """Whether we may do certain things in a namespace, one finding each.
+
+    Args:
+        client: the connection.
+        namespace: where.
+        requests: what; their own namespace doesn't matter.
+        needed: False if runs work without, so that a refusal is a warning only.
+    """
+    for request in requests:
+        subject = f"permission to {request.verb} {request.rbac_resource}"
+        try:
+            allowed = is_allowed(client, namespace, request)
+        except FlowenvError as error:
+            yield Finding(subject, None, f"It can't be checked: {error.message}", error.hint)
+            continue
+        if allowed:
+            yield Finding(subject, True, f"granted in {namespace}.")
+        else:
+            yield Finding(
+                subject,
+                False if needed else None,
+                f"denied in {namespace}.",
+                f"Add this rule to the Role:\n{rbac_rule(request)}",
+            )
+
+
+def is_allowed(client: Client, namespace: str, request: Request) -> bool:
+    """Ask the cluster whether we may do something (SelfSubjectAccessReview).
+
+    Raises:
+        FlowenvError: if it can't be asked.
+    """
+    attributes = {
+        "namespace": namespace,
+        "verb": request.verb,
+        "group": request.resource.group,
+        "resource": request.resource.plural,
+        "subresource": request.subresource,
+    }
+    review = client.create(
+        ACCESS_REVIEWS,
+        {
+            "apiVersion": ACCESS_REVIEWS.api_version,
+            "kind": ACCESS_REVIEWS.kind,
+            "metadata": {},
+            "spec": {"resourceAttributes": {k: v for k, v in attributes.items() if v}},
+        },
+    )
+    return bool((review.get("status") or {}).get("allowed"))

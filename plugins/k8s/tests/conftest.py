@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from flowenv import registry
+from flowenv.configuration import configuration
+from flowenv_k8s import KubernetesJobEnvironment, watch
+from flowenv_k8s.client import Client, connect, forget_connections
+from rigs.kubernetes import KubernetesRig, Timing
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No registry, configuration, connection or kubeconfig of another test or of the machine."""
+    for name in ("KUBERNETES_SERVICE_HOST", "FLOWENV_CONFIG", "FLOWENV_PLUGINS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "no-kubeconfig"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(watch, "LINGER", 0.0)
+    registry.reset()
+    configuration.cache_clear()
+    yield
+    registry.reset()
+    configuration.cache_clear()
+    forget_connections()
+
+
+@pytest.fixture(scope="module")
+def shared_rig() -> Iterator[KubernetesRig]:
+    with KubernetesRig(token="first-token", timing=Timing(longest_grace=1)) as rig:
+        yield rig
+
+
+@pytest.fixture
+def rig(
+    shared_rig: KubernetesRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[KubernetesRig]:
+    """A cluster that the current context points to; its log of requests is empty."""
+    monkeypatch.setenv("KUBECONFIG", str(shared_rig.kubeconfig(tmp_path / "kubeconfig")))
+    shared_rig.requests.clear()
+    yield shared_rig
+    shared_rig.faults.clear()
+
+
+@pytest.fixture
+def client(rig: KubernetesRig) -> Client:
+    return connect()
+
+
+@pytest.fixture
+def environment() -> Callable[..., KubernetesJobEnvironment]:
+    def make(**settings: object) -> KubernetesJobEnvironment:
+        settings.setdefault("metadata", {"image": "repo/flow:1"})
+        return KubernetesJobEnvironment(**settings)  # type: ignore[arg-type]
+
+    return make

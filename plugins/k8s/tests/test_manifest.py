@@ -1,0 +1,130 @@
+"""A user's manifest is checked when the environment is made, with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flowenv.errors import SettingError, SpecError
+from flowenv_k8s import KubernetesJobEnvironment
+
+JOB = """\
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: my-job
+spec:
+  template:
+    spec:
+      containers:
+      - name: flow
+        image: repo/flow:1
+"""
+
+Write = Callable[[str], str]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str) -> str:
+        path = tmp_path / "job.yaml"
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+def refusal(path: str) -> str:
+    with pytest.raises(SpecError) as caught:
+        KubernetesJobEnvironment(job_spec_file=path)
+    return str(caught.value)
+
+
+def test_a_file_may_go_once_the_environment_is_made(write: Write) -> None:
+    path = write(JOB)
+    environment = KubernetesJobEnvironment(path)
+    Path(path).unlink()
+    assert environment.manifest.data["metadata"]["name"] == "my-job"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "said"),
+    [
+        ("  name: my-job", "  name: [my-job", 5, "this is no YAML"),
+        ("kind: Job", "kind: Pod", 2, "this is a Pod, not a Job"),
+        ("apiVersion: batch/v1", "apiVersion: v1", 1, "it must be batch/v1"),
+        ("  name: my-job", "  name: My_Job", 4, "'My_Job' is no valid name"),
+        ("  name: my-job", "  labels: {a: 1}", 4, "Quote the value"),
+        ("  name: my-job", "  name: a\n  name: b", 5, "the key 'name' comes twice"),
+        ("      - name: flow\n        image: repo/flow:1", "        []", 8, "has no containers"),
+        ("spec:\n  template", "spec:\n  completions: 3\n  template", 6, "completions is 3"),
+        ("spec:\n  template", "spec:\n  parallelism: 2\n  template", 6, "parallelism is 2"),
+        ("spec:\n  template", "spec:\n  backoffLimit: x\n  template", 6, "must be a whole number"),
+        (":1\n", ":1\n      - name: side\n", 11, "the container side has no image"),
+        (":1\n", ":1\n      - {name: flow, image: b}\n", 11, "two containers have the name"),
+        (":1\n", ":1\n        env:\n        - value: a\n", 12, "no valid name"),
+        (":1\n", ":1\n        env:\n        - {name: A, value: 1}\n", 12, 'Quote it: "1"'),
+        (
+            ":1\n",
+            ":1\n        env:\n        - {name: A, value: a}\n        - {name: A}\n",
+            13,
+            "A comes twice",
+        ),
+        (
+            ":1\n",
+            ":1\n        env:\n        - {name: A, value: a, valueFrom: {b: c}}\n",
+            12,
+            "both a value and a valueFrom",
+        ),
+        ("      containers:", "      restartPolicy: Always\n      containers:", 8, "Never or OnF"),
+    ],
+)
+def test_what_is_wrong_is_said_with_its_line(
+    write: Write, old: str, new: str, line: int, said: str
+) -> None:
+    assert old in JOB
+    message = refusal(write(JOB.replace(old, new)))
+    assert f"job.yaml:{line}: " in message
+    assert said in message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "has 0 YAML documents"),
+        (JOB + "---\n" + JOB, "has 2 YAML documents"),
+        ("- a\n", "this is a list"),
+        ("kind: Job\nspec: 3\n", "spec must be a mapping"),
+        ("kind: Job\nspec: {template: {spec: {containers: [a]}}}\n", "must be a mapping"),
+        ("kind: Job\nspec: {template: {spec: {containers: {a: b}}}}\n", "must be a list"),
+    ],
+)
+def test_what_is_no_manifest_is_refused(write: Write, text: str, said: str) -> None:
+    assert said in refusal(write(text))
+
+
+def test_a_file_that_is_not_there_is_named() -> None:
+    assert "nowhere.yaml can't be read: No such file" in refusal("nowhere.yaml")
+
+
+def test_a_date_in_yaml_is_a_string_as_for_kubernetes(write: Write) -> None:
+    path = write(JOB.replace("  name: my-job", "  annotations: {since: 2026-11-22}"))
+    environment = KubernetesJobEnvironment(job_spec_file=path)
+    assert environment.manifest.data["metadata"]["annotations"] == {"since": "2026-11-22"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"ttl": -1}, "ttl must not be negative"),
+        ({"deadline": "1h"}, "deadline must be"),
+        ({"image_pull_policy": "Sometimes"}, "image_pull_policy must be"),
+        ({"resources": {"memory": "2Gi"}}, "resources has memory"),
+        ({"job_spec": {}, "job_spec_file": "a"}, "not both"),
+    ],
+)
+def test_a_wrong_setting_is_refused(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingError, match=said):
+        KubernetesJobEnvironment(**settings)  # type: ignore[arg-type]
