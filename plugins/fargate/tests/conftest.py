@@ -91,4 +91,3 @@ def built(prepared: Callable[..., Prepared]) -> Callable[..., dict[str, Any]]:
         return prepared(FargateTaskEnvironment(**settings), **options).spec
 
     return build
-

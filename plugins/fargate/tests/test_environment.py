@@ -12,7 +12,7 @@ from flowenv import Environment
 from flowenv.errors import SettingError
 from flowenv_fargate import FargateTaskEnvironment
 
-CREDENTIALS = {
+CREDENTIALS: dict[str, Any] = {
     "aws_access_key_id": "AKIAGIVEN",
     "aws_secret_access_key": "given-secret",
     "aws_session_token": "given-token",
@@ -124,7 +124,9 @@ def test_arguments_are_copied_so_that_nothing_changes_the_callers_own() -> None:
     assert found.kwargs["containerDefinitions"][0]["name"] == "flow"
 
 
-@pytest.mark.parametrize("wrong", [{"launch_type": "LAMBDA"}, {"labels": "l"}, {"start_timeout": "1"}])
+@pytest.mark.parametrize(
+    "wrong", [{"launch_type": "LAMBDA"}, {"labels": "l"}, {"start_timeout": "1"}]
+)
 def test_a_wrong_type_is_an_error_that_names_the_setting(wrong: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match=next(iter(wrong))):
         FargateTaskEnvironment(**wrong)

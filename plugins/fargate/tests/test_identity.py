@@ -21,7 +21,9 @@ from flowenv_fargate.identity import (
 
 RUN_ID = "11111111-2222-3333-4444-555555555555"
 CREATED = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
-labels = st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), max_size=20)
+labels = st.lists(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20), max_size=20
+)
 
 
 def task(**fields: Any) -> dict[str, Any]:

@@ -46,7 +46,8 @@ def divide(container: Mapping[str, Any], variables: Variables, target: Target) -
     """
     merged = variables.merge(_existing(container), target)
     environment, secrets, run = [], [], []
-    for entry in merged:
+    for entry in sorted(merged, key=lambda one: one.name):
+        # sorted, so that the same variables make the same definition
         reference = _reference(entry)
         if reference is not None:
             secrets.append({"name": entry.name, "valueFrom": reference})

@@ -102,7 +102,8 @@ def _named_differences(wanted: list[Any], found: list[Any], where: str) -> Itera
         place = f"{where}[{one['name']}]"
         if one["name"] in there:
             yield from _differences(one, there[one["name"]], place)
-        else:
+        elif set(one) != {"name", "value"} or one["value"]:
+            # ECS may drop a variable whose value is empty
             yield f"{place} (isn't there)"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 TRIES = 8
 """How often a call is made at most, the first one included."""
@@ -31,24 +31,31 @@ class Rate:
     Args:
         burst: calls that may be made at once.
         per_second: calls a second after that.
+        clock: seconds, only ever growing.
     """
 
-    def __init__(self, burst: float, per_second: float) -> None:
+    def __init__(
+        self,
+        burst: float,
+        per_second: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self.burst = burst
         self.per_second = per_second
         self._tokens = burst
-        self._at = time.monotonic()
+        self._at = clock()
         self._lock = threading.Lock()
 
     def take(self) -> None:
         """Wait until one more call may be made."""
-        if wait := self._reserve():
+        if wait := self.reserve():
             time.sleep(wait)
 
-    def _reserve(self) -> float:
+    def reserve(self) -> float:
         """Take a token, of the future if need be; the seconds until it is there."""
         with self._lock:
-            now = time.monotonic()
+            now = self._clock()
             self._tokens = min(self.burst, self._tokens + (now - self._at) * self.per_second)
             self._at = now
             self._tokens -= 1
