@@ -5,20 +5,31 @@ The backend is the example in `examples/plugin-subprocess`, right until a fault 
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import itertools
+import logging
+import pickle
+import shutil
 import socket
+import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowenv import Reason, Secret, State, Status, hookimpl
+from flowenv.contract import Target
+from flowenv.errors import RunNotFound
 from flowenv.flow_run import FlowRun
+from flowenv.handle import Leftover
+from flowenv.outcome import Outcome
 from flowenv.registry import reset
+from flowenv.settings import setting
 from flowenv.testing import BackendConformance
-from flowenv.testing.base import KIT_SECRET, PLUGIN
+from flowenv.variables import Variables
 
 subprocess_backend = pytest.importorskip("flowenv_subprocess")
 from flowenv_subprocess import SubprocessEnvironment, hooks, runs  # noqa: E402
@@ -34,12 +45,28 @@ class Kit(BackendConformance):
 
     __test__ = False
     timeout = 2.0
+    kill_points = ("pathlib:Path.rename",)
+    environment_type: type[SubprocessEnvironment] = SubprocessEnvironment
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = str(directory)
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.directory = str(folder / "runs")
+        self.submitter = (
+            "from flowenv_subprocess import SubprocessEnvironment\n"
+            f"environment = SubprocessEnvironment(directory={self.directory!r})"
+        )
 
     def make_environment(self, **settings: Any) -> SubprocessEnvironment:
-        return SubprocessEnvironment(directory=self.directory, **settings)
+        return self.environment_type(directory=self.directory, **settings)
+
+    def make_environment_with(self, entries: Sequence[dict[str, str]]) -> SubprocessEnvironment:
+        file = self.folder / "env"
+        file.write_text("".join(f"{one['name']}={one['value']}\n" for one in entries))
+        return self.make_environment(env_file=str(file))
+
+    def leftovers(self) -> list[str]:
+        super().leftovers()
+        return [str(path) for path in Path(self.directory).glob("*")]
 
 
 def spec_fault(change: Callable[[dict[str, Any], SubprocessEnvironment], None]) -> Any:
@@ -92,7 +119,6 @@ def submits_before_refusal(patch: Patch) -> None:
         return build(environment, flow_run, process)
 
     patch.setattr(hooks, "flowenv_build_spec", hookimpl(wrong))
-    patch.setattr(Kit, "leftovers", lambda self: [str(p) for p in Path(self.directory).iterdir()])
 
 
 def uses_the_network(spec: dict[str, Any], environment: Any) -> None:
@@ -161,7 +187,217 @@ def removes_nothing(patch: Patch) -> None:
     patch.setattr(hooks, "flowenv_sweep", hookimpl(wrong))
 
 
+def environment_fault(**members: Any) -> Any:
+    """A fault in the environment's class; pytest's kit then makes such environments."""
+
+    def fault(patch: Patch) -> None:
+        fields = {name: value for name, value in members.items() if not callable(value)}
+        made = type(
+            "WrongEnvironment",
+            (SubprocessEnvironment,),
+            {"__annotations__": dict.fromkeys(fields, "str | None"), **members},
+        )
+        made.__module__ = __name__  # where pickle looks for it
+        patch.setitem(globals(), "WrongEnvironment", made)
+        patch.setattr(Kit, "environment_type", dataclasses.dataclass(repr=False)(made))
+
+    return fault
+
+
+def shows_all(self: Any) -> str:
+    return str(vars(self))
+
+
+def puts_the_password_into(name: str) -> Any:
+    def wrong(environment: Any, flow_run: FlowRun, process: Any) -> dict[str, Any]:
+        return {**build(environment, flow_run, process), name: environment.password}
+
+    def fault(patch: Patch) -> None:
+        environment_fault(password=setting(None, help="A password.", secret=True))(patch)
+        patch.setattr(hooks, "flowenv_build_spec", hookimpl(wrong))
+
+    return fault
+
+
+def has_odd_findings(patch: Patch) -> None:
+    patch.setattr(hooks, "flowenv_check", hookimpl(lambda: ["fine"]), raising=False)
+
+
+def shares_its_spec(patch: Patch) -> None:
+    known: dict[str, Any] = {}
+
+    def wrong(environment: Any, flow_run: FlowRun, process: Any) -> dict[str, Any]:
+        return known.setdefault(flow_run.id, build(environment, flow_run, process))
+
+    patch.setattr(hooks, "flowenv_build_spec", hookimpl(wrong))
+
+
+def merges_for_the_wrong_container(patch: Patch) -> None:
+    right = Variables.merge
+
+    def wrong(self: Any, existing: Any = (), target: Any = None, container: str = "") -> Any:
+        return right(self, existing, Target.WORKER, container)
+
+    patch.setattr(Variables, "merge", wrong)
+
+
+def lets_the_file_win(spec: dict[str, Any], environment: SubprocessEnvironment) -> None:
+    spec["variables"].update({one["name"]: one["value"] for one in environment.entries})
+
+
+def lets_configuration_win(spec: dict[str, Any], environment: SubprocessEnvironment) -> None:
+    from flowenv.configuration import configuration
+
+    spec["variables"].update(configuration().env)
+
+
+def logs_variables(patch: Patch) -> None:
+    def wrong(environment: Any, flow_run: FlowRun, spec: dict[str, Any]) -> Any:
+        values = {n: v.reveal() for n, v in spec["variables"].items() if isinstance(v, Secret)}
+        logging.getLogger("flowenv_subprocess").debug("submitting with %s", values)
+        return execute(environment, flow_run, spec)
+
+    patch.setattr(hooks, "flowenv_execute", hookimpl(wrong))
+
+
+def sets_up_only_once(patch: Patch) -> None:
+    def wrong(environment: SubprocessEnvironment) -> None:
+        environment.folder.mkdir(parents=True)
+
+    patch.setattr(hooks, "flowenv_setup", hookimpl(wrong), raising=False)
+
+
+def goes_back(right: Any) -> Any:
+    def wrong(self: Any, timeout: float | None = None) -> Iterator[Status]:
+        yield Status(State.RUNNING)
+        yield Status(State.STARTING)
+        yield from right(self, timeout)
+
+    return wrong
+
+
+def says_cancelled(right: Any) -> Any:
+    def wrong(self: Any) -> Status:
+        return Status(State.CANCELLED) if self._cancelled else right(self)
+
+    return wrong
+
+
+def knows_no_run_ids(patch: Patch) -> None:
+    right = hooks.flowenv_attach
+
+    def wrong(environment: Any, reference: str) -> FlowRun:
+        if not reference.startswith("folder-"):
+            raise RunNotFound("This is no reference.")
+        return right(environment, reference.removeprefix("folder-"))
+
+    def make(self: Any, folder: Path) -> None:
+        self.folder, self.reference = folder, f"folder-{folder.name}"
+
+    def outcome(self: Any) -> Outcome | None:
+        return Outcome.from_text(self._read("outcome.json"), self.folder.name)
+
+    patch.setattr(hooks, "flowenv_attach", hookimpl(wrong))
+    patch.setattr(Handle, "__init__", make)
+    patch.setattr(Handle, "outcome", outcome)
+
+
+def sweep_fault(**wrong_arguments: Any) -> Any:
+    """A sweep that goes its own way in some argument."""
+
+    def fault(patch: Patch) -> None:
+        right = hooks.flowenv_sweep
+
+        def wrong(environment: Any, older_than: float, delete: bool) -> Any:
+            given = {"older_than": older_than, "delete": delete, **wrong_arguments}
+            return list(right(environment, **given))
+
+        patch.setattr(hooks, "flowenv_sweep", hookimpl(wrong))
+
+    return fault
+
+
+def sweeps_everything(patch: Patch) -> None:
+    def wrong(environment: SubprocessEnvironment, delete: bool) -> Iterator[Leftover]:
+        for folder in environment.folder.glob("*"):
+            shutil.rmtree(folder)
+            yield Leftover("folder", folder.name, folder.name, removed=delete)
+
+    patch.setattr(hooks, "flowenv_sweep", hookimpl(wrong))
+
+
+def overlooks_halves(patch: Patch) -> None:
+    def wrong(environment: SubprocessEnvironment, delete: bool) -> Iterator[Leftover]:
+        for handle in hooks._handles(environment):
+            shutil.rmtree(handle.folder)
+            yield Leftover("folder", handle.reference, handle.reference, removed=delete)
+
+    patch.setattr(hooks, "flowenv_sweep", hookimpl(wrong))
+
+
+def runs_where_nobody_looks(patch: Patch) -> None:
+    elsewhere = "import tempfile\nenvironment.directory = tempfile.mkdtemp(dir={!r})"
+    right = Kit.__init__
+
+    def wrong(self: Kit, folder: Path) -> None:
+        right(self, folder)
+        self.submitter += "\n" + elsewhere.format(str(folder))
+
+    patch.setattr(Kit, "__init__", wrong)
+
+
 FAULTS: list[tuple[Any, str]] = [
+    (environment_fault(backend="other"), "test_the_backend_is_found_under_its_name"),
+    (environment_fault(helpless=setting("x", help="")), "test_every_setting_has_help"),
+    (
+        environment_fault(__post_init__=lambda self: None),
+        "test_a_setting_of_the_wrong_type_is_an_error",
+    ),
+    (has_odd_findings, "test_the_doctor_has_findings_or_nothing_to_say"),
+    (
+        environment_fault(password=setting(None, help="x", secret=True), __repr__=shows_all),
+        "test_secret_settings_are_never_shown",
+    ),
+    (
+        environment_fault(
+            password=setting(None, help="x", secret=True), __getstate__=lambda self: vars(self)
+        ),
+        "test_secret_settings_are_never_shown",
+    ),
+    (puts_the_password_into("more"), "test_secret_settings_are_never_shown"),
+    (
+        spec_fault(lambda spec, _: spec.update(at=time.time())),
+        "test_building_a_spec_again_gives_the_same",
+    ),
+    (shares_its_spec, "test_changing_a_spec_changes_nothing_else"),
+    (
+        spec_fault(lambda spec, one: spec.update(labels=one.labels)),
+        "test_changing_a_spec_changes_nothing_else",
+    ),
+    (merges_for_the_wrong_container, "test_containers_get_their_contract"),
+    (
+        spec_fault(lambda spec, _: spec["variables"].pop("KIT_CONFIGURED")),
+        "test_configuration_sets_variables",
+    ),
+    (spec_fault(lets_configuration_win), "test_a_plugin_adds_replaces_and_removes_variables"),
+    (spec_fault(lets_the_file_win), "test_a_spec_file_wins_over_configuration_only"),
+    (spec_fault(lets_configuration_win), "test_a_spec_file_wins_over_configuration_only"),
+    (logs_variables, "test_secrets_are_masked_and_arrive"),
+    (sets_up_only_once, "test_setting_up_again_makes_no_difference"),
+    (handle_fault("follow", goes_back), "test_states_go_forwards"),
+    (
+        handle_fault("logs", lambda _: lambda self, follow=False: iter(())),
+        "test_logs_are_there_while_the_flow_runs",
+    ),
+    (handle_fault("status", says_cancelled), "test_cancelling_a_run_that_is_over_changes_nothing"),
+    (knows_no_run_ids, "test_another_process_can_attach"),
+    (handle_fault("cancel", lambda _: lambda self: None), "test_another_process_can_cancel"),
+    (sweep_fault(delete=True), "test_a_sweep_removes_only_when_told_to"),
+    (sweep_fault(delete=False), "test_a_sweep_removes_only_when_told_to"),
+    (sweep_fault(older_than=0.0), "test_a_sweep_removes_only_when_told_to"),
+    (sweeps_everything, "test_a_sweep_leaves_running_flows_alone"),
+    (overlooks_halves, "test_a_submitter_killed_halfway_leaves_nothing_unseen"),
+    (runs_where_nobody_looks, "test_a_run_outlives_its_killed_submitter"),
     (forgets_labels, "test_serialisation_round_trip"),
     (forgets_labels, "test_pickling_keeps_what_serialisation_keeps"),
     (spec_fault(lambda spec, _: spec.update(odd=object())), "test_the_spec_is_plain_data"),
@@ -170,9 +406,9 @@ FAULTS: list[tuple[Any, str]] = [
         spec_fault(lambda spec, _: spec.update(id=uuid.uuid4().hex)),
         "test_building_a_spec_again_gives_the_same",
     ),
-    (spec_fault(changes_the_environment), "test_building_a_spec_changes_no_environment"),
+    (spec_fault(changes_the_environment), "test_changing_a_spec_changes_nothing_else"),
     (submits_before_refusal, "test_a_plugin_can_refuse_the_run"),
-    (spec_fault(reveals), "test_a_secret_is_masked_and_arrives"),
+    (spec_fault(reveals), "test_secrets_are_masked_and_arrive"),
     (
         spec_fault(lambda spec, _: spec["variables"].pop("KIT_ADDED")),
         "test_a_plugin_adds_replaces_and_removes_variables",
@@ -208,55 +444,45 @@ FAULTS: list[tuple[Any, str]] = [
 
 
 @pytest.fixture
-def kit(tmp_path: Path) -> Iterator[Kit]:
+def folder(tmp_path: Path) -> Iterator[Path]:
     reset()
-    found = Kit(tmp_path / "runs")
-    yield found
-    for handle in hooks._handles(found.make_environment()):
+    yield tmp_path
+    for handle in hooks._handles(SubprocessEnvironment(directory=str(tmp_path / "runs"))):
         if not handle.status().state.is_final:
             handle.cancel()
     reset()
 
 
-def call(kit: Kit, check: str, folder: Path, patch: Patch) -> None:
-    """Call a check as pytest would, with its fixtures."""
-    if check in ("test_a_secret_is_masked_and_arrives",) or "plugin_adds" in check:
-        kit._use_plugin(PLUGIN % {"secret": KIT_SECRET}, folder, patch)
-    wants = getattr(kit, check).__code__.co_varnames
-    given = {"tmp_path": folder, "monkeypatch": patch}
-    getattr(kit, check)(**{name: value for name, value in given.items() if name in wants})
+def call(kit: Kit, check: str, request: pytest.FixtureRequest) -> None:
+    """Call a check as pytest would, with the fixtures that it asks for."""
+    names = inspect.signature(getattr(kit, check)).parameters
+    getattr(kit, check)(**{name: request.getfixturevalue(name) for name in names})
 
 
 @pytest.mark.parametrize(
     ("fault", "check"), FAULTS, ids=[f"{i}-{check}" for i, (_, check) in enumerate(FAULTS)]
 )
 def test_a_fault_is_found(
-    kit: Kit, fault: Any, check: str, tmp_path: Path, monkeypatch: Patch
+    folder: Path, fault: Any, check: str, request: pytest.FixtureRequest
 ) -> None:
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         fault(patch)
         # a check fails by an assertion, or by what the wrong backend makes the core raise
-        with pytest.raises((AssertionError, Exception, pytest.fail.Exception)):
-            call(kit, check, tmp_path, patch)
+        with pytest.raises((AssertionError, Exception, pytest.fail.Exception)) as caught:
+            call(Kit(folder), check, request)
+    wrong = (TypeError, NameError, pickle.PicklingError)
+    assert not isinstance(caught.value, wrong), "the fault itself is faulty"
 
 
 @pytest.mark.parametrize("check", sorted({check for _, check in FAULTS}))
 def test_without_a_fault_the_same_check_passes(
-    kit: Kit, check: str, tmp_path: Path, monkeypatch: Patch
+    folder: Path, check: str, monkeypatch: Patch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr(Kit, "timeout", 60.0)
-    call(kit, check, tmp_path, monkeypatch)
+    call(Kit(folder), check, request)
 
 
-def test_every_check_that_can_fail_has_a_fault() -> None:
+def test_every_check_has_a_fault() -> None:
     checks = {name for name in dir(BackendConformance) if name.startswith("test_")}
-    # these are about the kit's own input, or need a second process that dies
-    others = {
-        "test_the_backend_is_found_under_its_name",
-        "test_every_setting_has_help",
-        "test_an_unknown_setting_is_an_error",
-        "test_wrong_parameters_submit_nothing",
-        "test_the_flow_container_gets_the_contract",
-        "test_a_run_outlives_its_killed_submitter",
-    }
-    assert checks - others == {check for _, check in FAULTS}
+    # the core checks parameters before it asks the backend anything
+    assert checks - {"test_wrong_parameters_submit_nothing"} == {check for _, check in FAULTS}

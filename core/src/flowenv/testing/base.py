@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,27 +11,11 @@ import pytest
 from flowenv.configuration import configuration
 from flowenv.environment import Environment
 from flowenv.flow_run import FlowRun
+from flowenv.handle import Leftover
 from flowenv.lifecycle import Prepared, prepare, submit
 from flowenv.registry import registry, reset
+from flowenv.states import State
 from flowenv.testing import flows
-
-PLUGIN = """
-from flowenv import Secret, hookimpl
-
-@hookimpl
-def flowenv_environment_variables(environment, flow_run, target):
-    return {"KIT_ADDED": "yes", "KIT_SECRET": Secret("%(secret)s"),
-            "PREFECT__CLOUD__GRAPHQL": "https://kit.example/graphql",
-            "PREFECT__CLOUD__USE_LOCAL_SECRETS": None}
-"""
-REFUSING = """
-from flowenv import RunRefused, hookimpl
-
-@hookimpl
-def flowenv_modify_spec(spec, environment, flow_run):
-    raise RunRefused("The kit refuses this run.")
-"""
-KIT_SECRET = "kit-secret-value-5f2b"
 
 
 class ConformanceBase:
@@ -46,7 +30,10 @@ class ConformanceBase:
         tells_crashes: whether a crash of the flow's process can be seen. One in the
             submitting process can't.
         submitter: Python source that makes `environment` in another process, for the
-            check of a submitter that is killed; None if nothing of a run outlives it.
+            checks of a submitter that is killed; needed if runs can be attached.
+        kill_points: functions between the steps of a submission, each as
+            `package.module:name` or `package.module:Class.method`. A submitter is killed
+            right before and right after each of them.
     """
 
     timeout: ClassVar[float] = 60.0
@@ -54,53 +41,87 @@ class ConformanceBase:
     carries_variables: ClassVar[bool] = True
     tells_crashes: ClassVar[bool] = True
     submitter: str | None = None
+    kill_points: ClassVar[tuple[str, ...]] = ()
+
+    # -- what the backend's author gives ----------------------------------------------------
 
     def make_environment(self, **settings: Any) -> Environment:
-        """An environment of the backend; `settings` are of those that all environments share."""
+        """An environment of the backend whose runs really run: on a rig, or for real.
+
+        Args:
+            **settings: any settings of the environment; they win over the factory's own.
+        """
         raise NotImplementedError("Subclasses make an environment of their backend.")
+
+    def make_environment_with(self, entries: Sequence[dict[str, str]]) -> Environment | None:
+        """An environment whose user brings variables for the flow's container in a spec file.
+
+        Args:
+            entries: each with a `name` and a `value`.
+
+        Returns:
+            None, unless overridden: the backend takes no spec file.
+        """
+        return None
 
     def leftovers(self) -> list[str]:
         """The names of what runs have left on the platform, now that they are over.
 
-        By default what the backend's own sweep finds; a test rig can look for itself.
+        By default what the backend's own sweep finds and can't remove. Where a rig can look
+        for itself, override this and have it look: a sweep doesn't see what it overlooks.
         """
-        environment = self.make_environment()
-        if not environment.capabilities.sweep:
+        if not self._can("sweep"):
             return []
-        hook = registry().hooks(environment.backend).hook
-        found = hook.flowenv_sweep(environment=environment, older_than=0.0, delete=True)
-        return [f"{one.kind} {one.name}" for one in found or [] if not one.removed]
+        return [f"{one.kind} {one.name}" for one in self._sweep(delete=True) if not one.removed]
 
     # -- fixtures and small steps ---------------------------------------------------------
 
     @pytest.fixture(autouse=True)
     def _fresh_registry(self) -> Iterator[None]:
-        reset()
-        configuration.cache_clear()
+        self._forget()
         yield
+        self._forget()
+
+    def _forget(self) -> None:
+        """Let the next use read configuration and plugins anew, as a new process would."""
         reset()
         configuration.cache_clear()
-
-    @pytest.fixture
-    def kit_plugin(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A local plugin that adds, replaces and removes variables, and adds a secret one."""
-        self._use_plugin(PLUGIN % {"secret": KIT_SECRET}, tmp_path, monkeypatch)
 
     def _use_plugin(self, text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path = folder / "kit_plugin.py"
         path.write_text(text)
         monkeypatch.setenv("FLOWENV_PLUGINS", str(path))
-        reset()
+        self._forget()
 
-    def _prepared(self, **settings: Any) -> Prepared:
-        return prepare(
-            flows.add, environment=self.make_environment(**settings), parameters={"a": 1}
-        )
+    def _configure(self, text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path = folder / "kit.toml"
+        path.write_text(text)
+        monkeypatch.setenv("FLOWENV_CONFIG", str(path))
+        self._forget()
 
-    def _ended(self, flow: Any, **parameters: Any) -> FlowRun:
-        run = submit(flow, environment=self.make_environment(), parameters=parameters)
+    def _prepared(self, environment: Environment | None = None) -> Prepared:
+        chosen = environment or self.make_environment()
+        return prepare(flows.add, environment=chosen, parameters={"a": 1})
+
+    def _ended(self, flow: Any, environment: Environment | None = None, **parameters: Any) -> Any:
+        chosen = environment or self.make_environment()
+        run = submit(flow, environment=chosen, parameters=parameters)
         run.wait(self.timeout)
         return run
+
+    def _running(self) -> FlowRun:
+        run = submit(flows.wait_for_ever, environment=self.make_environment(), parameters={})
+        for status in run.follow(self.timeout):
+            if status.state is State.RUNNING:
+                return run
+        raise AssertionError(f"no Running within {self.timeout:g} seconds, but {run.status}")
+
+    def _sweep(self, *, delete: bool, older_than: float = 0.0) -> list[Leftover]:
+        environment = self.make_environment()
+        hook = registry().hooks(environment.backend).hook
+        found = hook.flowenv_sweep(environment=environment, older_than=older_than, delete=delete)
+        assert found is not None, "capabilities say sweep, but there is no flowenv_sweep"
+        return list(found)
 
     def _can(self, capability: str) -> bool:
         return bool(getattr(self.make_environment().capabilities, capability))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from pathlib import Path
 
 from flowenv.flows import flow
 
@@ -30,17 +29,23 @@ def crash() -> None:
 
 
 @flow
-def variable_digest(name: str) -> str | None:
-    """The SHA-256 of an environment variable's value, or None if it isn't set."""
-    value = os.environ.get(name)
-    return None if value is None else hashlib.sha256(value.encode()).hexdigest()
+def variable_digests(names: list[str]) -> dict[str, str | None]:
+    """The SHA-256 of each environment variable's value; None for one that isn't set."""
+    values = {name: os.environ.get(name) for name in names}
+    return {
+        name: None if value is None else hashlib.sha256(value.encode()).hexdigest()
+        for name, value in values.items()
+    }
 
 
 @flow
-def wait_for_ever(started: str = "") -> None:
-    """Say that it has started, then never end by itself."""
+def wait_for_ever() -> None:
+    """Print a line, then never end by itself."""
     print("waiting", flush=True)
-    if started:
-        Path(started).touch()
     while True:
         time.sleep(0.05)
+
+
+def announce() -> None:
+    """A callback for `on_start` and `on_exit`."""
+    print("announced", flush=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import time
@@ -32,7 +31,8 @@ def flowenv_build_spec(
     """The command, its variables and the payload. A `python` on the PATH is the chosen one."""
     python = Path(environment.python).expanduser()
     path = f"{python.parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
-    variables = process.variables.merge([{"name": "PATH", "value": path}], container="flow")
+    entries = [{"name": "PATH", "value": path}, *environment.entries]
+    variables = process.variables.merge(entries, container="flow")
     return {
         "command": [*process.command],
         "variables": {**variables.values, PAYLOAD: "payload.json", OUTCOME: "outcome.json"},
@@ -45,16 +45,12 @@ def flowenv_execute(
     environment: SubprocessEnvironment, flow_run: FlowRun, spec: dict[str, Any]
 ) -> FolderHandle:
     """Make the run's folder and start its process; a folder that is there is this run's."""
-    folder = environment.folder / flow_run.id
-    handle = FolderHandle(folder)
-    if folder.exists():
+    handle = FolderHandle(environment.folder / flow_run.id)
+    if handle.folder.exists():
         return handle
-    folder.mkdir(parents=True, mode=0o700)
     created = flow_run.created.isoformat() if flow_run.created else None
     about = {"flow": flow_run.flow_name, "labels": list(flow_run.labels), "created": created}
-    (folder / "run.json").write_text(json.dumps(about))
-    for name, data in spec["files"].items():
-        (folder / name).write_bytes(data)
+    handle.make(about, spec["files"])
     values = spec["variables"].items()
     handle.start(
         spec["command"], {n: v.reveal() if isinstance(v, Secret) else v for n, v in values}
@@ -77,7 +73,7 @@ def flowenv_attach(environment: SubprocessEnvironment, reference: str) -> FlowRu
 
 
 def _handles(environment: SubprocessEnvironment) -> list[FolderHandle]:
-    return [FolderHandle(path.parent) for path in environment.folder.glob("*/run.json")]
+    return [FolderHandle(path.parent) for path in environment.folder.glob("[!.]*/run.json")]
 
 
 @hookimpl
@@ -94,7 +90,8 @@ def flowenv_sweep(
     environment: SubprocessEnvironment, older_than: float, delete: bool
 ) -> Iterator[Leftover]:
     """The folders of runs that are over."""
-    for handle in _handles(environment):
+    unfinished = [FolderHandle(path) for path in environment.folder.glob(".*")]
+    for handle in [*_handles(environment), *unfinished]:
         age = time.time() - handle.folder.stat().st_mtime
         if age >= older_than and handle.status().state.is_final:
             if delete:

@@ -1,4 +1,4 @@
-"""A run as a folder: run.json, payload.json, log, outcome.json, exit_code, cancelled."""
+"""A run as a folder: run.json, payload.json, pid, log, outcome.json, exit_code, cancelled."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from flowenv import Reason, State, Status
 from flowenv.handle import RunSummary
@@ -20,7 +21,10 @@ _POLL = 0.05
 _GRACE = 30.0
 
 # the shell outlives the flow's process, whatever ends it, to write down its exit code
-_SUPERVISE = 'trap : TERM; "$@" >log 2>&1; echo $? >exit.new; mv exit.new exit_code'
+_SUPERVISE = (
+    'trap : TERM; echo $$ >pid.new; mv pid.new pid; "$@" >log 2>&1; '
+    "echo $? >exit.new; mv exit.new exit_code"
+)
 
 
 class FolderHandle:
@@ -28,7 +32,17 @@ class FolderHandle:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.reference = folder.name
+        self.reference = folder.name.lstrip(".")
+
+    def make(self, about: dict[str, Any], files: dict[str, bytes]) -> None:
+        """Make the folder; it gets its name when it is complete, so nobody sees half of one."""
+        new = self.folder.with_name(f".{self.folder.name}")
+        new.mkdir(parents=True, mode=0o700)
+        (new / "submitter").write_text(str(os.getpid()))
+        (new / "run.json").write_text(json.dumps(about))
+        for name, data in files.items():
+            (new / name).write_bytes(data)
+        new.rename(self.folder)
 
     def start(self, command: list[str], variables: dict[str, str]) -> None:
         """Start the run's process; it is its own session, so it outlives this process."""
@@ -38,7 +52,6 @@ class FolderHandle:
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         process.returncode = 0  # it is not this process's to wait for
-        (self.folder / "pid").write_text(str(process.pid))
 
     def summary(self) -> RunSummary:
         """The run as it was written down when it was submitted, and how it stands."""
@@ -53,7 +66,10 @@ class FolderHandle:
             return outcome.status()
         exit_code, pid = self._read("exit_code"), self._read("pid")
         if not exit_code and not pid:
-            return Status(State.SUBMITTED)
+            submitter = self._read("submitter")
+            if submitter and _alive(int(submitter)):
+                return Status(State.SUBMITTED)
+            return Status(State.CRASHED, Reason.LOST, "Its submitter died before it started.")
         if not exit_code and _alive(int(pid)):
             return Status(State.RUNNING)
         if self._cancelled:
@@ -105,7 +121,7 @@ class FolderHandle:
         while not self.status().state.is_final:
             # again and again: a signal that meets the shell between fork and exec is lost
             sent = signal.SIGTERM if time.monotonic() < end else signal.SIGKILL
-            with contextlib.suppress(ProcessLookupError):
+            with contextlib.suppress(ProcessLookupError, ValueError):  # not started yet
                 os.killpg(int(self._read("pid")), sent)
             list(self.follow(0.5))
 

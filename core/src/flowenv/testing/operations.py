@@ -1,0 +1,204 @@
+"""Checks of what can be done with a run: logs, cancel, attach, find, sweep, submit again."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from flowenv.errors import RunCancelled, RunNotFound, UnsupportedOperation
+from flowenv.lifecycle import attach, submit
+from flowenv.registry import registry
+from flowenv.states import State
+from flowenv.testing import flows
+from flowenv.testing.base import ConformanceBase
+
+_UNKNOWN = "00000000-1111-4222-8333-444444444444"
+_DAY = 86_400.0
+
+
+class OperationChecks(ConformanceBase):
+    """Checks of the operations that the backend's `capabilities` name, and of their absence."""
+
+    # -- logs -------------------------------------------------------------------------------
+
+    def test_logs_have_each_line_once(self) -> None:
+        run = self._ended(flows.add, a=1)
+        if not self._can("logs"):
+            with pytest.raises(UnsupportedOperation):
+                list(run.logs())
+            return
+        lines = list(run.logs())
+        assert lines.count("adding up") == 1, f"the flow prints 'adding up' once: {lines}"
+
+    def test_logs_can_be_followed_to_the_end(self) -> None:
+        self._needs("logs")
+        run = submit(flows.add, environment=self.make_environment(), parameters={"a": 1})
+        lines = list(run.logs(follow=True))
+        assert lines.count("adding up") == 1, f"the flow prints 'adding up' once: {lines}"
+        assert run.wait(self.timeout).state is State.COMPLETED
+
+    def test_logs_are_there_while_the_flow_runs(self) -> None:
+        self._needs("logs")
+        self._needs("cancel")
+        run, found = self._running(), threading.Event()
+
+        def look() -> None:
+            if "waiting" in run.logs(follow=True):
+                found.set()
+
+        reader = threading.Thread(target=look, daemon=True)
+        reader.start()
+        try:
+            assert found.wait(self.timeout), "logs(follow=True) gives no line of a running flow"
+        finally:
+            run.cancel()
+            reader.join(self.timeout)
+
+    # -- cancel -----------------------------------------------------------------------------
+
+    def test_a_cancelled_run_is_over(self) -> None:
+        if not self._can("cancel"):
+            assert self._ended(flows.add, a=1).cancel().state is State.COMPLETED
+            return
+        run = self._running()
+        assert run.cancel().state is State.CANCELLED, f"after cancel(): {run.status}"
+        with pytest.raises(RunCancelled):
+            run.result()
+        assert self.leftovers() == [], "a cancelled run leaves these behind"
+
+    def test_cancelling_a_run_that_is_over_changes_nothing(self) -> None:
+        self._needs("cancel")
+        run = self._ended(flows.add, a=1)
+        run.handle.cancel()
+        status = run.handle.status()
+        assert status.state is State.COMPLETED, f"after cancel(): {status}"
+
+    # -- attach and find --------------------------------------------------------------------
+
+    def test_another_process_can_attach(self) -> None:
+        run = self._ended(flows.add, a=20, b=3)
+        if not self._can("attach"):
+            with pytest.raises(UnsupportedOperation):
+                attach("anything", self.make_environment())
+            return
+        self._forget()
+        for reference in (run.reference, run.id):
+            found = attach(reference, self.make_environment())
+            assert (found.id, found.flow_name) == (run.id, run.flow_name)
+            assert found.result(self.timeout) == 23
+
+    def test_another_process_can_cancel(self) -> None:
+        self._needs("attach")
+        self._needs("cancel")
+        run = self._running()
+        self._forget()
+        cancelled = attach(run.reference, self.make_environment()).cancel()
+        assert cancelled.state is State.CANCELLED, f"after cancel(): {cancelled}"
+        assert run.wait(self.timeout).state is State.CANCELLED
+
+    def test_attaching_to_an_unknown_run_is_an_error(self) -> None:
+        self._needs("attach")
+        with pytest.raises(RunNotFound):
+            attach(_UNKNOWN, self.make_environment())
+
+    def test_runs_are_found_by_label(self) -> None:
+        self._needs("find")
+        environment = self.make_environment(labels=["kit-a"])
+        run = submit(flows.add, environment=environment, parameters={"a": 1}, labels=["kit-b"])
+        run.wait(self.timeout)
+        for labels, there in ((["kit-a", "kit-b"], True), (["kit-a", "kit-c"], False)):
+            assert (run.id in self._found(*labels)) is there, f"looking for {labels}"
+
+    def _found(self, *labels: str) -> dict[str, str]:
+        """The references of the runs with these labels, by run id."""
+        environment = self.make_environment()
+        hook = registry().hooks(environment.backend).hook
+        found = hook.flowenv_find_runs(environment=environment, labels=list(labels))
+        return {one.run_id: one.reference for one in found}
+
+    # -- sweep ------------------------------------------------------------------------------
+
+    def test_a_sweep_removes_only_when_told_to(self) -> None:
+        self._needs("sweep")
+        self._ended(flows.add, a=1)
+        listed = {one.name for one in self._sweep(delete=False)}
+        again = self._sweep(delete=False)
+        assert {one.name for one in again} == listed, "listing changed something"
+        assert not any(one.removed for one in again), "listing says that it removed something"
+        young = [one.name for one in self._sweep(delete=True, older_than=_DAY)]
+        assert young == [], "these are younger than older_than"
+        self._sweep(delete=True)
+        assert self._sweep(delete=False) == [], "these were not removed"
+
+    def test_a_sweep_leaves_running_flows_alone(self) -> None:
+        self._needs("sweep")
+        self._needs("cancel")
+        run = self._running()
+        try:
+            swept = [one for one in self._sweep(delete=True) if one.run_id == run.id]
+            assert swept == [], "these belong to a run that isn't over"
+            assert run.refresh().state is State.RUNNING, f"after a sweep: {run.status}"
+        finally:
+            run.cancel()
+
+    # -- submitting again, and submitters that die --------------------------------------------
+
+    def test_submitting_the_same_run_again_finds_the_first(self) -> None:
+        self._needs("idempotent")
+        prepared = self._prepared(self.make_environment(labels=["kit-again"]))
+        first = prepared.submit()
+        again = prepared.hooks.hook.flowenv_execute(
+            environment=first.environment, flow_run=first, spec=prepared.spec
+        )
+        assert again.reference == first.reference, "flowenv_execute submitted the run twice"
+        assert first.result(self.timeout) == 2
+        if self._can("find"):
+            assert list(self._found("kit-again")) == [first.id]
+
+    def test_a_run_outlives_its_killed_submitter(self, tmp_path: Path) -> None:
+        self._needs("attach")
+        reference = self._submit_and_die(tmp_path, "print(run.reference, flush=True)", "die()")
+        run = attach(reference, self.make_environment())
+        assert run.result(self.timeout) == 42
+        assert self.leftovers() == []
+
+    def test_a_submitter_killed_halfway_leaves_nothing_unseen(self, tmp_path: Path) -> None:
+        if not self.kill_points:
+            pytest.skip(f"{type(self).__name__} says: no kill points")
+        for point in self.kill_points:
+            for when in ("before", "after"):
+                self._submit_and_die(tmp_path, dies=f"die_at({point!r}, {when!r})")
+                for reference in self._found("kit-killed").values():
+                    attach(reference, self.make_environment()).wait(self.timeout)
+                assert self.leftovers() == [], f"the submitter was killed {when} {point}"
+
+    def _submit_and_die(self, folder: Path, *after: str, dies: str = "") -> str:
+        """Submit a run in another process, which is killed; what it has printed."""
+        assert self.submitter, "give `submitter`: this backend's runs outlive their submitter"
+        script = folder / "submit_and_die.py"
+        lines = [
+            "import flowenv",
+            "from flowenv.testing import flows",
+            "from flowenv.testing.dying import die, die_at",
+            self.submitter,
+            dies,
+            "run = flowenv.submit(flows.add, environment=environment, parameters={'a': 41},",
+            "                     labels=['kit-killed'])",
+            *after,
+        ]
+        script.write_text("\n".join(lines))
+        done = subprocess.run(
+            [sys.executable, str(script)],
+            capture_output=True,
+            text=True,
+            timeout=self.timeout,
+            check=False,
+        )
+        problem = f"the submitter wasn't killed {dies}: {done.stdout}{done.stderr}"
+        assert done.returncode == -signal.SIGKILL, problem
+        return done.stdout.strip().rpartition("\n")[2]
