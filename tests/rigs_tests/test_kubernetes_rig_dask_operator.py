@@ -9,6 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import pytest
 from dask_kubernetes.operator import make_cluster_spec
 
 from rigs.kubernetes import KubernetesRig
@@ -21,6 +22,7 @@ def is_gone(rig: KubernetesRig, kind: str) -> bool:
     return not rig.objects(kind)
 
 
+@pytest.mark.slow
 def test_a_cluster_starts_computes_scales_and_closes(tmp_path: Path) -> None:
     spec = make_cluster_spec(
         name="c1", image="dask", n_workers=1, worker_command="dask worker", env={"FROM_SPEC": "1"}

@@ -82,6 +82,12 @@ def test_two_pods_can_use_the_same_port(rig: KubernetesRig) -> None:
         rig.wait_until(partial(listens, rig, name), f"the server of {name}")
 
 
+def test_pods_of_two_rigs_can_use_the_same_port(rig: KubernetesRig) -> None:
+    with KubernetesRig() as other:
+        addresses = {serve(rig), serve(other)}
+    assert len(addresses) == 2
+
+
 def test_a_tcp_probe_asks_the_address_of_the_pod(rig: KubernetesRig) -> None:
     probe = {"tcpSocket": {"port": 8098}}
     rig.apply(pod(python(SERVES, readinessProbe=probe)))

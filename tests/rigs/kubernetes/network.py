@@ -8,8 +8,8 @@ from rigs.kubernetes.objects import is_true
 from rigs.kubernetes.resources import POD, SERVICE
 from rigs.kubernetes.selectors import label_selector, selector_of_labels
 from rigs.kubernetes.store import Key, Store
+from rigs.podnet.addresses import AddressBlock
 
-_PODS = ipaddress.IPv4Address("127.77.0.1")
 _SERVICES = ipaddress.IPv4Address("10.96.0.1")
 _LONGEST_SUFFIX = ".svc.cluster.local"
 
@@ -23,16 +23,21 @@ class Network:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._block = AddressBlock()
         self._pods = 0
         self._services = 0
         self._pod_of_address: dict[str, Key] = {}
 
     def new_pod_address(self, pod: Key) -> str:
-        """Return an address that no other pod has had."""
+        """Return an address that no other pod has had, on any rig that runs now."""
         self._pods += 1
-        address = str(_PODS + self._pods)
+        address = self._block.address(self._pods)
         self._pod_of_address[address] = pod
         return address
+
+    def close(self) -> None:
+        """Give the addresses up."""
+        self._block.close()
 
     def new_service_address(self) -> str:
         """Return an address that no other service has had."""
