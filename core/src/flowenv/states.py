@@ -132,10 +132,9 @@ class Status:
         text = self.state.value
         if self.reason:
             text += f" ({self.reason.value})"
-        for part in (self.message, self.hint):
-            if part:
-                text += (": " if part is self.message else " ") + part
-        return text
+        if self.message:
+            text += f": {self.message}"
+        return f"{text} {self.hint}" if self.hint else text
 
     def to_json(self) -> dict[str, object]:
         """The status as plain data, as `flowenv status -o json` prints it."""

@@ -1,0 +1,182 @@
+"""The environment variables of each container, with where each came from."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowenv import Flow, Secret, contract, hookimpl
+from flowenv.contract import Target
+from flowenv.errors import PluginError
+from flowenv.lifecycle import prepare
+
+from .plugging import ToyEnvironment
+
+CONFIGURED = """
+[env]
+REGION = "eu"
+PREFECT__LOGGING__EXTRA_LOGGERS = "['boto3']"
+PREFECT__CLOUD__GRAPHQL = "https://graphql.example"
+"""
+
+
+def merged(existing=(), target=Target.FLOW, **settings):
+    prepared = prepare(
+        Flow(dict, name="f", image="image:1"), environment=ToyEnvironment(**settings)
+    )
+    return prepared.flow_run, prepared.process.variables.merge(existing, target)
+
+
+def layer_of(found, name):
+    return next(entry.layer for entry in found if entry.name == name)
+
+
+def test_a_container_gets_every_variable_of_its_contract(toy):
+    _, found = merged()
+    assert set(ToyEnvironment.contract[Target.FLOW]) <= set(found.values)
+
+
+def test_the_runs_own_values_are_in_it(toy):
+    run, found = merged()
+    assert found.values[contract.FLOW_RUN_ID] == run.id
+    assert found.values[contract.IMAGE] == "image:1"
+    assert found.values[contract.NAMESPACE] == "toys"
+
+
+def test_defaults_stand_where_nobody_says_otherwise(toy):
+    _, found = merged()
+    assert found.values[contract.USE_LOCAL_SECRETS] == "false"
+    assert found.values[contract.EXTRA_LOGGERS] == "[]"
+    assert found.values[contract.FLOW_RUNNER] == "prefect.engine.cloud.CloudFlowRunner"
+
+
+def test_a_target_without_a_contract_gets_none_of_it(toy):
+    _, found = merged(target=Target.SCHEDULER)
+    assert found.values == {}
+
+
+def test_configuration_sets_variables_of_every_container(toy, tmp_path):
+    (tmp_path / "flowenv.toml").write_text(CONFIGURED)
+    for target in Target:
+        assert merged(target=target)[1].values["REGION"] == "eu"
+
+
+def test_configuration_that_names_a_contract_variable_sets_the_contracts_value(toy, tmp_path):
+    (tmp_path / "flowenv.toml").write_text(CONFIGURED)
+    _, found = merged([{"name": contract.GRAPHQL, "value": "the file's"}])
+    assert found.values[contract.GRAPHQL] == "https://graphql.example"
+    assert layer_of(found, contract.GRAPHQL) == "contract"
+
+
+def test_a_runs_id_can_not_be_configured(toy, tmp_path):
+    (tmp_path / "flowenv.toml").write_text(f'[env]\n{contract.FLOW_RUN_ID} = "fixed"\n')
+    run, found = merged()
+    assert found.values[contract.FLOW_RUN_ID] == run.id
+
+
+def test_logging_variables_are_only_set_where_nobody_else_has(toy, tmp_path):
+    (tmp_path / "flowenv.toml").write_text(CONFIGURED)
+    file = [{"name": contract.SEND_FLOW_RUN_LOGS, "value": "false"}]
+    _, found = merged(file)
+    assert found.values[contract.SEND_FLOW_RUN_LOGS] == "false"
+    assert found.values[contract.EXTRA_LOGGERS] == "['boto3']"
+
+
+def test_the_environments_own_variables_win_over_configuration_but_not_over_the_file(toy, tmp_path):
+    (tmp_path / "flowenv.toml").write_text('[env]\nA = "configuration"\nB = "configuration"\n')
+    _, found = merged([{"name": "B", "value": "file"}], own={"A": "own", "B": "own"})
+    assert (found.values["A"], found.values["B"]) == ("own", "file")
+
+
+def test_the_contract_wins_over_the_file(toy):
+    run, found = merged([{"name": contract.FLOW_RUN_ID, "value": "the file's"}])
+    assert found.values[contract.FLOW_RUN_ID] == run.id
+
+
+def test_a_hook_wins_over_everything(toy):
+    @hookimpl
+    def flowenv_environment_variables(target):
+        return {contract.IMAGE: "hooked", "SECRET": Secret("x"), "GONE": None}
+
+    toy.plugin("acme", {"flowenv_environment_variables": flowenv_environment_variables})
+    _, found = merged([{"name": "GONE", "value": "1"}])
+    assert found.values[contract.IMAGE] == "hooked"
+    assert found.secrets == {"SECRET": Secret("x")}
+    assert "GONE" not in found.values
+    assert layer_of(found, "SECRET") == "plugin acme"
+
+
+@pytest.mark.parametrize("given", [{"A": 1}, {1: "a"}, ["A=1"]])
+def test_a_hook_that_gives_something_else_is_an_error_that_names_it(toy, given):
+    @hookimpl
+    def flowenv_environment_variables(target):
+        return given
+
+    toy.plugin("acme", {"flowenv_environment_variables": flowenv_environment_variables})
+    with pytest.raises(PluginError, match="plugin acme gives"):
+        merged()
+
+
+# -- the token ----------------------------------------------------------------------------
+
+
+def provide_token(monkeypatch):
+    monkeypatch.setenv("FLOWENV_SECRET_AUTH_TOKEN", "s3cr3t")
+
+
+def test_the_token_is_a_secret_of_the_flows_container(toy, monkeypatch):
+    provide_token(monkeypatch)
+    _, found = merged()
+    assert found.values[contract.AUTH_TOKEN] == Secret("s3cr3t")
+
+
+def test_a_sidecar_does_not_get_the_token(toy, monkeypatch):
+    provide_token(monkeypatch)
+    _, found = merged(target=Target.SIDECAR)
+    assert contract.AUTH_TOKEN not in found.values
+
+
+def test_a_token_from_the_configurations_variables_is_a_secret_too(toy, tmp_path):
+    (tmp_path / "flowenv.toml").write_text(f'[env]\n{contract.AUTH_TOKEN} = "s3cr3t"\n')
+    assert merged()[1].values[contract.AUTH_TOKEN] == Secret("s3cr3t")
+    assert contract.AUTH_TOKEN not in merged(target=Target.SIDECAR)[1].values
+
+
+def test_without_a_token_the_variable_is_there_and_empty(toy):
+    assert merged()[1].values[contract.AUTH_TOKEN] == ""
+
+
+def test_without_a_token_the_users_own_stays(toy):
+    _, found = merged([{"name": contract.AUTH_TOKEN, "value": "mine"}])
+    assert found.values[contract.AUTH_TOKEN] == "mine"
+
+
+def test_a_plugin_can_provide_the_token(toy):
+    @hookimpl
+    def flowenv_get_secret(name):
+        return "from the vault" if name == "auth_token" else None
+
+    toy.plugin("vault", {"flowenv_get_secret": flowenv_get_secret})
+    assert merged()[1].values[contract.AUTH_TOKEN] == Secret("from the vault")
+
+
+def test_the_variables_names_are_the_seeds():
+    named = {
+        contract.GRAPHQL: "PREFECT__CLOUD__GRAPHQL",
+        contract.AUTH_TOKEN: "PREFECT__CLOUD__AUTH_TOKEN",
+        contract.FLOW_RUN_ID: "PREFECT__CONTEXT__FLOW_RUN_ID",
+        contract.NAMESPACE: "PREFECT__CONTEXT__NAMESPACE",
+        contract.IMAGE: "PREFECT__CONTEXT__IMAGE",
+        contract.USE_LOCAL_SECRETS: "PREFECT__CLOUD__USE_LOCAL_SECRETS",
+        contract.FLOW_RUNNER: "PREFECT__ENGINE__FLOW_RUNNER__DEFAULT_CLASS",
+        contract.TASK_RUNNER: "PREFECT__ENGINE__TASK_RUNNER__DEFAULT_CLASS",
+        contract.EXECUTOR: "PREFECT__ENGINE__EXECUTOR__DEFAULT_CLASS",
+        contract.LOGGING_LEVEL: "PREFECT__LOGGING__LEVEL",
+        contract.SEND_FLOW_RUN_LOGS: "PREFECT__CLOUD__SEND_FLOW_RUN_LOGS",
+        contract.EXTRA_LOGGERS: "PREFECT__LOGGING__EXTRA_LOGGERS",
+    }
+    assert all(value == name for value, name in named.items())
+    assert set(contract.BASIC) == set(named) - {
+        contract.NAMESPACE,
+        contract.EXECUTOR,
+        contract.LOGGING_LEVEL,
+    }

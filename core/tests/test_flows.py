@@ -1,0 +1,306 @@
+"""Flows: what is checked, what is called, and what a flow may be made of."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import threading
+
+import pytest
+
+from flowenv import Flow, LocalExecutor, flow
+from flowenv.errors import ParameterError
+
+
+@flow
+def add(a: int, b: int = 1) -> int:
+    """Add up."""
+    return a + b
+
+
+class Scaler:
+    def __init__(self, factor):
+        self.factor = factor
+
+    def scale(self, value):
+        return self.factor * value
+
+    def __call__(self, value=1):
+        return self.factor * value
+
+
+def test_calling_a_flow_calls_its_function():
+    assert add(1, b=2) == 3
+
+
+def test_a_flow_looks_like_its_function():
+    assert (add.__name__, add.__doc__, add.__module__) == ("add", "Add up.", __name__)
+
+
+def test_a_flow_takes_its_name_from_the_function_with_dashes():
+    @flow
+    def some_thing(): ...
+
+    assert some_thing.name == "some-thing"
+
+
+def test_options_of_the_decorator_are_those_of_flow():
+    made = flow(name="n", image="i", files=["a.csv"], code="source")(lambda: None)
+    assert (made.name, made.image, made.files, made.code) == ("n", "i", ("a.csv",), "source")
+
+
+def test_a_flow_of_a_flow_is_the_same_function_again():
+    again = Flow(add, image="other")
+    assert again.function is add.function
+    assert again.name == "add"
+
+
+def test_the_functions_own_attributes_do_not_hide_the_flows():
+    def function(x): ...
+
+    function.name, function.signature = "hidden", "hidden"
+    assert Flow(function).name == "function"
+    assert list(Flow(function).signature.parameters) == ["x"]
+
+
+def test_a_flow_knows_the_module_where_it_was_made():
+    assert add.module == __name__
+    assert Flow(functools.partial(pow, 2), name="power").module == __name__
+
+
+@pytest.mark.parametrize("wrong", [3, None, "add"])
+def test_what_is_not_callable_is_no_flow(wrong):
+    with pytest.raises(TypeError, match="needs a callable"):
+        Flow(wrong)
+
+
+def test_an_unknown_way_for_the_code_is_refused():
+    with pytest.raises(ValueError, match="'module', 'source' or 'pickle', not 'zip'"):
+        Flow(len, code="zip")
+
+
+def test_files_as_one_string_are_refused():
+    with pytest.raises(TypeError, match="list of file names"):
+        Flow(len, files="data.csv")
+
+
+# -- parameters ---------------------------------------------------------------------------
+
+
+def test_an_unknown_parameter_names_the_nearest():
+    def train(learning_rate): ...
+
+    with pytest.raises(ParameterError, match=r"Did you mean 'learning_rate'?"):
+        Flow(train).run(learning_rat=1)
+
+
+def test_a_flow_without_parameters_says_so():
+    with pytest.raises(ParameterError, match="It takes none"):
+        Flow(lambda: 1, name="none").run(x=1)
+
+
+def test_all_missing_parameters_are_named_with_the_next_step():
+    def both(a, *, b): ...
+
+    with pytest.raises(ParameterError, match=r"needs the parameters a, b\..*-p a=… -p b=…"):
+        Flow(both).run()
+
+
+def test_nothing_is_called_when_parameters_are_wrong():
+    called = []
+
+    def function(a):
+        called.append(a)
+
+    with pytest.raises(ParameterError):
+        Flow(function).run(b=1)
+    assert called == []
+
+
+def test_a_parameter_error_is_the_builtins_that_a_caller_expects():
+    with pytest.raises(TypeError):
+        add.run()
+    with pytest.raises(ValueError, match="needs"):
+        add.run()
+
+
+def test_positional_only_parameters_are_given_by_name():
+    def function(a, b=2, /, c=3):
+        return a, b, c
+
+    assert Flow(function).run(a=1, c=4) == (1, 2, 4)
+    assert Flow(function).run(a=1, b=5) == (1, 5, 3)
+
+
+def test_a_missing_positional_only_parameter_is_named():
+    def function(a, /): ...
+
+    with pytest.raises(ParameterError, match="needs the parameter a"):
+        Flow(function).run()
+
+
+def test_further_keywords_take_any_parameter():
+    def function(a, **more):
+        return a, more
+
+    assert Flow(function).run(a=1, anything=2) == (1, {"anything": 2})
+
+
+def test_star_arguments_can_not_be_given_by_name():
+    def function(*values): ...
+
+    with pytest.raises(ParameterError, match="no parameter 'values'"):
+        Flow(function).run(values=[1])
+
+
+def test_a_parameter_called_executor_is_the_flows_own():
+    def function(executor):
+        return executor
+
+    assert Flow(function).run(executor="mine") == "mine"
+
+
+def test_a_parameter_called_self_reaches_the_flow():
+    def function(self):
+        return self
+
+    assert Flow(function).run(self=3) == 3
+
+
+def test_an_annotation_that_only_type_checkers_see_does_no_harm():
+    def function(a: NotThere): ...  # noqa: F821
+
+    assert list(Flow(function).signature.parameters) == ["a"]
+
+
+def test_check_gives_a_copy_of_the_parameters():
+    given = {"a": 1}
+    assert add.check(given) == given
+    assert add.check(given) is not given
+
+
+# -- other libraries' callables -----------------------------------------------------------
+
+
+def test_a_partial_is_a_flow():
+    assert Flow(functools.partial(pow, 2), name="power").run(exp=5) == 32
+
+
+def test_a_builtin_is_a_flow():
+    assert Flow(sorted).run(iterable=[2, 1], reverse=True) == [2, 1]
+
+
+def test_a_builtin_without_a_signature_takes_anything():
+    assert Flow(dict).run(a=1) == {"a": 1}
+
+
+def test_a_callable_object_is_a_flow():
+    scaler = Flow(Scaler(2))
+    assert (scaler.name, scaler.run(value=4)) == ("Scaler", 8)
+
+
+def test_a_bound_method_is_a_flow():
+    method = Flow(Scaler(3).scale)
+    assert (method.name, method.run(value=2)) == ("scale", 6)
+
+
+def test_a_class_is_a_flow():
+    assert Flow(Scaler).run(factor=5).factor == 5
+
+
+# -- running ------------------------------------------------------------------------------
+
+
+def test_a_flow_runs_in_the_calling_thread():
+    assert Flow(threading.get_ident).run() == threading.get_ident()
+
+
+def test_a_flows_exception_comes_through_as_it_is():
+    def fail():
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        Flow(fail).run()
+
+
+def test_an_executor_of_another_type_is_a_type_error_that_names_it():
+    with pytest.raises(TypeError, match=r"builtins\.str"):
+        add.run(a=1, executor="threads")
+
+
+def test_an_executor_class_instead_of_an_instance_is_named():
+    with pytest.raises(TypeError, match="the class LocalExecutor, not an instance"):
+        add.run(a=1, executor=LocalExecutor)
+
+
+def test_an_async_flow_runs_to_its_end():
+    async def double(x):
+        await asyncio.sleep(0)
+        return 2 * x
+
+    assert Flow(double).run(x=4) == 8
+
+
+def test_an_async_flow_runs_inside_a_running_loop():
+    async def double(x):
+        await asyncio.sleep(0)
+        return 2 * x
+
+    async def notebook_cell():
+        return Flow(double).run(x=4)
+
+    assert asyncio.run(notebook_cell()) == 8
+
+
+def test_an_async_flows_exception_comes_through_a_running_loop():
+    async def fail():
+        raise KeyError("mine")
+
+    async def notebook_cell():
+        Flow(fail).run()
+
+    with pytest.raises(KeyError, match="mine"):
+        asyncio.run(notebook_cell())
+
+
+def test_an_interrupt_inside_a_running_loop_cancels_the_flow(monkeypatch):
+    import concurrent.futures
+
+    events = []
+    started = threading.Event()
+
+    async def endless():
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            events.append("cancelled")
+            raise
+
+    def interrupted(self, timeout=None):
+        started.wait(10)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(concurrent.futures.Future, "result", interrupted)
+
+    async def notebook_cell():
+        with pytest.raises(KeyboardInterrupt):
+            Flow(endless).run()
+
+    asyncio.run(notebook_cell())
+    assert events == ["cancelled"]
+
+
+def test_a_context_variable_reaches_an_async_flow_in_a_running_loop():
+    import contextvars
+
+    variable = contextvars.ContextVar("variable", default="default")
+
+    async def read():
+        return variable.get()
+
+    async def notebook_cell():
+        variable.set("set")
+        return Flow(read).run()
+
+    assert asyncio.run(notebook_cell()) == "set"
