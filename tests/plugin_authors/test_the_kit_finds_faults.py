@@ -278,7 +278,8 @@ def goes_back(right: Any) -> Any:
 
 def says_cancelled(right: Any) -> Any:
     def wrong(self: Any) -> Status:
-        return Status(State.CANCELLED) if self._cancelled else right(self)
+        cancelled = (self.folder / "cancelled").exists()
+        return Status(State.CANCELLED) if cancelled else right(self)
 
     return wrong
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -45,6 +46,34 @@ class Handle(Protocol):
 
     def cancel(self) -> None:
         """Stop the run, and return when the platform shows that it has stopped."""
+
+
+def poll(
+    look: Callable[[], Status], timeout: float | None = None, *, interval: float = 1.0
+) -> Iterator[Status]:
+    """`Handle.follow` for a platform that can only be asked: look again and again.
+
+    Args:
+        look: one look, such as the handle's own `status`.
+        timeout: seconds after which to stop without a final status; None for never.
+        interval: seconds between two looks.
+
+    >>> from flowenv import State
+    >>> answers = iter([State.RUNNING, State.RUNNING, State.COMPLETED])
+    >>> [status.state.value for status in poll(lambda: Status(next(answers)), interval=0.0)]
+    ['Running', 'Completed']
+    """
+    end = None if timeout is None else time.monotonic() + timeout
+    last = None
+    while True:
+        status = look()
+        if status != last:
+            yield status
+            last = status
+        left = interval if end is None else min(interval, end - time.monotonic())
+        if status.state.is_final or left < 0:
+            return
+        time.sleep(left)
 
 
 @dataclass(frozen=True)

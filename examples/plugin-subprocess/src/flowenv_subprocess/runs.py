@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flowenv import Reason, State, Status
-from flowenv.handle import RunSummary
+from flowenv.handle import RunSummary, poll
 from flowenv.outcome import Outcome, without_record
 
 _POLL = 0.05
@@ -62,38 +62,22 @@ class FolderHandle:
 
     def status(self) -> Status:
         """One look at the folder."""
+        pid = self._read("pid")
+        # looked at first: what a process that is over has left is complete
+        over = bool(self._read("exit_code")) or not _alive(pid or self._read("submitter"))
         if outcome := self.outcome():
             return outcome.status()
-        exit_code, pid = self._read("exit_code"), self._read("pid")
-        if not exit_code and not pid:
-            submitter = self._read("submitter")
-            if submitter and _alive(int(submitter)):
-                return Status(State.SUBMITTED)
-            return Status(State.CRASHED, Reason.LOST, "Its submitter died before it started.")
-        if not exit_code and _alive(int(pid)):
-            return Status(State.RUNNING)
-        if self._cancelled:
+        if not over:
+            return Status(State.RUNNING if pid else State.SUBMITTED)
+        if (self.folder / "cancelled").exists():
             return Status(State.CANCELLED)
         if exit_code := self._read("exit_code"):
             return without_record(int(exit_code), self._read("log"))
         return Status(State.CRASHED, Reason.LOST, "The run's process is gone.")
 
-    @property
-    def _cancelled(self) -> bool:
-        return (self.folder / "cancelled").exists()
-
     def follow(self, timeout: float | None = None) -> Iterator[Status]:
         """The status and each change, until the run is over or the time is."""
-        end = None if timeout is None else time.monotonic() + timeout
-        last = None
-        while end is None or time.monotonic() < end:
-            status = self.status()
-            if status != last:
-                yield status
-                last = status
-            if status.state.is_final:
-                return
-            time.sleep(_POLL)
+        return poll(self.status, timeout, interval=_POLL)
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
         """The lines of the log file."""
@@ -131,11 +115,12 @@ class FolderHandle:
         return ""
 
 
-def _alive(pid: int) -> bool:
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+def _alive(pid: str) -> bool:
+    if not pid:
         return False
-    return True
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(int(pid), os.WNOHANG)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(pid), 0)
+        return True
+    return False
