@@ -1,16 +1,24 @@
 """A clean slate for each test, and specs that are built without any network."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from rigs.ecs import Account, EcsRig, Image, Script, ScriptedRunner, Task
+
+import flowenv
 from flowenv import Flow, registry
 from flowenv.configuration import configuration
+from flowenv.flow_run import FlowRun
 from flowenv.lifecycle import Prepared, prepare
+from flowenv.outcome import Outcome
+from flowenv.states import State
 from flowenv.targets import load_target
-from flowenv_fargate import FargateTaskEnvironment, board, client, logs, pacing
+from flowenv_fargate import FargateTaskEnvironment, board, logs, pacing
+from flowenv_fargate import account as known
 
 RUN_ID = "11111111-2222-3333-4444-555555555555"
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
@@ -45,7 +53,7 @@ def clean_slate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
 def _forget() -> None:
     configuration.cache_clear()
     registry.reset()
-    client.forget()
+    known.forget()
 
 
 @pytest.fixture
@@ -91,3 +99,87 @@ def built(prepared: Callable[..., Prepared]) -> Callable[..., dict[str, Any]]:
         return prepared(FargateTaskEnvironment(**settings), **options).spec
 
     return build
+
+
+# -- an AWS on loopback whose tasks move one step each time they are described ------------
+
+
+class Scripts:
+    """What becomes of the rig's tasks: by default their flow returns 3."""
+
+    def __init__(self) -> None:
+        self.chosen: Script | None = None
+        self.outcome = Outcome("", State.COMPLETED, result=3, has_result=True)
+
+    def of(self, task: Task) -> Script:
+        """The script of a task; its last line is its run's record."""
+        if self.chosen is not None:
+            return self.chosen
+        run_id = task.started_by.removeprefix("flowenv/")
+        record = dataclasses.replace(self.outcome, run_id=run_id).to_line()
+        code = {State.COMPLETED: 0, State.FAILED: 1}.get(self.outcome.state, 3)
+        return Script(exit_code=code, lines=["hello", record])
+
+
+@pytest.fixture(scope="session")
+def shared_scripts() -> Scripts:
+    return Scripts()
+
+
+@pytest.fixture(scope="session")
+def shared_rig(shared_scripts: Scripts) -> Iterator[EcsRig]:
+    runner = ScriptedRunner(shared_scripts.of, advance_when_described=True)
+    with EcsRig({"flow:1": Image(), "flow:2": Image()}, runner=runner) as rig:
+        yield rig
+
+
+@pytest.fixture(scope="session")
+def account(shared_rig: EcsRig) -> Account:
+    return shared_rig.prepare()
+
+
+@pytest.fixture
+def rig(shared_rig: EcsRig, account: Account) -> Iterator[EcsRig]:
+    """The rig without faults and requests of other tests."""
+    shared_rig.faults.clear()
+    shared_rig.requests.clear()
+    yield shared_rig
+    shared_rig.faults.clear()
+
+
+@pytest.fixture
+def scripts(shared_scripts: Scripts) -> Iterator[Scripts]:
+    shared_scripts.__init__()  # type: ignore[misc]
+    yield shared_scripts
+    shared_scripts.__init__()  # type: ignore[misc]
+
+
+@pytest.fixture
+def on_rig(rig: EcsRig, account: Account) -> Callable[..., FargateTaskEnvironment]:
+    """Make an environment on the rig; keyword arguments add to what works, None removes."""
+
+    def make(**settings: Any) -> FargateTaskEnvironment:
+        working = {
+            "aws_access_key_id": "AKIARIG",
+            "aws_secret_access_key": "rig",
+            "region_name": rig.region,
+            "endpoint_url": rig.url,
+            "metadata": {"image": "flow:1"},
+            "cluster": account.cluster,
+            "networkConfiguration": account.network_configuration,
+            "executionRoleArn": account.execution_role_arn,
+            **settings,
+        }
+        return FargateTaskEnvironment(**{n: v for n, v in working.items() if v is not None})
+
+    return make
+
+
+@pytest.fixture
+def submit(small_flow: Flow[..., Any]) -> Callable[..., FlowRun]:
+    """Submit the small flow."""
+
+    def submit_flow(environment: FargateTaskEnvironment, **options: Any) -> FlowRun:
+        return flowenv.submit(small_flow, environment=environment, **options)
+
+    return submit_flow

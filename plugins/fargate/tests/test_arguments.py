@@ -11,7 +11,7 @@ from flowenv_fargate.arguments import runs_on_fargate, uses_existing
 
 
 def test_every_argument_of_both_operations_is_taken() -> None:
-    model = boto3.client("ecs", region_name="eu-west-1").meta.service_model
+    model: Any = boto3.client("ecs", region_name="eu-west-1").meta.service_model
     names = {
         name
         for operation in ("RegisterTaskDefinition", "RunTask")
@@ -19,7 +19,8 @@ def test_every_argument_of_both_operations_is_taken() -> None:
     }
     # each with the others has to make sense too
     for name in names - {"clientToken", "count", "containerDefinitions"}:
-        FargateTaskEnvironment(**{name: "x"})
+        arguments: dict[str, Any] = {name: "x"}
+        FargateTaskEnvironment(**arguments)
 
 
 def test_an_unknown_argument_is_an_error_with_the_nearest_right_name() -> None:

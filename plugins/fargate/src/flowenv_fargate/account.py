@@ -55,3 +55,9 @@ def account_of(environment: FargateTaskEnvironment) -> Account:
 def cluster_of(environment: FargateTaskEnvironment) -> str:
     """The cluster that an environment's tasks run in."""
     return str(environment.kwargs.get("cluster") or "default")
+
+
+def forget() -> None:
+    """Forget what was learnt of all accounts, as a new process would. For tests."""
+    with _lock:
+        _accounts.clear()

@@ -240,6 +240,6 @@ def aws_of(environment: FargateTaskEnvironment) -> Aws:
 
 
 def forget() -> None:
-    """Forget all clients, and what was learnt through them. For tests."""
+    """Forget all clients, as when credentials or endpoints of this process change. For tests."""
     with _made_lock:
         _made.clear()
