@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flowenv_dask_cloud.diagnosis import why_stopped
-from flowenv_dask_cloud.watch import Watch
+from flowenv_dask_cloud.watch import Member, Watch
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 """Seconds between two DescribeTasks; dask-cloudprovider itself doesn't pause at all."""
@@ -30,9 +30,7 @@ def todays_command(command: Sequence[str]) -> list[str]:
 def watched_task(cls: type[Any], watch: Watch) -> type[Any]:
     """A task's class: on the watch's list, started once, and with its reason when it fails."""
 
-    class WatchedTask(cls):  # type: ignore[misc]
-        _making: asyncio.Task[Any] | None = None
-        _gone = False
+    class WatchedTask(Member, cls):  # type: ignore[misc]
         _pause = _FIRST_PAUSE
         task_kwargs: dict[str, Any] | None
 
@@ -82,8 +80,10 @@ def watched_task(cls: type[Any], watch: Watch) -> type[Any]:
             return running
 
         async def close(self, **kwargs: Any) -> None:
-            if self._gone or self._making is None:
-                return
+            await self._end_once(**kwargs)
+
+        async def _end(self, **kwargs: Any) -> None:
+            assert self._making
             for _ in range(int(_STARTING / _FIRST_PAUSE)):
                 if self.task or self._making.done():
                     break
@@ -93,7 +93,6 @@ def watched_task(cls: type[Any], watch: Watch) -> type[Any]:
             if self.task:
                 self.task_arn = self.task["taskArn"]
             await super().close(**kwargs)
-            self._gone = True
 
     WatchedTask.__name__ = WatchedTask.__qualname__ = cls.__name__
     return WatchedTask

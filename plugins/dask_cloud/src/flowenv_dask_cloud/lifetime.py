@@ -20,7 +20,7 @@ from flowenv_dask_cloud.event_loop import EventLoop
 from flowenv_dask_cloud.leftovers import Leftovers
 from flowenv_dask_cloud.progress import Progress
 from flowenv_dask_cloud.providers import Provider
-from flowenv_dask_cloud.watch import Watch, describe, is_gone, watched
+from flowenv_dask_cloud.watch import Watch, describe, watched
 
 T = TypeVar("T")
 _log = logging.getLogger("flowenv.dask_cloud")
@@ -201,7 +201,7 @@ class ClusterLifetime:
 
     async def _end_members(self) -> None:
         """End every machine and task that isn't gone; what can't be ended is noted."""
-        await asyncio.gather(*(self._end(one) for one in self._watch.made if not is_gone(one)))
+        await asyncio.gather(*(self._end(one) for one in self._watch.made if not one.is_gone))
 
     async def _end(self, member: Any) -> None:
         kind, name = describe(member)
@@ -216,7 +216,7 @@ class ClusterLifetime:
 
     def _give_up(self, why: str) -> None:
         self.left += [
-            Leftover(*describe(one), problem=why) for one in self._watch.made if not is_gone(one)
+            Leftover(*describe(one), problem=why) for one in self._watch.made if not one.is_gone
         ]
         _log.warning(
             "%s The %s may not be closed; `flowenv sweep --env %s` looks for what is left.",

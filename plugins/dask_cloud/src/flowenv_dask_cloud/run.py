@@ -12,6 +12,7 @@ from flowenv.executors.dask import run_on
 from flowenv.executors.dask_cluster import wait_for_workers
 from flowenv.running import Returned, call_with_callbacks
 from flowenv_dask_cloud import client as dask_client
+from flowenv_dask_cloud.cloud_init import quoted
 from flowenv_dask_cloud.identity import started_by
 from flowenv_dask_cloud.leftovers import leftovers_of
 from flowenv_dask_cloud.lifetime import ClusterLifetime, Plan
@@ -41,13 +42,20 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
     part = finished_spec(flow_run)[PART]
     provider = load_provider(part["provider"])
     arguments = real(part["arguments"], environment.kwargs)
+    scheduler_variables = part.get("scheduler_variables")
     if environment.on_execute:
+        name = provider.facts.environment
+        before = dict(arguments.get(name) or {})
         _call_on_execute(environment, flow_run, arguments)
+        if scheduler_variables is not None:
+            after = arguments.get(name) or {}
+            scheduler_variables = changed_alike(scheduler_variables, before, after)
     check_arguments(provider, arguments)
     check_workers(provider, arguments, part["adapt"] is not None)
     _warn(provider, part, arguments)
     progress = Progress(flow_run)
-    lifetime = _lifetime(environment, flow_run, part, provider, arguments, progress)
+    part = {**part, "arguments": arguments, "scheduler_variables": scheduler_variables}
+    lifetime = _lifetime(environment, flow_run, part, provider, progress)
     try:
         lifetime.start()
         with _connected(environment, lifetime, progress) as client:
@@ -83,6 +91,18 @@ def _call_on_execute(
         ) from error
 
 
+def changed_alike(
+    scheduler: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The scheduler's variables after `on_execute` has changed the provider's argument.
+
+    >>> changed_alike({"A": "1", "B": "1"}, {"B": "1"}, {"C": "2"})
+    {'A': '1', 'C': '2'}
+    """
+    kept = {n: v for n, v in scheduler.items() if n not in before or n in after}
+    return {**kept, **{n: v for n, v in after.items() if before.get(n) != v}}
+
+
 def _warn(provider: Provider, part: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
     """Say what the user should know before minutes pass and money is spent."""
     if unset := part.get("unset_variables"):
@@ -112,19 +132,22 @@ def _lifetime(
     flow_run: FlowRun,
     part: Mapping[str, Any],
     provider: Provider,
-    arguments: Mapping[str, Any],
     progress: Progress,
 ) -> ClusterLifetime:
-    given = dict(revealed(arguments))
+    given = dict(revealed(part["arguments"]))
     leftovers = leftovers_of(provider)(flow_run.id, given)
     security = _security(environment, provider, part["security"])
     if security is not None:
         given["security"] = security
-    scheduler = part.get("scheduler_variables")
+    scheduler = part["scheduler_variables"]
+    variables = None if scheduler is None else dict(revealed(scheduler))
+    if provider.facts.family == "machines" and (name := provider.facts.environment):
+        given[name] = quoted(given.get(name) or {})
+        variables = quoted(variables or {})
     definitions = (given.get(f"{role}_task_definition_arn") for role in ("scheduler", "worker"))
     watch = Watch(
         progress.say,
-        scheduler_variables=None if scheduler is None else revealed(scheduler),
+        scheduler_variables=variables,
         run_task={"startedBy": started_by(flow_run.id)},
         own_definitions=frozenset(arn for arn in definitions if arn),
     )
@@ -137,13 +160,14 @@ def _security(
     environment: DaskCloudProviderEnvironment, provider: Provider, kind: str
 ) -> object | None:
     """The provider's `security` argument; None to leave it out."""
+    security: object | None = None
     if kind == "temporary":
-        return dask_client.temporary_security()
-    if kind == "given":
-        given: object = environment.security
-        return given
-    # VMCluster would make its own
-    return False if kind == "none" and provider.facts.tls else None
+        security = dask_client.temporary_security()
+    elif kind == "given":
+        security = environment.security
+    elif kind == "none" and provider.facts.tls:
+        security = False  # VMCluster would make its own
+    return security
 
 
 @contextmanager

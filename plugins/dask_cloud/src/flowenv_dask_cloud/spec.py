@@ -46,15 +46,14 @@ def build_spec(
         "security": security_of(environment.security, provider, arguments),
     }
     _add_variables(part, provider, process)
-    spec: dict[str, Any] = {PART: shown(part)}
-    return spec
+    return {PART: shown(part)}
 
 
 def _with_defaults(
     environment: DaskCloudProviderEnvironment, provider: Provider, flow_run: FlowRun
 ) -> dict[str, Any]:
     """The user's arguments, and defaults where the user has said nothing."""
-    arguments = _copied(environment.kwargs)
+    arguments: dict[str, Any] = _copied(environment.kwargs)
     facts = provider.facts
     if facts.image and flow_run.image:
         arguments.setdefault(facts.image, flow_run.image)

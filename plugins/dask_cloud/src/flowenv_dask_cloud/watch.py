@@ -8,8 +8,9 @@ task is on a list from the moment when it is about to be made, and can be ended 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,8 @@ from flowenv_dask_cloud.providers import Provider
 
 _MAKING = 60.0
 """Seconds that a machine which is being made may take before it is ended nevertheless."""
+_ANSWER, _BETWEEN = 5.0, 0.1
+"""Seconds for the scheduler's port to answer, and between two tries."""
 
 
 @dataclass
@@ -35,7 +38,7 @@ class Watch:
     scheduler_variables: Mapping[str, str] | None = None
     run_task: Mapping[str, Any] = field(default_factory=dict)
     own_definitions: frozenset[str] = frozenset()
-    made: list[Any] = field(default_factory=list)
+    made: list[Member] = field(default_factory=list)
     """The machines and tasks, as objects of the provider's classes."""
 
 
@@ -100,6 +103,33 @@ def _wrapped(spec: Any, members: Callable[[type[Any]], type[Any]]) -> Any:
     return {**spec, "cls": members(spec["cls"]), "options": dict(spec.get("options", {}))}
 
 
+class Member:
+    """A machine or task that is ended once, however often and from wherever it is asked for."""
+
+    _making: asyncio.Task[Any] | None = None
+    _ending: asyncio.Task[None] | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """True if it was ended, or never begun."""
+        ended = self._ending is not None and self._ending.done()
+        return self._making is None or (ended and not _failed(self._ending))
+
+    async def _end_once(self, **kwargs: Any) -> None:
+        if self.is_gone:
+            return
+        if self._ending is None or self._ending.done():
+            self._ending = asyncio.ensure_future(self._end(**kwargs))
+        await asyncio.shield(self._ending)
+
+    async def _end(self, **kwargs: Any) -> None:
+        raise NotImplementedError
+
+
+def _failed(task: asyncio.Task[None] | None) -> bool:
+    return task is not None and (task.cancelled() or task.exception() is not None)
+
+
 def watched_machine(cls: type[Any], watch: Watch) -> type[Any]:
     """A machine's class whose making an interrupt doesn't tear apart.
 
@@ -107,36 +137,45 @@ def watched_machine(cls: type[Any], watch: Watch) -> type[Any]:
     know of the machine. So it is waited for, and then the machine is destroyed.
     """
 
-    class Machine(cls):  # type: ignore[misc]
-        _making: asyncio.Task[Any] | None = None
-        _gone = False
-
+    class Machine(Member, cls):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             watch.made.append(self)
 
         async def create_vm(self) -> Any:
-            self._making = asyncio.ensure_future(_call(super().create_vm))
+            self._making = asyncio.ensure_future(super().create_vm())
             return await asyncio.shield(self._making)
 
-        async def close(self) -> None:
-            if self._gone or self._making is None:
-                return
+        async def wait_for_scheduler(self) -> None:
+            # dask-cloudprovider's own blocks the event loop while a packet gets no answer
+            address = self.external_address or self.address
+            host, _, port = address.rpartition("://")[2].partition(":")
+            self.cluster._log(f"Waiting for the scheduler at {host}:{port}")
+            while not await _answers(host, int(port)):
+                await asyncio.sleep(_BETWEEN)
+
+        async def _end(self, **kwargs: Any) -> None:
+            assert self._making
             await asyncio.wait({self._making}, timeout=_MAKING)
-            await super().close()
-            self._gone = True
+            await super().close(**kwargs)
+
+        async def close(self, **kwargs: Any) -> None:
+            await self._end_once(**kwargs)
 
     Machine.__name__ = Machine.__qualname__ = cls.__name__
     return Machine
 
 
-async def _call(function: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    return await function()
-
-
-def is_gone(member: Any) -> bool:
-    """True if a machine or task was ended, or never begun."""
-    return bool(member._gone or member._making is None)
+async def _answers(host: str, port: int) -> bool:
+    try:
+        async with asyncio.timeout(_ANSWER):
+            _, writer = await asyncio.open_connection(host, port)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
 
 
 def describe(member: Any) -> tuple[str, str]:

@@ -1,0 +1,44 @@
+"""What the tests of this backend share."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flowenv.registry
+from flowenv import Flow
+from flowenv.configuration import configuration
+from flowenv.targets import load_target
+
+FLOWS = Path(__file__).parent / "flows" / "cluster_flows.py"
+EXAMPLE = Path(__file__).parents[3] / "examples" / "model_selection" / "model_selection.py"
+
+
+@pytest.fixture(autouse=True)
+def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No configuration but a test's own."""
+    monkeypatch.chdir(tmp_path)
+    flowenv.registry.reset()
+    configuration.cache_clear()
+    yield
+    flowenv.registry.reset()
+    configuration.cache_clear()
+
+
+@pytest.fixture
+def flow_named() -> Callable[[str], Flow[..., Any]]:
+    """A flow of `flows/cluster_flows.py`."""
+    return lambda name: load_target(f"{FLOWS}:{name}")
+
+
+@pytest.fixture
+def example() -> Flow[..., Any]:
+    """The parallel example."""
+    return load_target(f"{EXAMPLE}:select_model")
+
+
+@pytest.fixture
+def example_parameters() -> dict[str, int]:
+    """Parameters that make the example small."""
+    return {"resolution": 2, "folds": 2, "images": 200}

@@ -1,0 +1,67 @@
+"""Flows for the tests of Dask clusters; loaded from this file, as `flowenv run` does."""
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+from distributed import get_client
+
+from flowenv import flow, get_executor
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def divide(number: int) -> float:
+    return 1 / number
+
+
+def wait_for_ever(_: int) -> None:
+    threading.Event().wait()
+
+
+@flow
+def total(numbers: int = 5) -> dict[str, Any]:
+    """Squares on the cluster, and how many workers it has afterwards."""
+    squares = sum(get_executor().map(square, range(numbers)))
+    return {"total": squares, "workers": len(get_client().scheduler_info()["workers"])}
+
+
+@flow
+def fail() -> None:
+    """Fails on a worker."""
+    list(get_executor().map(divide, [0]))
+
+
+@flow
+def connection() -> dict[str, Any]:
+    """How the cluster is reached, and what its parts see of a run."""
+    client = get_client()
+    return {
+        "scheduler": client.scheduler_info()["address"],
+        "variables": client.run_on_scheduler(lambda: dict(os.environ)),
+        "workers": list(client.run(lambda: dict(os.environ)).values()),
+    }
+
+
+@flow
+def never_ends(started: str) -> None:
+    """Says in a file that it runs, then keeps a worker busy for ever."""
+    future = get_executor().submit(wait_for_ever, 0)
+    Path(started).write_text("running")
+    future.result()
+
+
+@flow
+def two_workers(numbers: int) -> list[str]:
+    """Wait for so many workers; their variable SIZE."""
+    client = get_client()
+    client.wait_for_workers(numbers, timeout=20)
+    return list(client.run(os.getenv, "SIZE").values())
+
+
+def two_workers_instead(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:
+    """An `on_execute` that resizes the cluster."""
+    provider_kwargs["n_workers"] = 2

@@ -1,0 +1,157 @@
+"""The provider's finished arguments."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from distributed.security import Security
+
+from flowenv import Flow, Secret, flow
+from flowenv.explain import masked
+from flowenv.errors import SpecError
+from flowenv.lifecycle import prepare
+from flowenv.registry import registry
+from flowenv_dask_cloud import DaskCloudProviderEnvironment
+from flowenv_dask_cloud.spec import real, shown
+
+GOLDEN = Path(__file__).parent / "golden"
+FARGATE = "dask_cloudprovider.aws.FargateCluster"
+MACHINES = "rigs.machines.LocalMachineCluster"
+RUN_ID = "123e4567-e89b-12d3-a456-426614174000"
+
+
+@flow(image="flow:1")
+def example() -> None:
+    """Nothing."""
+
+
+def spec_of(provider: Any = FARGATE, the_flow: Flow[..., Any] = example, **settings: Any) -> Any:
+    settings = {"n_workers": 1, **settings}
+    environment = DaskCloudProviderEnvironment(provider, **settings)
+    prepared = prepare(the_flow, environment=environment)
+    prepared.flow_run.id, prepared.flow_run.created = RUN_ID, None
+    return prepared.spec["dask_cluster"]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        (
+            "fargate",
+            {
+                "provider": FARGATE,
+                "adaptive_min_workers": 0,
+                "adaptive_max_workers": 4,
+                "aws_secret_access_key": "hidden",
+                "environment": {"TOKEN": Secret("hidden")},
+                "tags": {"team": "forecasting"},
+            },
+        ),
+        ("machines", {"provider": MACHINES, "worker_options": {"nthreads": 2}}),
+        ("local", {"provider": "distributed.LocalCluster"}),
+        ("threads", {"provider": "distributed.LocalCluster", "processes": False}),
+    ],
+)
+def test_the_spec_is_what_it_was(name: str, settings: dict[str, Any]) -> None:
+    text = yaml.safe_dump(masked(spec_of(**settings)), sort_keys=False)
+    path = GOLDEN / f"{name}.yaml"
+    if os.environ.get("FLOWENV_WRITE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+
+    assert text == path.read_text()
+    assert "hidden" not in text
+
+
+def test_what_the_user_says_wins_over_the_defaults() -> None:
+    arguments = spec_of(image="own:2", skip_cleanup=False, name="mine")["arguments"]
+
+    assert arguments["image"] == "own:2"
+    assert arguments["skip_cleanup"] is False
+    assert arguments["name"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("provider", "security", "expected"),
+    [
+        (MACHINES, None, "temporary"),
+        (MACHINES, False, "none"),
+        (MACHINES, Security(), "given"),
+        (FARGATE, None, "none"),
+        (FARGATE, True, "temporary"),
+        ("distributed.LocalCluster", None, "temporary"),
+    ],
+)
+def test_connections_are_protected_where_the_provider_can(
+    provider: str, security: Any, expected: str
+) -> None:
+    assert spec_of(provider, security=security)["security"] == expected
+
+
+def test_hooks_can_give_scheduler_and_workers_different_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "which.py").write_text(
+        "from flowenv import Secret, hookimpl\n\n"
+        "@hookimpl\n"
+        "def flowenv_environment_variables(target):\n"
+        "    return {'ROLE': Secret(target.value), 'PREFECT__CONTEXT__IMAGE': None}\n"
+    )
+    monkeypatch.setenv("FLOWENV_PLUGINS", str(tmp_path / "which.py"))
+
+    part = spec_of()
+
+    assert part["arguments"]["environment"]["ROLE"].reveal() == "worker"
+    assert part["scheduler_variables"]["ROLE"].reveal() == "scheduler"
+    assert "PREFECT__CONTEXT__IMAGE" not in part["scheduler_variables"]
+
+
+def test_a_provider_without_variables_has_them_reported() -> None:
+    part = spec_of("distributed.LocalCluster", processes=False)
+
+    assert "PREFECT__CONTEXT__FLOW_RUN_ID" in part["unset_variables"]
+    assert "env" not in part["arguments"]
+
+
+def test_building_changes_nothing_of_the_environment() -> None:
+    environment = DaskCloudProviderEnvironment(FARGATE, n_workers=1, tags={}, environment={})
+
+    assert prepare(example, environment=environment).spec
+
+    assert environment.kwargs == {"n_workers": 1, "tags": {}, "environment": {}}
+
+
+def test_objects_are_shown_by_name_and_come_back_themselves() -> None:
+    given = {"worker_class": dict, "options": {"callback": shown, "x": [1]}, "n": 2}
+
+    spec = shown(given)
+
+    assert spec["worker_class"] == "builtins.dict"
+    assert spec["options"]["callback"] == "flowenv_dask_cloud.spec.shown"
+    spec["n"] = 3
+    assert real(spec, given) == {**given, "n": 3}
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_wokers": 1}, "Did you mean 'n_workers'"),
+        ({"asynchronous": True}, "gets its asynchronous from the environment"),
+        ({"environment": {"BIG": "x" * 9000}}, "the largest is BIG"),
+        ({"environment": {"T": Secret(reference="arn:aws:ssm:1")}}, "can't resolve"),
+        ({"environment": ["A=1"]}, "must be a mapping"),
+        ({"provider": MACHINES, "env_vars": {"A": "1\n2"}}, "more than one line"),
+    ],
+)
+def test_what_the_provider_would_refuse_is_refused_before_anything_is_made(
+    settings: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(SpecError, match=message):
+        spec_of(**settings)
+
+
+def test_the_backend_is_found(flow_named: Callable[[str], Flow[..., Any]]) -> None:
+    assert registry().environment_type("dask_cloud") is DaskCloudProviderEnvironment
