@@ -120,7 +120,7 @@ def tests(session: nox.Session) -> None:
 def demo(session: nox.Session) -> None:
     """Run an example flow: `nox -s demo -- examples/model_selection/model_selection.py`."""
     locally = [ROOT / "core", ROOT / "plugins" / "local"]
-    install(session, *editable(locally, extras=""), *examples())
+    install(session, *editable(locally, extras=False), *examples())
     session.run("flowenv", "run", *(session.posargs or ["examples/penguins/penguins.py"]))
 
 
@@ -195,6 +195,11 @@ def pyproject(folder: Path) -> dict[str, Any]:
     return tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))
 
 
+def project(folder: Path) -> dict[str, Any]:
+    """The `[project]` table of a distribution."""
+    return dict(pyproject(folder)["project"])
+
+
 def group(name: str) -> tuple[str, ...]:
     """The requirements of one of the root's dependency groups."""
     return nox.project.dependency_groups(pyproject(ROOT), name)
@@ -203,11 +208,11 @@ def group(name: str) -> tuple[str, ...]:
 def asked_of_others() -> set[str]:
     """What the tools and all distributions with their extras ask for, except each other."""
     asked = {"nox", "uv"}.union(*(group(name) for name in pyproject(ROOT)["dependency-groups"]))
-    projects = [pyproject(folder)["project"] for folder in distributions()]
-    for project in projects:
-        extras = project.get("optional-dependencies", {}).values()
-        asked.update(project.get("dependencies", []), *extras)
-    ours = {project["name"] for project in projects}
+    projects = [project(folder) for folder in distributions()]
+    for one in projects:
+        extras = one.get("optional-dependencies", {}).values()
+        asked.update(one.get("dependencies", []), *extras)
+    ours = {one["name"] for one in projects}
     return {requirement for requirement in asked if name_of(requirement) not in ours}
 
 
@@ -219,16 +224,16 @@ def examples() -> list[str]:
 def example_plugins() -> list[str]:
     """Arguments that install the distributions among the examples."""
     found = sorted(path.parent for path in ROOT.glob("examples/*/pyproject.toml"))
-    return editable(found, extras="")
+    return editable(found)
 
 
-def editable(folders: list[Path], extras: str) -> list[str]:
-    """Arguments that install distributions from their folders; the extras are the core's."""
-    return [
-        argument
-        for folder in folders
-        for argument in ("-e", f"{folder}{extras if folder.name == 'core' else ''}")
-    ]
+def editable(folders: list[Path], *, extras: bool = True) -> list[str]:
+    """Arguments that install distributions from their folders, with all of their extras."""
+    arguments = []
+    for folder in folders:
+        names = project(folder).get("optional-dependencies", {}) if extras else {}
+        arguments += ["-e", f"{folder}[{','.join(names)}]" if names else str(folder)]
+    return arguments
 
 
 def install(session: nox.Session, *requirements: str) -> None:
@@ -239,7 +244,7 @@ def install(session: nox.Session, *requirements: str) -> None:
 
 def install_workspace(session: nox.Session, *requirements: str) -> None:
     """Install all distributions, the examples' too, from their folders, and more."""
-    ours = [*editable(distributions(), "[dask,rich,testing]"), *example_plugins()]
+    ours = [*editable(distributions()), *example_plugins()]
     install(session, *ours, *requirements)
 
 
@@ -254,7 +259,7 @@ def build(session: nox.Session, target: Path) -> dict[str, Path]:
     command = ["python", "-m", "build", "--installer=uv", "--outdir", str(target)]
     for folder in distributions():
         session.run(*command, str(folder), silent=True)
-        name = pyproject(folder)["project"]["name"]
+        name = project(folder)["name"]
         (wheels[name],) = target.glob(f"{name.replace('-', '_')}-[0-9]*.whl")
     return wheels
 
@@ -266,24 +271,29 @@ def write_isolated_requirements(target: Path, wheels: dict[str, Path]) -> None:
     the lowest versions honours the bounds of what it is asked for directly.
     """
     target.mkdir(exist_ok=True)
-    projects = {
-        project["name"]: project
-        for project in (pyproject(folder)["project"] for folder in distributions())
-    }
-    sets = {"all": set(wheels)}
-    for folder in distributions():
-        sets[folder.name] = with_ours(pyproject(folder)["project"]["name"], projects)
-    for name, members in sets.items():
-        lines = [str(wheels[member]) for member in sorted(members)]
-        asked = {r for member in members for r in projects[member].get("dependencies", [])}
-        lines += sorted(r for r in asked if name_of(r) not in projects or "[" in r)
+    projects = {project(folder)["name"]: project(folder) for folder in distributions()}
+    sets = {folder.name: {project(folder)["name"]} for folder in distributions()}
+    for name, members in {**sets, "all": set(wheels)}.items():
+        asked = asked_by(members, projects)
+        ours = {name_of(one) for one in asked if name_of(one) in projects} | members
+        lines = [*(str(wheels[one]) for one in sorted(ours)), *sorted(asked)]
         (target / f"{name}.txt").write_text("\n".join(lines) + "\n")
 
 
-def with_ours(name: str, projects: dict[str, dict[str, Any]]) -> set[str]:
-    """A distribution and those of ours that it needs."""
-    needed = {name_of(r) for r in projects[name].get("dependencies", [])} & set(projects)
-    return {name}.union(*(with_ours(one, projects) for one in needed))
+def asked_by(names: set[str], projects: dict[str, dict[str, Any]]) -> set[str]:
+    """What distributions of ours ask for, and what those of ours among it ask for."""
+    asked: set[str] = set()
+    waiting = [one for name in names for one in projects[name].get("dependencies", [])]
+    while waiting:
+        requirement = waiting.pop()
+        if requirement in asked:
+            continue
+        asked.add(requirement)
+        if found := projects.get(name_of(requirement)):
+            waiting += found.get("dependencies", [])
+            for extra in re.findall(r"[\w-]+", "".join(re.findall(r"\[(.*)\]", requirement))):
+                waiting += found["optional-dependencies"][extra]
+    return asked
 
 
 def name_of(requirement: str) -> str:

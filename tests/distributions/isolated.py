@@ -21,7 +21,7 @@ import flowenv
 MOST_DISTRIBUTIONS_FOR_THE_CORE = 8
 
 VENDORS = {
-    "boto3": {"fargate", "dask_cloud"},
+    "boto3": {"fargate"},
     "dask": {"dask_k8s", "dask_cloud"},
     "dask_cloudprovider": {"dask_cloud"},
     "dask_kubernetes": {"dask_k8s"},
@@ -30,7 +30,11 @@ VENDORS = {
 }
 """A platform's library, and the backends that bring it."""
 
-SETTINGS = {"dask_cloud": ["-s", "provider_class=dask_cloudprovider.aws.FargateCluster"]}
+NETWORK = '{"awsvpcConfiguration": {"subnets": ["subnet-1"]}}'
+SETTINGS = {
+    "dask_cloud": ["-s", "provider_class=distributed.LocalCluster"],  # needs no provider's extra
+    "fargate": ["-s", f"networkConfiguration={NETWORK}"],
+}
 """What an environment can't be made without."""
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "image_check" / "image_check.py"
