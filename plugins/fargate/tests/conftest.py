@@ -44,7 +44,7 @@ def clean_slate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     monkeypatch.setattr(board, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(board, "FRESH_SECONDS", 0.0)
     monkeypatch.setattr(logs, "POLL_SECONDS", 0.02)
-    monkeypatch.setattr(logs, "DRAIN_SECONDS", 2.0)
+    monkeypatch.setattr(logs, "DRAIN_SECONDS", 0.5)
     _forget()
     yield
     _forget()

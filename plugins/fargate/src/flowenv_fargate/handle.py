@@ -105,27 +105,29 @@ class TaskHandle:
     def follow(self, timeout: float | None = None) -> Iterator[Status]:
         """The current status, then each change, up to and with the final one."""
         deadline = None if timeout is None else time.monotonic() + timeout
-        status, shown = self.status(), None
+        shown: Status | None = None
+        max_age: float | None = None
         failing_since: float | None = None
         while True:
-            if status != shown:
-                shown = status
-                yield status
-            if status.state.is_final:
-                return
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return
-            interval = self._board.interval
-            pause = interval if left is None else min(interval, left)
-            self._board.wait(pause, self._arn, self._seen_at)
             try:
-                status = self._look(pause)
+                status = self._look(max_age)
                 failing_since = None
             except (TransientPlatformError, PlatformUnreachable):
                 failing_since = failing_since or time.monotonic()
                 if time.monotonic() - failing_since > OUTAGE_SECONDS:
                     raise
+            else:
+                if status != shown:
+                    shown = status
+                    yield status
+                if status.state.is_final:
+                    return
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return
+            interval = self._board.interval
+            max_age = interval if left is None else min(interval, left)
+            self._board.wait(max_age, self._arn, self._seen_at)
 
     def _look(self, max_age: float | None) -> Status:
         if self._final is not None:
