@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import threading
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -251,7 +250,7 @@ class Client:
             except urllib3.exceptions.HTTPError as error:
                 if tried >= self.retries.connections:
                     raise self._unreachable(request, error) from error
-                time.sleep(self.retries.pause(tried))
+                self.retries.sleep(self.retries.pause(tried))
                 continue
             if answer.status < 300:
                 return answer
@@ -260,7 +259,7 @@ class Client:
                 self._refresh(session)
                 refreshed = True
             elif answer.status in RETRIED and tried < self.retries.attempts:
-                time.sleep(self.retries.pause(tried, answer.headers.get("Retry-After")))
+                self.retries.sleep(self.retries.pause(tried, answer.headers.get("Retry-After")))
             elif answer.status in raw:
                 raise refused
             else:

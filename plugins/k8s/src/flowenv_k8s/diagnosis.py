@@ -14,7 +14,7 @@ from typing import Any
 from flowenv.outcome import Outcome
 from flowenv.states import Reason, State, Status
 from flowenv_k8s.labels import OUTCOME, moment
-from flowenv_k8s.pods import container_status, ended, living
+from flowenv_k8s.pods import container_status, disruption, ended, living
 from flowenv_k8s.reasons import HINTS
 
 SIDECAR_GRACE = 30.0
@@ -207,4 +207,6 @@ def is_held(status: Status, job: Mapping[str, Any] | None) -> bool:
 
 def _end_of(observed: Observed, pod: Mapping[str, Any]) -> Verdict | None:
     over = ended(pod, observed.flow_container, observed.run_id)
+    if over is None and pod["metadata"]["uid"] in observed.gone and (why := disruption(pod)):
+        return Verdict(why)
     return Verdict(over.status, over.outcome) if over else None

@@ -78,7 +78,7 @@ def ended(pod: Mapping[str, Any], container: str, run_id: str) -> Ended | None:
         container: the flow's container; empty for the first.
         run_id: the run, whose outcome record is looked for.
     """
-    disrupted = _disruption(pod)
+    disrupted = disruption(pod)
     status = container_status(pod, container)
     terminated = (status.get("state") or {}).get("terminated")
     if terminated is None:
@@ -143,7 +143,7 @@ def _init_failed(name: str, terminated: Mapping[str, Any]) -> Status:
     )
 
 
-def _disruption(pod: Mapping[str, Any]) -> Status | None:
+def disruption(pod: Mapping[str, Any]) -> Status | None:
     """Why the cluster itself ended the pod, if it did."""
     status = pod.get("status") or {}
     for one in status.get("conditions") or ():

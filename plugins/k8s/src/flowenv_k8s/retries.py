@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import email.utils
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ class Retries:
         base: seconds before the second try; doubled for each further one.
         longest: the most seconds between two tries, whatever `Retry-After` says.
         draw: gives a random number from 0 to 1.
+        sleep: waits so many seconds.
 
     >>> [round(Retries(draw=lambda: 1.0).pause(n), 2) for n in (1, 2, 3)]
     [0.2, 0.4, 0.8]
@@ -32,6 +34,7 @@ class Retries:
     base: float = 0.2
     longest: float = 30.0
     draw: Callable[[], float] = field(default=random.random, repr=False)
+    sleep: Callable[[float], object] = field(default=time.sleep, repr=False)
 
     def pause(self, tried: int, retry_after: str | None = None) -> float:
         """Seconds to wait before the next try.

@@ -1,0 +1,131 @@
+"""The connection: where it comes from, credentials that expire, refusals that explain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from flowenv.errors import ConfigurationError, PlatformError, PlatformUnreachable
+from flowenv.lifecycle import attach
+from flowenv.states import Reason
+from flowenv.testing import flows
+from flowenv_k8s import KubernetesJobEnvironment
+from flowenv_k8s.client import Client, connect
+from flowenv_k8s.namespaces import Source
+from flowenv_k8s.resources import JOBS, PODS
+from flowenv_k8s.retries import Retries
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
+
+Environments = Callable[..., KubernetesJobEnvironment]
+
+
+@pytest.fixture(scope="module")
+def shared_rig() -> Iterator[KubernetesRig]:
+    with KubernetesRig(kubelet=ScriptedKubelet(), token="first-token") as rig:
+        yield rig
+
+
+def test_without_any_configuration_both_attempts_are_named(environment: Environments) -> None:
+    with pytest.raises(OSError, match=r"in-cluster configuration: .*and the kubeconfig .*no-kube"):
+        environment().execute(flows.add, a=1)
+
+
+def test_a_context_that_is_not_there_is_an_error(rig: KubernetesRig) -> None:
+    with pytest.raises(ConfigurationError, match="other"):
+        connect("other")
+
+
+def test_all_runs_of_a_process_share_a_connection(rig: KubernetesRig) -> None:
+    assert connect() is connect()
+
+
+def test_a_cluster_that_does_not_answer_is_named(
+    environment: Environments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with KubernetesRig(kubelet=ScriptedKubelet()) as gone:
+        path = gone.kubeconfig(tmp_path / "gone")
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    with pytest.raises(PlatformUnreachable, match=r"http://127\.0\.0\.1:\d+ doesn't answer"):
+        environment().execute(flows.add, a=1)
+
+
+def test_expired_credentials_are_refreshed_once(rig: KubernetesRig, client: Client) -> None:
+    client.list(JOBS, "default")
+    rig.rotate_token()
+    client.list(JOBS, "default")
+    assert [one.status for one in rig.requests] == [200, 401, 200]
+
+
+def test_credentials_in_a_file_are_read_again(rig: KubernetesRig, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    config = rig.kubeconfig(tmp_path / "with-file", token_file=token)
+    client = Client(Source(None, str(config)))
+    client.list(JOBS, "default")
+    rig.rotate_token()
+    token.write_text(rig.token)
+    client.list(JOBS, "default")
+    assert rig.requests.count(status=401) == 1
+
+
+def test_credentials_that_stay_wrong_are_an_error(rig: KubernetesRig, client: Client) -> None:
+    rig.access.revoke(rig.token)
+    try:
+        with pytest.raises(PlatformError, match="doesn't accept the credentials") as caught:
+            client.list(JOBS, "default")
+    finally:
+        rig.access.restore(rig.token)
+    assert caught.value.reason is Reason.ACCESS_DENIED
+    assert rig.requests.count(status=401) == 2
+
+
+def test_tls_and_a_certificate_authority_are_used(rig: KubernetesRig, tmp_path: Path) -> None:
+    client = Client(Source(None, str(rig.kubeconfig(tmp_path / "tls", tls=True))))
+    assert client.list(JOBS, "default")[0] == []
+
+
+def test_a_long_list_comes_in_pages(
+    rig: KubernetesRig, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flowenv_k8s.client._PAGE", 2)
+    for index in range(5):
+        rig.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"page-{index}"}})
+    from flowenv_k8s.resources import Resource
+
+    maps = Resource("", "v1", "configmaps", "ConfigMap")
+    found, version = client.list(maps, "default")
+    assert [one["metadata"]["name"] for one in found] == [f"page-{n}" for n in range(5)]
+    assert version
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource"), [("get", "jobs"), ("list", "jobs"), ("list", "pods")]
+)
+def test_a_refusal_shows_the_rule_that_allows_it(
+    verb: str, resource: str, rig: KubernetesRig, client: Client
+) -> None:
+    of = {"jobs": JOBS, "pods": PODS}[resource]
+    ask = {
+        "get": lambda: client.get(of, "default", "x"),
+        "list": lambda: client.list(of, "default"),
+    }
+    with rig.access.denied(verb, resource), pytest.raises(PlatformError) as caught:
+        ask[verb]()
+    assert f"Not allowed to {verb} {resource}" in caught.value.message
+    assert f'resources: ["{resource}"]\n    verbs: ["{verb}"]' in caught.value.hint
+
+
+def test_attaching_without_permission_shows_the_rule(
+    rig: KubernetesRig, environment: Environments
+) -> None:
+    with rig.access.denied("get", "jobs"), pytest.raises(PlatformError, match="Not allowed to get"):
+        attach("default/x", environment())
+
+
+@pytest.mark.parametrize("tried", range(1, 8))
+def test_pauses_grow_are_drawn_and_bounded(tried: int) -> None:
+    short, long = (Retries(draw=lambda n=n: n).pause(tried) for n in (0.0, 1.0))  # type: ignore[misc]
+    assert 0.1 * 2 ** (tried - 1) == pytest.approx(short)
+    assert long == pytest.approx(min(2 * short, 30.0))
+    assert Retries().pause(1, "3600") == 30.0

@@ -1,0 +1,315 @@
+"""What a run's status is, from what Kubernetes says of its Job and pods."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import pytest
+
+from flowenv.outcome import Outcome
+from flowenv.states import Reason, State
+from flowenv_k8s.diagnosis import Observed, Verdict, judge
+from flowenv_k8s.events import explain
+from flowenv_k8s.pods import pod_status
+
+RUN = "11111111-2222-4333-8444-555555555555"
+NOW = datetime.datetime(2026, 11, 22, 18, 0, tzinfo=datetime.UTC)
+
+
+def job(*conditions: tuple[str, str], backoff: int = 0, **spec: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": "job"},
+        "spec": {"backoffLimit": backoff, **spec},
+        "status": {
+            "conditions": [
+                {"type": kind, "status": "True", "reason": reason, "message": "words"}
+                for kind, reason in conditions
+            ]
+        },
+    }
+
+
+def container(name: str = "flow", **state: Any) -> dict[str, Any]:
+    return {"name": name, "state": state}
+
+
+def terminated(
+    code: int = 0, message: str = "", reason: str = "", ended: str = ""
+) -> dict[str, Any]:
+    return {"exitCode": code, "message": message, "reason": reason, "finishedAt": ended}
+
+
+def pod(*statuses: dict[str, Any], name: str = "pod-1", **status: Any) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "uid": name, "creationTimestamp": name},
+        "spec": {"containers": [{"name": "flow"}, {"name": "side"}], "restartPolicy": "Never"},
+        "status": {"phase": "Running", "containerStatuses": list(statuses), **status},
+    }
+
+
+def record(state: State, **more: Any) -> str:
+    return Outcome(RUN, state, **more).to_bytes().decode()
+
+
+def verdict(job: dict[str, Any] | None, *pods: dict[str, Any], **more: Any) -> Verdict:
+    return judge(Observed(RUN, job, pods, "flow", NOW, **more))
+
+
+# -- going on ---------------------------------------------------------------------------
+
+
+def test_a_job_without_a_pod_is_submitted() -> None:
+    assert verdict(job()).status.state is State.SUBMITTED
+
+
+def test_a_suspended_job_says_so() -> None:
+    assert "suspended" in verdict(job(suspend=True)).status.message
+
+
+def test_a_pod_that_is_prepared_is_starting() -> None:
+    waiting = container(waiting={"reason": "ContainerCreating"})
+    assert verdict(job(), pod(waiting)).status.state is State.STARTING
+
+
+def test_a_running_flow_container_is_running() -> None:
+    assert verdict(job(), pod(container(running={}))).status.state is State.RUNNING
+
+
+def test_a_running_sidecar_is_not() -> None:
+    waiting = container(waiting={"reason": "PodInitializing"})
+    assert (
+        verdict(job(), pod(waiting, container("side", running={}))).status.state is State.STARTING
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "reason", "state"),
+    [
+        ("ErrImagePull", Reason.IMAGE_PULL, State.STARTING),
+        ("ImagePullBackOff", Reason.IMAGE_PULL, State.STARTING),
+        ("InvalidImageName", Reason.IMAGE_PULL, State.CRASHED),
+        ("ErrImageNeverPull", Reason.IMAGE_PULL, State.CRASHED),
+        ("CreateContainerConfigError", Reason.CONFIGURATION, State.STARTING),
+        ("CreateContainerError", Reason.START_ERROR, State.STARTING),
+    ],
+)
+def test_what_a_container_waits_for_is_said(word: str, reason: Reason, state: State) -> None:
+    waiting = container(waiting={"reason": word, "message": "the kubelet's words"})
+    status = verdict(job(), pod(waiting, phase="Pending")).status
+    assert (status.state, status.reason) == (state, reason)
+    assert status.message == f"{word}: the kubelet's words"
+
+
+def test_an_unschedulable_pod_says_why() -> None:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+    status = verdict(
+        job(), pod(phase="Pending", conditions=[{**condition, "message": "0/3 nodes"}])
+    ).status
+    assert (status.state, status.reason) == (State.STARTING, Reason.UNSCHEDULABLE)
+    assert "0/3 nodes" in status.message
+
+
+# -- ended ------------------------------------------------------------------------------
+
+
+def test_the_record_says_how_the_flow_ended() -> None:
+    text = record(State.COMPLETED, result=42, has_result=True)
+    found = verdict(job(), pod(container(terminated=terminated(0, text))))
+    assert found.status.state is State.COMPLETED
+    assert found.outcome
+    assert found.outcome.result == 42
+
+
+def test_a_record_of_another_run_counts_for_nothing() -> None:
+    text = record(State.COMPLETED, result=42, has_result=True).replace(RUN, "other")
+    assert verdict(job(), pod(container(terminated=terminated(0, text)))).outcome is None
+
+
+def test_without_a_record_the_exit_code_speaks() -> None:
+    assert verdict(job(), pod(container(terminated=terminated(0)))).status.state is State.COMPLETED
+    status = verdict(job(), pod(container(terminated=terminated(7, "last words")))).status
+    assert (status.state, status.reason) == (State.CRASHED, Reason.EXITED)
+    assert "exit code 7" in status.message
+
+
+def test_an_image_without_flowenv_gets_the_line_for_its_dockerfile() -> None:
+    words = "ModuleNotFoundError: No module named 'flowenv'"
+    status = verdict(job(), pod(container(terminated=terminated(1, words, "Error")))).status
+    assert status.reason is Reason.START_ERROR
+    assert "RUN pip install flowenv" in status.hint
+
+
+def test_a_command_that_can_not_be_started_is_a_start_error() -> None:
+    ended = terminated(128, 'exec: "/bin/sh": no such file', "StartError")
+    status = verdict(job(), pod(container(terminated=ended))).status
+    assert (status.state, status.reason) == (State.CRASHED, Reason.START_ERROR)
+
+
+def test_an_oom_kill_is_told_from_other_kills() -> None:
+    status = verdict(job(), pod(container(terminated=terminated(137, "", "OOMKilled")))).status
+    assert status.reason is Reason.OOM_KILLED
+    status = verdict(job(), pod(container(terminated=terminated(137, "", "Error")))).status
+    assert status.reason is Reason.EXITED
+
+
+def test_an_evicted_pod_may_have_no_container_statuses() -> None:
+    evicted = pod(phase="Failed", reason="Evicted", message="The node was low on memory.")
+    status = verdict(job(), evicted).status
+    assert (status.reason, status.can_retry) == (Reason.EVICTED, True)
+    assert "low on memory" in status.message
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("PreemptionByScheduler", Reason.PREEMPTED),
+        ("TerminationByKubelet", Reason.EVICTED),
+        ("EvictionByEvictionAPI", Reason.EVICTED),
+        ("DeletionByTaintManager", Reason.LOST),
+    ],
+)
+def test_a_disruption_is_not_a_cancellation(word: str, reason: Reason) -> None:
+    text = record(State.CANCELLED)
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": word, "message": "m"}
+    disrupted = pod(container(terminated=terminated(143, text)), conditions=[condition])
+    assert verdict(job(), disrupted).status.reason is reason
+
+
+def test_a_flow_that_ended_before_the_disruption_keeps_its_outcome() -> None:
+    text = record(State.FAILED, error_class="ValueError", message="no")
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet"}
+    disrupted = pod(container(terminated=terminated(1, text)), conditions=[condition])
+    assert verdict(job(), disrupted).status.state is State.FAILED
+
+
+def test_a_failed_init_container_is_named() -> None:
+    init = {"name": "fetch", "state": {"terminated": terminated(2, "no route")}}
+    status = verdict(job(), pod(phase="Failed", initContainerStatuses=[init])).status
+    assert status.reason is Reason.START_ERROR
+    assert "fetch" in status.message
+    assert "no route" in status.message
+
+
+# -- the Job's own words ------------------------------------------------------------------
+
+
+def test_the_jobs_deadline_wins_over_the_flows_last_words() -> None:
+    stopped = pod(container(terminated=terminated(143, record(State.CANCELLED))))
+    for kind in ("Failed", "FailureTarget"):
+        status = verdict(job((kind, "DeadlineExceeded"), activeDeadlineSeconds=5), stopped).status
+        assert (status.state, status.reason) == (State.CRASHED, Reason.DEADLINE)
+        assert "(5 s)" in status.message
+
+
+def test_a_job_that_is_gone_is_lost() -> None:
+    assert verdict(None).status.reason is Reason.LOST
+    assert verdict(None, pod(container(running={}))).status.reason is Reason.LOST
+
+
+def test_a_job_that_we_deleted_is_cancelled() -> None:
+    assert verdict(None, cancelled=True).status.state is State.CANCELLED
+
+
+def test_a_flow_that_was_stopped_by_the_deletion_is_cancelled() -> None:
+    stopped = pod(container(terminated=terminated(143, record(State.CANCELLED))))
+    assert verdict(None, stopped).status.state is State.CANCELLED
+
+
+def test_a_complete_job_without_pods_is_completed() -> None:
+    assert verdict(job(("Complete", "CompletionsReached"))).status.state is State.COMPLETED
+
+
+def test_a_vanished_pod_asks_the_job() -> None:
+    found = verdict(job(), pod(container(running={})), gone=frozenset({"pod-1"}))
+    assert not found.status.state.is_final
+    assert found.ask_job
+
+
+def test_an_outcome_left_on_the_job_counts() -> None:
+    ended = job(("Failed", "DeadlineExceeded"))
+    ended["metadata"]["annotations"] = {
+        "flowenv.io/outcome": record(State.COMPLETED, result=3, has_result=True)
+    }
+    found = verdict(ended)
+    assert found.status.state is State.COMPLETED
+    assert found.outcome
+    assert found.outcome.result == 3
+
+
+# -- several attempts, several containers ---------------------------------------------------
+
+
+def test_with_retries_a_failed_attempt_leaves_the_run_running() -> None:
+    failed = pod(container(terminated=terminated(1, record(State.FAILED))))
+    found = verdict(job(backoff=2), failed)
+    assert found.status.state is State.RUNNING
+    assert found.ask_job
+
+
+def test_with_retries_the_jobs_verdict_is_the_runs() -> None:
+    first = pod(container(terminated=terminated(1, record(State.FAILED, message="one"))))
+    text = record(State.FAILED, message="two")
+    second = pod(container(terminated=terminated(1, text)), name="pod-2")
+    status = verdict(job(("Failed", "BackoffLimitExceeded"), backoff=1), second, first).status
+    assert status.state is State.FAILED
+    assert "two" in status.message
+
+
+def test_a_sidecar_that_goes_on_does_not_hold_the_run() -> None:
+    done = container(terminated=terminated(0, record(State.COMPLETED)))
+    found = verdict(job(), pod(done, container("side", running={})))
+    assert found.status.state is State.COMPLETED
+    assert found.job_must_end
+
+
+def test_a_failed_attempt_waits_a_little_for_the_sidecar_to_end() -> None:
+    def attempt(seconds: float) -> Verdict:
+        ended = (NOW - datetime.timedelta(seconds=seconds)).isoformat()
+        failed = container(terminated=terminated(1, record(State.FAILED), ended=ended))
+        return verdict(job(backoff=3), pod(failed, container("side", running={})))
+
+    assert attempt(5).status.state is State.RUNNING
+    assert attempt(60).status.state is State.FAILED
+    assert attempt(60).job_must_end
+
+
+def test_an_injected_first_container_is_not_the_flows() -> None:
+    injected = pod(container("proxy", running={}), container(terminated=terminated(0)))
+    assert verdict(job(), injected).status.state is State.COMPLETED
+
+
+# -- events, and other pods -------------------------------------------------------------------
+
+
+def event(reason: str, message: str, when: str = "1", kind: str = "Warning") -> dict[str, str]:
+    return {"reason": reason, "message": message, "lastTimestamp": when, "type": kind}
+
+
+def test_the_newest_telling_event_explains() -> None:
+    events = [
+        event("FailedScheduling", "0/1 nodes", "1"),
+        event("FailedMount", 'secret "x" not found', "2"),
+        event("Pulled", "fine", "3", "Normal"),
+        event("SomethingElse", "hm", "4"),
+    ]
+    assert explain(events) == (Reason.CONFIGURATION, 'FailedMount: secret "x" not found')
+
+
+def test_a_quota_is_told_from_other_refusals() -> None:
+    quota = event("FailedCreate", "pods is forbidden: exceeded quota: small")
+    assert (explain([quota]) or ("",))[0] is Reason.QUOTA
+    assert (explain([event("FailedCreate", "admission denied")]) or ("",))[0] is (
+        Reason.CONFIGURATION
+    )
+
+
+def test_nothing_telling_explains_nothing() -> None:
+    assert explain([event("Scheduled", "ok", kind="Normal")]) is None
+
+
+def test_any_pod_can_be_judged_by_itself() -> None:
+    assert pod_status(pod(container(running={}))).state is State.RUNNING
+    waiting = container(waiting={"reason": "ImagePullBackOff", "message": "m"})
+    assert pod_status(pod(waiting)).reason is Reason.IMAGE_PULL
+    assert pod_status(pod(container(terminated=terminated(1)))).state is State.CRASHED
