@@ -18,22 +18,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowenv._version import __version__
 from flowenv.code_reference import CodeReference, modules_to_pickle, refer_to
 from flowenv.encoding import Encoder, decode, to_json_bytes
 from flowenv.environment import Environment
 from flowenv.errors import FlowNotFound, PayloadError
 from flowenv.flow_run import FlowRun
 from flowenv.flows import Flow
+from flowenv.payload_header import Header
 from flowenv.shipped import ShippedEnvironment
 from flowenv.targets import flow_in, load_file, load_target
 
 if TYPE_CHECKING:
     from flowenv.registry import BackendHooks
 
-FORMAT = 1
 _GZIP = b"\x1f\x8b"
-UPGRADE = "Use an image with the same flowenv and Python minor version as here."
 
 
 def pack(flow_run: FlowRun) -> bytes:
@@ -59,11 +57,7 @@ def pack(flow_run: FlowRun) -> bytes:
         environment = _shipped(flow_run.environment).serialize(encoder)
     return to_json_bytes(
         {
-            "flowenv": __version__,
-            "format": FORMAT,
-            "python": python_minor(),
-            "pickles": encoder.has_pickles,
-            "cloudpickle": _cloudpickle_version() if encoder.has_pickles else None,
+            **Header.here(pickles=encoder.has_pickles).to_json(),
             "run": {
                 "id": flow_run.id,
                 "labels": list(flow_run.labels),
@@ -82,17 +76,6 @@ def results_url(environment: Environment) -> str | None:
     from flowenv.configuration import configuration
 
     return (environment.metadata or {}).get("results_url") or configuration().results_url
-
-
-def python_minor() -> str:
-    """This Python's minor version, such as `3.11`."""
-    return f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
-def _cloudpickle_version() -> str:
-    import cloudpickle
-
-    return str(cloudpickle.__version__)
 
 
 @contextlib.contextmanager
@@ -187,35 +170,12 @@ def unpack(data: bytes) -> Unpacked:
         if data.startswith(_GZIP):
             data = gzip.decompress(data)
         document = json.loads(data)
-        version, kind = document["flowenv"], document["format"]
+        header = Header.read(document)
+        document["run"]["id"], document["flow"]["kind"]
     except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error) as error:
         raise PayloadError(f"This is no flowenv payload: {error!r}.") from error
-    if kind != FORMAT or _release(version) > _release(__version__):
-        raise PayloadError(
-            f"The run was packed by flowenv {version}, and here is flowenv {__version__}.",
-            hint=f"Add to the image's Dockerfile: RUN pip install 'flowenv>={version}'",
-        )
-    if _release(version)[0] != _release(__version__)[0]:
-        raise PayloadError(
-            f"The run was packed by flowenv {version}; here is another major version, "
-            f"{__version__}.",
-            hint=UPGRADE,
-        )
-    if document["pickles"] and document["python"] != python_minor():
-        raise PayloadError(
-            f"The run has pickled parts from Python {document['python']}, and here is Python "
-            f"{python_minor()}.",
-            hint=UPGRADE + " Flows from a file or module with plain parameters run on any.",
-        )
+    header.check()
     return Unpacked(document)
-
-
-def _release(version: str) -> tuple[int, int]:
-    major, _, rest = version.partition(".")
-    try:
-        return int(major), int(rest.split(".")[0])
-    except ValueError as error:
-        raise PayloadError(f"{version!r} is no version.") from error
 
 
 def load_run(unpacked: Unpacked, directory: Path) -> FlowRun:

@@ -1,0 +1,192 @@
+"""The outcome record: what is in it, that it fits, and that it reads back."""
+
+from __future__ import annotations
+
+import json
+
+import numpy
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowenv.errors import (
+    CallbackFailed,
+    ConfigurationError,
+    PlatformError,
+    RunCrashed,
+    TransientPlatformError,
+)
+from flowenv.outcome import LIMIT, Outcome, is_outcome_line, without_record
+from flowenv.states import Reason, State
+
+ANY_TEXT = st.text(st.characters())  # lone surrogates and odd line ends too
+
+
+@given(
+    message=ANY_TEXT | ANY_TEXT.map(lambda t: t * 5000),
+    hint=ANY_TEXT.map(lambda t: t * 2000),
+    error_class=ANY_TEXT.map(lambda t: t * 2000),
+)
+def test_a_record_always_fits_and_is_one_line_of_json(message, hint, error_class):
+    outcome = Outcome(
+        "run", State.CRASHED, message=message, hint=hint, error_class=error_class,
+        reason=Reason.START_ERROR,
+    )  # fmt: skip
+    record = outcome.to_bytes()
+    assert len(record) <= LIMIT
+    assert len(record.decode().splitlines()) == 1
+    assert json.loads(record)["state"] == "Crashed"
+
+
+@given(st.text(st.characters(), max_size=200))
+def test_a_short_message_reads_back_as_it_was(message):
+    outcome = Outcome("run", State.FAILED, error_class="ValueError", message=message)
+    assert Outcome.from_text(outcome.to_bytes(), "run") == outcome
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(JSON)
+def test_a_small_result_reads_back_as_it_was(value):
+    outcome = Outcome.of_result("run", value)
+    assert outcome.carries_result()
+    assert Outcome.from_text(outcome.to_bytes(), "run").result == value
+
+
+def test_a_large_result_stays_behind_with_its_type():
+    outcome = Outcome.of_result("run", ["x" * LIMIT])
+    found = Outcome.from_text(outcome.to_bytes(), "run")
+    assert (found.has_result, found.result_type) == (False, "list")
+
+
+def test_a_large_result_of_wide_characters_stays_behind():
+    assert not Outcome.of_result("run", "\N{GRINNING FACE}" * 1024).carries_result()
+
+
+@pytest.mark.parametrize("value", [numpy.float64(0.5), numpy.int64(3), numpy.array(2.0)])
+def test_a_scalar_of_numpy_is_a_number(value):
+    assert Outcome.of_result("run", {"score": value}).result == {"score": value.item()}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [(1, 2), {1: 2}, {1}, float("nan"), object(), numpy.arange(3), [numpy.array([1])], b"x"],
+)
+def test_what_json_would_change_is_no_result_of_the_record(value):
+    outcome = Outcome.of_result("run", value)
+    assert (outcome.has_result, outcome.result_type) == (False, type(value).__qualname__)
+
+
+def test_a_result_that_holds_itself_stays_behind():
+    value: list = []
+    value.append(value)
+    assert not Outcome.of_result("run", value).has_result
+
+
+def test_none_is_a_result():
+    assert Outcome.from_text(Outcome.of_result("run", None).to_bytes(), "run").has_result
+
+
+# -- errors -------------------------------------------------------------------------------
+
+
+def test_an_exception_of_the_flow_is_failed():
+    outcome = Outcome.of_error("run", KeyError("x"))
+    assert (outcome.state, outcome.error_class) == (State.FAILED, "KeyError")
+    assert outcome.status().message == "KeyError: 'x'"
+
+
+def test_an_exception_without_a_message_is_named():
+    assert Outcome.of_error("run", ValueError()).status().message == "ValueError"
+
+
+def test_an_error_of_the_platform_is_crashed_with_its_reason():
+    error = TransientPlatformError("No room.", hint="Wait.", reason=Reason.QUOTA)
+    outcome = Outcome.of_error("run", error)
+    assert (outcome.state, outcome.reason) == (State.CRASHED, Reason.QUOTA)
+    assert (outcome.message, outcome.hint) == ("No room.", "Wait.")
+
+
+def test_an_error_of_the_platform_without_a_reason_is_a_start_error():
+    assert Outcome.of_error("run", PlatformError("x")).reason is Reason.START_ERROR
+
+
+def test_what_the_flow_itself_raised_is_failed_whatever_it_is():
+    assert Outcome.of_error("run", RunCrashed("another run"), by_flow=True).state is State.FAILED
+
+
+def test_another_error_that_the_flow_did_not_raise_is_a_start_error():
+    outcome = Outcome.of_error("run", ConfigurationError("x", hint="y"), by_flow=False)
+    assert (outcome.state, outcome.reason) == (State.CRASHED, Reason.START_ERROR)
+    assert (outcome.message, outcome.hint) == ("x", "y")
+
+
+def test_a_callback_that_failed_fails_the_run():
+    error = CallbackFailed("on_exit raised OSError: x", error_class="OSError")
+    outcome = Outcome.of_error("run", error, by_flow=False)
+    assert (outcome.state, outcome.error_class) == (State.FAILED, "OSError")
+
+
+# -- reading ------------------------------------------------------------------------------
+
+
+def test_the_marked_line_is_found_in_a_log():
+    outcome = Outcome.of_result("run", 3)
+    log = f"first\n2024-02-01T10:00:00Z {outcome.to_line()}\nlast words\n"
+    assert Outcome.from_text(log, "run") == outcome
+
+
+def test_the_last_marked_line_counts():
+    first, second = Outcome.of_result("run", 1), Outcome.of_result("run", 2)
+    assert Outcome.from_text(f"{first.to_line()}\n{second.to_line()}", "run").result == 2
+
+
+def test_a_record_of_another_run_does_not_count():
+    assert Outcome.from_text(Outcome.of_result("other", 1).to_line(), "run") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", '{"run": "run"}', '{"run": "run", "state": "Odd"}', "flowenv-outcome run {",
+     '{"run": "run", "state": "Running"}', '{"run": "run", "state": "Crashed", "reason": "odd"}',
+     b"\xff\xfe"],
+)  # fmt: skip
+def test_what_is_no_record_is_none(text):
+    assert Outcome.from_text(text, "run") is None
+
+
+def test_an_outcome_line_is_told_from_a_line_of_the_flow():
+    assert is_outcome_line(Outcome.of_result("run", 1).to_line())
+    assert not is_outcome_line("the flow prints flowenv-outcome")
+
+
+# -- without a record ---------------------------------------------------------------------
+
+
+def test_exit_code_0_is_completed():
+    assert without_record(0, "").state is State.COMPLETED
+
+
+def test_an_image_without_flowenv_says_what_to_add():
+    log = "Traceback …\nModuleNotFoundError: No module named 'flowenv'\n"
+    status = without_record(1, log)
+    assert (status.reason, "pip install flowenv" in status.hint) == (Reason.START_ERROR, True)
+
+
+@pytest.mark.parametrize("code", [126, 127])
+def test_a_command_that_can_not_be_run_is_a_start_error(code):
+    status = without_record(code, "/bin/sh: python: not found\n")
+    assert status.reason is Reason.START_ERROR
+    assert status.message == "/bin/sh: python: not found"
+
+
+def test_anything_else_is_crashed_with_the_last_line():
+    status = without_record(139, "one\nSegmentation fault\n\n")
+    assert (status.state, status.reason) == (State.CRASHED, Reason.EXITED)
+    assert "exit code 139" in status.message
+    assert "Segmentation fault" in status.message

@@ -1,0 +1,319 @@
+"""The payload: what carries a run to where it runs, and what it refuses."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import threading
+from types import ModuleType
+
+import pytest
+
+from flowenv import Flow, LocalDaskExecutor, flow
+from flowenv._version import __version__
+from flowenv.errors import PayloadError
+from flowenv.lifecycle import prepare
+from flowenv.payload import load_run, pack, unpack
+from flowenv.payload_header import python_minor
+from flowenv.targets import load_target
+
+from .flow_files import GREET, write
+from .plugging import ToyEnvironment
+
+
+@flow(code="pickle")
+def typed_in(x=1):
+    return x + 1
+
+
+def make_run(a_flow, parameters=None, **settings):
+    return prepare(a_flow, environment=ToyEnvironment(**settings), parameters=parameters).flow_run
+
+
+def forget(*names):
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def arrived(run, tmp_path):
+    """The run as the container loads it."""
+    data = pack(run)
+    folder = tmp_path / "container"
+    folder.mkdir()
+    return load_run(unpack(data), folder)
+
+
+def result_of(run):
+    return run.flow.call(run.parameters)
+
+
+def source_flow(tmp_path, text=GREET, name="greeting.py"):
+    write(tmp_path / "here" / name, text)
+    return load_target(str(tmp_path / "here" / name))
+
+
+# -- the three ways -----------------------------------------------------------------------
+
+
+def test_a_module_reference_carries_a_name_only(toy):
+    run = make_run(Flow(sorted), {"iterable": [2, 1]})
+    data = json.loads(pack(run))
+    assert data["flow"] == {
+        "name": "sorted",
+        "image": None,
+        "kind": "module",
+        "target": "builtins:sorted",
+    }
+    assert data["pickles"] is False
+
+
+def test_a_module_reference_is_loaded(toy, tmp_path):
+    assert result_of(arrived(make_run(Flow(sorted), {"iterable": [2, 1]}), tmp_path)) == [1, 2]
+
+
+def test_a_source_reference_carries_the_file(toy, tmp_path):
+    data = json.loads(pack(make_run(source_flow(tmp_path))))
+    assert data["flow"]["files"] == {"greeting.py": (tmp_path / "here" / "greeting.py").read_text()}
+    assert data["pickles"] is False
+
+
+def test_a_source_reference_is_loaded(toy, tmp_path):
+    run = make_run(source_flow(tmp_path), {"name": "me"})
+    data = pack(run)
+    forget("greeting")
+    (tmp_path / "container").mkdir()
+    loaded = load_run(unpack(data), tmp_path / "container")
+    assert result_of(loaded) == "Hello, me!"
+    assert loaded.source_files == (tmp_path / "container" / "greeting.py",)
+
+
+def test_a_pickle_is_loaded(toy, tmp_path):
+    run = arrived(make_run(typed_in, {"x": 2}), tmp_path)
+    assert result_of(run) == 3
+    assert json.loads(pack(make_run(typed_in)))["pickles"] is True
+
+
+def test_a_pickle_brings_its_own_module_along(toy, tmp_path, monkeypatch):
+    module = ModuleType("only_here")
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    exec("def helper(): return 5\ndef function(): return helper()\n", vars(module))
+    data = pack(make_run(Flow(module.function, code="pickle")))
+    forget("only_here")
+    assert result_of(load_run(unpack(data), tmp_path)) == 5
+
+
+def test_a_users_own_registration_with_cloudpickle_stays(toy, monkeypatch):
+    import cloudpickle
+
+    this = sys.modules[__name__]
+    cloudpickle.register_pickle_by_value(this)
+    try:
+        pack(make_run(typed_in))
+        assert __name__ in cloudpickle.list_registry_pickle_by_value()
+    finally:
+        cloudpickle.unregister_pickle_by_value(this)
+
+
+# -- further files ------------------------------------------------------------------------
+
+
+def test_further_files_arrive_beside_the_flow(toy, tmp_path):
+    here = tmp_path / "here"
+    write(here / "helper.py", "VALUE = 3\n")
+    write(here / "data" / "table.csv", "a,b\n")
+    (here / "data" / "image.bin").write_bytes(b"\x00\xff")
+    text = """
+        from flowenv import flow
+        from helper import VALUE
+
+        @flow(files=["helper.py", "data/table.csv", "data/image.bin"])
+        def read():
+            return VALUE
+    """
+    data = pack(make_run(source_flow(tmp_path, text, "reader.py")))
+    forget("reader", "helper")
+    there = tmp_path / "container"
+    there.mkdir()
+    run = load_run(unpack(data), there)
+    assert result_of(run) == 3
+    assert (there / "data" / "table.csv").read_text() == "a,b\n"
+    assert (there / "data" / "image.bin").read_bytes() == b"\x00\xff"
+    assert [path.name for path in run.source_files][-1] == "reader.py"
+
+
+def test_line_ends_and_encodings_of_files_stay(toy, tmp_path):
+    a_flow = source_flow(tmp_path)
+    path = tmp_path / "here" / "greeting.py"
+    for content in (b"# -*- coding: latin-1 -*-\nx = '\xe9'\n", b"x = 1\r\ny = 2\r\n"):
+        path.write_bytes(content)
+        data = pack(make_run(a_flow))
+        from flowenv.payload import _write_files
+
+        _write_files(json.loads(data)["flow"]["files"], tmp_path / "there")
+        assert (tmp_path / "there" / "greeting.py").read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [("absent.csv", "isn't there: absent.csv"), ("../outside.csv", "outside its own folder")],
+)
+def test_a_file_that_can_not_be_sent_is_named(toy, tmp_path, file, message):
+    write(tmp_path / "outside.csv", "")
+    a_flow = source_flow(tmp_path, GREET.replace("@flow", f"@flow(files=[{file!r}])"))
+    with pytest.raises(PayloadError, match=message):
+        pack(make_run(a_flow))
+
+
+# -- what arrives -------------------------------------------------------------------------
+
+
+def test_run_name_and_labels_arrive(toy, tmp_path):
+    run = make_run(Flow(dict, name="named", image="i:1"), labels=["nightly"])
+    loaded = arrived(run, tmp_path)
+    assert (loaded.id, loaded.flow_name, loaded.labels) == (run.id, "named", ("nightly",))
+    assert (loaded.created, loaded.flow.image) == (run.created, "i:1")
+
+
+def test_executor_and_callbacks_arrive(toy, tmp_path):
+    executor = LocalDaskExecutor("synchronous")
+    run = make_run(Flow(dict), executor=executor, on_start=lambda: "start", on_exit=len)
+    environment = arrived(run, tmp_path).environment
+    assert environment.executor == executor
+    assert environment.on_start() == "start"
+    assert environment.on_exit is len
+
+
+def test_the_environment_given_counts_over_the_flows_own(toy, tmp_path):
+    own = ToyEnvironment(labels=["own"])
+    run = make_run(Flow(dict, environment=own), labels=["given"])
+    assert arrived(run, tmp_path).environment.labels == ["given"]
+
+
+def test_a_backend_that_is_not_needed_there_is_not_asked_for(toy, tmp_path):
+    assert arrived(make_run(Flow(dict)), tmp_path).environment.backend == "shipped"
+
+
+def test_secrets_of_the_environment_stay_here(toy):
+    assert b"s3cr3t" not in pack(make_run(Flow(dict), password="s3cr3t"))
+
+
+def test_parameters_of_any_kind_arrive(toy, tmp_path):
+    parameters = {"plain": [1], "path": tmp_path, "pair": (1, 2), "function": len, "odd": {1: 2}}
+    assert arrived(make_run(Flow(dict), parameters), tmp_path).parameters == parameters
+
+
+def test_the_same_run_gives_the_same_bytes(toy):
+    run = make_run(typed_in, {"x": {"b", "a"}}, on_exit=lambda: None)
+    assert pack(run) == pack(run)
+
+
+def test_a_compressed_payload_is_read(toy):
+    run = make_run(Flow(dict))
+    assert unpack(gzip.compress(pack(run))).run_id == run.id
+
+
+# -- what can't be sent -------------------------------------------------------------------
+
+
+def test_an_unpicklable_parameter_is_named(toy):
+    with pytest.raises(
+        PayloadError, match=r"The parameter gate can't be sent.*lock.*can't be pickled"
+    ):
+        pack(make_run(Flow(dict), {"gate": threading.Lock()}))
+
+
+def test_an_unpicklable_flow_is_named(toy):
+    lock = threading.Lock()
+    with pytest.raises(PayloadError, match="The flow locked can't be sent"):
+        pack(make_run(Flow(lambda: lock, name="locked")))
+
+
+def test_an_unpicklable_callback_is_named(toy):
+    lock = threading.Lock()
+    with pytest.raises(PayloadError, match=r"\.on_exit can't be sent"):
+        pack(make_run(Flow(dict), on_exit=lambda: lock))
+
+
+# -- what is refused there ----------------------------------------------------------------
+
+
+def changed(run, **header):
+    return json.dumps({**json.loads(pack(run)), **header}).encode()
+
+
+MAJOR = int(__version__.split(".")[0])
+
+
+@pytest.mark.parametrize("version", [f"{MAJOR}.9999.0", f"{MAJOR + 1}.0"])
+def test_a_newer_flowenv_is_refused_with_what_to_install(toy, version):
+    with pytest.raises(PayloadError, match=rf"packed by flowenv {version}.*flowenv>={version}"):
+        unpack(changed(make_run(Flow(dict)), flowenv=version))
+
+
+def test_an_older_major_version_is_refused(toy, monkeypatch):
+    data = pack(make_run(Flow(dict)))
+    monkeypatch.setattr("flowenv.payload_header.__version__", f"{MAJOR + 1}.0.0")
+    with pytest.raises(PayloadError, match="another major version"):
+        unpack(data)
+
+
+def test_an_older_minor_version_is_read(toy, monkeypatch):
+    data = pack(make_run(Flow(dict)))
+    monkeypatch.setattr("flowenv.payload_header.__version__", f"{MAJOR}.9999.0")
+    assert unpack(data)
+
+
+def test_pickles_of_another_python_are_refused_before_anything_is_unpickled(toy, monkeypatch):
+    data = changed(make_run(typed_in), python="3.99")
+    monkeypatch.setattr("cloudpickle.loads", lambda data: pytest.fail("unpickled"))
+    with pytest.raises(PayloadError, match=rf"Python 3\.99, and here is Python {python_minor()}"):
+        unpack(data)
+
+
+def test_a_payload_without_pickles_is_read_by_another_python(toy, tmp_path):
+    run = make_run(source_flow(tmp_path), {"name": "me"})
+    assert unpack(changed(run, python="3.99"))
+
+
+def test_pickles_of_another_cloudpickle_are_refused(toy):
+    data = changed(make_run(typed_in), cloudpickle="99.0")
+    with pytest.raises(PayloadError, match=r"cloudpickle 99\.0, and here is"):
+        unpack(data)
+
+
+def test_another_format_is_refused(toy):
+    with pytest.raises(PayloadError, match="packed by flowenv"):
+        unpack(changed(make_run(Flow(dict)), format=99))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{", b"[]", b"null", b'"text"', b"{}", b'{"flowenv": "0.1"}', b"\xff\xfe", b"\x1f\x8bno",
+     b'{"flowenv": "0.1.0", "format": 1}', b'{"flowenv": 1, "format": 1}',
+     b'{"flowenv": "0.1.0", "format": 1, "python": "3.11", "pickles": false}'],
+)  # fmt: skip
+def test_what_is_no_payload_says_so(data):
+    with pytest.raises(PayloadError, match="no flowenv payload"):
+        unpack(data)
+
+
+def test_a_module_that_is_not_there_says_what_to_do(toy, tmp_path):
+    data = json.loads(pack(make_run(Flow(sorted), {"iterable": []})))
+    data["flow"]["target"] = "absent_module:flow"
+    with pytest.raises(PayloadError, match=r"no module 'absent_module'.*Is it in the image\?"):
+        load_run(unpack(json.dumps(data).encode()), tmp_path)
+
+
+def test_a_flow_file_that_imports_what_is_missing_says_what_to_do(toy, tmp_path):
+    a_flow = source_flow(tmp_path)
+    write(tmp_path / "here" / "greeting.py", "import absent_package\n")
+    data = pack(make_run(a_flow))
+    forget("greeting")
+    with pytest.raises(PayloadError, match=r"'absent_package'.*Install what it needs in the image"):
+        load_run(unpack(data), tmp_path)
+
+
+def test_a_version_that_is_none_is_refused(toy):
+    with pytest.raises(PayloadError, match="'odd' is no version"):
+        unpack(changed(make_run(Flow(dict)), flowenv="odd"))
