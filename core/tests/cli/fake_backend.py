@@ -92,7 +92,11 @@ class FakeHandle:
         alive = self._alive()
         if outcome := self.outcome():
             return outcome.status()
-        return Status(State.RUNNING) if alive else without_record(1, "")
+        if alive:
+            return Status(State.RUNNING)
+        if (self.folder / "cancelled").exists():  # before its process could leave a record
+            return Status(State.CANCELLED)
+        return without_record(1, "")
 
     def follow(self, timeout=None):
         for message in self.environment.starting or []:
@@ -120,6 +124,7 @@ class FakeHandle:
 
     def cancel(self):
         self.environment.at("cancel")
+        (self.folder / "cancelled").touch()
         os.killpg(self.about["pid"], signal.SIGTERM)
         while not self.status().state.is_final:
             threading.Event().wait(0.01)

@@ -48,6 +48,10 @@ class Running:
         """Press Ctrl-C: the signal goes to the whole foreground group, as from a terminal."""
         os.killpg(self.process.pid, number)
 
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
     def wait(self) -> Ended:
         """Wait for its end."""
         code = self.process.wait(DEADLINE)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-INTERRUPTED = 130
 BUG = 3
 
 
@@ -19,10 +18,13 @@ def main() -> None:
     interrupts.install()
     try:
         code = run_app(sys.argv[1:])
-    except KeyboardInterrupt:  # the second one, while the first was being reported
-        code = INTERRUPTED
-    interrupts.leave_at_once(INTERRUPTED)
-    sys.exit(_flushed(code))
+    except KeyboardInterrupt:  # another one, while the first was being reported
+        code = interrupts.INTERRUPTED
+    if interrupts.came_twice():
+        interrupts.leave()
+    interrupts.is_over()
+    _flush()
+    sys.exit(code)
 
 
 def run_app(arguments: Sequence[str]) -> int:
@@ -30,6 +32,8 @@ def run_app(arguments: Sequence[str]) -> int:
     try:
         return _call(arguments)
     except KeyboardInterrupt:
+        from flowenv.cli.interrupts import INTERRUPTED
+
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader has gone: `flowenv runs | head`
@@ -66,19 +70,23 @@ def _call(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except Exception:
-        import traceback
-
-        traceback.print_exc()
-        click.echo(
-            "Error: This is a bug in flowenv or in a plugin; please report it with the lines "
-            "above and the output of `flowenv doctor`.",
-            err=True,
-        )
-        return BUG
+        return _report_bug()
 
 
-def _flushed(code: int) -> int:
-    """The exit code, after what is printed has reached its reader."""
+def _report_bug() -> int:
+    import traceback
+
+    traceback.print_exc()
+    print(
+        "Error: This is a bug in flowenv or in a plugin; please report it with the lines above "
+        "and the output of `flowenv doctor`.",
+        file=sys.stderr,
+    )
+    return BUG
+
+
+def _flush() -> None:
+    """See to it that what is printed reaches its reader, or that nobody minds."""
     try:
         if sys.stdout:
             sys.stdout.flush()
@@ -86,4 +94,3 @@ def _flushed(code: int) -> int:
         from flowenv.cli.stdout import drop_output
 
         drop_output()
-    return code

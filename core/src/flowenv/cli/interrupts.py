@@ -1,27 +1,71 @@
-"""Ctrl-C and requests to stop: one meaning, and when they take effect."""
+"""Ctrl-C and requests to stop: the first interrupts, the second leaves, the third at any cost.
+
+Each signal handler puts the next one into place, so the handlers are all the state there is.
+"""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = 130
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def install() -> None:
     """Make SIGTERM and SIGHUP interrupt as Ctrl-C does; a signal that is ignored stays so."""
-    for number in SIGNALS:
+    _use(_first)
+
+
+def is_over() -> None:
+    """From now on an interrupt ends the process, whatever it still waits for."""
+    _use(_leave)
+
+
+def came_twice() -> bool:
+    """True if the user has interrupted the clean-up too."""
+    return any(signal.getsignal(number) is _leave for number in _SIGNALS)
+
+
+def leave() -> NoReturn:
+    """End this process and its workers without waiting for anything."""
+    if "multiprocessing" in sys.modules:
+        import multiprocessing
+
+        for child in multiprocessing.active_children():
+            child.kill()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(Exception):
+            stream.flush()
+    os._exit(INTERRUPTED)
+
+
+def _use(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _interrupt)
+            signal.signal(number, handler)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _first(number: int, frame: FrameType | None) -> None:
+    _use(_second)
     _say("")
     raise KeyboardInterrupt
+
+
+def _second(number: int, frame: FrameType | None) -> None:
+    _use(_leave)
+    _say("")
+    raise KeyboardInterrupt
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    leave()
 
 
 def _say(text: str) -> None:
@@ -30,13 +74,6 @@ def _say(text: str) -> None:
     end = "\n" if text else ""
     with suppress(OSError):  # nobody may be there to hear it
         os.write(2, f"{start}{text}{end}".encode())
-
-
-def leave_at_once(exit_code: int) -> None:
-    """From now on an interrupt ends the process, whatever still waits for its threads."""
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, lambda *_: os._exit(exit_code))
 
 
 @contextmanager
@@ -52,23 +89,24 @@ def deferred(notice: str) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    pending = False
+    came = 0
 
     def note(number: int, frame: FrameType | None) -> None:
-        nonlocal pending
-        if pending:
-            _interrupt(number, frame)
-        pending = True
+        nonlocal came
+        came += 1
+        if came > 1:
+            _second(number, frame)
         _say(notice)
 
-    handlers = {number: signal.getsignal(number) for number in SIGNALS}
-    for number, handler in handlers.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, note)
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    _use(note)
     try:
         yield
     finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    if pending:
+        if came == 0:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        elif came == 1:
+            _use(_second)
+    if came:
         raise KeyboardInterrupt

@@ -80,8 +80,13 @@ def _pool(scheduler: str, workers: int | None) -> Iterator[concurrent.futures.Ex
         )
     try:
         yield pool
+    except KeyboardInterrupt:
+        # work that is going on must not keep an interrupted flow waiting either; Python 3.14
+        # has a public method for it
+        for worker in list((getattr(pool, "_processes", None) or {}).values()):
+            worker.kill()
+        raise
     finally:
-        # cancelled work must not keep an interrupted flow waiting
         pool.shutdown(wait=True, cancel_futures=True)
 
 
