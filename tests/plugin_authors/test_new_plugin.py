@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from flowenv.cli.new_plugin import write_plugin
+
 
 def call(*command: str, cwd: Path, **variables: str) -> str:
     done = subprocess.run(
@@ -60,6 +62,23 @@ def test_a_new_plugin_passes_its_own_tests_and_is_listed(
     assert mine["kind"] == {"backend": "backend", "hooks": "plugin"}[kind]
     assert mine["error"] is None
     assert mine["hooks"]
+
+
+@pytest.mark.parametrize("kind", ["backend", "hooks"])
+@pytest.mark.parametrize("name", ["x", "my-cluster-of-clusters"])
+def test_what_is_written_has_no_lint(tmp_path: Path, kind: str, name: str) -> None:
+    project = tmp_path / "project"
+    write_plugin(name.replace("-", "_"), kind, project)
+    call("ruff", "check", "--no-cache", cwd=project)
+    call("ruff", "format", "--check", "--no-cache", cwd=project)
+
+
+@pytest.mark.parametrize("kind", ["backend", "hooks"])
+def test_what_is_written_has_strict_types(tmp_path: Path, kind: str) -> None:
+    project = tmp_path / "project"
+    write_plugin("my_cluster", kind, project)
+    # the core's own source is checked elsewhere
+    call("mypy", "--follow-imports=silent", "src", "tests", cwd=project)
 
 
 def test_a_name_that_cannot_be_a_module_is_refused(tmp_path: Path) -> None:

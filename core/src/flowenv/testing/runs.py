@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import threading
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -73,14 +72,6 @@ class RunChecks(ConformanceBase):
     def test_runs_can_be_followed_together(self) -> None:
         environment = self.make_environment()
         runs = [submit(flows.add, environment=environment, parameters={"a": n}) for n in range(4)]
-        results: dict[int, Any] = {}
-        threads = [
-            threading.Thread(target=lambda n=n, r=r: results.update({n: r.result(self.timeout)}))
-            for n, r in enumerate(runs)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(self.timeout)
-        expected = {n: n + 1 for n in range(4)}
-        assert results == expected, "four runs, each followed by a thread of its own"
+        with ThreadPoolExecutor(len(runs)) as pool:
+            results = list(pool.map(lambda run: run.result(self.timeout), runs))
+        assert results == [1, 2, 3, 4]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowenv.testing import BackendConformance
+
 from flowenv_acme import AcmeEnvironment
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from flowenv.errors import SettingError
+
 from flowenv_acme import AcmeEnvironment
 
 

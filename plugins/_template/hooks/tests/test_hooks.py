@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 
 import pytest
-
 from flowenv import Environment, RunRefused, State
 from flowenv.contract import Target
 from flowenv.flow_run import FlowRun
 from flowenv.registry import registry
 from flowenv.shipped import ShippedEnvironment
+
 from flowenv_acme import hooks
 
 

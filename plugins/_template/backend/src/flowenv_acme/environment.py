@@ -34,4 +34,4 @@ class AcmeEnvironment(CommonEnvironment):
         """Check the settings."""
         super().__post_init__()
         if self.grace < 0:
-            raise SettingError(f"AcmeEnvironment grace must not be negative: {self.grace}.")
+            raise SettingError(f"The setting grace must not be negative: {self.grace}.")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from flowenv import State, Status
 from flowenv.outcome import Outcome, without_record
+
+_POLL = 0.1
 
 
 class ProcessHandle:
@@ -50,10 +53,17 @@ class ProcessHandle:
         yield self.status()
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
-        """The lines of the log; this simple handle gives them when the run is over."""
-        if follow:
-            self._process.wait()
-        return iter((self._folder / "log").read_text().splitlines())
+        """The lines of the log, without line ends."""
+        over, rest = False, ""
+        with (self._folder / "log").open() as log:
+            while not over:
+                over = not follow or self._process.poll() is not None
+                *lines, rest = (rest + log.read()).split("\n")
+                yield from lines
+                if not over:
+                    time.sleep(_POLL)
+        if rest:
+            yield rest
 
     def outcome(self) -> Outcome | None:
         """The record that the flow's process left."""

@@ -12,6 +12,7 @@ from typing import Any
 from flowenv import Environment, FlowRun, Secret, hookimpl
 from flowenv.contract import OUTCOME, PAYLOAD
 from flowenv.process import Process
+
 from flowenv_acme.environment import AcmeEnvironment
 from flowenv_acme.handle import ProcessHandle
 

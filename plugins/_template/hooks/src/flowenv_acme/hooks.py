@@ -7,14 +7,18 @@ from typing import Any
 
 from flowenv import Environment, FlowRun, RunRefused, Status, hookimpl
 from flowenv.contract import Target
+from flowenv.variables import Value
 
 _log = logging.getLogger("flowenv_acme")
 
 
 @hookimpl
-def flowenv_environment_variables(environment: Environment, target: Target) -> dict[str, str | None]:
+def flowenv_environment_variables(environment: Environment, target: Target) -> dict[str, Value]:
     """A variable for every container; None would remove one."""
-    return {"ACME_BACKEND": environment.backend, "ACME_CONTAINER": target.value}
+    return {
+        "ACME_BACKEND": environment.backend,
+        "ACME_CONTAINER": target.value,
+    }
 
 
 @hookimpl
