@@ -11,6 +11,13 @@ class Quiet(LocalCluster):  # type: ignore[misc]
     """A user's own subclass."""
 
 
+class Fixed(LocalCluster):  # type: ignore[misc]
+    """One that doesn't let its base's arguments be given."""
+
+    def __init__(self, n_workers: int = 1) -> None:
+        super().__init__(n_workers=n_workers)
+
+
 class Other(SpecCluster):  # type: ignore[misc]
     """Another library's cluster."""
 
@@ -26,6 +33,7 @@ class Other(SpecCluster):  # type: ignore[misc]
         ("dask_cloudprovider.aws.EC2Cluster", Facts("machines", "env_vars", "docker_image", True)),
         ("rigs.machines.LocalMachineCluster", Facts("machines", "env_vars", "docker_image", True)),
         (Quiet, Facts("local", "env", None, True)),
+        (Fixed, Facts("local", None, None, None)),
         (Other, Facts("other", "env", "image", None)),
     ],
 )

@@ -10,8 +10,8 @@ import yaml
 from distributed.security import Security
 
 from flowenv import Flow, Secret, flow
-from flowenv.explain import masked
 from flowenv.errors import SpecError
+from flowenv.explain import masked
 from flowenv.lifecycle import prepare
 from flowenv.registry import registry
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
@@ -81,7 +81,7 @@ def test_what_the_user_says_wins_over_the_defaults() -> None:
         (MACHINES, False, "none"),
         (MACHINES, Security(), "given"),
         (FARGATE, None, "none"),
-        (FARGATE, True, "temporary"),
+        (MACHINES, True, "temporary"),
         ("distributed.LocalCluster", None, "temporary"),
     ],
 )
@@ -143,6 +143,7 @@ def test_objects_are_shown_by_name_and_come_back_themselves() -> None:
         ({"environment": {"BIG": "x" * 9000}}, "the largest is BIG"),
         ({"environment": {"T": Secret(reference="arn:aws:ssm:1")}}, "can't resolve"),
         ({"environment": ["A=1"]}, "must be a mapping"),
+        ({"security": True}, "don't reach its tasks"),
         ({"provider": MACHINES, "env_vars": {"A": "1\n2"}}, "more than one line"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from flowenv.errors import SpecError
 from flowenv.handle import Finding
 from flowenv_dask_cloud.providers import Provider, load_provider
 from flowenv_dask_cloud.spec import revealed, security_of
@@ -33,7 +34,10 @@ def findings(environment: DaskCloudProviderEnvironment) -> Iterator[Finding]:
 
 
 def _security(environment: DaskCloudProviderEnvironment, provider: Provider) -> Finding:
-    security = security_of(environment.security, provider, environment.kwargs)
+    try:
+        security = security_of(environment.security, provider, environment.kwargs)
+    except SpecError as error:
+        return Finding("scheduler", False, error.message, error.hint)
     if security in ("temporary", "given"):
         return Finding("scheduler", True, f"It is protected by {security} certificates.")
     return Finding(

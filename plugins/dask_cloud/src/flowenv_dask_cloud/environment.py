@@ -91,7 +91,7 @@ class DaskCloudProviderEnvironment(Environment):
         None, help="Fewest workers of an adaptive cluster; without it the cluster is fixed."
     )
     adaptive_max_workers: int | None = setting(None, help="Most workers of an adaptive cluster.")
-    security: Any = setting(
+    security: bool | Any = setting(
         None, help="A distributed.Security, true for temporary certificates, false for none."
     )
     executor_kwargs: dict[str, Any] | None = setting(
@@ -200,8 +200,9 @@ class DaskCloudProviderEnvironment(Environment):
 
     def __repr__(self) -> str:
         shown = super().__repr__().replace(f"provider_class={self.provider_class!r}", "", 1)
-        name = dotted_name(self.provider_class)
-        return shown.replace("(", f"({name}", 1)
+        if self.security not in (None, True, False):
+            shown = shown.replace(repr(self.security), "Security(***)")
+        return shown.replace("(", f"({dotted_name(self.provider_class)}", 1)
 
     def _without_secrets(self) -> DaskCloudProviderEnvironment:
         """A copy that may be written down."""

@@ -126,6 +126,7 @@ class ClusterLifetime:
         if self._closed:
             return
         self._closed = True
+        self._progress.closing(f"Closing the {self.plan.provider.title}.")
         closing = self._loop.submit(self._close_all())
         try:
             self._wait(closing, _CLOSE_ALL, echo_until=time.monotonic() + _ECHO)
@@ -205,7 +206,7 @@ class ClusterLifetime:
 
     async def _end(self, member: Any) -> None:
         kind, name = describe(member)
-        self._progress.text = f"Ending the {kind} {name}."
+        self._progress.closing(f"Ending the {kind} {name}.")
         try:
             await asyncio.wait_for(member.close(), _CLOSE)
         except Exception as error:

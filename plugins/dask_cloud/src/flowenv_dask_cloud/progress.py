@@ -43,6 +43,11 @@ class Progress:
         _log.info("%s", text)
         self._run.observe(Status(State.STARTING, message=text))
 
+    def closing(self, text: str) -> None:
+        """The flow is over; what is left to do doesn't change the run's status."""
+        self.text = text
+        self._said = time.monotonic()
+
     def still(self) -> None:
         """Nothing new; every now and then the log says so."""
         if time.monotonic() - self._said > _REMIND:

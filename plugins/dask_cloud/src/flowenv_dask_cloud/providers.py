@@ -98,13 +98,33 @@ def load_provider(given: type[Any] | str) -> Provider:
 
     if not isinstance(cls, type) or not issubclass(cls, Cluster):
         raise SettingError(f"{given} is no Dask Cluster class.")
+    names, _ = named_arguments(cls)
     for base in cls.__mro__:
         if found := _FACTS.get(dotted_name(base)):
-            return Provider(cls, found)
-    names, _ = named_arguments(cls)
+            return Provider(cls, found if _passes_on(cls, base) else _limited(found, names))
     environment = next((n for n in _ENVIRONMENT_ARGUMENTS if n in names), None)
     image = next((n for n in _IMAGE_ARGUMENTS if n in names), None)
     return Provider(cls, Facts("other", environment, image, None))
+
+
+def _passes_on(cls: type[Any], base: type[Any]) -> bool:
+    """True if arguments for a base class's constructor get there."""
+    before = cls.__mro__[: cls.__mro__.index(base)]
+    constructors = [vars(one)["__init__"] for one in before if "__init__" in vars(one)]
+    return all(
+        any(p.kind is p.VAR_KEYWORD for p in inspect.signature(one).parameters.values())
+        for one in constructors
+    )
+
+
+def _limited(facts: Facts, names: set[str]) -> Facts:
+    """What is known of a family, as far as a class of it takes the arguments."""
+    return Facts(
+        facts.family,
+        facts.environment if facts.environment in names else None,
+        facts.image if facts.image in names else None,
+        facts.tls if "security" in names else None,
+    )
 
 
 def named_arguments(cls: type[Any]) -> tuple[set[str], bool]:

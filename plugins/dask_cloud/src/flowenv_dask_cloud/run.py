@@ -115,15 +115,14 @@ def _warn(provider: Provider, part: Mapping[str, Any], arguments: Mapping[str, A
     if provider.facts.family == "ecs" and part["security"] == "none":
         public = not arguments.get("fargate_use_private_ip")
         groups = arguments.get("security_groups")
-        reach = "the security groups given" if groups else "everybody: its group opens 8786-8787"
         _log.warning(
-            "The scheduler of this %s is open, without encryption or authentication, to %s%s. "
-            "Its TLS doesn't reach the tasks. Set fargate_use_private_ip=True and "
+            "The scheduler of this %s is open, without encryption or authentication, on a %s "
+            "address, to %s. Its TLS doesn't reach the tasks. Set fargate_use_private_ip=True and "
             "security_groups=[…] of your own, and run where these addresses can be reached; "
             "security=False says that you know.",
             provider.title,
-            reach,
-            ", on a public address" if public else "",
+            "public" if public else "private",
+            "whom the security groups let in" if groups else "everybody who reaches it",
         )
 
 
@@ -165,7 +164,7 @@ def _security(
         security = dask_client.temporary_security()
     elif kind == "given":
         security = environment.security
-    elif kind == "none" and provider.facts.tls:
+    elif kind == "none" and provider.facts.family == "machines":
         security = False  # VMCluster would make its own
     return security
 

@@ -66,7 +66,7 @@ def _with_defaults(
     if facts.family == "machines" and facts.environment:
         _default_in(arguments, "scheduler_options", "idle_timeout", IDLE_TIMEOUT)
         _default_in(arguments, "worker_options", "death_timeout", DEATH_TIMEOUT)
-    if facts.family == "local":
+    if facts.family == "local" and provider.accepts("dashboard_address"):
         arguments.setdefault("dashboard_address", "127.0.0.1:0")  # else every interface
     return arguments
 
@@ -76,9 +76,19 @@ def _default_in(arguments: dict[str, Any], name: str, key: str, value: Any) -> N
 
 
 def security_of(given: Any, provider: Provider, arguments: Mapping[str, Any]) -> str:
-    """How the cluster's connections are protected, in a word."""
+    """How the cluster's connections are protected, in a word.
+
+    Raises:
+        SpecError: if temporary certificates are asked for that wouldn't reach the machines.
+    """
     if given is False:
         return "none"
+    if given is True and provider.facts.tls is False:
+        raise SpecError(
+            f"A {provider.title} can't have temporary certificates: they don't reach its tasks.",
+            hint="Put certificates into the image, name them in scheduler_extra_args and "
+            "worker_extra_args, and give a distributed.Security with them.",
+        )
     if given not in (None, True):
         return "given"
     if given is True or (provider.facts.tls and not _within_process(provider, arguments)):

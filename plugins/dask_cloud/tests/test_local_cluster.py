@@ -1,0 +1,130 @@
+"""Runs on distributed's own LocalCluster, and on classes that can't be stopped half-way."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import LocalCluster
+
+from flowenv import Flow, Secret
+from flowenv.errors import CallbackFailed, RunFailed
+from flowenv.states import Reason, State
+from flowenv_dask_cloud import DaskCloudProviderEnvironment
+
+LOCAL = "distributed.LocalCluster"
+
+
+class OnlyPlain(LocalCluster):  # type: ignore[misc]
+    """A cluster class that takes no event loop: it is made and closed in a thread."""
+
+    def __init__(self, n_workers: int = 1) -> None:
+        super().__init__(n_workers=n_workers, processes=False, dashboard_address="127.0.0.1:0")
+
+
+def local(**settings: Any) -> DaskCloudProviderEnvironment:
+    return DaskCloudProviderEnvironment(LOCAL, **{"n_workers": 1, **settings})
+
+
+def test_the_parallel_example_unchanged_encrypted_on_a_resized_cluster(
+    example: Flow[..., Any], example_parameters: dict[str, int], tmp_path: Path
+) -> None:
+    sizes: list[int] = []
+
+    def resize(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:
+        provider_kwargs["n_workers"] = parameters["resolution"]
+        sizes.append(provider_kwargs["n_workers"])
+
+    report = tmp_path / "report.html"
+    environment = local(on_execute=resize, executor_kwargs={"performance_report_path": str(report)})
+
+    assert environment.run(example, **example_parameters) == example(**example_parameters)
+    assert sizes == [2]
+    assert report.stat().st_size > 0
+
+
+def test_variables_and_secrets_reach_the_workers(
+    flow_named: Callable[[str], Flow[..., Any]],
+) -> None:
+    run = local(env={"TOKEN": Secret("s3cr3t")}).execute(flow_named("connection"))
+
+    [worker] = run.result()["workers"]
+    assert worker["TOKEN"] == "s3cr3t"
+    assert worker["PREFECT__CONTEXT__FLOW_RUN_ID"] == run.id
+    assert run.result()["scheduler"].startswith("tls://127.0.0.1:")
+
+
+@pytest.mark.parametrize("provider", [LOCAL, OnlyPlain])
+def test_a_failing_flow_and_a_cluster_of_threads(
+    provider: Any, flow_named: Callable[[str], Flow[..., Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    arguments = {"processes": False} if provider is LOCAL else {}
+    environment = DaskCloudProviderEnvironment(provider, n_workers=1, **arguments)
+
+    run = environment.execute(flow_named("fail"))
+
+    with pytest.raises(RunFailed, match="division by zero"):
+        run.result()
+    unset = [r for r in caplog.records if "has no argument for these environment" in r.message]
+    assert len(unset) == 1
+
+
+def test_what_on_execute_raises_is_the_runs_failure(
+    flow_named: Callable[[str], Flow[..., Any]],
+) -> None:
+    def refuse(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:
+        raise ValueError("too large")
+
+    run = local(on_execute=refuse).execute(flow_named("total"))
+
+    assert run.state is State.FAILED
+    assert run.status.message == "ValueError: on_execute raised ValueError: too large"
+    with pytest.raises(CallbackFailed, match="too large"):
+        local(on_execute=refuse).run(flow_named("total"))
+
+
+def test_an_argument_that_the_constructor_refuses_crashes_the_run_with_its_words(
+    flow_named: Callable[[str], Flow[..., Any]],
+) -> None:
+    run = local(protocol="carrier-pigeon", security=False).execute(flow_named("total"))
+
+    assert (run.state, run.status.reason) == (State.CRASHED, Reason.START_ERROR)
+    assert "The LocalCluster could not be made" in run.status.message
+
+
+def test_other_versions_are_refused_before_the_flows_code(
+    flow_named: Callable[[str], Flow[..., Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+    versions = {"packages": {"python": "3.11.7", "dask": "1", "distributed": "1"}}
+    other = {"packages": {"python": "3.12.1", "dask": "2", "distributed": "1"}}
+    monkeypatch.setattr(
+        "distributed.Client.get_versions",
+        lambda *_, **__: {"client": versions, "scheduler": other, "workers": {}},
+    )
+
+    run = local(processes=False, on_start=lambda: called.append("on_start")).execute(
+        flow_named("total")
+    )
+
+    assert run.state is State.CRASHED
+    assert "client: Python 3.11, dask 1" in run.status.message
+    assert "scheduler: Python 3.12, dask 2" in run.status.message
+    assert called == []
+
+
+def test_the_log_says_that_an_unknown_providers_scheduler_is_open(
+    flow_named: Callable[[str], Flow[..., Any]],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from flowenv_dask_cloud import providers
+
+    monkeypatch.setattr(providers, "_FACTS", {})
+    caplog.set_level(logging.WARNING, "flowenv.dask_cloud")
+
+    run = local(dashboard_address="127.0.0.1:0").execute(flow_named("total"))
+
+    assert run.result() == {"total": 30, "workers": 1}
+    assert any("is open to everybody who reaches it" in r.getMessage() for r in caplog.records)
