@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from rigs.ecs import Account, EcsRig, Image, Script, ScriptedRunner, Task
-
 import flowenv
 from flowenv import Flow, registry
 from flowenv.configuration import configuration
@@ -19,6 +17,7 @@ from flowenv.states import State
 from flowenv.targets import load_target
 from flowenv_fargate import FargateTaskEnvironment, board, logs, pacing
 from flowenv_fargate import account as known
+from rigs.ecs import Account, EcsRig, Image, Script, ScriptedRunner, Task
 
 RUN_ID = "11111111-2222-3333-4444-555555555555"
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
@@ -42,6 +41,7 @@ def clean_slate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     monkeypatch.setattr(pacing, "FIRST_WAIT", 0.002)
     monkeypatch.setattr(pacing, "LONGEST_WAIT", 0.01)
     monkeypatch.setattr(board, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(board, "CALLS_PER_SECOND", 1000.0)
     monkeypatch.setattr(board, "FRESH_SECONDS", 0.0)
     monkeypatch.setattr(logs, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(logs, "DRAIN_SECONDS", 0.5)
@@ -143,6 +143,7 @@ def rig(shared_rig: EcsRig, account: Account) -> Iterator[EcsRig]:
     """The rig without faults and requests of other tests."""
     shared_rig.faults.clear()
     shared_rig.requests.clear()
+    shared_rig.tasks.forget_stopped()
     yield shared_rig
     shared_rig.faults.clear()
 

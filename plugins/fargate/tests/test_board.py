@@ -113,6 +113,7 @@ def test_an_error_is_raised_and_the_next_look_tries_again(ecs: Ecs, tasks: Board
 
 def test_rounds_of_very_many_tasks_come_less_often(tasks: Board, monkeypatch: Any) -> None:
     monkeypatch.setattr("flowenv_fargate.board.POLL_SECONDS", 2.0)
+    monkeypatch.setattr("flowenv_fargate.board.CALLS_PER_SECOND", 5.0)
     owner = Owner()
     tasks.watch("one", owner)
     usual = tasks.interval

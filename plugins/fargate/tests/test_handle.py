@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rigs.ecs import Account, EcsRig, Script
 
 from flowenv.errors import (
     PlatformError,
@@ -19,6 +18,7 @@ from flowenv.flow_run import FlowRun
 from flowenv.outcome import Outcome
 from flowenv.states import Reason, State
 from flowenv_fargate import FargateTaskEnvironment, handle, logs
+from rigs.ecs import Account, EcsRig, Script
 
 OnRig = Callable[..., FargateTaskEnvironment]
 Submit = Callable[..., FlowRun]

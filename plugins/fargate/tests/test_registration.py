@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from rigs.ecs import EcsRig
 
 from flowenv import Flow
 from flowenv.contract import BASIC, IMAGE
@@ -17,6 +16,7 @@ from flowenv.states import Reason
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.account import forget
 from flowenv_fargate.identity import SPEC_HASH
+from rigs.ecs import EcsRig
 
 OnRig = Callable[..., FargateTaskEnvironment]
 Submit = Callable[..., FlowRun]
@@ -288,9 +288,7 @@ def test_another_image_than_the_existing_definitions_is_an_error(
     theirs(rig, on_rig(), family)
 
     with pytest.raises(SpecError, match="image can't be overridden"):
-        submit(
-            on_rig(taskDefinition=family, executionRoleArn=None, metadata={"image": "flow:2"})
-        )
+        submit(on_rig(taskDefinition=family, executionRoleArn=None, metadata={"image": "flow:2"}))
     assert rig.requests.count("RunTask") == 0
 
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from rigs.ecs import Account, EcsRig
 
 import flowenv
 from flowenv import Flow
@@ -23,6 +22,7 @@ from flowenv.flow_run import FlowRun
 from flowenv.lifecycle import Prepared, prepare
 from flowenv.states import Reason
 from flowenv_fargate import FargateTaskEnvironment, client
+from rigs.ecs import Account, EcsRig
 
 OnRig = Callable[..., FargateTaskEnvironment]
 Submit = Callable[..., FlowRun]

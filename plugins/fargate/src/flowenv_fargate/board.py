@@ -21,8 +21,9 @@ POLL_SECONDS = 2.0
 """Seconds between two rounds while somebody waits for a run."""
 FRESH_SECONDS = 0.2
 """A look that is younger than this serves everybody who asks for a look."""
+CALLS_PER_SECOND = 5.0
+"""DescribeTasks calls a second at most: rounds that take more of them come less often."""
 _BATCH = 100
-_CALLS_PER_SECOND = 5.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Board:
     def interval(self) -> float:
         """Seconds between two rounds: longer when a round takes many calls."""
         calls = math.ceil(max(len(self._watched), 1) / _BATCH)
-        return max(POLL_SECONDS, calls / _CALLS_PER_SECOND)
+        return max(POLL_SECONDS, calls / CALLS_PER_SECOND)
 
     def look(self, arn: str, max_age: float | None = None) -> Seen:
         """What is known of a task, at most so old.

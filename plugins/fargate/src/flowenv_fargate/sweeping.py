@@ -87,9 +87,11 @@ def _families(account: Account) -> Iterator[str]:
 
 
 def _age(moment: Any) -> float:
-    if not isinstance(moment, datetime.datetime):
-        return 0.0
-    return (datetime.datetime.now(datetime.UTC) - moment).total_seconds()
+    return _now() - moment.timestamp() if isinstance(moment, datetime.datetime) else 0.0
+
+
+def _now() -> float:
+    return datetime.datetime.now(datetime.UTC).timestamp()
 
 
 def _removed(leftover: Leftover, remove: Callable[[], object]) -> Leftover:
