@@ -16,7 +16,7 @@ def setting(
     factory: Callable[[], Any] | None = None,
     secret: bool = False,
     serialized: bool = True,
-    kw_only: bool = False,
+    kw_only: bool | None = None,
 ) -> Any:
     """Declare one field of an environment or executor.
 
@@ -26,7 +26,8 @@ def setting(
         factory: makes a mutable default, instead of `default`.
         secret: never shown, never serialised.
         serialized: False keeps the field out of `serialize()` and pickles.
-        kw_only: True if the constructor takes it by keyword only.
+        kw_only: True if the constructor takes it by keyword only; by default what the
+            class says.
 
     >>> import dataclasses
     >>> @dataclasses.dataclass
@@ -37,7 +38,9 @@ def setting(
     """
     metadata = {"help": help, "secret": secret, "serialized": serialized and not secret}
     given: dict[str, Any] = {"default_factory": factory} if factory else {"default": default}
-    return dataclasses.field(metadata=metadata, repr=not secret, kw_only=kw_only, **given)
+    if kw_only is not None:
+        given["kw_only"] = kw_only
+    return dataclasses.field(metadata=metadata, repr=not secret, **given)
 
 
 @dataclasses.dataclass(frozen=True)

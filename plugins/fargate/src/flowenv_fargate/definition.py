@@ -32,7 +32,7 @@ def generated_family(flow_name: str, definition: Mapping[str, Any]) -> str:
     """A family named after the flow and the definition's content.
 
     >>> generated_family("Größe 7", {"cpu": "256"})
-    'flowenv-Gr-e-7-4d9b66ae3cdb1f0c'
+    'flowenv-Gr-e-7-a109691e437c0bf7'
     """
     slug = re.sub(r"[^A-Za-z0-9_]+", "-", flow_name).strip("-")[:100] or "flow"
     return f"flowenv-{slug}-{definition_hash(definition)[:16]}"

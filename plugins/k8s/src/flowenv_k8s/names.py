@@ -96,7 +96,7 @@ def label_value(text: str) -> str:
         SpecError: if the text is empty, so that nothing could be found by it.
 
     >>> label_value("nightly"), label_value("team a/gpu")
-    ('nightly', 'team-a-gpu-94e6caf1')
+    ('nightly', 'team-a-gpu-ad77169c')
     """
     if not text.strip():
         raise SpecError("A label is empty, so no run could be found by it.")
