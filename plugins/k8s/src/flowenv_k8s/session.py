@@ -88,6 +88,7 @@ class Session:
 
 
 def _load(where: Source, configuration: Any) -> None:
+    import yaml
     from kubernetes import config
 
     if where.in_cluster:
@@ -100,7 +101,7 @@ def _load(where: Source, configuration: Any) -> None:
             client_configuration=configuration,
             persist_config=False,
         )
-    except config.ConfigException as error:
+    except (config.ConfigException, OSError, yaml.YAMLError) as error:
         if where.context:
             raise ConfigurationError(
                 f"The {where} can't be used: {error}.",
