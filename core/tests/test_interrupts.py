@@ -1,0 +1,155 @@
+"""SIGTERM at any moment: callbacks run, what is open is closed, the outcome is Cancelled."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from flowenv import DaskExecutor, LocalDaskExecutor, State
+from flowenv.lifecycle import prepare
+from flowenv.targets import load_target
+
+from .containers import Container, is_alive, wait_until
+from .flow_files import write
+from .plugging import ToyEnvironment
+
+FLOWS = """
+    import asyncio, os, threading
+    from pathlib import Path
+    from flowenv import flow
+
+    def left(folder):
+        Path(folder, "on-exit").write_text("called")
+
+    @flow
+    def endless(folder):
+        Path(folder, "started").touch()
+        threading.Event().wait(600)
+
+    @flow
+    async def endless_async(folder):
+        try:
+            Path(folder, "started").touch()
+            await asyncio.Event().wait()
+        finally:
+            Path(folder, "async-finally").touch()
+
+    @flow
+    def endless_dask(folder):
+        from dask import delayed
+        from flowenv import get_executor
+
+        @delayed
+        def work():
+            Path(folder, "started").write_text(str(os.getpid()))
+            threading.Event().wait(600)
+
+        work().compute()
+
+    @flow
+    def endless_clean_up(folder):
+        try:
+            Path(folder, "started").touch()
+            threading.Event().wait(600)
+        finally:
+            Path(folder, "cleaning").touch()
+            while not Path(folder, "go-on").exists():
+                threading.Event().wait(0.01)
+            Path(folder, "cleaned").touch()
+"""
+
+
+@pytest.fixture
+def start(toy, tmp_path):
+    """Start one of the flows in a container."""
+
+    def start(name, **settings):
+        write(tmp_path / "here" / "endless_flows.py", FLOWS)
+        flow = load_target(str(tmp_path / "here" / f"endless_flows.py:{name}"))
+        folder = str(tmp_path)
+        import endless_flows
+
+        environment = ToyEnvironment(on_exit=make_on_exit(endless_flows.left, folder), **settings)
+        run = prepare(flow, environment=environment, parameters={"folder": folder}).flow_run
+        return Container(tmp_path, run)
+
+    return start
+
+
+def make_on_exit(left, folder):
+    return lambda: left(folder)
+
+
+def assert_cancelled(ended, tmp_path):
+    assert ended.exit_code == 143
+    assert ended.outcome.state is State.CANCELLED
+    assert (tmp_path / "on-exit").read_text() == "called"
+
+
+def test_a_waiting_flow_is_cancelled(start, tmp_path):
+    assert_cancelled(start("endless").terminate_when(tmp_path / "started"), tmp_path)
+
+
+def test_an_async_flow_is_cancelled(start, tmp_path):
+    ended = start("endless_async").terminate_when(tmp_path / "started")
+    assert_cancelled(ended, tmp_path)
+    assert (tmp_path / "async-finally").exists()
+
+
+def test_processes_of_an_executor_end_with_the_flow(start, tmp_path):
+    container = start("endless_dask", executor=LocalDaskExecutor("processes", num_workers=1))
+    ended = container.terminate_when(tmp_path / "started")
+    assert_cancelled(ended, tmp_path)
+    worker = int((tmp_path / "started").read_text())
+    wait_until(lambda: not is_alive(worker))
+
+
+def test_a_cluster_is_closed_with_the_flow(start, tmp_path):
+    executor = DaskExecutor(cluster_kwargs={"n_workers": 1, "dashboard_address": None})
+    ended = start("endless_dask", executor=executor).terminate_when(tmp_path / "started")
+    assert_cancelled(ended, tmp_path)
+    worker = int((tmp_path / "started").read_text())
+    wait_until(lambda: not is_alive(worker))
+
+
+@pytest.mark.parametrize("again", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_does_not_break_the_clean_up(start, tmp_path, again):
+    container = start("endless_clean_up")
+    container.wait_for(tmp_path / "started")
+    container.process.send_signal(signal.SIGTERM)
+    container.wait_for(tmp_path / "cleaning")
+    container.process.send_signal(again)
+    (tmp_path / "go-on").touch()
+    assert_cancelled(container.wait(), tmp_path)
+    assert (tmp_path / "cleaned").exists()
+
+
+def test_ctrl_c_cancels_too(start, tmp_path):
+    container = start("endless")
+    container.wait_for(tmp_path / "started")
+    container.process.send_signal(signal.SIGINT)
+    assert_cancelled(container.wait(), tmp_path)
+
+
+SIGNALS_ITSELF = """
+    import os, signal
+    from flowenv import flow
+
+    class AtTheEnd:
+        def __reduce__(self): raise TypeError
+
+    @flow
+    def last_moment():
+        return AtTheEnd()
+
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_a_signal_while_the_flow_is_loaded_is_an_outcome_too(toy, tmp_path):
+    path = write(tmp_path / "here" / "loading.py", SIGNALS_ITSELF.replace("    os.kill", "    #"))
+    run = prepare(load_target(str(path)), environment=ToyEnvironment()).flow_run
+    write(path, SIGNALS_ITSELF)
+    ended = Container(tmp_path, run).wait()
+    assert (ended.exit_code, ended.outcome.state) == (143, State.CANCELLED)
