@@ -43,7 +43,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy --strict: the distributions, the examples, the rigs, the tools."""
-    install_workspace(session, *group("types"), *group("tests"), *group("docs"))
+    install_workspace(session, *group("types"), *group("docs"))
     sources = [str(folder / "src") for folder in distributions()]
     session.run("mypy", *sources, "examples", "tests/rigs", "docs", "noxfile.py", "toxfile.py")
 
