@@ -54,7 +54,7 @@ def test_a_task_that_never_ran_is_stopped(rig: EcsRig, on_rig: OnRig, submit: Su
     assert task.desired_status == "RUNNING"
     [removed] = [one for one in sweep(on_rig(), delete=True) if one.run_id == run.id]
     assert removed.removed
-    assert task.desired_status == "STOPPED"
+    assert rig.tasks.wait(run.reference, lambda one: one.desired_status == "STOPPED")
 
 
 @pytest.mark.usefixtures("two_hours_later")
