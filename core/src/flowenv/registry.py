@@ -104,13 +104,16 @@ class Registry:
                 hint="Uninstall one of them.",
             )
         owner = owners[0]
+        name = f"backend {backend} of {owner.distribution} {owner.version}"
         try:
+            _check_requirements(owner, name)
             return importlib.import_module(owner.module)
         except _IMPORT_FAILS as error:
             self.errors[backend] = error
+            if isinstance(error, PluginError):
+                raise
             raise PluginError(
-                f"The backend {backend} of {owner.distribution} {owner.version} can't be "
-                f"imported: {type(error).__name__}: {error}."
+                f"The {name} can't be imported: {type(error).__name__}: {error}."
             ) from error
 
     def _not_installed(self, backend: str) -> BackendNotFound:
@@ -167,6 +170,7 @@ class Registry:
     def _load_installed(self, one: Installed) -> LoadedPlugin | None:
         name = f"plugin {one.name} of {one.distribution} {one.version}"
         try:
+            _check_requirements(one, name)
             module = importlib.import_module(one.module)
             try_out(module, name)
         except _IMPORT_FAILS as error:
@@ -176,6 +180,17 @@ class Registry:
         same_name = [other for other in self.installed() if other.name == one.name]
         title = f"plugin {one.name}" + (f" of {one.distribution}" if len(same_name) > 1 else "")
         return LoadedPlugin(title, module)
+
+
+def _check_requirements(one: Installed, name: str) -> None:
+    """Say clearly that versions don't fit, before a plugin breaks in its own words."""
+    from flowenv.requirements import unmet
+
+    if problems := unmet(one.distribution):
+        raise PluginError(
+            f"The {name} doesn't fit what is installed: {'; '.join(problems)}.",
+            hint=f"Run: pip install --upgrade flowenv {one.distribution}",
+        )
 
 
 def _load_local(name: str) -> LoadedPlugin:

@@ -39,7 +39,7 @@ class Loaded:
     module: str = ""
     environment: type[Environment] | None = None
     hooks: tuple[str, ...] = ()
-    error: Exception | None = None
+    error: BaseException | None = None
     left_out: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def _with(own: Loaded, load: Any, name: str) -> Loaded:
 
     try:
         return dataclasses.replace(own, **load(name))
-    except Exception as error:  # also what a plugin raises while it is imported
+    except (Exception, SystemExit) as error:  # also what a plugin raises while it is imported
         return dataclasses.replace(own, error=error)
 
 
