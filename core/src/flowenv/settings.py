@@ -77,9 +77,15 @@ def _default(field: dataclasses.Field[Any]) -> Any:
 def _fields(cls: type) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
     if not dataclasses.is_dataclass(cls):
         return
-    hints = get_type_hints(cls)
+    hints = _hints(cls)
     for field in dataclasses.fields(cls):
         yield field, hints[field.name]
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    """A class's annotations, evaluated once: every environment that is made needs them."""
+    return get_type_hints(cls)
 
 
 def closest(name: str, known: Iterable[str]) -> str:
