@@ -106,7 +106,7 @@ def test_processes_of_an_executor_end_with_the_flow(start, tmp_path):
 
 
 def test_a_cluster_is_closed_with_the_flow(start, tmp_path):
-    executor = DaskExecutor(cluster_kwargs={"n_workers": 1, "dashboard_address": None})
+    executor = DaskExecutor(cluster_kwargs={"n_workers": 1, "dashboard_address": "127.0.0.1:0"})
     ended = start("endless_dask", executor=executor).terminate_when(tmp_path / "started")
     assert_cancelled(ended, tmp_path)
     worker = int((tmp_path / "started").read_text())

@@ -105,8 +105,13 @@ def _named_as_module(path: Path, folder: Path) -> Path:
 def _archive(root: Path, files: Sequence[Path], folder: Path) -> Path:
     path = folder / f"flowenv-{uuid.uuid4().hex}.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        for file in files:
-            archive.write(file, file.relative_to(root))
+        names = {file.relative_to(root) for file in files}
+        for name in sorted(names):
+            archive.write(root / name, name)
+        # an archive has no folders of its own, so a package needs its file
+        folders = {parent for name in names for parent in name.parents if parent != Path()}
+        for init in sorted({parent / "__init__.py" for parent in folders} - names):
+            archive.writestr(str(init), "")
     return path
 
 
