@@ -176,6 +176,20 @@ def test_workers_that_never_join_are_given_up_in_time(
     assert machines(cloud) == []
 
 
+def test_a_lost_scheduler_crashes_the_run_and_the_other_machines_are_destroyed(
+    flow_named: Callable[[str], Flow[..., Any]],
+    environment: Callable[..., DaskCloudProviderEnvironment],
+    cloud: Path,
+) -> None:
+    chosen = environment(security=False, executor_kwargs={"client_kwargs": {"timeout": 1}})
+
+    run = chosen.execute(flow_named("lose_scheduler"), cloud=str(cloud))
+
+    assert (run.state, run.status.reason) == (State.CRASHED, Reason.LOST)
+    assert "was lost while the flow ran" in run.status.message
+    assert machines(cloud) == []
+
+
 def test_a_cluster_without_workers_is_refused_before_it_is_made(
     flow_named: Callable[[str], Flow[..., Any]],
     environment: Callable[..., DaskCloudProviderEnvironment],

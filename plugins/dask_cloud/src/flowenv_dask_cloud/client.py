@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,8 @@ from flowenv.errors import PlatformError
 from flowenv.states import Reason
 from flowenv_dask_cloud.providers import Provider
 
+_ANSWER = 5.0
+"""Seconds for a scheduler's port to answer."""
 _ENCRYPTED = ("tls://", "wss://", "inproc://")
 
 
@@ -69,11 +72,32 @@ def is_closed(cluster: Any) -> bool:
     return getattr(cluster, "status", None) in (None, Status.closed)
 
 
-def mark_failed(cluster: Any) -> None:
-    """Let a cluster whose start was broken off be closed: else its `close` does nothing."""
+def mark_failed(cluster: Any, *, without_scheduler: bool) -> None:
+    """Let a cluster whose start was broken off be closed: else its `close` does nothing.
+
+    Args:
+        cluster: the cluster.
+        without_scheduler: True if its scheduler is gone, so that it isn't waited for.
+    """
     from distributed.core import Status
 
     cluster.status = Status.failed
+    if without_scheduler:
+        cluster.shutdown_scheduler = False
+
+
+async def answers(address: str) -> bool:
+    """True if something listens at an address such as `tls://10.0.0.1:8786`."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    try:
+        async with asyncio.timeout(_ANSWER):
+            _, writer = await asyncio.open_connection(host, int(port))
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
 
 
 def members(cluster: Any) -> list[Any]:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from flowenv.errors import FlowenvError
+from flowenv.errors import FlowenvError, PlatformError
 from flowenv.handle import Leftover
+from flowenv.states import Reason
 from flowenv_dask_cloud import client as dask_client
 from flowenv_dask_cloud.dask_settings import ProviderSettings
 from flowenv_dask_cloud.diagnosis import not_in_time, start_error
@@ -117,6 +118,21 @@ class ClusterLifetime:
             _log.debug("The provider can't be asked what is wrong: %s", error)
             return None
 
+    def check_alive(self, error: Exception) -> None:
+        """Find out whether the flow failed because its scheduler is gone.
+
+        Raises:
+            PlatformError: if the scheduler no longer answers; it says what the provider knows.
+        """
+        if self._wait(self._loop.submit(self._is_lost()), _CLOSE):
+            why = "".join(f" {problem}." for problem in self.problems())
+            raise PlatformError(
+                f"The Dask scheduler at {dask_client.address(self.cluster)} was lost while the "
+                f"flow ran.{why}",
+                hint="See the scheduler's log.",
+                reason=Reason.LOST,
+            ) from error
+
     def close(self) -> None:
         """Close the cluster and remove what it leaves. A second time it does nothing.
 
@@ -175,9 +191,9 @@ class ClusterLifetime:
         await self._end_start()
         cluster = self.cluster
         if cluster is not None and not dask_client.is_closed(cluster):
-            if not dask_client.is_running(cluster):
+            if not dask_client.is_running(cluster) or await self._is_lost():
                 await self._end_members()
-                dask_client.mark_failed(cluster)
+                dask_client.mark_failed(cluster, without_scheduler=self._is_watched())
             try:
                 await asyncio.wait_for(dask_client.close(cluster), _CLOSE)
             except Exception as error:
@@ -196,6 +212,11 @@ class ClusterLifetime:
             await asyncio.wait({self._task}, timeout=_GRACE)
         self._task.cancel()
         await asyncio.wait({self._task}, timeout=_GRACE)
+
+    async def _is_lost(self) -> bool:
+        if not self._is_watched() or not dask_client.is_running(self.cluster):
+            return False
+        return not await dask_client.answers(dask_client.address(self.cluster))
 
     def _is_watched(self) -> bool:
         return self.plan.provider.facts.family in ("ecs", "machines")
@@ -219,12 +240,9 @@ class ClusterLifetime:
         self.left += [
             Leftover(*describe(one), problem=why) for one in self._watch.made if not one.is_gone
         ]
-        _log.warning(
-            "%s The %s may not be closed; `flowenv sweep --env %s` looks for what is left.",
-            why,
-            self.plan.provider.title,
-            "dask_cloud",
-        )
+        _log.warning("%s The %s may not be closed.", why, self.plan.provider.title)
+        if self.plan.provider.facts.family == "ecs":
+            _log.warning("`flowenv sweep` with this environment finds what is left.")
 
     def _report(self) -> None:
         for one in self.left:

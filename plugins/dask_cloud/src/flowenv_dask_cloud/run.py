@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flowenv.errors import CallbackFailed
+from flowenv.errors import CallbackFailed, FlowenvError
 from flowenv.executors.dask import run_on
 from flowenv.executors.dask_cluster import wait_for_workers
 from flowenv.running import Returned, call_with_callbacks
@@ -64,6 +64,11 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
             with run_on(client, flow_run.source_files, performance_report_path=report):
                 progress.running(dask_client.dashboard(lifetime.cluster))
                 return call_with_callbacks(environment, flow_run)
+    except FlowenvError:
+        raise
+    except Exception as error:
+        lifetime.check_alive(error)
+        raise
     finally:
         lifetime.close()
 

@@ -8,18 +8,18 @@ task is on a list from the moment when it is about to be made, and can be ended 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowenv_dask_cloud.client import answers, is_closed
 from flowenv_dask_cloud.providers import Provider
 
 _MAKING = 60.0
 """Seconds that a machine which is being made may take before it is ended nevertheless."""
-_ANSWER, _BETWEEN = 5.0, 0.1
-"""Seconds for the scheduler's port to answer, and between two tries."""
+_BETWEEN = 0.1
+"""Seconds between two looks at the scheduler's port."""
 
 
 @dataclass
@@ -86,10 +86,8 @@ def watched(provider: Provider, watch: Watch) -> type[Any]:
             watch.say(f"{provider.title}: {log}.")
 
         def sync(self, func: Any, *args: Any, **kwargs: Any) -> Any:
-            from distributed.core import Status
-
             # finalizers at the interpreter's end would delete what is deleted already
-            if self.status is Status.closed:
+            if is_closed(self):
                 return None
             return super().sync(func, *args, **kwargs)
 
@@ -149,9 +147,8 @@ def watched_machine(cls: type[Any], watch: Watch) -> type[Any]:
         async def wait_for_scheduler(self) -> None:
             # dask-cloudprovider's own blocks the event loop while a packet gets no answer
             address = self.external_address or self.address
-            host, _, port = address.rpartition("://")[2].partition(":")
-            self.cluster._log(f"Waiting for the scheduler at {host}:{port}")
-            while not await _answers(host, int(port)):
+            self.cluster._log(f"Waiting for the scheduler at {address}")
+            while not await answers(address):
                 await asyncio.sleep(_BETWEEN)
 
         async def _end(self, **kwargs: Any) -> None:
@@ -164,18 +161,6 @@ def watched_machine(cls: type[Any], watch: Watch) -> type[Any]:
 
     Machine.__name__ = Machine.__qualname__ = cls.__name__
     return Machine
-
-
-async def _answers(host: str, port: int) -> bool:
-    try:
-        async with asyncio.timeout(_ANSWER):
-            _, writer = await asyncio.open_connection(host, port)
-    except (OSError, TimeoutError):
-        return False
-    writer.close()
-    with contextlib.suppress(OSError):
-        await writer.wait_closed()
-    return True
 
 
 def describe(member: Any) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """Flows for the tests of Dask clusters; loaded from this file, as `flowenv run` does."""
 
 import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,15 @@ def two_workers(numbers: int) -> list[str]:
     client = get_client()
     client.wait_for_workers(numbers, timeout=20)
     return list(client.run(os.getenv, "SIZE").values())
+
+
+@flow
+def lose_scheduler(cloud: str) -> None:
+    """Kill the scheduler's machine while there is work on the cluster."""
+    future = get_executor().submit(wait_for_ever, 0)
+    [machine] = Path(cloud).glob("*-scheduler.machine")
+    os.killpg(int(machine.read_text()), signal.SIGKILL)
+    future.result()
 
 
 def two_workers_instead(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:

@@ -1,0 +1,48 @@
+"""The hooks that don't make a cluster: sweep, doctor, explanations."""
+
+import pytest
+
+from flowenv.errors import UnsupportedOperation
+from flowenv.registry import registry
+from flowenv_dask_cloud import DaskCloudProviderEnvironment
+
+
+@pytest.fixture(autouse=True)
+def _no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No credentials, and nobody answers."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+def findings(provider: str, **settings: object) -> dict[str, bool | None]:
+    environment = DaskCloudProviderEnvironment(provider, **settings)
+    hook = registry().hooks("dask_cloud").hook
+    found = (one for many in hook.flowenv_check(environment=environment) for one in many)
+    return {one.subject: one.ok for one in found}
+
+
+def test_sweep_says_so_where_it_cant_find_anything() -> None:
+    environment = DaskCloudProviderEnvironment("dask_cloudprovider.aws.EC2Cluster")
+
+    with pytest.raises(UnsupportedOperation, match="EC2Cluster"):
+        registry().hooks("dask_cloud").hook.flowenv_sweep(
+            environment=environment, older_than=0, delete=False
+        )
+
+
+def test_doctor_finds_a_protected_local_cluster() -> None:
+    assert findings("distributed.LocalCluster") == {"provider": True, "scheduler": True}
+
+
+def test_doctor_finds_missing_credentials_and_the_open_scheduler() -> None:
+    found = findings("dask_cloudprovider.aws.FargateCluster", region_name="eu-west-1")
+
+    assert found["credentials"] is False
+    assert found["scheduler"] is None
+
+
+def test_doctor_finds_a_provider_that_isnt_there() -> None:
+    assert findings("dask_cloudprovider.nowhere.Cluster") == {"provider": False}
