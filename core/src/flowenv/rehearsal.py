@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -15,12 +16,13 @@ from flowenv.contract import Target
 from flowenv.errors import UnsupportedOperation
 from flowenv.lifecycle import Prepared
 from flowenv.outcome import Outcome, without_record
-from flowenv.secret import Secret
 from flowenv.states import Status
 from flowenv.variables import Merged
 
 _KEPT = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 """What the process keeps of this one's variables; everything else comes from the run."""
+_GRACE = 30.0
+"""Seconds between the request to stop and the end by force, as platforms have it."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,7 @@ def rehearse(prepared: Prepared) -> Rehearsed:
         outcome_file = folder / "outcome.json"
         variables = {
             **_base(folder),
-            **{n: v.reveal() if _has_value(v) else "" for n, v in _secrets(merged).items()},
-            **{n: v for n, v in merged.values.items() if isinstance(v, str)},
+            **_values(merged),
             contract.PAYLOAD: str(folder / "payload.json"),
             contract.OUTCOME: str(outcome_file),
             contract.REHEARSAL: "1",
@@ -84,17 +85,17 @@ def _flow_variables(prepared: Prepared) -> Merged:
     return variables.merge(target=Target.FLOW)
 
 
-def _secrets(merged: Merged) -> dict[str, Secret]:
-    return merged.secrets
-
-
-def _has_value(secret: Secret) -> bool:
-    return secret.reference is None
+def _values(merged: Merged) -> dict[str, str]:
+    """The values that the container would see; empty where only the platform knows them."""
+    values = {name: value for name, value in merged.values.items() if isinstance(value, str)}
+    for name, secret in merged.secrets.items():
+        values[name] = secret.reveal() if secret.reference is None else ""
+    return values
 
 
 def _unresolved(merged: Merged) -> tuple[str, ...]:
     by_platform = [e.name for e in merged if e.reference is not None]
-    return (*by_platform, *(n for n, s in merged.secrets.items() if not _has_value(s)))
+    return (*by_platform, *(n for n, s in merged.secrets.items() if s.reference is not None))
 
 
 def _base(folder: Path) -> dict[str, str]:
@@ -109,6 +110,7 @@ def _base(folder: Path) -> dict[str, str]:
 
 
 def _call(command: tuple[str, ...], variables: dict[str, str], folder: Path) -> int:
+    """Run the command to its end; nothing that it started outlives it, as in a container."""
     process = subprocess.Popen(
         command, env=variables, cwd=folder, stdin=subprocess.DEVNULL, start_new_session=True
     )
@@ -116,10 +118,10 @@ def _call(command: tuple[str, ...], variables: dict[str, str], folder: Path) -> 
         return process.wait()
     except BaseException:
         process.terminate()
-        try:
-            process.wait(30)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            raise
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
         raise
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

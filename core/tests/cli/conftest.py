@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture
-def fake(project: Project) -> Project:
+def fake(project: Project) -> Iterator[Project]:
     """A project with the backend `fake`, which runs flows as processes of their own."""
     project.install_fake()
-    return project
+    yield project
+    project.end_runs()

@@ -38,7 +38,7 @@ class Running:
         self.stdout: list[str] = []
         self.stderr: list[str] = []
         self._threads = [
-            threading.Thread(target=lines.extend, args=(stream,))
+            threading.Thread(target=lines.extend, args=(stream,), daemon=True)
             for lines, stream in ((self.stdout, process.stdout), (self.stderr, process.stderr))
         ]
         for thread in self._threads:
@@ -57,6 +57,9 @@ class Running:
         code = self.process.wait(DEADLINE)
         for thread in self._threads:
             thread.join(DEADLINE)
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream:
+                stream.close()
         return Ended([], code, "".join(self.stdout), "".join(self.stderr))
 
 
@@ -98,6 +101,12 @@ class Project:
         """Install the backend `fake`."""
         self.install("fake", (Path(__file__).parent / "fake_backend.py").read_text())
 
+    def end_runs(self) -> None:
+        """End what a failed test has left of the backend `fake`."""
+        for path in self.fake.glob("*/about"):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(json.loads(path.read_text())["pid"], signal.SIGKILL)
+
     def flowenv(self, *arguments: str, **variables: str) -> Ended:
         """Call `flowenv`, and wait for it; its output is no terminal."""
         found = subprocess.run(
@@ -129,13 +138,12 @@ class Project:
         try:
             yield running
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                running.wait()
-            assert process.stdout
-            assert process.stderr
-            process.stdout.close()
-            process.stderr.close()
+            if process.poll() is None:  # a test has failed
+                os.killpg(process.pid, signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(5)
+                process.kill()
+            running.wait()
 
     def shell(self, shell: str, script: str) -> str:
         """What a script prints in a shell that has `flowenv` on its PATH."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from typing import Any
 
 import click
 
 from flowenv.cli.options import output_option, target_options
 from flowenv.cli.printing import echo_json, echo_table
+
+_LEAST_ROOM = 24
 
 
 @click.command()
@@ -17,8 +21,8 @@ def explain(output: str, **target: Any) -> None:
     """Show where each variable of a run comes from.
 
     TARGET is file.py, file.py:flow or package.module:flow. Shows the variables of every
-    container and which layer set each, and what each plugin has changed in the spec. Works
-    offline; secrets are masked.
+    container, which layer set each and what it replaced, and what each plugin has changed in
+    the spec. Works offline; secrets are masked.
 
     \b
       flowenv explain flow.py --env k8s
@@ -34,28 +38,48 @@ def explain(output: str, **target: Any) -> None:
     if not data["containers"]:
         click.echo("The flow runs in this process: it gets this process's own variables.")
     for container in data["containers"]:
-        click.secho(f"{container['container']} ({container['target']})", bold=True)
-        echo_table(_rows(container), ["variable", "value", "set by", "replaced"])
+        name, kind = container["container"], container["target"]
+        click.secho(f"{name} container" if name == kind else f"{name} ({kind})", bold=True)
+        _echo_variables([*container["variables"], *container["removed"]])
         click.echo()
     for change in data["changes"]:
-        click.secho(f"{change['plugin']} changed the spec", bold=True)
-        rows = [[d["path"], _short(d["before"]), _short(d["after"])] for d in change["differences"]]
-        if rows:
-            echo_table(rows, ["where", "before", "after"])
-        else:
-            click.echo("nothing")
-        click.echo()
+        _echo_change(change["plugin"], change["differences"])
 
 
-def _rows(container: dict[str, Any]) -> list[list[str]]:
-    there = [(one, _short(one.get("valueFrom", one["value"]))) for one in container["variables"]]
-    gone = [(one, "(removed)") for one in container["removed"]]
-    return [
-        [one["name"], value, one["layer"], ", ".join(one["replaced"])]
-        for one, value in [*there, *gone]
-    ]
+def _echo_variables(variables: list[dict[str, Any]]) -> None:
+    """A table that fits the terminal: below each variable what it replaced, last first."""
+    rows = []
+    for one in variables:
+        rows.append([one["name"], _value(one), one["layer"]])
+        rows += [["", f"was {_value(before)}", before["layer"]] for before in one["replaced"]]
+    taken = sum(max(len(row[i]) for row in rows) + 2 for i in (0, 2)) if rows else 0
+    room = max(shutil.get_terminal_size((100, 24)).columns - taken, _LEAST_ROOM)
+    rows = [[name, _cut(value, room), layer] for name, value, layer in rows]
+    echo_table(rows, ["variable", "value", "set by"])
 
 
-def _short(value: Any) -> str:
-    text = "" if value is None else value if isinstance(value, str) else repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
+def _value(entry: dict[str, Any]) -> str:
+    if entry.get("removed"):
+        return "(removed)"
+    if (reference := entry.get("valueFrom")) is not None:
+        return f"from {_plain(reference)}"
+    return _plain(entry["value"])
+
+
+def _echo_change(plugin: str, differences: list[dict[str, Any]]) -> None:
+    click.secho(f"{plugin} changed {'the spec' if differences else 'nothing'}", bold=True)
+    for one in differences:
+        click.echo(f"  {one['path']}")
+        for sign, value, color in (("-", one["before"], "red"), ("+", one["after"], "green")):
+            if value is not None:
+                click.secho(f"    {sign} {_plain(value)}", fg=color)
+    click.echo()
+
+
+def _plain(value: Any) -> str:
+    """Text as it is, data as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, default=repr)
+
+
+def _cut(text: str, room: int) -> str:
+    return text if len(text) <= room else text[: room - 1] + "…"

@@ -17,7 +17,11 @@ from flowenv.cli.printing import echo_json
 def hooks(name: str | None, output: str) -> None:
     """Show the hooks that backends and plugins implement.
 
-    NAME shows one hook only, e.g. flowenv_modify_spec.
+    With NAME only that one.
+
+    \b
+      flowenv hooks
+      flowenv hooks flowenv_modify_spec
     """
     found = all_hooks()
     if name is not None:

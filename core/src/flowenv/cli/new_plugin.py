@@ -32,7 +32,7 @@ def plugin_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
     help="A backend of its own, or hooks that add to every backend.",
 )
 def new_plugin(name: str, directory: Path | None, kind: str) -> None:
-    """Write a plugin's distribution that builds, installs and passes its tests.
+    """Write a plugin to start from, with tests that pass.
 
     \b
       flowenv new-plugin ssh                     a backend, in ./flowenv-ssh

@@ -44,7 +44,7 @@ def find_environment(
                 f"The backend {environment.backend} {_LACKS[capability]}.",
                 hint="`flowenv plugins --load` shows what each can do; name another with --env."
                 if env
-                else "Say with --env NAME where the run is.",
+                else "Say with --env NAME where to look.",
             )
     return environment
 

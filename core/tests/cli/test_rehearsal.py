@@ -1,0 +1,109 @@
+"""`flowenv run --rehearse`: what the container would run, here, with its variables only."""
+
+from __future__ import annotations
+
+from .project import Ended, Project, is_gone
+
+FLOW = """
+    import os, sys
+    from flowenv import flow
+
+    @flow
+    def look(how: str = "variables"):
+        print("printed by the flow")
+        if how == "variables":
+            names = ("PREFECT__CONTEXT__FLOW_RUN_ID", "TEAM", "TOKEN", "ONLY_HERE", "HOME")
+            return {name: os.environ.get(name) for name in names}
+        if how == "raise":
+            raise ValueError("no good")
+        if how == "exit":
+            sys.exit(7)
+        if how == "die":
+            os._exit(9)
+"""
+PLUGIN = """
+    from flowenv import Secret, hookimpl
+
+    @hookimpl
+    def flowenv_environment_variables():
+        return {"TOKEN": Secret("hush")}
+"""
+
+
+def rehearse(fake: Project, *arguments: str, **variables: str) -> Ended:
+    fake.write("flow.py", FLOW)
+    return fake.flowenv(
+        "run", "flow.py", "--env", "fake", "--rehearse", "-o", "json", *arguments, **variables
+    )
+
+
+def test_it_has_the_containers_variables_and_no_others(fake: Project) -> None:
+    fake.write("flowenv.toml", '[env]\nTEAM = "blue"\n')
+    fake.write("tell.py", PLUGIN)
+    ended = rehearse(fake, "--plugin", "tell.py", ONLY_HERE="1")
+    found = ended.json["result"]
+    assert (found["TEAM"], found["TOKEN"], found["ONLY_HERE"]) == ("blue", "hush", None)
+    assert found["PREFECT__CONTEXT__FLOW_RUN_ID"]
+    assert "hush" not in ended.stderr
+
+
+def test_nothing_is_sent(fake: Project) -> None:
+    ended = rehearse(fake)
+    assert (ended.returncode, ended.json["state"]) == (0, "Completed")
+    assert ended.json["rehearsal"] is True
+    assert "printed by the flow" in ended.stderr
+    assert not list(fake.fake.iterdir())
+
+
+def test_a_flow_that_raises(fake: Project) -> None:
+    ended = rehearse(fake, "-p", "how=raise")
+    assert (ended.returncode, ended.json["message"]) == (1, "ValueError: no good")
+    assert "in look" in ended.stderr
+
+
+def test_a_flow_that_exits(fake: Project) -> None:
+    ended = rehearse(fake, "-p", "how=exit")
+    assert (ended.returncode, ended.json["state"]) == (1, "Failed")
+
+
+def test_a_process_that_dies(fake: Project) -> None:
+    ended = rehearse(fake, "-p", "how=die")
+    assert (ended.returncode, ended.json["reason"]) == (3, "exited")
+    assert "exit code 9" in ended.json["message"]
+
+
+def test_a_module_that_the_container_lacks_shows_at_once(fake: Project) -> None:
+    fake.write("beside.py", "x = 1\n")
+    fake.write("flow.py", "import beside\n" + FLOW.replace("\n    ", "\n"))
+    ended = fake.flowenv("run", "flow.py", "--env", "fake", "--rehearse")
+    assert ended.returncode == 3
+    assert "No module named 'beside'" in ended.stderr
+    assert ended.stderr.splitlines()[-1].startswith("Rehearsed: Crashed (start_error): ")
+
+
+def test_what_it_started_ends_with_it(fake: Project) -> None:
+    fake.write(
+        "flow.py",
+        """
+        import subprocess
+        from flowenv import flow
+
+        @flow
+        def leave_a_child():
+            return subprocess.Popen(["sleep", "1000"]).pid
+        """,
+    )
+    ended = fake.flowenv("run", "flow.py", "--env", "fake", "--rehearse", "-o", "json")
+    assert is_gone(ended.json["result"])
+
+
+def test_text_has_the_result_on_stdout(fake: Project) -> None:
+    fake.write("flow.py", "from flowenv import flow\n@flow\ndef a(): return 1\n")
+    ended = fake.flowenv("run", "flow.py", "--env", "fake", "--rehearse")
+    assert ended.stdout == "Result: 1\n"
+    assert ended.stderr.splitlines()[-1] == "Rehearsed: Completed"
+
+
+def test_the_local_backend_can_be_rehearsed_too(project: Project) -> None:
+    project.write("flow.py", "from flowenv import flow\n@flow\ndef a(): return 1\n")
+    assert project.flowenv("run", "flow.py", "--rehearse").stdout == "Result: 1\n"

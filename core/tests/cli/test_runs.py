@@ -1,0 +1,122 @@
+"""`runs`, `status`, `attach`, `logs`, `cancel`, `sweep`: with backends that can and can't."""
+
+from __future__ import annotations
+
+import pytest
+
+from .project import Project
+
+FLOW = """
+    import threading
+    from flowenv import flow
+
+    @flow
+    def count(to: int = 2, forever: bool = False):
+        for number in range(to):
+            print("number", number, flush=True)
+        if forever:
+            threading.Event().wait()
+        return to
+"""
+HERE = ("--env", "fake")
+
+
+def submit(fake: Project, *arguments: str) -> str:
+    fake.write("flow.py", FLOW)
+    ended = fake.flowenv("run", "flow.py", *HERE, "--detach", *arguments)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["runs"], "can't list its runs"),
+        (["status", "x"], "can't pick up runs of other processes"),
+        (["attach", "x"], "can't pick up runs of other processes"),
+        (["logs", "x"], "can't pick up runs of other processes"),
+        (["cancel", "x"], "can't pick up runs of other processes"),
+        (["sweep"], "leaves nothing behind to sweep"),
+    ],
+)
+def test_a_backend_that_cant_says_so(project: Project, command: list[str], says: str) -> None:
+    ended = project.flowenv(*command)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"Error: The backend local {says}. Say with --env NAME where to look.\n"
+
+
+def test_runs_lists_what_the_platform_knows(fake: Project) -> None:
+    assert fake.flowenv("runs", *HERE).stderr == "No runs.\n"
+    reference = submit(fake, "--label", "nightly")
+    fake.flowenv("attach", reference, *HERE)
+    header, row = fake.flowenv("runs", *HERE).stdout.splitlines()
+    assert header.split() == ["reference", "flow", "state", "created", "(UTC)", "labels"]
+    assert row.split() == [reference, "count", "Completed", "nightly"]
+    assert fake.flowenv("runs", *HERE, "--label", "other").stderr == "No runs with other.\n"
+
+
+def test_runs_as_json(fake: Project) -> None:
+    reference = submit(fake)
+    fake.flowenv("attach", reference, *HERE)
+    (found,) = fake.flowenv("runs", *HERE, "-o", "json").json
+    assert (found["reference"], found["flow"], found["state"]) == (reference, "count", "Completed")
+
+
+def test_status_and_cancel(fake: Project) -> None:
+    reference = submit(fake, "-p", "forever=yes")
+    status = fake.flowenv("status", reference, *HERE, "-o", "json").json
+    assert (status["run_id"], status["flow"], status["state"]) == (reference, "count", "Running")
+    cancelled = fake.flowenv("cancel", reference, *HERE)
+    assert (cancelled.returncode, cancelled.stdout[:9]) == (0, "Cancelled")
+    assert fake.flowenv("status", reference, *HERE).stdout[:9] == "Cancelled"
+    again = fake.flowenv("cancel", reference, *HERE, "-o", "json")
+    assert (again.returncode, again.json["state"]) == (0, "Cancelled")
+
+
+def test_attach_shows_the_log_and_the_result_and_exits_as_the_run(fake: Project) -> None:
+    reference = submit(fake)
+    ended = fake.flowenv("attach", reference, *HERE)
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[-3:] == ["number 0", "number 1", "Result: 2"]
+    assert ended.stderr.splitlines()[-1].startswith("Completed after ")
+    assert "Pending" not in ended.stderr
+    as_json = fake.flowenv("attach", reference, *HERE, "-o", "json")
+    assert as_json.json["result"] == 2
+
+
+def test_logs_prints_the_log(fake: Project) -> None:
+    reference = submit(fake)
+    followed = fake.flowenv("logs", reference, *HERE, "--follow")
+    assert followed.stdout.splitlines()[-2:] == ["number 0", "number 1"]
+    assert fake.flowenv("logs", reference, *HERE).stdout == followed.stdout
+
+
+@pytest.mark.parametrize("command", ["status", "attach", "logs", "cancel"])
+def test_a_run_that_isnt_there(fake: Project, command: str) -> None:
+    ended = fake.flowenv(command, "nowhere", *HERE)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    assert ended.stderr == "Error: The platform has no run 'nowhere'.\n"
+
+
+def test_sweep_lists_and_removes_only_when_told(fake: Project) -> None:
+    assert fake.flowenv("sweep", *HERE).stdout == "Nothing is left over.\n"
+    reference = submit(fake)
+    fake.flowenv("attach", reference, *HERE)
+    listed = fake.flowenv("sweep", *HERE)
+    assert (listed.returncode, listed.stderr) == (0, "Remove them with --yes.\n")
+    (one,) = fake.flowenv("sweep", *HERE, "--yes", "-o", "json").json
+    assert (one["run_id"], one["removed"]) == (reference, True)
+
+
+def test_sweep_exits_with_3_if_something_cant_be_removed(fake: Project) -> None:
+    fake.flowenv("attach", submit(fake), *HERE)
+    ended = fake.flowenv("sweep", *HERE, "--yes", "-s", "fail=sweep")
+    assert ended.returncode == 3
+    assert "It is in use." in ended.stdout
+
+
+@pytest.mark.parametrize("typed", ["soon", "-1h", "1w", ""])
+def test_a_duration_that_is_none(project: Project, typed: str) -> None:
+    ended = project.flowenv("sweep", "--older-than", typed)
+    assert ended.returncode == 2
+    assert "is no duration; give 90s, 30m, 12h or 7d" in ended.stderr
