@@ -139,26 +139,12 @@ class KubernetesJobEnvironment(Environment):
         name = type(self).__name__
         if self.job_spec_file is not None and self.job_spec is not None:
             raise SettingError(f"{name} takes job_spec_file or job_spec, not both.")
-        for number in ("deadline", "start_deadline", "ttl"):
-            if (value := getattr(self, number)) is not None and value < 0:
-                raise SettingError(f"{name} {number} must not be negative; it is {value}.")
-        if unknown := set(self.resources or {}) - {"requests", "limits", "claims"}:
-            raise SettingError(
-                f"{name} resources has {', '.join(sorted(unknown))}; it takes requests and limits.",
-                hint='Such as {"requests": {"cpu": "1", "memory": "2Gi"}}.',
-            )
+        check_not_negative(self, "deadline", "start_deadline", "ttl")
+        check_resources(self, "resources")
         self._read_manifest()
 
     def _read_manifest(self) -> None:
-        if self.job_spec_file is not None:
-            self._manifest = read_manifest(self.job_spec_file, "Job", "batch/v1")
-        elif self.job_spec is not None:
-            self._manifest = Manifest(copy.deepcopy(self.job_spec), "job_spec")
-            check_kind(self._manifest, "Job", "batch/v1")
-        else:
-            self._manifest = Manifest({}, "the default Job")
-            return
-        check_job(self._manifest)
+        self._manifest = job_manifest(self.job_spec_file, self.job_spec, "job_spec")
 
     @property
     def manifest(self) -> Manifest:
@@ -175,22 +161,15 @@ class KubernetesJobEnvironment(Environment):
         Raises:
             ConfigurationError: if the kubeconfig has no such context.
         """
-        from flowenv.configuration import configuration
-        from flowenv_k8s.namespaces import default_namespace
+        from flowenv_k8s.namespaces import choose_namespace
 
-        inherited = default_namespace(self.context)
-        return (
-            self.namespace
-            or mapping_at(self.manifest, "metadata").get("namespace")
-            or configuration().env.get(contract.NAMESPACE)
-            or inherited
-        )
+        in_manifest = mapping_at(self.manifest, "metadata").get("namespace")
+        return choose_namespace(self.namespace, in_manifest, self.context)
 
     @property
     def spec_image(self) -> str | None:
         """The image of the manifest's first container."""
-        containers = list_at(self.manifest, *POD_SPEC, "containers")
-        return containers[0].get("image") if containers else None
+        return first_image(self.manifest)
 
     def contract_values(self, flow_run: FlowRun) -> Mapping[str, str]:
         """The namespace, which only this environment knows."""
@@ -218,3 +197,59 @@ class KubernetesJobEnvironment(Environment):
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self._read_manifest()
+
+
+def job_manifest(file: str | None, data: Mapping[str, Any] | None, name: str) -> Manifest:
+    """The user's Job manifest, checked; an empty one if there is none.
+
+    Args:
+        file: a YAML file.
+        data: the manifest as data, instead of a file.
+        name: what messages call it.
+
+    Raises:
+        SpecError: if it is wrong.
+    """
+    if file is not None:
+        manifest = read_manifest(file, "Job", "batch/v1")
+    elif data is not None:
+        manifest = Manifest(copy.deepcopy(dict(data)), name)
+        check_kind(manifest, "Job", "batch/v1")
+    else:
+        return Manifest({}, "the default Job")
+    check_job(manifest)
+    return manifest
+
+
+def first_image(manifest: Manifest) -> str | None:
+    """The image of a Job manifest's first container, if it names one."""
+    containers = list_at(manifest, *POD_SPEC, "containers")
+    return containers[0].get("image") if containers else None
+
+
+def check_not_negative(environment: Environment, *settings: str) -> None:
+    """Check that settings are numbers of seconds that there can be.
+
+    Raises:
+        SettingError: naming the one that is negative.
+    """
+    for number in settings:
+        if (value := getattr(environment, number)) is not None and value < 0:
+            name = type(environment).__name__
+            raise SettingError(f"{name} {number} must not be negative; it is {value}.")
+
+
+def check_resources(environment: Environment, *settings: str) -> None:
+    """Check that settings are resources as manifests write them.
+
+    Raises:
+        SettingError: naming what a container can't have.
+    """
+    for one in settings:
+        unknown = set(getattr(environment, one) or {}) - {"requests", "limits", "claims"}
+        if unknown:
+            name = type(environment).__name__
+            raise SettingError(
+                f"{name} {one} has {', '.join(sorted(unknown))}; it takes requests and limits.",
+                hint='Such as {"requests": {"cpu": "1", "memory": "2Gi"}}.',
+            )

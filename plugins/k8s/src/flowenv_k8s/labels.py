@@ -33,6 +33,9 @@ PAYLOAD_URL = PREFIX + "payload-url"
 OUTCOME = PREFIX + "outcome"
 """Annotation: the outcome record of a run whose Job had to be ended by its handle."""
 
+JOB_NAME = "job-name"
+"""Label that Kubernetes gives the pods of a Job, and no others."""
+
 _LEGACY_RUN_ID = "prefect.io/flow_run_id"
 _LEGACY_IDENTIFIER = "prefect.io/identifier"
 
@@ -82,6 +85,17 @@ def selector(labels: Sequence[str] = (), run_id: str | None = None) -> str:
     """
     first = f"{RUN_ID}={run_id}" if run_id else RUN_ID
     return ",".join([first, *(label_of(text) for text in labels)])
+
+
+def pod_selector(labels: Sequence[str] = (), run_id: str | None = None) -> str:
+    """The label selector for the pods in which flows run, by which runs are judged.
+
+    A run may have other pods, such as Dask's.
+
+    >>> pod_selector(run_id="6f1c")
+    'flowenv.io/run-id=6f1c,job-name'
+    """
+    return f"{selector(labels, run_id)},{JOB_NAME}"
 
 
 @dataclass(frozen=True)

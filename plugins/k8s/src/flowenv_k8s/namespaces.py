@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flowenv import contract
+from flowenv.configuration import configuration
 from flowenv.errors import ConfigurationError
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -67,6 +69,21 @@ def default_namespace(context: str | None) -> str:
         file = SERVICE_ACCOUNT / "namespace"
         return file.read_text().strip() if file.is_file() else DEFAULT_NAMESPACE
     return _context_of(found).get("namespace") or DEFAULT_NAMESPACE
+
+
+def choose_namespace(given: str | None, in_manifest: str | None, context: str | None) -> str:
+    """Where an environment's runs go: its setting, its manifest, the configuration, the context.
+
+    Args:
+        given: the setting.
+        in_manifest: what the user's manifest says.
+        context: the kubeconfig's context that is used.
+
+    Raises:
+        ConfigurationError: if the kubeconfig has no such context.
+    """
+    inherited = default_namespace(context)
+    return given or in_manifest or configuration().env.get(contract.NAMESPACE) or inherited
 
 
 def _context_of(found: Source) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from flowenv.handle import Leftover, RunSummary
 from flowenv.states import State
 from flowenv_k8s.diagnosis import Observed, Verdict, judge
 from flowenv_k8s.handle import KubernetesHandle
-from flowenv_k8s.labels import RUN_ID, RunMarks, moment, selector
+from flowenv_k8s.labels import RUN_ID, RunMarks, moment, pod_selector, selector
 from flowenv_k8s.resources import JOBS, PODS, Resource
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def find_runs(client: Client, namespace: str, labels: Sequence[str]) -> Iterator
     Two requests, however many runs there are.
     """
     jobs, _ = client.list(JOBS, namespace, labels=selector(labels))
-    pods = _pods_by_run(client, namespace, selector(labels)) if jobs else {}
+    pods = _pods_by_run(client, namespace, pod_selector(labels)) if jobs else {}
     for job in jobs:
         marks = RunMarks.of(job)
         if not set(labels) <= set(marks.labels):
@@ -114,7 +114,7 @@ def sweep(
         delete: True to remove what is found.
     """
     jobs, _ = client.list(JOBS, namespace, labels=selector())
-    pods = _pods_by_run(client, namespace, selector())
+    pods = _pods_by_run(client, namespace, pod_selector())
     for job in jobs:
         marks = RunMarks.of(job)
         age = _age(job)

@@ -26,6 +26,14 @@ class SecretEntries:
         self.files: dict[str, bytes] = {}
         self._variables: dict[str, Secret] = {}
 
+    @classmethod
+    def of(cls, secret: Mapping[str, Any]) -> SecretEntries:
+        """The entries of a Secret's manifest, to which more can be added."""
+        entries = cls(secret["metadata"]["name"])
+        entries._variables = dict(secret.get("stringData") or {})
+        entries.files = dict(secret.get("data") or {})
+        return entries
+
     def __bool__(self) -> bool:
         return bool(self.files or self._variables)
 

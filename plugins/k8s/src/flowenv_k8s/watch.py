@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from flowenv.errors import FlowenvError, PlatformUnreachable, TransientPlatformError
 from flowenv_k8s.essence import pod_essence, run_of
 from flowenv_k8s.job_list import JobList
-from flowenv_k8s.labels import selector
+from flowenv_k8s.labels import pod_selector
 from flowenv_k8s.news import PodNews
 from flowenv_k8s.refusals import Refused, Request
 from flowenv_k8s.resources import PODS
@@ -165,7 +165,7 @@ class PodWatch:
                 self._fail(generation, _lost_contact(self._namespace, error))
 
     def _list(self, generation: int) -> str:
-        found, version = self._client.list(PODS, self._namespace, labels=selector())
+        found, version = self._client.list(PODS, self._namespace, labels=pod_selector())
         pods: dict[str, dict[str, dict[str, Any]]] = {}
         for pod in found:
             pods.setdefault(run_of(pod), {})[pod["metadata"]["uid"]] = pod_essence(pod)
@@ -183,7 +183,7 @@ class PodWatch:
         """Take in events; yields the version after each."""
         query = {
             "watch": "1",
-            "labelSelector": selector(),
+            "labelSelector": pod_selector(),
             "resourceVersion": version,
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(random.randint(*_PERIOD)),
