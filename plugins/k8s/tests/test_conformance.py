@@ -2,20 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from flowenv.testing import BackendConformance
 from flowenv_k8s import KubernetesJobEnvironment
+from rigs.kubernetes import KubernetesRig
 
 
-@pytest.mark.usefixtures("rig")
 class TestConformance(BackendConformance):
     submitter = (
         "from flowenv_k8s import KubernetesJobEnvironment\n"
         "environment = KubernetesJobEnvironment(metadata={'image': 'repo/flow:1'})"
     )
+    kill_points = ("flowenv_k8s.submission:_create_job", "flowenv_k8s.submission:_create_secret")
+
+    @pytest.fixture(autouse=True)
+    def _cluster(self, rig: KubernetesRig) -> None:
+        self.rig = rig
 
     def make_environment(self, **settings: Any) -> KubernetesJobEnvironment:
-        return KubernetesJobEnvironment(**{"metadata": {"image": "repo/flow:1"}, **settings})
+        defaults = {"metadata": {"image": "repo/flow:1"}, "start_deadline": 5.0}
+        return KubernetesJobEnvironment(**{**defaults, **settings})  # type: ignore[arg-type]
+
+    def make_environment_with(self, entries: Sequence[dict[str, str]]) -> KubernetesJobEnvironment:
+        container = {"name": "flow", "env": list(entries)}
+        manifest = {"spec": {"template": {"spec": {"containers": [container]}}}}
+        return self.make_environment(job_spec=manifest)
+
+    def leftovers(self) -> list[str]:
+        """What the cluster itself still has after a sweep; what goes may take a moment."""
+        problems = super().leftovers()
+
+        def left() -> list[str]:
+            kinds = ("Job", "Pod", "Secret")
+            return [one["metadata"]["name"] for kind in kinds for one in self.rig.objects(kind)]
+
+        try:
+            self.rig.wait_until(lambda: not left(), "everything gone", 10)
+        except TimeoutError:
+            problems += left()
+        return problems

@@ -202,6 +202,22 @@ def test_the_jobs_deadline_wins_over_the_flows_last_words() -> None:
         assert "(5 s)" in status.message
 
 
+def test_a_failed_job_without_its_pod_has_lost_the_reason() -> None:
+    status = verdict(job(("Failed", "BackoffLimitExceeded"))).status
+    assert status.reason is Reason.LOST
+    assert "BackoffLimitExceeded: words" in status.message
+
+
+def test_a_pod_that_was_stopped_asks_the_job_why() -> None:
+    stopped = pod(container(terminated=terminated(143, record(State.CANCELLED))))
+    stopped["metadata"]["deletionTimestamp"] = "2026-11-22T18:00:00Z"
+    found = verdict(job(), stopped)
+    assert found.ask_job
+    assert not found.status.state.is_final
+    failed = verdict(job(("Failed", "BackoffLimitExceeded")), stopped)
+    assert failed.status.state is State.CANCELLED
+
+
 def test_a_job_that_is_gone_is_lost() -> None:
     assert verdict(None).status.reason is Reason.LOST
     assert verdict(None, pod(container(running={}))).status.reason is Reason.LOST

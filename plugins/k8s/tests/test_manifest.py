@@ -58,7 +58,7 @@ def test_a_file_may_go_once_the_environment_is_made(write: Write) -> None:
         ("  name: my-job", "  name: My_Job", 4, "'My_Job' is no valid name"),
         ("  name: my-job", "  labels: {a: 1}", 4, "Quote the value"),
         ("  name: my-job", "  name: a\n  name: b", 5, "the key 'name' comes twice"),
-        ("      - name: flow\n        image: repo/flow:1", "        []", 8, "has no containers"),
+        ("      - name: flow\n        image: repo/flow:1", "        []", 7, "has no containers"),
         ("spec:\n  template", "spec:\n  completions: 3\n  template", 6, "completions is 3"),
         ("spec:\n  template", "spec:\n  parallelism: 2\n  template", 6, "parallelism is 2"),
         ("spec:\n  template", "spec:\n  backoffLimit: x\n  template", 6, "must be a whole number"),

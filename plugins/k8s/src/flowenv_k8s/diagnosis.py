@@ -32,7 +32,7 @@ class Observed:
         flow_container: the name of the container that counts; empty for the first.
         now: the moment.
         gone: the UIDs of pods that are no longer there.
-        cancelled: True if this process has deleted the Job.
+        cancelled: True if somebody has cancelled the run, and so deletes the Job.
     """
 
     run_id: str
@@ -93,7 +93,9 @@ def judge(observed: Observed) -> Verdict:
         return _attempt_ended(observed, job, pod, ended)
     if pod["metadata"]["uid"] in observed.gone:
         return Verdict(Status(State.STARTING, message="The pod is gone."), ask_job=True)
-    return Verdict(living(pod, observed.flow_container))
+    # a pod that is being stopped: by the Job's deadline, with the Job, or alone
+    is_stopping = bool(pod["metadata"].get("deletionTimestamp"))
+    return Verdict(living(pod, observed.flow_container), ask_job=is_stopping)
 
 
 def _left_outcome(observed: Observed, job: Mapping[str, Any]) -> Verdict | None:
@@ -116,7 +118,7 @@ def job_condition(job: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None
 
 def _job_gone(observed: Observed, attempts: Sequence[Mapping[str, Any]]) -> Verdict:
     ended = _end_of(observed, attempts[-1]) if attempts else None
-    if ended and ended.status.state is not State.CRASHED:
+    if ended and ended.status.reason is not Reason.EXITED:
         return ended
     if observed.cancelled:
         return Verdict(Status(State.CANCELLED, message="The Job was deleted."))
@@ -142,6 +144,9 @@ def _job_failed(
     if ended and ended.status.state is not State.COMPLETED:
         return ended
     message = f"The Job failed: {reason}: {failed.get('message') or ''}".rstrip(": ")
+    if not attempts:
+        message += "; its pod is gone, so there is no more to say."
+        return Verdict(Status(State.CRASHED, Reason.LOST, message, HINTS[Reason.LOST]))
     return Verdict(Status(State.CRASHED, Reason.EXITED, message, "See the logs and events."))
 
 
@@ -160,15 +165,22 @@ def _attempt_ended(
     others_run = _others_run(pod, observed.flow_container)
     if status.state is State.COMPLETED:
         return Verdict(status, ended.outcome, job_must_end=others_run)
-    if status.state is State.CANCELLED:
-        # the process was asked to stop: by the Job's deadline, or by somebody?
-        if job_condition(job, "FailureTarget"):
-            return _job_failed(observed, job_condition(job, "FailureTarget") or {}, [pod])
-        return Verdict(status, ended.outcome, job_must_end=others_run, ask_job=True)
+    if announced := job_condition(job, "FailureTarget"):
+        return _job_failed(observed, announced, [pod])
+    if _was_stopped(observed, pod, status):
+        # why, only the Job can tell
+        return Verdict(Status(State.RUNNING, message="The pod was stopped."), ask_job=True)
     if _may_retry(job) and not (others_run and _ended_long_ago(observed, pod)):
         message = f"An attempt has ended, and the Job may try again: {status.message}"
         return Verdict(Status(State.RUNNING, status.reason, message), ask_job=True)
     return Verdict(status, ended.outcome, job_must_end=others_run)
+
+
+def _was_stopped(observed: Observed, pod: Mapping[str, Any], status: Status) -> bool:
+    metadata = pod["metadata"]
+    if not (metadata.get("deletionTimestamp") or metadata["uid"] in observed.gone):
+        return False
+    return status.state is State.CANCELLED or status.reason is Reason.EXITED
 
 
 def _may_retry(job: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ NEEDED = (
 )
 """What whoever runs flows must be allowed to do in the namespace."""
 
-HELPFUL = (Request("list", EVENTS), Request("delete", PODS))
+HELPFUL = (*(Request(verb, EVENTS) for verb in ("list", "create")), Request("delete", PODS))
 """What explains and cleans up; runs work without."""
 
 

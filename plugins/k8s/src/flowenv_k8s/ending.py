@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import logging
 import time
 from collections.abc import Mapping
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 from flowenv.errors import FlowenvError, PlatformError
 from flowenv.outcome import Outcome
 from flowenv_k8s.diagnosis import Verdict
-from flowenv_k8s.labels import OUTCOME
-from flowenv_k8s.resources import JOBS
+from flowenv_k8s.events import cancellation
+from flowenv_k8s.labels import JOB_NAME, OUTCOME, selector
+from flowenv_k8s.refusals import Refused
+from flowenv_k8s.resources import EVENTS, JOBS, PODS
 
 if TYPE_CHECKING:
     from flowenv_k8s.client import Client
@@ -54,7 +57,7 @@ def end_job(client: Client, job: Mapping[str, Any], verdict: Verdict, run_id: st
 
 
 def delete_job(client: Client, tracker: RunTracker, grace: float = DEFAULT_GRACE) -> None:
-    """Delete a run's Job, and return when neither it nor a pod of it is there.
+    """Delete a run's Job, and return when neither it nor a pod of the run is there.
 
     Args:
         client: the connection.
@@ -66,12 +69,16 @@ def delete_job(client: Client, tracker: RunTracker, grace: float = DEFAULT_GRACE
     """
     tracker.cancelled()
     where = (tracker.namespace, tracker.name)
+    _tell_others(client, tracker)
     client.delete(JOBS, *where, uid=tracker.uid, propagation="Foreground")
     end, pause = time.monotonic() + grace + MARGIN, 0.05
+    every_pod = selector(run_id=tracker.marks.run_id)
     seen: dict[str, Any] = {}
     while True:
-        job, pods = client.get(JOBS, *where), tracker.list_pods()
-        seen.update({pod["metadata"]["uid"]: pod for pod in pods})
+        job = client.get(JOBS, *where)
+        pods, _ = client.list(PODS, tracker.namespace, labels=every_pod)
+        own = (pod for pod in pods if JOB_NAME in pod["metadata"]["labels"])
+        seen.update({pod["metadata"]["uid"]: pod for pod in own})
         if not pods and (job is None or job["metadata"]["uid"] != tracker.uid):
             tracker.gone(list(seen.values()))
             return
@@ -84,3 +91,13 @@ def delete_job(client: Client, tracker: RunTracker, grace: float = DEFAULT_GRACE
             )
         time.sleep(pause)
         pause = min(pause * 1.5, 2.0)
+
+
+def _tell_others(client: Client, tracker: RunTracker) -> None:
+    """Let those who follow the run know that its Job goes on purpose."""
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    job = {"name": tracker.name, "namespace": tracker.namespace, "uid": tracker.uid}
+    try:
+        client.create(EVENTS, cancellation(job, tracker.marks.run_id, now))
+    except (FlowenvError, Refused) as error:  # they will take it for lost
+        _log.debug("No event says that %s is cancelled: %s", tracker.name, error)

@@ -1,4 +1,4 @@
-"""What the events of a Job or a pod say about why nothing happens. Pure."""
+"""What the events of a Job or a pod say: why nothing happens, and that it was cancelled. Pure."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowenv.states import Reason, State, Status
+from flowenv_k8s.labels import RUN_ID
 from flowenv_k8s.reasons import HINTS
 
 _EVENTS: tuple[tuple[str, str, Reason], ...] = (
@@ -61,3 +62,46 @@ def too_late(status: Status, seconds: float, told: tuple[Reason, str] | None) ->
         message,
         hint or "Raise the start_deadline setting if it only takes longer.",
     )
+
+
+CANCELLED = "FlowRunCancelled"
+"""The reason of the event that a cancellation leaves: it outlives the Job by an hour or so."""
+
+
+def cancellation(job: Mapping[str, Any], run_id: str, now: str) -> dict[str, Any]:
+    """The event that tells others who follow a run that its Job goes on purpose.
+
+    Args:
+        job: the Job's metadata.
+        run_id: the run.
+        now: the moment.
+    """
+    name, namespace = job["name"], job["namespace"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {
+            "generateName": f"{name}.",
+            "namespace": namespace,
+            "labels": {RUN_ID: run_id},
+        },
+        "involvedObject": {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "name": name,
+            "namespace": namespace,
+            "uid": job["uid"],
+        },
+        "type": "Normal",
+        "reason": CANCELLED,
+        "message": f"The run {run_id} was cancelled",
+        "source": {"component": "flowenv"},
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "count": 1,
+    }
+
+
+def is_cancellation(event: Mapping[str, Any]) -> bool:
+    """True for the event that a cancellation leaves."""
+    return event.get("reason") == CANCELLED

@@ -15,7 +15,7 @@ from flowenv.states import Reason, State, Status
 from flowenv_k8s import events
 from flowenv_k8s.diagnosis import Observed, Verdict, is_held, is_over, judge
 from flowenv_k8s.ending import end_job
-from flowenv_k8s.labels import RunMarks, selector
+from flowenv_k8s.labels import RunMarks, pod_selector
 from flowenv_k8s.resources import EVENTS, JOBS, PODS
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ CHECK_JOB = 60.0
 ASK_AGAIN = 1.0
 """Seconds between two looks at a Job that has to say how its run ended."""
 NO_POD = 5.0
-"""Seconds without a pod after which the Job's events are looked at."""
+"""Seconds without a pod after which the Job's events are looked at; after twice as many the Job."""
 
 
 class RunTracker:
@@ -64,6 +64,7 @@ class RunTracker:
         self._lock = threading.RLock()
         self._cancelled = False
         self._has_run = False
+        self._had_pod = False
         now = time.monotonic()
         self._must_run_by = now - age + start_deadline if start_deadline > 0 else None
         self._start_deadline = start_deadline
@@ -106,7 +107,7 @@ class RunTracker:
             end: the latest moment to return, by the monotonic clock.
         """
         now = time.monotonic()
-        moments = [self._job_seen + CHECK_JOB]
+        moments = [self._job_seen + (CHECK_JOB if news.pods else 2 * NO_POD)]
         if self._latest.ask_job:
             moments.append(self._next_ask)
         if not self._has_run and self._must_run_by is not None and self._must_run_by > now:
@@ -129,8 +130,8 @@ class RunTracker:
                 self._judge(pods, frozenset(pod["metadata"]["uid"] for pod in pods))
 
     def list_pods(self) -> list[dict[str, Any]]:
-        """Ask the cluster for the run's pods, oldest first."""
-        labels = selector(run_id=self.marks.run_id)
+        """Ask the cluster for the Job's pods, oldest first."""
+        labels = pod_selector(run_id=self.marks.run_id)
         return sorted(self._client.list(PODS, self.namespace, labels=labels)[0], key=by_age)
 
     # -- judging ---------------------------------------------------------------------------
@@ -144,6 +145,9 @@ class RunTracker:
             )
         )
         self._has_run = self._has_run or verdict.status.state is State.RUNNING
+        if self._had_pod and not pods and not verdict.status.state.is_final:
+            verdict = Verdict(Status(State.STARTING, message="The pod is gone."), ask_job=True)
+        self._had_pod = self._had_pod or bool(pods)
         if not verdict.status.state.is_final and self._is_too_late(verdict.status):
             told = events.explain(self._events(pods))
             late = events.too_late(verdict.status, self._start_deadline, told)
@@ -163,7 +167,7 @@ class RunTracker:
         """No pod after a while: the Job's events say why, such as a quota."""
         now = time.monotonic()
         if now >= self._next_events:
-            self._next_events = now + 6 * NO_POD
+            self._next_events = now + CHECK_JOB
             self._told = events.explain(self._events(()))
         if self._told is None:
             return verdict
@@ -189,9 +193,10 @@ class RunTracker:
             self._next_ask = now + ASK_AGAIN
             self._look_at_job()
             return True
-        if now - self._job_seen < CHECK_JOB:
+        patience = CHECK_JOB if news.pods else 2 * NO_POD
+        if now - self._job_seen < patience:
             return False
-        listed = news.watch.job(self.marks.run_id, CHECK_JOB)
+        listed = news.watch.job(self.marks.run_id, patience)
         if listed is None:
             self._look_at_job()  # gone, or younger than the list
         else:
@@ -202,6 +207,8 @@ class RunTracker:
         found = self._client.get(JOBS, self.namespace, self.name)
         if found is not None and found["metadata"]["uid"] != self.uid:
             found = None  # another Job has taken the name
+        if found is None and not self._cancelled:
+            self._cancelled = any(map(events.is_cancellation, self._events(())))
         self._job, self._job_seen = found, time.monotonic()
 
     def _events(self, pods: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

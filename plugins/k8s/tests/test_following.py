@@ -1,0 +1,398 @@
+"""Following runs: states, reasons, deadlines, the shared watch, cancelling. No process runs."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from flowenv.errors import PlatformError, RunCancelled, WaitTimeout
+from flowenv.flow_run import FlowRun
+from flowenv.lifecycle import attach, submit
+from flowenv.outcome import Outcome
+from flowenv.states import Reason, State, Status
+from flowenv.testing import flows
+from flowenv_k8s import KubernetesJobEnvironment, ending, tracking
+from flowenv_k8s.client import Client
+from flowenv_k8s.resources import PODS
+from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
+
+Environments = Callable[..., KubernetesJobEnvironment]
+_WITH_SIDECAR = {
+    "spec": {
+        "template": {
+            "spec": {"containers": [{"image": "repo/flow:1"}, {"name": "side", "image": "side:1"}]}
+        }
+    }
+}
+
+
+@pytest.fixture(scope="module")
+def kubelet() -> ScriptedKubelet:
+    return ScriptedKubelet(Script(ends_after=None))
+
+
+@pytest.fixture(scope="module")
+def shared_rig(kubelet: ScriptedKubelet) -> Iterator[KubernetesRig]:
+    with KubernetesRig(kubelet=kubelet, token="first-token") as rig:
+        yield rig
+
+
+@pytest.fixture
+def start(rig: KubernetesRig, environment: Environments) -> Callable[..., FlowRun]:
+    def start(**settings: Any) -> FlowRun:
+        return submit(flows.add, environment=environment(**settings), parameters={"a": 1})
+
+    return start
+
+
+Start = Callable[..., FlowRun]
+
+
+def name_of(run: FlowRun) -> str:
+    return run.reference.partition("/")[2]
+
+
+def pod_of(rig: KubernetesRig, run: FlowRun) -> str:
+    pods = rig.wait_until(lambda: rig.pods_of(name_of(run)), "a pod")
+    return str(pods[-1]["metadata"]["name"])
+
+
+def until(run: FlowRun, holds: Callable[[Status], bool]) -> Status:
+    assert run.handle
+    for status in run.handle.follow(20):
+        if holds(status):
+            return status
+    raise AssertionError(f"it never came: {run.status}")
+
+
+def running(run: FlowRun) -> Status:
+    return until(run, lambda status: status.state is State.RUNNING)
+
+
+def record(run: FlowRun, state: State, **more: Any) -> str:
+    return Outcome(run.id, state, **more).to_bytes().decode()
+
+
+# -- states ------------------------------------------------------------------------------
+
+
+def test_a_run_goes_from_submitted_to_its_result(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start()
+    running(run)
+    message = record(run, State.COMPLETED, result=[1, 2], has_result=True)
+    kubelet.end(pod_of(rig, run), message=message)
+    assert run.result(20) == [1, 2]
+
+
+def test_a_run_that_goes_well_needs_no_request_of_its_own(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start()
+    running(run)
+    kubelet.end(pod_of(rig, run))
+    run.wait(20)
+    asked = {(one.verb, one.resource) for one in rig.requests}
+    assert asked == {
+        *(("create", "jobs"), ("create", "secrets")),
+        *(("list", "pods"), ("watch", "pods")),
+    }
+
+
+def test_waiting_ends_at_its_timeout_and_the_run_goes_on(start: Start) -> None:
+    run = start()
+    with pytest.raises(WaitTimeout):
+        run.wait(0.01)
+    assert run.refresh().state in (State.SUBMITTED, State.STARTING, State.RUNNING)
+
+
+def test_with_retries_the_run_is_running_until_the_jobs_verdict(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "ASK_AGAIN", 0.05)
+    manifest = {"spec": {"backoffLimit": 1, "template": {"spec": {"containers": [{}]}}}}
+    run = start(job_spec=manifest)
+    seen: list[Status] = []
+    thread = threading.Thread(target=lambda: seen.extend(run.follow(20)))
+    thread.start()
+    first = pod_of(rig, run)
+    rig.wait_for("Pod", first, lambda pod: pod["status"]["phase"] == "Running")
+    kubelet.end(first, 1, message=record(run, State.FAILED, message="one"))
+    second = rig.wait_until(
+        lambda: [p for p in rig.pods_of(name_of(run)) if p["metadata"]["name"] != first], "retry"
+    )[0]["metadata"]["name"]
+    rig.wait_for("Pod", second, lambda pod: pod["status"]["phase"] == "Running")
+    kubelet.end(second, 1, message=record(run, State.FAILED, message="two"))
+    thread.join(20)
+    assert run.state is State.FAILED
+    assert "two" in run.status.message
+    assert [one.state for one in seen if one.state.is_final] == [State.FAILED]
+
+
+def test_states_are_the_same_for_those_who_look_once(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start()
+    running(run)
+    kubelet.end(pod_of(rig, run), 1, message=record(run, State.FAILED, message="no"))
+    rig.wait_for("Pod", pod_of(rig, run), lambda pod: pod["status"]["phase"] == "Failed")
+    found = attach(run.reference, run.environment)
+    assert found.refresh() == run.refresh()
+
+
+# -- reasons ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "words"),
+    [
+        ("image_pull", Reason.IMAGE_PULL, "failed to pull"),
+        ("unschedulable", Reason.UNSCHEDULABLE, "nodes are available"),
+    ],
+)
+def test_what_never_starts_crashes_at_its_deadline_and_the_job_ends(
+    fault: str, reason: Reason, words: str, rig: KubernetesRig, start: Start
+) -> None:
+    with rig.faults.inject(fault, times=None):
+        run = start(start_deadline=0.3)
+        status = run.wait(20)
+        assert (status.state, status.reason) == (State.CRASHED, reason)
+        assert "was not running after 0.3 s" in status.message
+        assert status.hint
+        rig.wait_until(lambda: not rig.pods_of(name_of(run)), "the pod being gone")
+    found = attach(run.reference, run.environment).refresh()
+    assert (found.state, found.reason) == (status.state, status.reason)
+
+
+def test_what_a_run_waits_for_is_said_while_it_waits(rig: KubernetesRig, start: Start) -> None:
+    with rig.faults.inject("image_pull", times=None):
+        run = start()
+        status = until(run, lambda one: one.reason is Reason.IMAGE_PULL)
+    assert status.state is State.STARTING
+    run.cancel()
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "retryable"),
+    [
+        ("oom_kill", Reason.OOM_KILLED, False),
+        ("evicted", Reason.EVICTED, True),
+        ("preempted", Reason.PREEMPTED, True),
+        ("node_lost", Reason.LOST, True),
+    ],
+)
+def test_what_the_platform_does_to_a_pod_is_the_reason(
+    fault: str, reason: Reason, retryable: bool, rig: KubernetesRig, start: Start
+) -> None:
+    run = start()
+    statuses = run.follow(20)
+    next(one for one in statuses if one.state is State.RUNNING)
+    with rig.faults.inject(fault, label_selector=f"flowenv.io/run-id={run.id}"):
+        status = list(statuses)[-1]
+    assert (status.state, status.reason) == (State.CRASHED, reason)
+    assert status.can_retry is retryable
+    assert status.message
+
+
+def test_a_job_deleted_from_outside_is_lost(rig: KubernetesRig, start: Start) -> None:
+    run = start()
+    running(run)
+    with rig.faults.inject("job_deleted", name=name_of(run)):
+        status = run.wait(20)
+    assert (status.state, status.reason) == (State.CRASHED, Reason.LOST)
+
+
+def test_a_job_over_its_deadline_says_so(rig: KubernetesRig, start: Start) -> None:
+    status = start(deadline=1).wait(20)
+    assert (status.state, status.reason) == (State.CRASHED, Reason.DEADLINE)
+    assert "specified deadline (1 s)" in status.message
+
+
+def test_without_a_pod_the_jobs_events_say_why(
+    rig: KubernetesRig, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "NO_POD", 0.05)
+    run = start(job_spec={"spec": {"suspend": True, "template": {"spec": {"containers": [{}]}}}})
+    uid = rig.get("Job", name_of(run))["metadata"]["uid"]
+    rig.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": "refused"},
+            "involvedObject": {"kind": "Job", "uid": uid},
+            "type": "Warning",
+            "reason": "FailedCreate",
+            "message": "pods is forbidden: exceeded quota: small",
+        }
+    )
+    status = until(run, lambda one: one.reason is not None)
+    assert (status.state, status.reason) == (State.SUBMITTED, Reason.QUOTA)
+    assert "exceeded quota: small" in status.message
+
+
+# -- several containers -----------------------------------------------------------------
+
+
+def test_a_sidecar_that_never_ends_is_ended_and_the_outcome_stays(
+    rig: KubernetesRig, start: Start, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start(job_spec=_WITH_SIDECAR)
+    running(run)
+    pod = rig.get("Pod", pod_of(rig, run))
+    done = {"exitCode": 0, "message": record(run, State.COMPLETED, result=5, has_result=True)}
+    statuses = pod["status"]["containerStatuses"]
+    states = [{**statuses[0], "state": {"terminated": done}}, statuses[1]]
+    rig.apply({**pod, "status": {**pod["status"], "containerStatuses": states}})
+    assert run.result(20) == 5
+    rig.wait_for("Job", name_of(run), lambda job: job["status"].get("conditions"))
+    rig.wait_until(lambda: not rig.pods_of(name_of(run)), "the pod being gone")
+    assert attach(run.reference, run.environment).result(20) == 5
+
+
+# -- cancelling --------------------------------------------------------------------------
+
+
+def test_cancelling_returns_when_nothing_is_there(rig: KubernetesRig, start: Start) -> None:
+    run = start()
+    running(run)
+    assert run.cancel().state is State.CANCELLED
+    assert rig.find("Job", name_of(run)) is None
+    assert rig.pods_of(name_of(run)) == []
+    with pytest.raises(RunCancelled):
+        run.result()
+
+
+def test_a_run_that_cannot_be_stopped_is_an_error(
+    rig: KubernetesRig, start: Start, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "MARGIN", -30.0)
+    run = start()
+    running(run)
+    stuck = rig.get("Pod", pod_of(rig, run))
+    stuck["metadata"]["finalizers"] = ["example.com/stuck"]
+    rig.apply(stuck)
+    with pytest.raises(PlatformError, match="still there"):
+        run.cancel()
+    free = {"metadata": {"finalizers": None}}
+    client.patch(PODS, "default", stuck["metadata"]["name"], free)
+    rig.wait_gone("Pod", stuck["metadata"]["name"])
+
+
+def test_whoever_follows_hears_of_the_cancellation(rig: KubernetesRig, start: Start) -> None:
+    run = start()
+    running(run)
+    other = attach(run.reference, run.environment)
+    ends: list[Status] = []
+    thread = threading.Thread(target=lambda: ends.append(other.wait(20)))
+    thread.start()
+    rig.wait_until(lambda: rig.requests.open_watches, "the other one watching")
+    run.cancel()
+    thread.join(20)
+    assert ends[0].state is State.CANCELLED
+
+
+# -- the shared watch ---------------------------------------------------------------------
+
+
+def follow_all(runs: list[FlowRun]) -> tuple[list[threading.Thread], dict[str, State]]:
+    ends: dict[str, State] = {}
+
+    def wait(run: FlowRun) -> None:
+        ends[run.id] = run.wait(50).state
+
+    threads = [threading.Thread(target=wait, args=(run,)) for run in runs]
+    for thread in threads:
+        thread.start()
+    return threads, ends
+
+
+def test_many_runs_share_one_list_and_one_watch(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, client: Client
+) -> None:
+    runs = [start() for _ in range(30)]
+    threads, ends = follow_all(runs)
+    rig.wait_until(lambda: rig.requests.open_watches, "the watch")
+    for run in runs:
+        kubelet.end(pod_of(rig, run))
+    for thread in threads:
+        thread.join(50)
+    assert ends == dict.fromkeys((run.id for run in runs), State.COMPLETED)
+    assert rig.requests.count(verb="list") == 1
+    assert rig.requests.count(verb="watch") == 1
+
+
+def test_the_watch_ends_with_the_last_run(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, client: Client
+) -> None:
+    run = start()
+    running(run)
+    kubelet.end(pod_of(rig, run))
+    run.wait(20)
+    rig.wait_until(lambda: not rig.requests.open_watches, "the watch's end")
+    rig.wait_until(
+        lambda: not [t for t in threading.enumerate() if t.name.startswith("flowenv-watch")],
+        "the thread's end",
+    )
+    assert not client.watch_pods("default").is_active
+
+
+@pytest.mark.parametrize("fault", ["watch_cut", "watch_gone"])
+def test_a_broken_watch_goes_on_without_loss(
+    fault: str, rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start()
+    states = run.follow(20)
+    next(s for s in states if s.state is State.RUNNING)
+    with rig.faults.inject(fault, resource="pods") as injected:
+        injected.wait_until_hit()
+        kubelet.end(pod_of(rig, run))
+        assert list(states)[-1].state is State.COMPLETED
+
+
+def test_a_pod_that_went_while_nobody_watched_is_noticed(
+    rig: KubernetesRig, start: Start, client: Client
+) -> None:
+    run = start()
+    states = run.follow(20)
+    next(s for s in states if s.state is State.RUNNING)
+    with rig.faults.inject("503", verb="list", resource="pods", times=3):
+        with rig.faults.inject("watch_gone", resource="pods") as injected:
+            injected.wait_until_hit()
+            rig.delete("Job", name_of(run), propagation="Background")
+            assert list(states)[-1].reason is Reason.LOST
+
+
+def test_a_watch_that_is_forbidden_tells_who_follows(rig: KubernetesRig, start: Start) -> None:
+    run = start()
+    with rig.access.denied("watch", "pods"), pytest.raises(PlatformError) as caught:
+        run.wait(20)
+    assert 'verbs: ["watch"]' in caught.value.hint
+    assert running(run)  # allowed again, it goes on
+
+
+def test_expired_credentials_do_not_disturb_who_follows(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start()
+    states = run.follow(20)
+    next(s for s in states if s.state is State.RUNNING)
+    with rig.faults.inject("token_expired"), rig.faults.inject("watch_cut") as injected:
+        injected.wait_until_hit()
+        kubelet.end(pod_of(rig, run))
+        assert list(states)[-1].state is State.COMPLETED
+
+
+def test_following_again_and_again_is_possible(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start()
+    for _ in range(5):
+        assert run.handle
+        assert list(itertools.islice(run.handle.follow(20), 1))
+    kubelet.end(pod_of(rig, run))
+    assert run.wait(20).state is State.COMPLETED

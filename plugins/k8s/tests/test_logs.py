@@ -1,0 +1,183 @@
+"""A run's log: live, each line once, through cut streams, restarts and attempts."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from flowenv.errors import PlatformError
+from flowenv.flow_run import FlowRun
+from flowenv.lifecycle import attach, submit
+from flowenv.testing import flows
+from flowenv_k8s import KubernetesJobEnvironment
+from flowenv_k8s.logs import _nanoseconds, _whole_second
+from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
+
+
+@pytest.fixture(scope="module")
+def kubelet() -> ScriptedKubelet:
+    return ScriptedKubelet(Script(starts_after=None, ends_after=None))
+
+
+@pytest.fixture(scope="module")
+def shared_rig(kubelet: ScriptedKubelet) -> Iterator[KubernetesRig]:
+    with KubernetesRig(kubelet=kubelet, token="first-token") as rig:
+        yield rig
+
+
+@pytest.fixture
+def run(environment: Callable[..., KubernetesJobEnvironment], rig: KubernetesRig) -> FlowRun:
+    return submit(flows.add, environment=environment(), parameters={"a": 1})
+
+
+def pod_of(rig: KubernetesRig, run: FlowRun) -> str:
+    job = run.reference.partition("/")[2]
+    return str(rig.wait_until(lambda: rig.pods_of(job), "a pod")[-1]["metadata"]["name"])
+
+
+class Reader(threading.Thread):
+    """Follows a run's log, so that a test can wait for lines."""
+
+    def __init__(self, run: FlowRun, rig: KubernetesRig) -> None:
+        super().__init__(daemon=True)
+        self.lines: list[str] = []
+        self.error: Exception | None = None
+        self._run, self._rig = run, rig
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.lines.extend(iter(self._run.logs(follow=True)))
+        except Exception as error:
+            self.error = error
+
+    def saw(self, line: str) -> None:
+        self._rig.wait_until(lambda: line in self.lines, f"the line {line!r}")
+
+    def all(self) -> list[str]:
+        self.join(20)
+        assert not self.is_alive()
+        return self.lines
+
+
+def test_lines_come_while_the_run_goes_on(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+) -> None:
+    reader, pod = Reader(run, rig), pod_of(rig, run)
+    kubelet.run(pod)
+    kubelet.write(pod, "one\n")
+    reader.saw("one")
+    kubelet.write(pod, "two\nthree\n")
+    kubelet.end(pod)
+    assert reader.all() == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("after", [0, 1, 3, 7])
+def test_a_cut_stream_loses_and_repeats_nothing(
+    after: int, rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+) -> None:
+    reader, pod = Reader(run, rig), pod_of(rig, run)
+    wanted = [f"line {n}" for n in range(20)]
+    with rig.faults.inject("log_cut", after_lines=after, times=3) as cut:
+        kubelet.run(pod)
+        for line in wanted:  # several with one timestamp, others with their own
+            kubelet.write(pod, f"{line}\n")
+        cut.wait_until_hit()
+        reader.saw(wanted[-1])
+        kubelet.end(pod)
+        assert reader.all() == wanted
+
+
+def test_lines_of_one_moment_are_told_apart(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+) -> None:
+    reader, pod = Reader(run, rig), pod_of(rig, run)
+    with rig.faults.inject("log_cut", after_lines=5, times=2):
+        kubelet.run(pod)
+        kubelet.write(pod, "same\n" * 12)  # one write has one timestamp
+        rig.wait_until(lambda: len(reader.lines) == 12, "all lines")
+        kubelet.end(pod)
+        assert reader.all() == ["same"] * 12
+
+
+def test_a_last_line_without_an_end_is_read(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+) -> None:
+    reader, pod = Reader(run, rig), pod_of(rig, run)
+    kubelet.run(pod)
+    kubelet.write(pod, "one\nlast words")
+    kubelet.end(pod)
+    assert reader.all() == ["one", "last words"]
+
+
+def test_lines_keep_blanks_and_odd_characters(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+) -> None:
+    reader, pod = Reader(run, rig), pod_of(rig, run)
+    kubelet.run(pod)
+    kubelet.write(pod, "  indented \n\n50%\r100%\n2026-11-22 no stamp\n")
+    kubelet.end(pod)
+    assert reader.all() == ["  indented ", "", "50%\r100%", "2026-11-22 no stamp"]
+
+
+def test_without_following_the_lines_that_there_are_come(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+) -> None:
+    assert list(run.logs()) == []
+    pod = pod_of(rig, run)
+    kubelet.run(pod)
+    kubelet.write(pod, "one\n")
+    assert list(run.logs()) == ["one"]
+    kubelet.end(pod)
+    assert list(attach(run.reference, run.environment).logs()) == ["one"]
+
+
+def test_a_cancelled_run_ends_the_log(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+) -> None:
+    reader, pod = Reader(run, rig), pod_of(rig, run)
+    kubelet.run(pod)
+    kubelet.write(pod, "one\n")
+    reader.saw("one")
+    run.cancel()
+    assert reader.all() == ["one"]
+
+
+def test_a_run_that_never_starts_has_an_empty_log(rig: KubernetesRig, run: FlowRun) -> None:
+    reader = Reader(run, rig)
+    pod_of(rig, run)
+    run.cancel()
+    assert reader.all() == []
+
+
+def test_an_end_that_cannot_be_read_is_an_error(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+) -> None:
+    pod = pod_of(rig, run)
+    kubelet.run(pod)
+    kubelet.write(pod, "one\ntwo\n")
+    kubelet.end(pod)
+    with rig.faults.inject("log_cut", times=None), pytest.raises(PlatformError, match="log of"):
+        list(run.logs())
+
+
+def test_a_log_that_is_forbidden_shows_the_rule(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+) -> None:
+    kubelet.run(pod_of(rig, run))
+    with rig.access.denied("get", "pods/log"), pytest.raises(PlatformError) as caught:
+        list(run.logs())
+    assert 'resources: ["pods/log"]' in caught.value.hint
+
+
+def test_timestamps_are_read_to_the_nanosecond_and_in_any_zone() -> None:
+    base = _nanoseconds("2026-11-22T18:00:00Z")
+    assert _nanoseconds("2026-11-22T18:00:00.000000001Z") == base + 1
+    assert _nanoseconds("2026-11-22T18:00:00.5Z") == base + 500_000_000
+    assert _nanoseconds("2026-11-22T19:00:00.5+01:00") == base + 500_000_000
+    assert _whole_second(base + 999_999_999) == "2026-11-22T18:00:00Z"
+    for text in ("2026-11-22", "hello", "", "2026-11-22T18:00:00.x"):
+        with pytest.raises(ValueError):  # noqa: PT011 - which words doesn't matter
+            _nanoseconds(text)
