@@ -47,24 +47,37 @@ class Entry:
         value: its value; None if it was removed or is a reference.
         layer: the name of the layer that set (or removed) it.
         reference: the user's own `valueFrom`, kept as written; otherwise None.
-        replaced: the names of the layers that had set it before, first to last.
         removed: True if a later layer removed the variable.
+        before: what this entry replaced, which may have replaced another.
     """
 
     name: str
     value: Value
     layer: str
     reference: Any = None
-    replaced: tuple[str, ...] = ()
     removed: bool = False
+    before: Entry | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def replaced(self) -> tuple[str, ...]:
+        """The names of the layers that had set it before, first to last."""
+        return (*self.before.replaced, self.before.layer) if self.before else ()
 
     def to_json(self) -> dict[str, Any]:
-        """The entry as plain data with secrets masked."""
+        """The entry as plain data with secrets masked, and what it replaced, last first."""
+        data = {"name": self.name, **self._shown(), "removed": self.removed}
+        return {**data, "replaced": [one._shown() for one in self._earlier()]}
+
+    def _earlier(self) -> Iterator[Entry]:
+        entry = self.before
+        while entry is not None:
+            yield entry
+            entry = entry.before
+
+    def _shown(self) -> dict[str, Any]:
         value = str(self.value) if isinstance(self.value, Secret) else self.value
-        data = {"name": self.name, "value": value, "layer": self.layer}
-        if self.reference is not None:
-            data["valueFrom"] = self.reference
-        return {**data, "replaced": list(self.replaced), "removed": self.removed}
+        reference = {"valueFrom": self.reference} if self.reference is not None else {}
+        return {"layer": self.layer, "value": value, **reference}
 
 
 @dataclass(frozen=True)
@@ -189,8 +202,7 @@ def _apply_file(below: dict[str, Entry], existing: Sequence[Mapping[str, Any]]) 
         name = entry["name"]
         reference = copy.deepcopy(entry.get("valueFrom")) or None
         value = None if reference else entry.get("value") or ""
-        replaced = _trail(below.get(name))
-        merged[name] = Entry(name, value, SPEC_FILE, reference, replaced)
+        merged[name] = Entry(name, value, SPEC_FILE, reference, before=below.get(name))
     for name, one in below.items():
         merged.setdefault(name, one)
     return merged
@@ -203,8 +215,4 @@ def _apply(found: dict[str, Entry], layer: Layer) -> None:
             continue
         if value is None and before is None:
             continue
-        found[name] = Entry(name, value, layer.name, replaced=_trail(before), removed=value is None)
-
-
-def _trail(before: Entry | None) -> tuple[str, ...]:
-    return (*before.replaced, before.layer) if before else ()
+        found[name] = Entry(name, value, layer.name, removed=value is None, before=before)

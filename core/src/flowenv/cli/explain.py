@@ -78,7 +78,8 @@ def _echo_change(plugin: str, differences: list[dict[str, Any]]) -> None:
 
 def _plain(value: Any) -> str:
     """Text as it is, data as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, default=repr)
+    text = value if isinstance(value, str) else json.dumps(value, default=repr)
+    return text or "(empty)"
 
 
 def _cut(text: str, room: int) -> str:
