@@ -205,3 +205,8 @@ def test_a_policy_that_refuses_the_run(fake: Project) -> None:
 
 def test_an_unknown_command_names_the_nearest(project: Project) -> None:
     check(project, project.flowenv("rum"), "No such command 'rum'", "Did you mean 'run'?")
+
+
+def test_a_working_directory_that_is_gone(project: Project) -> None:
+    said = project.shell("bash", "mkdir x && cd x && rmdir ../x && flowenv runs 2>&1; echo $?")
+    assert said == "Error: The working directory is gone. Change to another one.\n2\n"

@@ -51,6 +51,11 @@ def _call(arguments: Sequence[str]) -> int:
     from flowenv.cli.app import app
     from flowenv.errors import FlowenvError
 
+    try:
+        os.getcwd()  # noqa: PTH109 - pathlib costs time that most commands need not spend
+    except FileNotFoundError:
+        click.echo("Error: The working directory is gone. Change to another one.", err=True)
+        return FlowenvError.exit_code
     colour = False if os.environ.get("NO_COLOR") else None  # None: if it's a terminal
     try:
         if "_FLOWENV_COMPLETE" in os.environ:
