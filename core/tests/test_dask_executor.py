@@ -212,6 +212,7 @@ def test_another_patch_of_python_is_fine():
     check_versions(OtherVersions(w={"python": "3.11.99.final.0"}))
 
 
+@pytest.mark.filterwarnings("ignore:Mismatched versions")  # Dask's own word on it
 def test_a_worker_with_another_version_is_refused_before_the_flow_runs(tmp_path):
     text = """
         from distributed import versions

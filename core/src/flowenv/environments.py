@@ -115,6 +115,7 @@ def _function(dotted: str, known: Setting, place: str) -> Any:
 def _executor(value: Any, place: str) -> Any:
     """`executor = "LocalDaskExecutor"` or `{type = "DaskExecutor", address = "…"}`."""
     from flowenv import executors
+    from flowenv.executors.base import check_executor
     from flowenv.executors.dask import load_class
 
     table = {"type": value} if isinstance(value, str) else value
@@ -127,9 +128,11 @@ def _executor(value: Any, place: str) -> Any:
     settings = {key: one for key, one in table.items() if key != "type"}
     try:
         found = load_class(name) if "." in name else getattr(executors, name)
-        return found(**settings)
+        made = found(**settings)
+        check_executor(made)
     except TypeError as error:  # a SettingError is one too
         raise ConfigurationError(f"{place}: {error}") from error
+    return made
 
 
 def read_setting(known: Setting, text: str, place: str) -> Any:

@@ -1,0 +1,49 @@
+"""Objects at a URL: written, read and removed through fsspec."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from flowenv import storage
+from flowenv.errors import ConfigurationError, PlatformError
+
+
+def test_what_is_written_is_read(tmp_path):
+    url = f"file://{tmp_path}/a/b/object"
+    storage.write(url, b"data")
+    assert storage.read(url) == b"data"
+
+
+def test_writing_again_replaces(tmp_path):
+    url = f"file://{tmp_path}/object"
+    storage.write(url, b"first")
+    storage.write(url, b"[2]")
+    assert storage.read_json(url) == [2]
+
+
+def test_what_is_removed_is_gone_and_again_makes_no_difference(tmp_path):
+    url = f"file://{tmp_path}/object"
+    storage.write(url, b"data")
+    storage.remove(url)
+    storage.remove(url)
+    with pytest.raises(PlatformError, match="can't be read"):
+        storage.read(url)
+
+
+def test_what_can_not_be_written_is_an_error_of_the_platform(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PlatformError, match="can't be written"):
+        storage.write(f"file://{tmp_path}/file/object", b"data")
+
+
+def test_an_unknown_scheme_is_an_error():
+    with pytest.raises(ConfigurationError, match="no URL that fsspec knows"):
+        storage.read("odd://x/y")
+
+
+def test_without_fsspec_the_error_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(ConfigurationError, match="pip install fsspec"):
+        storage.read("s3://x/y")
