@@ -1,0 +1,280 @@
+"""Attach, find and sweep: from another process, by labels alone; and what doctor finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from flowenv import storage
+from flowenv.configuration import configuration
+from flowenv.errors import PlatformError, RunNotFound
+from flowenv.flow_run import FlowRun
+from flowenv.handle import Finding, Leftover
+from flowenv.lifecycle import attach, prepare, submit
+from flowenv.outcome import Outcome
+from flowenv.registry import registry
+from flowenv.states import State
+from flowenv.testing import flows
+from flowenv_k8s import KubernetesJobEnvironment
+from flowenv_k8s.client import Client, forget_connections
+from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
+
+Environments = Callable[..., KubernetesJobEnvironment]
+
+
+@pytest.fixture(scope="module")
+def kubelet() -> ScriptedKubelet:
+    return ScriptedKubelet(Script(ends_after=None))
+
+
+@pytest.fixture(scope="module")
+def shared_rig(kubelet: ScriptedKubelet) -> Iterator[KubernetesRig]:
+    with KubernetesRig(kubelet=kubelet, token="first-token") as rig:
+        yield rig
+
+
+@pytest.fixture(autouse=True)
+def empty(rig: KubernetesRig) -> Iterator[None]:
+    yield
+    for job in rig.objects("Job"):
+        rig.delete("Job", job["metadata"]["name"], propagation="Background")
+    rig.wait_until(lambda: not rig.objects("Pod"), "no pods")
+
+
+@pytest.fixture
+def start(rig: KubernetesRig, environment: Environments) -> Callable[..., FlowRun]:
+    def start(labels: tuple[str, ...] = (), **settings: Any) -> FlowRun:
+        made = environment(**settings)
+        run = submit(flows.add, environment=made, parameters={"a": 1}, labels=labels)
+        rig.wait_until(lambda: pods(rig, run), "the pod")
+        forget_connections()  # what follows knows the cluster only
+        return run
+
+    return start
+
+
+Start = Callable[..., FlowRun]
+
+
+def pods(rig: KubernetesRig, run: FlowRun) -> list[str]:
+    found = rig.pods_of(run.reference.partition("/")[2])
+    return [p["metadata"]["name"] for p in found if p["status"]["phase"] == "Running"]
+
+
+def end(rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun, result: int = 3) -> None:
+    record = Outcome(run.id, State.COMPLETED, result=result, has_result=True)
+    kubelet.end(pods(rig, run)[0], message=record.to_bytes().decode())
+    name = run.reference.partition("/")[2]
+    rig.wait_for("Job", name, lambda job: job["status"].get("completionTime"))
+
+
+def hook(environment: KubernetesJobEnvironment) -> Any:
+    return registry().hooks(environment.backend).hook
+
+
+def swept(environment: KubernetesJobEnvironment, **more: Any) -> list[Leftover]:
+    arguments = {"older_than": 0.0, "delete": True, **more}
+    return list(hook(environment).flowenv_sweep(environment=environment, **arguments))
+
+
+# -- attach ------------------------------------------------------------------------------
+
+
+def test_a_run_is_attached_by_reference_name_or_id(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start(labels=("nightly",))
+    end(rig, kubelet, run, result=7)
+    for reference in (run.reference, run.reference.partition("/")[2], run.id):
+        found = attach(reference, run.environment)
+        assert (found.id, found.flow_name, found.labels) == (run.id, "add", ("nightly",))
+        assert found.created == run.created
+        assert found.result(20) == 7
+
+
+def test_a_job_that_no_run_made_is_no_run(rig: KubernetesRig, environment: Environments) -> None:
+    pod = {"restartPolicy": "Never", "containers": [{"name": "a", "image": "a"}]}
+    spec = {"template": {"spec": pod}}
+    rig.apply(
+        {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "other"}, "spec": spec}
+    )
+    with pytest.raises(RunNotFound, match="No flowenv run made the Job other"):
+        attach("other", environment())
+    with pytest.raises(RunNotFound, match="There is no Job nothing"):
+        attach("team-a/nothing", environment())
+
+
+# -- find --------------------------------------------------------------------------------
+
+
+def test_runs_are_found_by_all_of_their_labels(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, environment: Environments
+) -> None:
+    first = start(labels=("nightly", "team a/gpu"))
+    second = start(labels=("nightly",))
+    end(rig, kubelet, second)
+
+    def found(*labels: str) -> dict[str, State]:
+        made = environment()
+        runs = hook(made).flowenv_find_runs(environment=made, labels=labels)
+        return {one.run_id: one.status.state for one in runs}
+
+    assert found() == {first.id: State.RUNNING, second.id: State.COMPLETED}
+    assert set(found("nightly", "team a/gpu")) == {first.id}
+    assert found("other") == {}
+
+
+def test_finding_costs_two_requests_however_many_runs_there_are(
+    rig: KubernetesRig, start: Start, environment: Environments
+) -> None:
+    for _ in range(4):
+        start()
+    rig.requests.clear()
+    made = environment()
+    assert len(list(hook(made).flowenv_find_runs(environment=made, labels=()))) == 4
+    assert len(rig.requests) == 2
+
+
+# -- sweep -------------------------------------------------------------------------------
+
+
+def test_a_sweep_lists_finished_runs_and_removes_them_when_told(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    over, going = start(), start()
+    end(rig, kubelet, over)
+    listed = swept(over.environment, delete=False)
+    assert [(one.kind, one.name, one.run_id) for one in listed] == [
+        ("Job", over.reference, over.id)
+    ]
+    assert [one.removed for one in swept(over.environment)] == [True]
+    rig.wait_until(lambda: len(rig.objects("Secret")) == 1, "the Secret being gone")
+    assert pods(rig, going)
+
+
+def test_a_sweep_leaves_younger_things_alone(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start()
+    end(rig, kubelet, run)
+    assert swept(run.environment, older_than=3600.0) == []
+
+
+def test_a_sweep_ends_what_a_killed_submitter_left(
+    rig: KubernetesRig, environment: Environments
+) -> None:
+    """The Job is there and the Secret isn't: its pod never starts."""
+    made = environment(start_deadline=0.1)
+    prepared = prepare(flows.add, environment=made, parameters={"a": 1})
+    with rig.faults.inject("unschedulable", times=None):
+        rig.apply(prepared.spec["job"])
+        rig.wait_until(lambda: swept(made, delete=False), "it being late")
+        assert [one.run_id for one in swept(made)] == [prepared.flow_run.id]
+    assert rig.objects("Job") == []
+
+
+def test_a_sweep_removes_pods_whose_job_is_gone(rig: KubernetesRig, start: Start) -> None:
+    run = start()
+    rig.delete("Job", run.reference.partition("/")[2], propagation="Orphan")
+    found = swept(run.environment)
+    assert [(one.kind, one.removed) for one in found] == [("Pod", True)]
+    rig.wait_until(lambda: not rig.objects("Pod"), "the pod being gone")
+
+
+def test_a_sweep_removes_large_payloads_too(
+    rig: KubernetesRig,
+    kubelet: ScriptedKubelet,
+    environment: Environments,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FLOWENV_PAYLOAD_URL", "memory://swept")
+    configuration.cache_clear()
+    prepared = prepare(flows.fail, environment=environment(), parameters={"message": "x" * 2**20})
+    run = prepared.submit()
+    rig.wait_until(lambda: pods(rig, run), "the pod")
+    end(rig, kubelet, run)
+    assert [one.removed for one in swept(run.environment)] == [True]
+    with pytest.raises(PlatformError, match="can't be read"):
+        storage.read(prepared.spec["payload"]["url"])
+
+
+def test_what_a_sweep_may_not_remove_is_a_problem_not_an_error(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start()
+    end(rig, kubelet, run)
+    with rig.access.denied("delete", "jobs"):
+        found = swept(run.environment)
+    assert [one.removed for one in found] == [False]
+    assert "Not allowed to delete jobs" in found[0].problem
+
+
+# -- doctor ------------------------------------------------------------------------------
+
+
+def checked(environment: KubernetesJobEnvironment) -> dict[str, Finding]:
+    (found,) = hook(environment).flowenv_check(environment=environment)
+    return {one.subject: one for one in found}
+
+
+def test_doctor_is_content_with_a_cluster_that_allows_everything(
+    rig: KubernetesRig, environment: Environments
+) -> None:
+    found = checked(environment())
+    assert "v1.33.1 answers" in found["cluster"].message
+    assert all(one.ok for one in found.values())
+    assert {f"permission to {what}" for what in ("create jobs", "watch pods", "get pods/log")} <= (
+        set(found)
+    )
+
+
+def test_doctor_shows_the_rule_for_what_is_denied(
+    rig: KubernetesRig, environment: Environments
+) -> None:
+    with rig.access.denied("watch", "pods"), rig.access.denied("list", "events"):
+        found = checked(environment())
+    assert found["permission to watch pods"].ok is False
+    assert 'resources: ["pods"]' in found["permission to watch pods"].hint
+    assert found["permission to list events"].ok is None
+
+
+def test_doctor_misses_the_namespace(rig: KubernetesRig, environment: Environments) -> None:
+    found = checked(environment(namespace="nowhere"))["namespace"]
+    assert found.ok is False
+    assert "kubectl create namespace nowhere" in found.hint
+
+
+def test_doctor_need_not_see_namespaces(rig: KubernetesRig, environment: Environments) -> None:
+    with rig.access.denied("get", "namespaces"):
+        assert checked(environment())["namespace"].ok is None
+
+
+def test_doctor_says_when_there_is_no_way_to_a_cluster(
+    environment: Environments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "nowhere")
+    assert checked(environment())["cluster"].ok is False
+
+
+def test_every_permission_that_doctor_asks_for_is_in_the_documented_role(
+    client: Client, request: pytest.FixtureRequest
+) -> None:
+    from pathlib import Path
+
+    import yaml
+
+    from flowenv_k8s.doctor import HELPFUL, NEEDED
+
+    page = Path(__file__).parents[3] / "docs/backends/k8s.md"
+    text = page.read_text().split("kind: Role\n", 1)[1].split("```", 1)[0]
+    rules = yaml.safe_load("kind: Role\n" + text)["rules"]
+    granted = {
+        (rule["apiGroups"][0], resource, verb)
+        for rule in rules
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    wanted = {(one.resource.group, one.rbac_resource, one.verb) for one in (*NEEDED, *HELPFUL)}
+    assert granted == wanted

@@ -1,0 +1,199 @@
+"""Flows as Kubernetes Jobs, as users start them: the command line, files, modules, a prompt.
+
+Runs on the Kubernetes rig; on a real cluster with `FLOWENV_TEST_KUBECONFIG` and
+`FLOWENV_TEST_IMAGE` set, an image with flowenv and what the examples import.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rigs.kubernetes import Image, KubernetesRig
+
+ROOT = Path(__file__).parents[2]
+PENGUINS = ROOT / "examples/penguins/penguins.py"
+MODELS = ROOT / "examples/model_selection/model_selection.py"
+REAL_CLUSTER = os.environ.get("FLOWENV_TEST_KUBECONFIG")
+IMAGE = os.environ.get("FLOWENV_TEST_IMAGE", "repo/flow:1")
+SMALL = ("-p", "resolution=2", "-p", "folds=2", "-p", "images=200")
+
+
+@pytest.fixture(scope="module")
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesRig | None]:
+    if REAL_CLUSTER:
+        yield None
+        return
+    bare = tmp_path_factory.mktemp("bare") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(bare)], check=True)
+    images = {
+        IMAGE: Image(),
+        "repo/bare:1": Image.of_environment(bare),
+        "repo/side:1": Image(),
+    }
+    with KubernetesRig(images=images, node_labels={"kubernetes.io/os": "linux"}) as made:
+        yield made
+
+
+class Shell:
+    """Runs commands in a folder, with a cluster as the current context."""
+
+    def __init__(self, folder: Path, kubeconfig: str) -> None:
+        self.folder = folder
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("FLOWENV_", "PREFECT__"))}
+        self.variables = {**kept, "KUBECONFIG": kubeconfig}
+
+    def python(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            env=self.variables,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def run(self, *arguments: str | Path, exit_code: int = 0) -> dict[str, Any]:
+        """`flowenv run … -o json`, and what it says."""
+        done = self.python("-m", "flowenv", "run", *map(str, arguments), "-o", "json")
+        assert done.returncode == exit_code, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        found["stderr"] = done.stderr
+        return found
+
+
+@pytest.fixture
+def shell(rig: KubernetesRig | None, tmp_path: Path) -> Shell:
+    made = Shell(tmp_path, REAL_CLUSTER or "")
+    if rig is not None:
+        made.variables["KUBECONFIG"] = str(rig.kubeconfig(tmp_path / "kubeconfig"))
+    (tmp_path / "flowenv.toml").write_text(f'environment = "k8s"\nimage = "{IMAGE}"\n')
+    return made
+
+
+def test_the_plain_example_runs_unchanged(shell: Shell) -> None:
+    found = shell.run(PENGUINS, "--env", "k8s")
+    assert (found["state"], found["backend"]) == ("Completed", "k8s")
+    assert found["result"]["overall_slope"] == -0.085
+
+
+def test_the_parallel_example_runs_unchanged_on_a_dask_executor(shell: Shell) -> None:
+    (shell.folder / "flowenv.toml").write_text(
+        f'image = "{IMAGE}"\n[environments.prod]\ntype = "k8s"\nexecutor = "LocalDaskExecutor"\n'
+    )
+    found = shell.run(MODELS, "--env", "prod", *SMALL)
+    assert found["result"]["candidates"] == 4
+    assert found["result"]["test"] > 0.5
+
+
+def test_a_flow_of_an_installed_module_runs(shell: Shell) -> None:
+    found = shell.run("flowenv.testing.flows:add", "-p", "a=4")
+    assert found["result"] == 5
+    assert "adding up" in found["stderr"]
+
+
+def test_a_flow_typed_at_a_prompt_runs(shell: Shell) -> None:
+    typed = (
+        "from flowenv import flow\n"
+        "from flowenv_k8s import KubernetesJobEnvironment\n"
+        "factor = 3\n"
+        "@flow\n"
+        "def triple(n):\n"
+        "    return factor * n\n"
+        "\n"
+        "run = KubernetesJobEnvironment().execute(triple, n=14)\n"
+        "print('it is', run.result())\n"
+    )
+    done = shell.python("-i", "-q", stdin=typed)
+    assert "it is 42" in done.stdout, done.stderr
+
+
+def test_a_flow_that_raises_exits_with_one_and_shows_its_traceback(shell: Shell) -> None:
+    found = shell.run("flowenv.testing.flows:fail", "-p", "message=broken", exit_code=1)
+    assert found["state"] == "Failed"
+    assert "ValueError: broken" in found["stderr"]
+
+
+def test_a_sidecar_that_never_ends_does_not_hold_the_run(
+    shell: Shell, rig: KubernetesRig | None
+) -> None:
+    sidecar = {"name": "side", "image": IMAGE, "command": ["python", "-c"]}
+    sidecar["args"] = ["import signal; signal.pause()"]  # type: ignore[assignment]
+    pod = {"terminationGracePeriodSeconds": 1, "containers": [{"name": "flow"}, sidecar]}
+    manifest = {"kind": "Job", "spec": {"template": {"spec": pod}}}
+    (shell.folder / "job.yaml").write_text(yaml.safe_dump(manifest))
+    found = shell.run("flowenv.testing.flows:add", "-p", "a=1", "-s", "job_spec_file=job.yaml")
+    assert (found["state"], found["result"]) == ("Completed", 2)
+    if rig is not None:
+        name = found["reference"].partition("/")[2]
+        rig.wait_for("Job", name, lambda job: job["status"].get("conditions"))
+        rig.wait_until(lambda: not rig.pods_of(name), "the sidecar's end")
+
+
+@pytest.mark.skipif(bool(REAL_CLUSTER), reason="needs an image without flowenv")
+def test_an_image_without_flowenv_is_explained(shell: Shell) -> None:
+    found = shell.run(
+        "flowenv.testing.flows:add", "-p", "a=1", "-s", "metadata.image=repo/bare:1", exit_code=3
+    )
+    assert (found["state"], found["reason"]) == ("Crashed", "start_error")
+    assert "RUN pip install flowenv" in found["hint"]
+
+
+def test_an_image_that_is_nowhere_is_explained(shell: Shell) -> None:
+    arguments = ("-s", "metadata.image=repo/no-such-image:1", "-s", "start_deadline=2")
+    found = shell.run("flowenv.testing.flows:add", "-p", "a=1", *arguments, exit_code=3)
+    assert (found["state"], found["reason"]) == ("Crashed", "image_pull")
+
+
+def test_a_plugin_changes_variables_and_the_node(shell: Shell, rig: KubernetesRig | None) -> None:
+    (shell.folder / "acme.py").write_text(
+        "from flowenv import hookimpl\n"
+        "@hookimpl\n"
+        "def flowenv_environment_variables(target):\n"
+        "    return {'ADDED': 'yes', 'PREFECT__CLOUD__GRAPHQL': 'https://acme.example',\n"
+        "            'PREFECT__CLOUD__USE_LOCAL_SECRETS': None}\n"
+        "@hookimpl\n"
+        "def flowenv_modify_spec(spec):\n"
+        "    pod = spec['job']['spec']['template']['spec']\n"
+        "    pod['nodeSelector'] = {'kubernetes.io/os': 'linux'}\n"
+    )
+    (shell.folder / "look.py").write_text(
+        "import os\n"
+        "from flowenv import flow\n"
+        "@flow\n"
+        "def look():\n"
+        "    names = ('ADDED', 'PREFECT__CLOUD__GRAPHQL', 'PREFECT__CLOUD__USE_LOCAL_SECRETS')\n"
+        "    return [os.environ.get(name) for name in names]\n"
+    )
+    found = shell.run("look.py", "--plugin", "acme.py")
+    assert found["result"] == ["yes", "https://acme.example", None]
+    if rig is not None:
+        job = rig.get("Job", found["reference"].partition("/")[2])
+        node = job["spec"]["template"]["spec"]["nodeSelector"]
+        assert node == {"kubernetes.io/os": "linux"}
+
+
+def test_another_process_lists_reads_and_sweeps_runs(shell: Shell) -> None:
+    found = shell.run("flowenv.testing.flows:add", "-p", "a=1", "--label", "e2e-swept")
+    listed = shell.python("-m", "flowenv", "runs", "--label", "e2e-swept", "-o", "json")
+    assert [one["run_id"] for one in json.loads(listed.stdout)] == [found["run_id"]]
+    log = shell.python("-m", "flowenv", "logs", found["reference"])
+    assert "adding up" in log.stdout.splitlines()
+    swept = shell.python("-m", "flowenv", "sweep", "--older-than", "0s", "--yes", "-o", "json")
+    assert found["run_id"] in {one["run_id"] for one in json.loads(swept.stdout)}
+
+
+def test_doctor_is_content(shell: Shell) -> None:
+    done = shell.python("-m", "flowenv", "doctor", "--env", "k8s")
+    assert done.returncode == 0, done.stdout
+    assert "permission to create jobs" in done.stdout
