@@ -116,7 +116,7 @@ def _archive(root: Path, files: Sequence[Path], folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def keep_awake(client: Any) -> Iterator[None]:
+def keep_awake(client: Any, seconds: float | None = None) -> Iterator[None]:
     """Keep the scheduler from its idle timeout for as long as the block lasts.
 
     A scheduler with an idle timeout closes the cluster when nothing is computed on it,
@@ -125,6 +125,8 @@ def keep_awake(client: Any) -> Iterator[None]:
 
     Args:
         client: a connected `distributed.Client`.
+        seconds: the idle timeout, where somebody else than the scheduler looks after it; by
+            default the scheduler's own.
     """
 
     # functions inside a function are pickled whole: the scheduler's image may lack flowenv
@@ -135,10 +137,9 @@ def keep_awake(client: Any) -> Iterator[None]:
         dask_scheduler.idle_since = None
 
     try:
-        seconds = client.run_on_scheduler(timeout)
+        seconds = seconds or client.run_on_scheduler(timeout)
     except Exception as error:
         _log.debug("The scheduler's idle timeout isn't known: %s", error)
-        seconds = None
     if not seconds:
         yield
         return

@@ -12,7 +12,7 @@ from flowenv.flow_run import FlowRun
 from flowenv.handle import Finding, Handle, Leftover, RunSummary
 from flowenv.process import Process
 from flowenv.running import Returned
-from flowenv_dask_k8s.environment import DaskKubernetesEnvironment
+from flowenv_dask_k8s.environment import DEFAULT_DOCKER_SECRET, DaskKubernetesEnvironment
 from flowenv_dask_k8s.spec import build_spec, packed
 
 
@@ -34,12 +34,17 @@ def flowenv_build_spec(
 def flowenv_setup(
     environment: DaskKubernetesEnvironment, flow_run: FlowRun, spec: dict[str, Any]
 ) -> None:
-    """Make the registry's pull secret, where the deprecated settings ask for one."""
-    if environment.private_registry:
-        from flowenv_dask_k8s.registry_secret import ensure_registry_secret
-        from flowenv_k8s.client import connect
+    """Look for the operator; make the registry's pull secret, if deprecated settings ask for it."""
+    from flowenv_dask_k8s.operator import check_operator
+    from flowenv_dask_k8s.registry_secret import ensure_registry_secret
+    from flowenv_k8s.client import connect
 
-        ensure_registry_secret(connect(environment.context), environment, flow_run)
+    client = connect(environment.context)
+    check_operator(client)
+    if environment.private_registry:
+        name = environment.docker_secret or DEFAULT_DOCKER_SECRET
+        credentials = flow_run.hooks.hook.flowenv_get_secret(name=name)
+        ensure_registry_secret(client, environment.target_namespace, name, credentials)
 
 
 @hookimpl

@@ -106,6 +106,28 @@ def packed(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {**spec, "secret": {**secret, "stringData": entries}}
 
 
+def cluster_secret(secret: Mapping[str, Any], cluster: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What of the run's Secret scheduler and workers refer to, for a cluster without a Job.
+
+    Args:
+        secret: the run's Secret.
+        cluster: the DaskCluster.
+
+    Returns:
+        A Secret without the payload and the flow's own variables; None if nothing is left.
+    """
+    name, keys = secret["metadata"]["name"], set()
+    for part in ("scheduler", "worker"):
+        pod = cluster["spec"][part]["spec"]
+        for container in (*pod["containers"], *(pod.get("initContainers") or ())):
+            for entry in container.get("env") or ():
+                reference = (entry.get("valueFrom") or {}).get("secretKeyRef") or {}
+                if reference.get("name") == name:
+                    keys.add(reference.get("key"))
+    entries = {key: value for key, value in secret["stringData"].items() if key in keys}
+    return {**secret, "stringData": entries} if entries else None
+
+
 def check_no_secret(value: object, where: str) -> None:
     """Check that nothing secret stands in a manifest that everybody can read.
 
@@ -146,11 +168,10 @@ def check_spec(spec: Mapping[str, Any], flow_run: FlowRun) -> None:
         check_metadata(manifest, ("spec", part))
         check_pod_spec(manifest, ("spec", part, "spec"), finished=True)
         # dask-kubernetes looks into the arguments, and fails without
-        if not list_at_or_texts(manifest, part):
+        if not _arguments(manifest, part):
             manifest.fail(f"the {part}'s container has no args.", "spec", part)
 
 
-def list_at_or_texts(manifest: Manifest, part: str) -> list[Any]:
-    """The arguments of the first container of the scheduler or the workers."""
+def _arguments(manifest: Manifest, part: str) -> list[Any]:
     found = list_at(manifest, "spec", part, "spec", "containers")[0].get("args")
     return found if isinstance(found, list) else []

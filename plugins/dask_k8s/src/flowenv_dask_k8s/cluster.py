@@ -1,0 +1,89 @@
+"""The seam: what a run needs of whoever makes its Dask cluster.
+
+`operator.py` is the one way there is. Another one, without an operator and with TLS, would be
+another class with these methods; `docs/dask-without-an-operator.md` says what it would take.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flowenv.errors import PlatformError
+
+
+@dataclass(frozen=True)
+class ClusterPlan:
+    """What is to be made, finished: nothing is added to it but what only Kubernetes knows.
+
+    Args:
+        manifest: the DaskCluster, with the pods of scheduler and workers.
+        minimum: the fewest workers.
+        maximum: the most workers.
+        owner: the ownerReference to the run's Job; None where there is no Job.
+        secret: the Secret that the pods' variables refer to, where no Job has brought it.
+        is_inside: False where the flow runs outside of Kubernetes, and reaches the scheduler
+            by a forwarded port.
+        context: the kubeconfig's context.
+        deadline: seconds until the scheduler must answer.
+    """
+
+    manifest: Mapping[str, Any]
+    minimum: int
+    maximum: int
+    owner: Mapping[str, Any] | None = None
+    secret: Mapping[str, Any] | None = None
+    is_inside: bool = True
+    context: str | None = None
+    deadline: float = 300.0
+
+    @property
+    def name(self) -> str:
+        """The cluster's name."""
+        return str(self.manifest["metadata"]["name"])
+
+    @property
+    def namespace(self) -> str:
+        """Where it is made."""
+        return str(self.manifest["metadata"]["namespace"])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The run's labels, which everything that is made gets."""
+        return dict(self.manifest["metadata"].get("labels") or {})
+
+
+class RunCluster(Protocol):
+    """One run's Dask cluster, from before it exists until nothing of it is left."""
+
+    @property
+    def dask(self) -> Any:
+        """The `distributed` Cluster that a Client connects to, once it is open."""
+
+    @property
+    def scheduler_pod(self) -> str:
+        """The name of the pod with the scheduler, once it is open."""
+
+    def open(self) -> None:
+        """Make the cluster, and return when its scheduler answers.
+
+        Raises:
+            PlatformError: if it can't be made, or isn't up in time; it says why.
+        """
+
+    def why_no_worker(self) -> str | None:
+        """What the workers that don't join wait for; None if nothing is known.
+
+        Raises:
+            PlatformError: if none can come any more.
+        """
+
+    def no_worker(self, seconds: float) -> PlatformError:
+        """No worker has joined within so many seconds: the error that says why."""
+
+    def why_lost(self) -> PlatformError | None:
+        """Why the scheduler that the run began with is no longer there; None if it is."""
+
+    def close(self) -> None:
+        """Remove the cluster, however far it has come. It never raises a platform's error."""

@@ -1,0 +1,105 @@
+"""What a run's log says of its cluster: the dashboard, the workers, the scheduler's own log."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from flowenv.errors import FlowenvError
+from flowenv_k8s.logs import ContainerLog
+from flowenv_k8s.refusals import Refused
+
+if TYPE_CHECKING:
+    from flowenv_dask_k8s.cluster import ClusterPlan
+    from flowenv_k8s.client import Client
+
+_log = logging.getLogger("flowenv.dask_k8s")
+_scheduler_log = logging.getLogger("flowenv.dask_k8s.scheduler")
+
+_LOOK = 0.5
+"""Seconds between two looks at the number of workers, which this process knows anyway."""
+_END = 2.0
+"""Seconds for a thread to end."""
+
+K8S_LOGGERS = ("dask_kubernetes", "kr8s", "distributed.deploy")
+"""What `log_k8s_errors` shows: dask-kubernetes, its client of Kubernetes, cluster managers."""
+
+
+def raise_loggers(*names: str) -> None:
+    """Have these libraries log where flowenv logs, from INFO on."""
+    own = logging.getLogger("flowenv")
+    for name in names:
+        logger = logging.getLogger(name)
+        logger.setLevel(min(logger.level or logging.INFO, logging.INFO))
+        for handler in own.handlers:
+            if handler not in logger.handlers:
+                logger.addHandler(handler)
+        logger.propagate = logger.propagate and not own.handlers
+
+
+def report_dashboard(dask: Any, plan: ClusterPlan) -> None:
+    """Say where Dask's dashboard is."""
+    _log.info("Dask dashboard: %s", dask.dashboard_link)
+    if plan.is_inside:
+        _log.info(
+            "From your machine: kubectl port-forward -n %s service/%s-scheduler 8787, then "
+            "http://localhost:8787/status",
+            plan.namespace,
+            plan.name,
+        )
+
+
+@contextlib.contextmanager
+def report_workers(dask: Any) -> Iterator[None]:
+    """Say it when workers join or leave, for as long as the block lasts."""
+
+    def count() -> int:
+        return len(dask.scheduler_info["workers"])
+
+    def report() -> None:
+        known = count()
+        _log.info("The cluster has %s.", _workers(known))
+        while not over.wait(_LOOK):
+            if (now := count()) != known:
+                _log.info("The cluster has %s, had %d.", _workers(now), known)
+                known = now
+
+    over = threading.Event()
+    with _thread(report, "report-dask-workers"):
+        try:
+            yield
+        finally:
+            over.set()
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker" if count == 1 else f"{count} workers"
+
+
+@contextlib.contextmanager
+def relay_scheduler_log(client: Client, plan: ClusterPlan, pod: str) -> Iterator[None]:
+    """Put the scheduler's log into the run's, line by line, for as long as the block lasts."""
+    container = plan.manifest["spec"]["scheduler"]["spec"]["containers"][0]["name"]
+
+    def relay() -> None:
+        log = ContainerLog(client, plan.namespace, pod, container)
+        with contextlib.suppress(Refused, ConnectionError, FlowenvError):
+            for line in log.read(follow=True):
+                _scheduler_log.info("%s", line)
+
+    # it ends with the scheduler, which outlives this block
+    threading.Thread(target=relay, name="relay-scheduler-log", daemon=True).start()
+    yield
+
+
+@contextlib.contextmanager
+def _thread(work: Any, name: str) -> Iterator[None]:
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(_END)

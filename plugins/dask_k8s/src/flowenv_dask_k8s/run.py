@@ -1,0 +1,182 @@
+"""Where the flow runs: cluster → on_start → flow → on_exit → closed."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowenv.errors import FlowenvError, PayloadError, PlatformError
+from flowenv.executors.dask import check_versions, run_on
+from flowenv.executors.dask_cluster import keep_awake, wait_for_workers
+from flowenv.lifecycle import Prepared
+from flowenv.process import Process
+from flowenv.running import Returned, call_with_callbacks
+from flowenv.states import Reason
+from flowenv_dask_k8s import client as dask_client
+from flowenv_dask_k8s.cluster import ClusterPlan, RunCluster
+from flowenv_dask_k8s.operator import OperatorCluster
+from flowenv_dask_k8s.reporting import (
+    K8S_LOGGERS,
+    raise_loggers,
+    relay_scheduler_log,
+    report_dashboard,
+    report_workers,
+)
+from flowenv_dask_k8s.spec import (
+    CLUSTER_VARIABLE,
+    JOB_UID_VARIABLE,
+    JOB_VARIABLE,
+    check_no_secret,
+    cluster_secret,
+)
+from flowenv_k8s.client import connect
+from flowenv_k8s.namespaces import source
+
+if TYPE_CHECKING:
+    from flowenv.flow_run import FlowRun
+    from flowenv_dask_k8s.environment import DaskKubernetesEnvironment
+    from flowenv_k8s.client import Client
+
+_log = logging.getLogger("flowenv.dask_k8s")
+
+_ASK_EVERY = 1.0
+"""Seconds between two looks at the workers' pods, while the first one is awaited."""
+
+
+def run_on_cluster(environment: DaskKubernetesEnvironment, flow_run: FlowRun) -> Returned:
+    """Make the run's cluster, run the flow on it, and remove it in every case.
+
+    Raises:
+        PlatformError: if the cluster can't be made, isn't up in time, or is lost.
+        CallbackFailed: if a callback raises.
+    """
+    if environment.log_k8s_errors:
+        raise_loggers(*K8S_LOGGERS)
+    inside = os.environ.get(CLUSTER_VARIABLE)
+    # the pod's own configuration is the only one there, whatever the submitter used
+    context = None if inside else environment.context
+    client = connect(context)
+    plan = plan_inside(environment, inside) if inside else plan_outside(environment, flow_run)
+    with dask_client.kubeconfig_context(context):
+        cluster = OperatorCluster(client, plan, flow_run.id, lambda text: _log.info("%s", text))
+        try:
+            cluster.open()
+            with _ready(environment, client, plan, cluster) as dask:
+                report = environment.performance_report_path
+                with run_on(dask, flow_run.source_files, performance_report_path=report):
+                    return _call(environment, flow_run, cluster)
+        finally:
+            cluster.close()
+
+
+def plan_inside(environment: DaskKubernetesEnvironment, file: str) -> ClusterPlan:
+    """The plan that the Job has brought.
+
+    Args:
+        environment: what the user has set.
+        file: the DaskCluster, finished when the run was submitted.
+
+    Raises:
+        PayloadError: if it can't be read.
+    """
+    try:
+        manifest = json.loads(Path(file).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise PayloadError(f"The DaskCluster can't be read from {file}: {error}.") from error
+    name, uid = os.environ.get(JOB_VARIABLE), os.environ.get(JOB_UID_VARIABLE)
+    if not (name and uid):
+        _log.warning(
+            "The Job's UID isn't known (Kubernetes before 1.27?), so the cluster doesn't go with "
+            "the Job; its idle timeout removes it."
+        )
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid} if uid else None
+    return ClusterPlan(
+        manifest,
+        environment.min_workers,
+        environment.max_workers,
+        owner=owner,
+        deadline=environment.cluster_deadline,
+    )
+
+
+def plan_outside(environment: DaskKubernetesEnvironment, flow_run: FlowRun) -> ClusterPlan:
+    """The plan of a run whose flow runs in this process, without a Job."""
+    prepared = Prepared(flow_run, flow_run.hooks, ProcessHere(flow_run, flow_run.hooks))
+    prepared.setup()
+    spec = prepared.spec
+    check_no_secret(spec["dask_cluster"], "spec.dask_cluster")
+    return ClusterPlan(
+        spec["dask_cluster"],
+        environment.min_workers,
+        environment.max_workers,
+        secret=cluster_secret(spec["secret"], spec["dask_cluster"]),
+        is_inside=source(environment.context).in_cluster,
+        context=environment.context,
+        deadline=environment.cluster_deadline,
+    )
+
+
+class ProcessHere(Process):
+    """The variables of a run whose flow runs in this process: no payload is packed."""
+
+    @functools.cached_property
+    def files(self) -> dict[str, bytes]:
+        """None."""
+        return {}
+
+
+@contextlib.contextmanager
+def _ready(
+    environment: DaskKubernetesEnvironment, client: Client, plan: ClusterPlan, cluster: RunCluster
+) -> Iterator[Any]:
+    """A Dask client of the cluster, kept awake, with a first worker if one comes by itself."""
+    with contextlib.ExitStack() as stack:
+        if environment.scheduler_logs:
+            stack.enter_context(relay_scheduler_log(client, plan, cluster.scheduler_pod))
+        dask = stack.enter_context(dask_client.dask_client(cluster.dask))
+        check_versions(dask)
+        report_dashboard(cluster.dask, plan)
+        # the operator looks for idle clusters itself: the scheduler has no timeout of its own
+        stack.enter_context(keep_awake(dask, environment.idle_timeout))
+        if environment.min_workers:
+            _wait_for_first_worker(dask, cluster, environment.worker_deadline)
+        stack.enter_context(report_workers(cluster.dask))
+        yield dask
+
+
+def _wait_for_first_worker(dask: Any, cluster: RunCluster, deadline: float) -> None:
+    next_look = time.monotonic() + _ASK_EVERY
+
+    def look() -> None:
+        nonlocal next_look
+        if time.monotonic() >= next_look:
+            cluster.why_no_worker()
+            next_look = time.monotonic() + _ASK_EVERY
+
+    try:
+        wait_for_workers(dask, timeout=deadline, while_waiting=look)
+    except PlatformError as error:
+        if error.reason is not Reason.DEADLINE:
+            raise
+        raise cluster.no_worker(deadline) from error
+
+
+def _call(
+    environment: DaskKubernetesEnvironment, flow_run: FlowRun, cluster: RunCluster
+) -> Returned:
+    """Call the flow; a failure because its scheduler was lost is the platform's, not its own."""
+    try:
+        return call_with_callbacks(environment, flow_run)
+    except FlowenvError:
+        raise
+    except Exception as error:
+        if lost := cluster.why_lost():
+            raise lost from error
+        raise
