@@ -1,0 +1,66 @@
+"""The backend passes the kit that every backend has to pass, in tasks that really run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from flowenv.testing import BackendConformance
+from flowenv_fargate import FargateTaskEnvironment
+from rigs.ecs import EcsRig, Image
+
+SUBMITTER = """
+import json
+from flowenv_fargate import FargateTaskEnvironment
+environment = FargateTaskEnvironment(**json.loads('{settings}'))
+"""
+
+
+@pytest.fixture(scope="module")
+def running_rig() -> Iterator[EcsRig]:
+    with EcsRig({"flow:1": Image.of_interpreter()}, stop_timeout=1) as rig:
+        yield rig
+
+
+@pytest.fixture(scope="module")
+def working_settings(running_rig: EcsRig) -> dict[str, Any]:
+    account = running_rig.prepare()
+    return {
+        "aws_access_key_id": "AKIARIG",
+        "aws_secret_access_key": "rig",
+        "region_name": running_rig.region,
+        "endpoint_url": running_rig.url,
+        "metadata": {"image": "flow:1"},
+        "cluster": account.cluster,
+        "networkConfiguration": account.network_configuration,
+        "executionRoleArn": account.execution_role_arn,
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Secret values of:UserWarning")
+class TestConformance(BackendConformance):
+    kill_points = (
+        "flowenv_fargate.submission:find_definition",
+        "flowenv_fargate.submission:_run",
+    )
+
+    @pytest.fixture(autouse=True)
+    def _account(self, running_rig: EcsRig, working_settings: dict[str, Any]) -> None:
+        self.rig = running_rig
+        self.settings = working_settings
+        self.submitter = SUBMITTER.format(settings=json.dumps(working_settings))
+
+    def make_environment(self, **settings: Any) -> FargateTaskEnvironment:
+        return FargateTaskEnvironment(**{**self.settings, **settings})
+
+    def make_environment_with(self, entries: Sequence[dict[str, str]]) -> FargateTaskEnvironment:
+        containers = [{"name": "main", "environment": list(entries)}]
+        return self.make_environment(containerDefinitions=containers)
+
+    def leftovers(self) -> list[str]:
+        """What still runs in the account after a sweep."""
+        living = [task for task in self.rig.tasks.visible() if task.desired_status != "STOPPED"]
+        return [*super().leftovers(), *(task.arn for task in living)]
