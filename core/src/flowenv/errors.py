@@ -40,8 +40,7 @@ class FlowenvError(Exception):
 def _rebuild(
     cls: type[FlowenvError], message: str, hint: str, state: dict[str, object]
 ) -> FlowenvError:
-    error = cls.__new__(cls, message)
-    FlowenvError.__init__(error, message, hint=hint)
+    error = cls(message, hint=hint)
     error.__dict__.update(state)
     return error
 

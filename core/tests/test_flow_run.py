@@ -1,0 +1,206 @@
+"""A FlowRun: what it makes of its backend's handle."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from flowenv import Capabilities, Flow, Reason, State, Status
+from flowenv.errors import (
+    ResultUnavailable,
+    RunCancelled,
+    RunCrashed,
+    RunFailed,
+    UnsupportedOperation,
+    WaitTimeout,
+)
+from flowenv.lifecycle import prepare
+from flowenv.outcome import Outcome
+
+from .plugging import ToyEnvironment
+
+
+class Scripted:
+    """A handle that says what it is told to say."""
+
+    reference = "there"
+
+    def __init__(self, *statuses, outcome=None, lines=()):
+        self.statuses = list(statuses)
+        self.record = outcome
+        self.lines = lines
+        self.cancelled = False
+
+    def status(self):
+        if self.cancelled:
+            return Status(State.CANCELLED)
+        return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+
+    def follow(self, timeout=None):
+        yield from self.statuses
+
+    def logs(self, *, follow=False):
+        yield from self.lines
+
+    def outcome(self):
+        return self.record
+
+    def cancel(self):
+        self.cancelled = True
+
+
+@pytest.fixture
+def submitted(toy, monkeypatch):
+    """A run with a handle."""
+    capable = Capabilities(cancel=True, logs=True)
+    monkeypatch.setattr(ToyEnvironment, "capabilities", capable)
+
+    def make(*statuses, **given):
+        run = prepare(Flow(dict, name="f"), environment=ToyEnvironment()).flow_run
+        run.handle = Scripted(*statuses, **given)
+        return run
+
+    return make
+
+
+RUNNING, COMPLETED = Status(State.RUNNING), Status(State.COMPLETED)
+FAILED = Status(State.FAILED, message="KeyError: 'x'")
+CRASHED = Status(State.CRASHED, Reason.OOM_KILLED, "Killed.", "Ask for more memory.")
+
+
+def test_wait_follows_to_the_end_and_tells_each_news(submitted):
+    run, heard = submitted(RUNNING, RUNNING, COMPLETED), []
+    assert run.wait(on_status=heard.append) == COMPLETED
+    assert heard == [RUNNING, COMPLETED]
+
+
+def test_wait_that_takes_too_long_says_where_the_run_stands(submitted):
+    run = submitted(RUNNING)
+    with pytest.raises(WaitTimeout, match=r"is Running after 0\.5 seconds.*It goes on"):
+        run.wait(0.5)
+
+
+def test_a_handle_that_stops_early_is_no_riddle(submitted):
+    with pytest.raises(WaitTimeout, match="is Running\\. It"):
+        submitted(RUNNING).wait()
+
+
+def test_a_final_run_is_not_asked_again(submitted):
+    run = submitted(COMPLETED)
+    run.wait()
+    run.handle.statuses = [FAILED]
+    assert run.refresh() == COMPLETED
+    assert run.wait() == COMPLETED
+    assert list(run.follow()) == [COMPLETED]
+
+
+def test_a_state_never_goes_backwards(submitted):
+    run = submitted(RUNNING)
+    assert run.observe(RUNNING)
+    assert not run.observe(Status(State.SUBMITTED))
+    assert run.state is State.RUNNING
+
+
+def test_news_within_a_state_is_news(submitted):
+    run = submitted(RUNNING)
+    run.observe(Status(State.STARTING))
+    assert run.observe(Status(State.STARTING, Reason.UNSCHEDULABLE, "No node."))
+    assert not run.observe(Status(State.STARTING, Reason.UNSCHEDULABLE, "No node."))
+
+
+def test_observers_hear_of_states_in_their_order_from_many_threads(submitted):
+    run, heard = submitted(RUNNING), []
+    run.hooks.notify = lambda run, status: heard.append(status.state)
+    order = [State.SUBMITTED, State.STARTING, State.RUNNING, State.COMPLETED]
+    threads = [threading.Thread(target=run.observe, args=(Status(s),)) for s in order * 5]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert heard == sorted(heard, key=order.index)
+    assert heard[-1] is State.COMPLETED
+
+
+# -- results ------------------------------------------------------------------------------
+
+
+def test_the_result_is_the_records(submitted):
+    assert submitted(COMPLETED, outcome=Outcome.of_result("r", {"a": 1})).result() == {"a": 1}
+
+
+def test_without_a_record_the_result_is_none(submitted):
+    assert submitted(COMPLETED).result() is None
+
+
+def test_a_result_that_stayed_behind_says_what_to_do(submitted):
+    run = submitted(COMPLETED, outcome=Outcome.of_result("r", (1, 2)))
+    with pytest.raises(ResultUnavailable, match=r"\(tuple\).*Set results_url"):
+        run.result()
+
+
+def test_a_result_in_a_store_is_fetched(submitted, tmp_path):
+    (tmp_path / "result.json").write_text('{"$items": "tuple", "value": [1, 2]}')
+    outcome = Outcome(
+        "r", State.COMPLETED, result_url=f"file://{tmp_path}/result.json", result_type="tuple"
+    )
+    assert submitted(COMPLETED, outcome=outcome).result() == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "message"),
+    [
+        (FAILED, RunFailed, "of f failed: KeyError: 'x'"),
+        (CRASHED, RunCrashed, r"crashed \(oom_killed\): Killed\. Ask for more memory\."),
+        (Status(State.CANCELLED), RunCancelled, "was cancelled"),
+    ],
+)
+def test_another_end_is_an_error_of_its_own(submitted, status, error, message):
+    with pytest.raises(error, match=message):
+        submitted(status).result()
+
+
+def test_a_failed_run_names_the_flows_exception(submitted):
+    outcome = Outcome("r", State.FAILED, error_class="KeyError", message="'x'")
+    with pytest.raises(RunFailed) as raised:
+        submitted(FAILED, outcome=outcome).result()
+    assert raised.value.error_class == "KeyError"
+
+
+# -- what else it can do ------------------------------------------------------------------
+
+
+def test_cancel_stops_and_looks_again(submitted):
+    run = submitted(RUNNING)
+    assert run.cancel() == Status(State.CANCELLED)
+    assert run.state is State.CANCELLED
+
+
+def test_cancelling_what_is_over_does_nothing(submitted):
+    run = submitted(COMPLETED)
+    assert run.cancel() == COMPLETED
+    assert not run.handle.cancelled
+
+
+def test_logs_leave_the_outcome_out(submitted):
+    line = Outcome.of_result("r", 1).to_line()
+    assert list(submitted(RUNNING, lines=["one", line, "two"]).logs()) == ["one", "two"]
+
+
+@pytest.mark.parametrize("operation", [lambda run: run.cancel(), lambda run: list(run.logs())])
+def test_what_a_backend_can_not_do_says_so(submitted, monkeypatch, operation):
+    run = submitted(RUNNING)
+    monkeypatch.setattr(ToyEnvironment, "capabilities", Capabilities())
+    with pytest.raises(UnsupportedOperation, match="The backend toy can't"):
+        operation(run)
+
+
+def test_a_run_that_was_not_submitted_says_so(toy):
+    run = prepare(Flow(dict), environment=ToyEnvironment()).flow_run
+    with pytest.raises(UnsupportedOperation, match="isn't submitted"):
+        run.wait()
+
+
+def test_it_shows_flow_id_and_state(submitted):
+    run = submitted(RUNNING)
+    assert repr(run) == f"FlowRun('f', id={run.id!r}, state=Pending)"

@@ -1,0 +1,330 @@
+"""The life of a run: which hook is called when, and what each may do."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowenv import Flow, RunRefused, Secret, State, attach, hookimpl, submit
+from flowenv.errors import (
+    ParameterError,
+    PluginError,
+    SettingError,
+    SpecError,
+    UnsupportedOperation,
+)
+from flowenv.flow_run import DRAFT_ID
+from flowenv.lifecycle import as_flow, prepare
+from flowenv.running import Returned
+
+from .plugging import Plugging, ToyEnvironment, toy_hooks
+
+
+def recorder(name: str, events: list) -> dict:
+    """A plugin that records each call."""
+
+    @hookimpl
+    def flowenv_environment_variables(target):
+        events.append((name, "variables"))
+
+    @hookimpl
+    def flowenv_modify_spec(spec, flow_run):
+        events.append((name, "modify"))
+        spec["toy"].setdefault("seen", []).append(name)
+
+    @hookimpl
+    def flowenv_setup(flow_run):
+        events.append((name, "setup", flow_run.is_draft))
+
+    @hookimpl
+    def flowenv_state_changed(status):
+        events.append((name, status.state))
+
+    return {k: v for k, v in locals().items() if k.startswith("flowenv_")}
+
+
+def backend(events: list, **replaced) -> dict:
+    """The toy backend, recording; hooks can be replaced or removed with None."""
+    hooks = toy_hooks()
+    build, execute = hooks["flowenv_build_spec"], hooks["flowenv_execute"]
+
+    @hookimpl
+    def flowenv_build_spec(environment, flow_run, process):
+        process.variables.merge()
+        events.append(("backend", "build"))
+        return build(environment, flow_run, process)
+
+    @hookimpl
+    def flowenv_execute(flow_run):
+        events.append(("backend", "execute"))
+        return execute(flow_run)
+
+    @hookimpl
+    def flowenv_setup(flow_run):
+        events.append(("backend", "setup", flow_run.is_draft))
+
+    found = {
+        "flowenv_environment_type": hooks["flowenv_environment_type"],
+        "flowenv_build_spec": flowenv_build_spec,
+        "flowenv_execute": flowenv_execute,
+        "flowenv_setup": flowenv_setup,
+    }
+    return {k: v for k, v in {**found, **replaced}.items() if v is not None}
+
+
+def use(plugging: Plugging, events: list, **replaced) -> None:
+    plugging.backend("toy", backend(events, **replaced))
+
+
+def test_the_order_of_calls(plugging, monkeypatch):
+    events: list = []
+    use(plugging, events)
+    plugging.plugin("acme", recorder("installed", events))
+    monkeypatch.setenv("FLOWENV_PLUGINS", plugging.local("mine", recorder("local", events)))
+    submit(Flow(lambda: events.append("flow"), name="f"), environment=ToyEnvironment())
+    assert events == [
+        ("installed", "variables"),
+        ("local", "variables"),
+        ("backend", "build"),
+        ("installed", "modify"),
+        ("local", "modify"),
+        ("local", "setup", False),
+        ("installed", "setup", False),
+        ("backend", "setup", False),
+        ("backend", "execute"),
+        ("installed", State.RUNNING),
+        ("local", State.RUNNING),
+        "flow",
+        ("installed", State.COMPLETED),
+        ("local", State.COMPLETED),
+    ]
+
+
+def test_setup_does_everything_but_execute_with_a_draft(plugging):
+    events: list = []
+    use(plugging, events)
+    ToyEnvironment().setup(Flow(lambda a: 1, name="f"))
+    assert events == [("backend", "build"), ("backend", "setup", True)]
+
+
+def test_a_draft_has_no_identity(toy):
+    run = prepare(Flow(dict), environment=ToyEnvironment(), draft=True).flow_run
+    assert (run.id, run.created, run.is_draft) == (DRAFT_ID, None, True)
+
+
+def test_every_run_has_an_id_of_its_own(toy):
+    ids = {prepare(Flow(dict), environment=ToyEnvironment()).flow_run.id for _ in range(3)}
+    assert len(ids) == 3
+
+
+def test_submit_takes_any_callable(toy):
+    assert submit(
+        sorted, environment=ToyEnvironment(), parameters={"iterable": [2, 1]}
+    ).result() == [1, 2]
+
+
+def test_a_flow_stays_the_flow_it_is():
+    flow = Flow(dict)
+    assert as_flow(flow) is flow
+
+
+def test_wrong_parameters_are_found_before_anything_is_built(plugging):
+    events: list = []
+    use(plugging, events)
+    with pytest.raises(ParameterError):
+        submit(Flow(lambda: 1, name="f"), environment=ToyEnvironment(), parameters={"x": 1})
+    assert events == []
+
+
+def test_the_environment_given_wins_over_the_flows_own(toy):
+    flow = Flow(dict, environment=ToyEnvironment(size=1))
+    assert submit(flow).environment.size == 1
+    assert submit(flow, environment=ToyEnvironment(size=2)).environment.size == 2
+
+
+def test_what_is_no_environment_is_a_type_error(toy):
+    with pytest.raises(SettingError, match="flowenv Environment, not str"):
+        submit(Flow(dict), environment="toy")
+
+
+def test_labels_of_environment_and_submission_are_joined(toy):
+    run = submit(Flow(dict), environment=ToyEnvironment(labels=["a", "b"]), labels=["b", "c"])
+    assert run.labels == ("a", "b", "c")
+
+
+def test_execute_gives_the_run_and_run_the_result(toy):
+    flow = Flow(lambda x: x + 1, name="f")
+    assert ToyEnvironment().execute(flow, x=1).result() == 2
+    assert ToyEnvironment().run(flow, x=1) == 2
+
+
+def test_run_lets_exceptions_through(toy):
+    def fail():
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        ToyEnvironment().run(Flow(fail))
+
+
+# -- the spec -----------------------------------------------------------------------------
+
+
+def modifying(change) -> dict:
+    @hookimpl
+    def flowenv_modify_spec(spec, environment, flow_run):
+        change(spec)
+
+    return {"flowenv_modify_spec": flowenv_modify_spec}
+
+
+def test_the_spec_is_built_once_and_changed_by_plugins(toy):
+    toy.plugin("acme", modifying(lambda spec: spec["toy"].update(size=7)))
+    prepared = prepare(Flow(dict), environment=ToyEnvironment())
+    assert prepared.spec["toy"]["size"] == 7
+    assert prepared.spec is prepared.spec
+
+
+def test_changes_are_kept_when_asked_even_with_secrets_in_the_spec(toy):
+    toy.plugin("first", modifying(lambda spec: spec["toy"].update(token=Secret("x"))))
+    toy.plugin("second", modifying(lambda spec: spec["toy"].update(size=8)))
+    prepared = prepare(Flow(dict), environment=ToyEnvironment())
+    prepared.keep_changes = True
+    prepared.spec  # noqa: B018
+    first, second = prepared.changes
+    assert (first.plugin, second.plugin) == ("plugin first", "plugin second")
+    assert "token" not in first.before["toy"]
+    assert second.before == first.after
+    assert second.after["toy"]["size"] == 8
+
+
+def test_a_plugin_can_refuse_the_run(plugging):
+    events: list = []
+    use(plugging, events)
+
+    def refuse(spec):
+        raise RunRefused("Not on Fridays.")
+
+    plugging.plugin("policy", modifying(refuse))
+    with pytest.raises(RunRefused, match="Not on Fridays"):
+        submit(Flow(dict), environment=ToyEnvironment())
+    assert ("backend", "execute") not in events
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        (object(), r"spec\.toy\.odd is a object"),
+        ({1: 2}, "key that is no string: 1"),
+        ([{"a": {1}}], r"odd\[0\]\.a is a set"),
+    ],
+)
+def test_a_spec_that_is_no_plain_data_is_an_error_that_says_where(toy, value, where):
+    toy.plugin("acme", modifying(lambda spec: spec["toy"].update(odd=value)))
+    with pytest.raises(SpecError, match=where):
+        submit(Flow(dict), environment=ToyEnvironment())
+
+
+def test_the_environment_checks_the_finished_spec(toy, monkeypatch):
+    def validate_spec(self, spec, flow_run):
+        if spec["toy"]["size"] > 5:
+            raise SpecError("too large")
+
+    monkeypatch.setattr(ToyEnvironment, "validate_spec", validate_spec)
+    toy.plugin("acme", modifying(lambda spec: spec["toy"].update(size=6)))
+    with pytest.raises(SpecError, match="too large"):
+        submit(Flow(dict), environment=ToyEnvironment())
+
+
+def test_an_image_that_is_needed_and_missing_says_where_to_set_it(toy, monkeypatch):
+    monkeypatch.setattr(ToyEnvironment, "needs_image", lambda self: True)
+    with pytest.raises(SpecError, match=r"needs a container image.*@flow\(image=…\)"):
+        submit(Flow(dict, name="f"), environment=ToyEnvironment())
+
+
+@pytest.mark.parametrize(
+    ("environment", "flow", "configured", "image"),
+    [("e", "f", "c", "e"), (None, "f", "c", "f"), (None, None, "c", "c"), (None, None, None, None)],
+)
+def test_the_image_is_the_environments_else_the_flows_else_the_configured(
+    toy, monkeypatch, environment, flow, configured, image
+):
+    if configured:
+        monkeypatch.setenv("FLOWENV_IMAGE", configured)
+    metadata = {"image": environment} if environment else None
+    run = prepare(Flow(dict, image=flow), environment=ToyEnvironment(metadata=metadata)).flow_run
+    assert run.image == image
+
+
+# -- decisions that nobody took -----------------------------------------------------------
+
+
+def test_a_backend_that_builds_nothing_is_an_error(plugging):
+    use(plugging, [], flowenv_build_spec=None)
+    with pytest.raises(PluginError, match="toy builds no spec"):
+        submit(Flow(dict), environment=ToyEnvironment())
+
+
+def test_a_backend_that_executes_nothing_is_an_error(plugging):
+    use(plugging, [], flowenv_execute=None)
+    with pytest.raises(PluginError, match="toy can't execute"):
+        submit(Flow(dict), environment=ToyEnvironment())
+
+
+def test_a_backend_that_can_not_attach_says_so(toy):
+    with pytest.raises(UnsupportedOperation, match="toy can't attach"):
+        attach("reference", ToyEnvironment())
+
+
+def test_a_backend_that_returns_the_result_unwrapped_is_told_how(plugging):
+    @hookimpl
+    def flowenv_run_flow(flow_run):
+        return flow_run.flow()
+
+    use(plugging, [], flowenv_run_flow=flowenv_run_flow)
+    with pytest.raises(PluginError, match=r"gave 3.*returns flowenv\.running\.Returned"):
+        ToyEnvironment().run(Flow(lambda: 3, name="f"))
+
+
+def test_a_backend_can_run_the_flow_its_own_way(plugging):
+    @hookimpl
+    def flowenv_run_flow(flow_run):
+        return Returned(("mine", flow_run.flow()))
+
+    use(plugging, [], flowenv_run_flow=flowenv_run_flow)
+    assert ToyEnvironment().run(Flow(lambda: 3, name="f")) == ("mine", 3)
+
+
+# -- observers ----------------------------------------------------------------------------
+
+
+def test_a_plugin_that_fails_while_it_is_told_breaks_nothing(toy, caplog):
+    @hookimpl
+    def flowenv_state_changed(flow_run):
+        raise RuntimeError("chat is down")
+
+    toy.plugin("chat", {"flowenv_state_changed": flowenv_state_changed})
+    assert submit(Flow(dict), environment=ToyEnvironment()).state is State.COMPLETED
+    assert "plugin chat failed in flowenv_state_changed" in caplog.text
+
+
+def test_an_interrupt_goes_through_and_plugins_hear_of_it(toy):
+    heard = []
+
+    @hookimpl
+    def flowenv_state_changed(status):
+        heard.append(status.state)
+
+    def interrupted():
+        raise KeyboardInterrupt
+
+    toy.plugin("chat", {"flowenv_state_changed": flowenv_state_changed})
+    with pytest.raises(KeyboardInterrupt):
+        submit(Flow(interrupted), environment=ToyEnvironment())
+    assert heard == [State.RUNNING, State.CANCELLED]
+
+
+def test_an_executor_that_can_not_be_opened_crashes_the_run(toy):
+    from flowenv import DaskExecutor, Reason
+
+    executor = DaskExecutor(cluster_class="absent.Cluster")
+    run = submit(Flow(dict), environment=ToyEnvironment(executor=executor))
+    assert (run.state, run.status.reason) == (State.CRASHED, Reason.START_ERROR)
