@@ -45,7 +45,7 @@ def test_the_parallel_example_gives_what_it_gives_here_over_tls(
     environment: Callable[..., DaskCloudProviderEnvironment],
     cloud: Path,
 ) -> None:
-    result = environment(n_workers=2).run(example, **example_parameters)
+    result = environment().run(example, **example_parameters)
 
     assert result == example(**example_parameters)
     assert machines(cloud) == []

@@ -72,6 +72,6 @@ def lose_scheduler(cloud: str) -> None:
     future.result()
 
 
-def two_workers_instead(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:
+def one_worker_instead(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:
     """An `on_execute` that resizes the cluster."""
-    provider_kwargs["n_workers"] = 2
+    provider_kwargs["n_workers"] = 1
