@@ -1,0 +1,164 @@
+"""What does following many runs cost: connections, requests, CPU time and memory a run?
+
+    python benchmarks/k8s_watch.py --runs 100 1000
+
+The cluster is the scripted rig in a process of its own. Runs are submitted, each is followed by
+a thread of its own, and all of them are ended. Submitting isn't counted. The aim: one watch, and
+a flat cost a run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import multiprocessing.connection
+import os
+import sys
+import tempfile
+import threading
+import time
+import tracemalloc
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from flowenv.flow_run import FlowRun
+from flowenv.lifecycle import submit
+from flowenv.states import State
+from flowenv.testing import flows
+from flowenv_k8s import KubernetesJobEnvironment, watch
+from flowenv_k8s.client import forget_connections
+from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
+
+
+def serve(pipe: multiprocessing.connection.Connection, path: str) -> None:
+    """A cluster that does what it is told."""
+    kubelet = ScriptedKubelet(Script(ends_after=None))
+    with KubernetesRig(kubelet=kubelet) as rig:
+        rig.kubeconfig(path)
+        pipe.send("ready")
+        while (command := pipe.recv()) != "end":
+            if command == "running":
+                pipe.send(sum(p["status"].get("phase") == "Running" for p in rig.objects("Pod")))
+            elif command == "watches":
+                pipe.send(len(rig.requests.open_watches))
+            elif command == "forget requests":
+                rig.requests.clear()
+                pipe.send(None)
+            elif command == "requests":
+                pipe.send(len(rig.requests))
+            elif command == "end all":
+                for pod in rig.objects("Pod"):
+                    if pod["status"].get("phase") == "Running":
+                        kubelet.end(pod["metadata"]["name"])
+                pipe.send(None)
+            elif command == "remove all":
+                for job in rig.objects("Job"):
+                    rig.delete("Job", job["metadata"]["name"], propagation="Background")
+                pipe.send(None)
+
+
+@dataclass
+class Cost:
+    """What following so many runs took."""
+
+    runs: int
+    watches: int
+    requests: int
+    cpu_ms: float
+    kilobytes: float
+    seconds: float
+
+
+def ask(pipe: multiprocessing.connection.Connection, command: str) -> int:
+    pipe.send(command)
+    return int(pipe.recv() or 0)
+
+
+def until(pipe: multiprocessing.connection.Connection, command: str, wanted: int) -> int:
+    deadline = time.monotonic() + 120
+    while (found := ask(pipe, command)) < wanted:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{command}: {found} of {wanted}")
+        time.sleep(0.05)
+    return found
+
+
+def measure(pipe: multiprocessing.connection.Connection, count: int, *, memory: bool) -> Cost:
+    watch.LINGER = 0.0  # else the watch of the last measurement goes on for a moment
+    forget_connections()
+    environment = KubernetesJobEnvironment(metadata={"image": "repo/flow:1"}, namespace="default")
+    runs = [submit(flows.add, environment=environment, parameters={"a": 1}) for _ in range(count)]
+    until(pipe, "running", count)
+    ask(pipe, "forget requests")
+    if memory:
+        tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0] if memory else 0
+    cpu, began = time.process_time(), time.perf_counter()
+    ends: list[State] = []
+
+    def follow(run: FlowRun) -> None:
+        ends.append(run.wait(120).state)
+
+    threads = [threading.Thread(target=follow, args=(run,)) for run in runs]
+    for thread in threads:
+        thread.start()
+    watches = until(pipe, "watches", 1)
+    while any(run.state is not State.RUNNING for run in runs):
+        time.sleep(0.05)
+    used = tracemalloc.get_traced_memory()[0] - before if memory else 0
+    watches = max(watches, ask(pipe, "watches"))
+    ask(pipe, "end all")
+    for thread in threads:
+        thread.join()
+    cost = Cost(
+        count,
+        watches,
+        ask(pipe, "requests"),
+        (time.process_time() - cpu) * 1000,
+        used / 1024,
+        time.perf_counter() - began,
+    )
+    if memory:
+        tracemalloc.stop()
+    assert ends == [State.COMPLETED] * count, "not every run was seen to complete"
+    ask(pipe, "remove all")
+    return cost
+
+
+def main(sizes: list[int]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "kubeconfig")
+        pipe, other = multiprocessing.Pipe()
+        server = multiprocessing.get_context("spawn").Process(target=serve, args=(other, path))
+        server.start()
+        pipe.recv()
+        os.environ["KUBECONFIG"] = path
+        try:
+            measure(pipe, 20, memory=False)  # warm
+            timed = [measure(pipe, size, memory=False) for size in sizes]
+            weighed = [measure(pipe, size, memory=True) for size in sizes]
+        finally:
+            pipe.send("end")
+            server.join()
+    print(f"{'runs':>6}{'watches':>9}{'requests':>10}{'CPU ms/run':>12}{'KiB/run':>9}{'s':>7}")
+    for one, heavy in zip(timed, weighed, strict=True):
+        print(
+            f"{one.runs:6}{one.watches:9}{one.requests:10}{one.cpu_ms / one.runs:12.2f}"
+            f"{heavy.kilobytes / heavy.runs:9.1f}{one.seconds:7.1f}"
+        )
+    first, last = timed[0], timed[-1]
+    ratio = (last.cpu_ms / last.runs) / (first.cpu_ms / first.runs)
+    light, heavy = weighed[0], weighed[-1]
+    growth = (heavy.kilobytes / heavy.runs) / (light.kilobytes / light.runs)
+    print(
+        f"a run among {last.runs} costs {ratio:.2f} times the CPU and {growth:.2f} times the "
+        f"memory of one among {first.runs} (aim: flat)"
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, nargs="+", default=[100, 1000])
+    main(parser.parse_args().runs)
