@@ -27,6 +27,11 @@ def main(**fields: Any) -> list[dict[str, Any]]:
         ({"networkConfiguration": {}}, "subnets"),
         ({"cpu": "256", "memory": "8192"}, "no size with cpu 256"),
         ({"networkMode": "bridge"}, "awsvpc"),
+        ({"launch_type": "EC2"}, "no network interface of its own"),
+        (
+            {"overrides": {"containerOverrides": [{"name": "flow-contaner"}]}},
+            "Did you mean 'flow-container'",
+        ),
         ({"family": "my flows"}, "no name for a family"),
         ({"containerDefinitions": main(logConfiguration=LOGS)}, "execution role"),
         ({"containerDefinitions": main(image=ECR), "metadata": {}}, "execution role"),

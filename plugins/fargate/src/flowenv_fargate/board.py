@@ -105,9 +105,7 @@ class Board:
                     break
                 self._news.wait()
             arns = list(dict.fromkeys([arn, *self._watched]))
-        self._round(arns)
-        with self._news:
-            return self._seen[arn]
+        return self._round(arns)[arn]
 
     def wait(self, seconds: float, arn: str, after: float) -> None:
         """Wait until there is news of a task from after that time, or for so many seconds."""
@@ -119,21 +117,23 @@ class Board:
         with self._news:
             self._news.wait_for(is_news, seconds)
 
-    def _round(self, arns: list[str]) -> None:
+    def _round(self, arns: list[str]) -> dict[str, Seen]:
         """Ask for tasks, a hundred at a time, and tell everybody who waits."""
         at = time.monotonic()
-        found: dict[str, Mapping[str, Any] | None] = {}
+        found: dict[str, Seen] = {}
         try:
             for start in range(0, len(arns), _BATCH):
-                found |= self._describe(arns[start : start + _BATCH])
+                batch = self._describe(arns[start : start + _BATCH])
+                found |= {arn: Seen(task, at) for arn, task in batch.items()}
         except FlowenvError as error:
             self._failed = (time.monotonic(), error)
             raise
         finally:
             with self._news:
                 self._looking = False
-                self._seen |= {arn: Seen(task, at) for arn, task in found.items()}
+                self._seen |= found
                 self._news.notify_all()
+        return found
 
     def _describe(self, arns: list[str]) -> dict[str, Mapping[str, Any] | None]:
         parameters = {"cluster": self.cluster, "tasks": arns, "include": ["TAGS"]}

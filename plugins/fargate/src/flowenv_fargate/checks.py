@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import SpecError
+from flowenv.settings import nearest
 from flowenv_fargate import arguments as args
 from flowenv_fargate.identity import SPEC_HASH
 from flowenv_fargate.overrides import check_length, flow_override
@@ -37,6 +38,7 @@ def check_spec(spec: Mapping[str, Any]) -> None:
             _check_fargate(definition)
             _check_execution_role(definition)
         check_network(definition, run_task)
+        _check_override_names(definition, run_task)
     flow_override(run_task)
     check_request(RUN, run_task)
     _check_tags(run_task.get("tags") or [], "run_task", 0)
@@ -108,14 +110,19 @@ def _needs_of_role(definition: Mapping[str, Any]) -> Iterator[str]:
 
 
 def check_network(definition: Mapping[str, Any], run_task: Mapping[str, Any]) -> None:
-    """Check that a task with a network interface of its own is told its subnets.
+    """Check that a task is told its subnets if, and only if, it has a network interface.
 
     Raises:
-        SpecError: if it isn't.
+        SpecError: saying what to give or to leave out.
     """
-    if definition.get("networkMode") != "awsvpc":
-        return
     network = (run_task.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
+    if definition.get("networkMode") != "awsvpc":
+        if network:
+            raise SpecError(
+                "networkConfiguration is given, and the task has no network interface of its own.",
+                hint="Leave it out, or pass networkMode='awsvpc'.",
+            )
+        return
     if not network.get("subnets"):
         raise SpecError(
             "The task needs to know its subnets: networkMode is 'awsvpc', and no "
@@ -124,6 +131,16 @@ def check_network(definition: Mapping[str, Any], run_task: Mapping[str, Any]) ->
             "'assignPublicIp': 'ENABLED'}}; without a public address the subnet needs another "
             "way to the image's registry.",
         )
+
+
+def _check_override_names(definition: Mapping[str, Any], run_task: Mapping[str, Any]) -> None:
+    names = [container["name"] for container in definition["containerDefinitions"]]
+    for override in (run_task.get("overrides") or {}).get("containerOverrides") or []:
+        if override.get("name") not in names:
+            raise SpecError(
+                f"The overrides name a container {override.get('name')!r} that isn't defined.",
+                hint=nearest(str(override.get("name")), names),
+            )
 
 
 def _check_tags(tags: list[Mapping[str, Any]], where: str, reserved: int) -> None:
