@@ -26,8 +26,8 @@ def on_config(config: Any) -> Any:
 def _with_pages(item: Any, docs: Path) -> Any:
     match item:
         case {**titled} if (folder := str(next(iter(titled.values())))).endswith("/"):
-            pages = sorted(path for path in (docs / folder).glob("*.md") if path.stem != "index")
-            names = [f"{folder}index.md", *(f"{folder}{path.name}" for path in pages)]
+            pages = sorted((docs / folder).glob("*.md"), key=lambda p: (p.stem != "index", p.stem))
+            names = [f"{folder}{path.name}" for path in pages]
             return {next(iter(titled)): names}
     return item
 
@@ -164,6 +164,20 @@ def _member_docstrings(enumeration: type) -> dict[str, str]:
     return found
 
 
+def conformance() -> str:
+    """The checks of the conformance kit, which are named as sentences."""
+    from flowenv import testing
+
+    kit = testing.BackendConformance
+    parts = []
+    for group in (one for one in kit.__bases__ if one is not object):
+        checks = [name for name in vars(group) if name.startswith("test_")]
+        sentences = [name.removeprefix("test_").replace("_", " ").capitalize() for name in checks]
+        title = (inspect.getdoc(group) or "").removesuffix(".").removeprefix("Checks ")
+        parts.append(f"**Checks {title}:**\n\n" + "\n".join(f"- {one}" for one in sentences))
+    return "\n\n".join(parts)
+
+
 def errors() -> str:
     """A table of the error classes."""
     from flowenv.errors import FlowenvError
@@ -204,6 +218,7 @@ def _load(dotted: str) -> Any:
 GENERATORS: dict[str, Callable[..., str]] = {
     "capabilities": capabilities,
     "commands": commands,
+    "conformance": conformance,
     "contract": contract,
     "errors": errors,
     "hooks": hooks,
