@@ -89,6 +89,7 @@ class Lifecycle:
                 task.times.setdefault("connectivityAt", now())
                 task.times.setdefault("pullStartedAt", now())
             elif status == "ACTIVATING":
+                task.shows_containers = True  # those without an interface begin as PENDING
                 task.times.setdefault("pullStoppedAt", now())
             elif status == "RUNNING":
                 task.times.setdefault("pullStoppedAt", now())
