@@ -236,6 +236,23 @@ def test_a_throttled_log_is_read_on_without_losing_or_doubling_lines(
     assert fault.struck == 3
 
 
+def test_on_ec2_a_stream_without_a_prefix_is_found_by_the_containers_id(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, account: Account
+) -> None:
+    rig.register_container_instance(account.cluster)
+    options = {"awslogs-group": account.log_group, "awslogs-region": rig.region}
+    container = {
+        "name": "main",
+        "logConfiguration": {"logDriver": "awslogs", "options": options},
+    }
+    run = submit(
+        on_rig(launch_type="EC2", networkConfiguration=None, containerDefinitions=[container])
+    )
+
+    assert list(run.logs(follow=True)) == ["hello"]
+    assert run.result(20) == 3
+
+
 # -- cancelling -------------------------------------------------------------------------------
 
 

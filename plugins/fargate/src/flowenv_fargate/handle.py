@@ -30,7 +30,8 @@ from flowenv_fargate.diagnosis import (
     lost,
     may_have_record,
 )
-from flowenv_fargate.logs import NO_LOGS, LogPlace, LogReader, follow_lines, read_outcome
+from flowenv_fargate.flow_log import FlowLog
+from flowenv_fargate.logs import follow_lines
 from flowenv_fargate.refusals import AwsRefused, Kind
 
 _log = logging.getLogger("flowenv.fargate")
@@ -76,7 +77,7 @@ class TaskHandle:
         self._board: Board = account.board(cluster)
         self._cluster = cluster
         self._arn = arn
-        self._run_id = run_id
+        self._flow_log = FlowLog(account, arn, run_id, container)
         self._container = container
         self._start_timeout = start_timeout
         self._payload_url = payload_url
@@ -162,7 +163,7 @@ class TaskHandle:
         if container_of(task, self._container).get("exitCode") in (None, EXIT_COMPLETED):
             # there is no record, or it is read when the result is wanted
             return diagnose(task, self._container)
-        self._outcome, last_lines = self._try_record(task, wait=wait)
+        self._outcome, last_lines = self._flow_log.try_record(task, wait=wait)
         return diagnose(task, self._container, self._outcome, last_lines)
 
     def _missing(self) -> Status:
@@ -171,7 +172,7 @@ class TaskHandle:
             if time.monotonic() - self._made < MISSING_SECONDS:
                 return Status(State.SUBMITTED)
             return lost(seen=False)
-        self._outcome, _ = self._try_record(self._task, wait=False)
+        self._outcome, _ = self._flow_log.try_record(self._task, wait=False)
         if self._outcome:
             return self._outcome.status()
         self._missing_since = self._missing_since or time.monotonic()
@@ -218,7 +219,7 @@ class TaskHandle:
             PlatformError: if the log can't be read.
         """
         if self.status().state.is_final and self._outcome is None:
-            self._outcome, _ = self._record(self._task, wait=True)
+            self._outcome, _ = self._flow_log.record(self._task, wait=True)
         return self._outcome
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
@@ -227,7 +228,11 @@ class TaskHandle:
         Raises:
             UnsupportedOperation: if the container doesn't log to CloudWatch.
         """
-        reader = self._reader(wait=follow)
+        reader, statuses = self._flow_log.reader(self._task), self.follow()
+        while reader is None and follow and next(statuses, None):
+            reader = self._flow_log.reader(self._task)
+        if reader is None:
+            return
         if follow:
             yield from follow_lines(reader, self._is_over, self._may_have_record)
         else:
@@ -238,51 +243,6 @@ class TaskHandle:
 
     def _may_have_record(self) -> bool:
         return may_have_record(self._task, self._container)
-
-    def _record(self, task: Mapping[str, Any], *, wait: bool) -> tuple[Outcome | None, str]:
-        """The run's record and last lines, as far as there is a log.
-
-        Args:
-            task: as it was last seen.
-            wait: for a record that may still be on its way.
-        """
-        place = self._place(task)
-        if place is None:
-            return None, ""
-        wait = wait and may_have_record(task, self._container)
-        return read_outcome(LogReader(self._aws, place), self._run_id, wait=wait)
-
-    def _try_record(self, task: Mapping[str, Any], *, wait: bool) -> tuple[Outcome | None, str]:
-        """The same for a status, which is known to a part without the log."""
-        try:
-            return self._record(task, wait=wait)
-        except PlatformError as error:
-            _log.warning("The log of the run %s can't be read: %s", self._run_id, error)
-            return None, ""
-
-    def _reader(self, *, wait: bool) -> LogReader:
-        """A reader of the flow's log.
-
-        Args:
-            wait: for the container's id, which names a stream that has no prefix.
-        """
-        statuses = self.follow()
-        while True:
-            place = self._place(self._task)
-            if place is None:
-                raise NO_LOGS
-            if place.stream or not wait or next(statuses, None) is None:
-                return LogReader(self._aws, place)
-
-    def _place(self, task: Mapping[str, Any]) -> LogPlace | None:
-        arn = task.get("taskDefinitionArn")
-        if not arn:
-            return None
-        definition = self._account.definitions.revision(str(arn))
-        containers = {c["name"]: c for c in definition.get("containerDefinitions") or []}
-        runtime_id = container_of(task, self._container).get("runtimeId")
-        found = containers.get(self._container)
-        return LogPlace.of(found, self._arn, runtime_id) if found else None
 
     # -- cancel -------------------------------------------------------------------------
 

@@ -54,11 +54,13 @@ class LogPlace:
         return cls(options["awslogs-group"], stream, options.get("awslogs-region"))
 
 
-NO_LOGS = UnsupportedOperation(
-    "This run's container doesn't log to CloudWatch, so its log can't be read and its outcome "
-    "is only known by its exit code.",
-    hint="Pass executionRoleArn, or give the container a logConfiguration with awslogs.",
-)
+def no_logs() -> UnsupportedOperation:
+    """The error for a container that doesn't log to CloudWatch."""
+    return UnsupportedOperation(
+        "This run's container doesn't log to CloudWatch, so its log can't be read and its outcome "
+        "is only known by its exit code.",
+        hint="Pass executionRoleArn, or give the container a logConfiguration with awslogs.",
+    )
 
 
 @dataclass
