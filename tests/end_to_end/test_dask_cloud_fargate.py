@@ -89,10 +89,11 @@ def flowenv(rig: EcsRig, *arguments: str, **settings: object) -> subprocess.Comp
     )
 
 
-def test_the_parallel_example_unchanged_on_a_cluster_that_on_execute_resized(
+def test_the_parallel_example_unchanged_resized_by_on_execute_although_an_answer_is_lost(
     account: EcsRig,
 ) -> None:
-    account.requests.clear()
+    account.faults.inject("answer_lost", operation="RunTask", times=1)
+    before = len(account.tasks.visible())
 
     done = flowenv(
         account,
@@ -107,7 +108,7 @@ def test_the_parallel_example_unchanged_on_a_cluster_that_on_execute_resized(
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
     assert answer["result"]["candidates"] == 4
-    assert account.requests.count("RunTask") == 2  # a scheduler and a worker
+    assert len(account.tasks.visible()) - before == 2  # a scheduler and a worker
     assert "is open, without encryption or authentication" in done.stderr
     assert "Dask dashboard: http://127." in done.stderr
     assert [name for name in log_streams(account) if answer["run_id"] in name]

@@ -50,7 +50,6 @@ class Account:
 
     Args:
         arguments: the provider's arguments, secrets in the clear.
-        cluster_arns: clusters of the user's own, in which runs may have tasks.
     """
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
@@ -70,6 +69,8 @@ class Account:
         self._log_group = value("cloudwatch_logs_group") or _DEFAULT_LOG_GROUP
         self._own_cluster = value("cluster_arn")
         self._clients: dict[str, Any] = {}
+        self.unseen: list[Leftover] = []
+        """What we were not allowed to look for."""
 
     def client(self, service: str) -> Any:
         """A client of one AWS service."""
@@ -103,16 +104,30 @@ class Account:
             is_wanted: takes a run's id.
             name: the cluster's name, if only one is wanted: roles are then looked up by it.
         """
-        for task in self.tasks():
-            run = run_of(task) or ""
-            if task["lastStatus"] != "STOPPED" and is_wanted(run):
-                yield self._task(task, run)
-        sources = (self._clusters_things(), self._groups(), self._roles(name))
-        for source in (*sources, self._definitions(name)):
-            yield from (thing for thing in source if is_wanted(thing.run_id))
+        sources = {
+            "ECS tasks": self._running(),
+            "ECS clusters": self._clusters_things(),
+            "security groups": self._groups(),
+            "IAM roles": self._roles(name),
+            "task definitions": self._definitions(name),
+        }
+        for kind, source in sources.items():
+            found = self._allowed(kind, source)
+            yield from (thing for thing in found if is_wanted(thing.run_id))
+
+    def _allowed(self, kind: str, source: Iterator[Thing]) -> Iterator[Thing]:
+        """What a source has; that we may not look is kept in `unseen`, and hides no others."""
+        try:
+            yield from source
+        except self._error() as error:
+            self.unseen.append(Leftover(kind, "not looked for", problem=str(error)))
 
     def log_streams(self, is_wanted: Callable[[str], bool], run_id: str = "") -> Iterator[Thing]:
         """The log streams of the wanted runs: their names begin with the run's id."""
+        found = self._allowed("log streams", self._streams(run_id))
+        yield from (thing for thing in found if is_wanted(thing.run_id))
+
+    def _streams(self, run_id: str) -> Iterator[Thing]:
         logs = self.client("logs")
         pages = logs.get_paginator("describe_log_streams").paginate(
             logGroupName=self._log_group, logStreamNamePrefix=LOG_PREFIX + run_id
@@ -126,19 +141,11 @@ class Account:
         for stream in streams:
             name = stream["logStreamName"]
             run = name.removeprefix(LOG_PREFIX).partition("/")[0]
-            if is_wanted(run):
-                created = datetime.datetime.fromtimestamp(
-                    stream["creationTime"] / 1000, datetime.UTC
-                )
-                yield Thing(
-                    "log stream",
-                    f"{self._log_group}/{name}",
-                    run,
-                    created,
-                    self._do(
-                        logs.delete_log_stream, logGroupName=self._log_group, logStreamName=name
-                    ),
-                )
+            created = datetime.datetime.fromtimestamp(stream["creationTime"] / 1000, datetime.UTC)
+            remove = self._do(
+                logs.delete_log_stream, logGroupName=self._log_group, logStreamName=name
+            )
+            yield Thing("log stream", f"{self._log_group}/{name}", run, created, remove)
 
     def remove(self, thing: Thing) -> Leftover:
         """Remove a thing, once nothing uses it any more."""
@@ -158,6 +165,11 @@ class Account:
         return thing.leftover(removed=True)
 
     # -- how each kind is found ---------------------------------------------------------
+
+    def _running(self) -> Iterator[Thing]:
+        for task in self.tasks():
+            if task["lastStatus"] != "STOPPED":
+                yield self._task(task, run_of(task) or "")
 
     def _task(self, task: dict[str, Any], run: str) -> Thing:
         ecs, arn = self.client("ecs"), task["taskArn"]

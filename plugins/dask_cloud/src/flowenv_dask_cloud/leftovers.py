@@ -68,8 +68,9 @@ class EcsLeftovers(Leftovers):
         name = self.arguments.get("name") or cluster_name(self.run_id)
         things = account.things(self._is_ours, name)
         done = [account.remove(thing) for thing in things]
-        kept = account.log_streams(self._is_ours, self.run_id)
-        return [*done, *(thing.leftover(problem="kept for you to read") for thing in kept)]
+        streams = account.log_streams(self._is_ours, self.run_id)
+        kept = [thing.leftover(problem="kept for you to read") for thing in streams]
+        return [*done, *kept, *account.unseen]
 
     def _is_ours(self, run_id: str) -> bool:
         return run_id == self.run_id

@@ -202,7 +202,11 @@ class ClusterLifetime:
                     with contextlib.suppress(Exception):
                         await asyncio.wait_for(member.close(), _CLOSE)
         await self._end_members()
-        self.left += await asyncio.to_thread(self._leftovers.remove)
+        self._progress.closing(f"Removing what the {self.plan.provider.title} has left.")
+        try:
+            self.left += await asyncio.to_thread(self._leftovers.remove)
+        except Exception as error:  # how the flow ended is more than what is left
+            self.left.append(Leftover("what is left", "not looked for", problem=repr(error)))
 
     async def _end_start(self) -> None:
         """End a start that is under way: at once where every part of it is watched."""

@@ -184,7 +184,10 @@ def _connected(
     if lifetime.plan.provider.facts.tls is None and dask_client.is_open(cluster):
         _log.warning("The scheduler at %s is open to everybody who reaches it.", address)
     progress.say(f"Connecting to the scheduler at {address}.")
-    options = (environment.executor_kwargs or {}).get("client_kwargs") or {}
+    options = {
+        "security": environment.security if _is_given(environment.security) else None,
+        **((environment.executor_kwargs or {}).get("client_kwargs") or {}),
+    }
     with dask_client.connect(cluster, options) as client:
         if adapt is None or adapt["minimum"] > 0:
             link = dask_client.dashboard(cluster)
@@ -196,6 +199,10 @@ def _connected(
                 hint="worker_timeout gives them longer.",
             )
         yield client
+
+
+def _is_given(security: object) -> bool:
+    return security is not None and not isinstance(security, bool)
 
 
 class _Patience:

@@ -69,6 +69,7 @@ def _swept(account: Account, older_than: float, delete: bool) -> Iterator[Leftov
         for thing in source:
             if is_old(thing):
                 yield account.remove(thing) if delete else thing.leftover()
+    yield from account.unseen
 
 
 def _living_runs(account: Account) -> set[str]:
