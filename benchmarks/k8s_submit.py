@@ -57,8 +57,9 @@ def bare_client() -> Callable[[dict[str, Any], dict[str, Any]], None]:
     """Creates a Job, then the Secret that it owns, with the official client."""
     from kubernetes import client, config
 
-    config.load_kube_config(os.environ["KUBECONFIG"])
-    batch, core = client.BatchV1Api(), client.CoreV1Api()
+    client_of: Any = client  # its stubs know no plain dictionaries, which it accepts
+    config.load_kube_config(os.environ["KUBECONFIG"])  # type: ignore[no-untyped-call]
+    batch, core = client_of.BatchV1Api(), client_of.CoreV1Api()
 
     def create(job: dict[str, Any], secret: dict[str, Any]) -> None:
         owner = batch.create_namespaced_job("default", job)

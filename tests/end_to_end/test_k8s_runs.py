@@ -128,7 +128,7 @@ def test_a_sidecar_that_never_ends_does_not_hold_the_run(
     shell: Shell, rig: KubernetesRig | None
 ) -> None:
     sidecar = {"name": "side", "image": IMAGE, "command": ["python", "-c"]}
-    sidecar["args"] = ["import signal; signal.pause()"]  # type: ignore[assignment]
+    sidecar["args"] = ["import signal; signal.pause()"]
     pod = {"terminationGracePeriodSeconds": 1, "containers": [{"name": "flow"}, sidecar]}
     manifest = {"kind": "Job", "spec": {"template": {"spec": pod}}}
     (shell.folder / "job.yaml").write_text(yaml.safe_dump(manifest))
@@ -181,6 +181,38 @@ def test_a_plugin_changes_variables_and_the_node(shell: Shell, rig: KubernetesRi
         job = rig.get("Job", found["reference"].partition("/")[2])
         node = job["spec"]["template"]["spec"]["nodeSelector"]
         assert node == {"kubernetes.io/os": "linux"}
+
+
+@pytest.mark.skipif(bool(REAL_CLUSTER), reason="needs a folder that the pod sees")
+def test_a_payload_over_the_limit_travels_through_an_object_store(shell: Shell) -> None:
+    store = shell.folder / "store"
+    (shell.folder / "size.py").write_text(
+        "from flowenv import flow\n@flow\ndef size(text: str) -> int:\n    return len(text)\n"
+    )
+    (shell.folder / "submit.py").write_text(
+        "from flowenv.targets import load_target\n"
+        "from flowenv_k8s import KubernetesJobEnvironment\n"
+        "run = KubernetesJobEnvironment().execute(load_target('size.py'), text='x' * 1_200_000)\n"
+        "print(run.result())\n"
+    )
+    failed = shell.python("submit.py")
+    assert "a Kubernetes Secret holds 1,048,576" in failed.stderr
+    shell.variables["FLOWENV_PAYLOAD_URL"] = f"file://{store}"
+    done = shell.python("submit.py")
+    assert done.stdout.strip() == "1200000", done.stderr
+    assert list(store.iterdir()) == [], "the payload is still there"
+
+
+def test_a_flow_in_the_cluster_finds_its_own_way_there(shell: Shell) -> None:
+    (shell.folder / "look.py").write_text(
+        "from flowenv import flow\n"
+        "@flow\n"
+        "def look():\n"
+        "    from flowenv_k8s.client import connect\n"
+        "    client = connect()\n"
+        "    return [str(client.where), sorted(client.read('/version'))[:1]]\n"
+    )
+    assert shell.run("look.py")["result"] == ["in-cluster configuration", ["buildDate"]]
 
 
 def test_another_process_lists_reads_and_sweeps_runs(shell: Shell) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -106,7 +108,7 @@ def test_a_refusal_shows_the_rule_that_allows_it(
     verb: str, resource: str, rig: KubernetesRig, client: Client
 ) -> None:
     of = {"jobs": JOBS, "pods": PODS}[resource]
-    ask = {
+    ask: dict[str, Callable[[], object]] = {
         "get": lambda: client.get(of, "default", "x"),
         "list": lambda: client.list(of, "default"),
     }
@@ -129,3 +131,24 @@ def test_pauses_grow_are_drawn_and_bounded(tried: int) -> None:
     assert 0.1 * 2 ** (tried - 1) == pytest.approx(short)
     assert long == pytest.approx(min(2 * short, 30.0))
     assert Retries().pause(1, "3600") == 30.0
+
+
+def test_a_pod_without_its_certificate_is_told_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: Environments
+) -> None:
+    (tmp_path / "token").write_text("t")
+    monkeypatch.setattr("flowenv_k8s.namespaces.SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    with pytest.raises(PlatformUnreachable, match="in-cluster configuration can't be used"):
+        environment().execute(flows.add, a=1)
+
+
+@pytest.mark.parametrize(
+    "work", ["import flowenv_k8s.hooks", "KubernetesJobEnvironment(metadata={'image': 'x'})"]
+)
+def test_until_it_is_used_the_kubernetes_package_is_not_imported(work: str) -> None:
+    code = (
+        f"from flowenv_k8s import KubernetesJobEnvironment\n{work}\nimport sys\n"
+        "assert not {'kubernetes', 'urllib3'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

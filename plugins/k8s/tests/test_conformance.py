@@ -24,8 +24,8 @@ class TestConformance(BackendConformance):
         self.rig = rig
 
     def make_environment(self, **settings: Any) -> KubernetesJobEnvironment:
-        defaults = {"metadata": {"image": "repo/flow:1"}, "start_deadline": 5.0}
-        return KubernetesJobEnvironment(**{**defaults, **settings})  # type: ignore[arg-type]
+        defaults: dict[str, Any] = {"metadata": {"image": "repo/flow:1"}, "start_deadline": 3.0}
+        return KubernetesJobEnvironment(**{**defaults, **settings})
 
     def make_environment_with(self, entries: Sequence[dict[str, str]]) -> KubernetesJobEnvironment:
         container = {"name": "flow", "env": list(entries)}

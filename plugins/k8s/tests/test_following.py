@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from flowenv.errors import PlatformError, RunCancelled, WaitTimeout
+from flowenv.errors import PlatformError, RunCancelled, TransientPlatformError, WaitTimeout
 from flowenv.flow_run import FlowRun
 from flowenv.lifecycle import attach, submit
 from flowenv.outcome import Outcome
 from flowenv.states import Reason, State, Status
 from flowenv.testing import flows
-from flowenv_k8s import KubernetesJobEnvironment, ending, tracking
+from flowenv_k8s import KubernetesJobEnvironment, ending, tracking, watch
 from flowenv_k8s.client import Client
 from flowenv_k8s.resources import PODS
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
@@ -373,6 +373,30 @@ def test_a_watch_that_is_forbidden_tells_who_follows(rig: KubernetesRig, start: 
         run.wait(20)
     assert 'verbs: ["watch"]' in caught.value.hint
     assert running(run)  # allowed again, it goes on
+
+
+def test_a_cluster_that_stays_busy_tells_who_begins_to_follow(
+    rig: KubernetesRig, start: Start, client: Client
+) -> None:
+    run = start()
+    object.__setattr__(client.retries, "sleep", lambda seconds: None)
+    with rig.faults.inject("503", verb="list", resource="pods", times=None):
+        with pytest.raises(TransientPlatformError, match="HTTP 503"):
+            run.wait(20)
+    assert running(run)
+
+
+def test_a_silent_watch_is_opened_anew(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "SILENCE", 0.1)
+    run = start()
+    states = run.follow(20)
+    next(s for s in states if s.state is State.RUNNING)
+    rig.wait_until(lambda: rig.requests.count(verb="watch") >= 3, "the watch being opened again")
+    kubelet.end(pod_of(rig, run))
+    assert list(states)[-1].state is State.COMPLETED
+    assert rig.requests.count(verb="list") == 1
 
 
 def test_expired_credentials_do_not_disturb_who_follows(

@@ -9,6 +9,7 @@ import pytest
 
 from flowenv import storage
 from flowenv.configuration import configuration
+from flowenv.environment import Environment
 from flowenv.errors import PlatformError, RunNotFound
 from flowenv.flow_run import FlowRun
 from flowenv.handle import Finding, Leftover
@@ -70,11 +71,11 @@ def end(rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun, result: int 
     rig.wait_for("Job", name, lambda job: job["status"].get("completionTime"))
 
 
-def hook(environment: KubernetesJobEnvironment) -> Any:
+def hook(environment: Environment) -> Any:
     return registry().hooks(environment.backend).hook
 
 
-def swept(environment: KubernetesJobEnvironment, **more: Any) -> list[Leftover]:
+def swept(environment: Environment, **more: Any) -> list[Leftover]:
     arguments = {"older_than": 0.0, "delete": True, **more}
     return list(hook(environment).flowenv_sweep(environment=environment, **arguments))
 

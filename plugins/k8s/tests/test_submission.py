@@ -92,7 +92,7 @@ def test_a_lost_answer_or_a_busy_server_makes_no_second_run(
     rig: KubernetesRig, environment: Environments, client: Client, resource: str, fault: str
 ) -> None:
     quick(client, [])
-    options = {"retry_after": 0} if fault in ("429", "503") else {}
+    options: dict[str, Any] = {"retry_after": 0} if fault in ("429", "503") else {}
     with rig.faults.inject(fault, verb="create", resource=resource, **options) as injected:
         run = submit(environment())
         injected.wait_until_hit()

@@ -14,7 +14,7 @@ from typing import Any
 from flowenv.outcome import Outcome
 from flowenv.states import Reason, State, Status
 from flowenv_k8s.labels import OUTCOME, moment
-from flowenv_k8s.pods import container_status, disruption, ended, living
+from flowenv_k8s.pods import by_age, container_status, disruption, ended, living
 from flowenv_k8s.reasons import HINTS
 
 SIDECAR_GRACE = 30.0
@@ -46,10 +46,7 @@ class Observed:
     @property
     def attempts(self) -> list[Mapping[str, Any]]:
         """The pods, oldest first."""
-        return sorted(
-            self.pods,
-            key=lambda p: (p["metadata"].get("creationTimestamp") or "", p["metadata"]["name"]),
-        )
+        return sorted(self.pods, key=by_age)
 
 
 @dataclass(frozen=True)

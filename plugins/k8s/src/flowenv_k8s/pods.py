@@ -33,6 +33,16 @@ def pod_status(pod: Mapping[str, Any], container: str = "") -> Status:
     return over.status if over else living(pod, container)
 
 
+def by_age(pod: Mapping[str, Any]) -> tuple[str, bool]:
+    """A key that sorts pods, oldest first.
+
+    Moments are whole seconds. Of two pods of the same second the one that hasn't ended is the
+    newer, and otherwise they stay in the order in which they were heard of.
+    """
+    has_ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return pod["metadata"].get("creationTimestamp") or "", not has_ended
+
+
 def container_status(pod: Mapping[str, Any], container: str) -> Mapping[str, Any]:
     """The status of a container in a pod; empty if the pod has none yet.
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import PlatformError
 from flowenv_k8s.logs import ContainerLog
-from flowenv_k8s.pods import container_status, has_started
+from flowenv_k8s.pods import by_age, container_status, has_started
 from flowenv_k8s.refusals import Refused
-from flowenv_k8s.tracking import RunTracker, by_age
+from flowenv_k8s.tracking import RunTracker
 
 if TYPE_CHECKING:
     from flowenv_k8s.client import Client

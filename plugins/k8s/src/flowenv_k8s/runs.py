@@ -13,7 +13,7 @@ from flowenv.errors import FlowenvError, RunNotFound
 from flowenv.flow_run import FlowRun
 from flowenv.handle import Leftover, RunSummary
 from flowenv.states import State
-from flowenv_k8s.diagnosis import Observed, Verdict, judge
+from flowenv_k8s.diagnosis import Observed, Verdict, is_held, judge
 from flowenv_k8s.handle import KubernetesHandle
 from flowenv_k8s.labels import RUN_ID, RunMarks, moment, pod_selector, selector
 from flowenv_k8s.resources import JOBS, PODS, Resource
@@ -110,7 +110,8 @@ def sweep(
         client: the connection.
         namespace: where to look.
         older_than: seconds since the object was made.
-        start_deadline: seconds after which a run that hasn't started never will.
+        start_deadline: seconds after which a run that hasn't started never will; 0 for
+            no limit.
         delete: True to remove what is found.
     """
     jobs, _ = client.list(JOBS, namespace, labels=selector())
@@ -119,7 +120,8 @@ def sweep(
         marks = RunMarks.of(job)
         age = _age(job)
         mine = pods.pop(marks.run_id, [])
-        if age >= older_than and _is_over(job, marks, mine, age > start_deadline):
+        is_late = 0 < start_deadline < age
+        if age >= older_than and _is_over(job, marks, mine, is_late):
             yield _leftover(client, JOBS, job, marks, age, delete)
     for orphans in pods.values():
         for pod in orphans:
@@ -131,11 +133,11 @@ def sweep(
 def _is_over(
     job: Mapping[str, Any], marks: RunMarks, pods: Sequence[Mapping[str, Any]], is_late: bool
 ) -> bool:
-    state = _verdict(job, marks, pods).status.state
-    if state.is_final:
+    status = _verdict(job, marks, pods).status
+    if status.state.is_final:
         return True
-    is_held = bool((job.get("spec") or {}).get("suspend"))
-    return is_late and not is_held and state in (State.SUBMITTED, State.STARTING)
+    waits = status.state in (State.SUBMITTED, State.STARTING) and not is_held(status, job)
+    return is_late and waits
 
 
 def _leftover(

@@ -14,7 +14,7 @@ from typing import Any
 import urllib3
 
 from flowenv._version import __version__
-from flowenv.errors import ConfigurationError, PlatformUnreachable
+from flowenv.errors import ConfigurationError, FlowenvError, PlatformUnreachable
 from flowenv_k8s.namespaces import Source
 
 
@@ -91,10 +91,10 @@ def _load(where: Source, configuration: Any) -> None:
     import yaml
     from kubernetes import config
 
-    if where.in_cluster:
-        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        return
     try:
+        if where.in_cluster:
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            return
         config.load_kube_config(  # type: ignore[no-untyped-call]
             config_file=where.kubeconfig,
             context=where.context,
@@ -102,18 +102,28 @@ def _load(where: Source, configuration: Any) -> None:
             persist_config=False,
         )
     except (config.ConfigException, OSError, yaml.YAMLError) as error:
-        if where.context:
-            raise ConfigurationError(
-                f"The {where} can't be used: {error}.",
-                hint="`kubectl config get-contexts` lists the contexts.",
-            ) from error
-        raise PlatformUnreachable(
-            "There is no way to a Kubernetes cluster: this process is in no pod (in-cluster "
-            f"configuration: KUBERNETES_SERVICE_HOST or the service account's token isn't "
-            f"there), and the kubeconfig {where.kubeconfig} can't be used: {error}.",
-            hint="Set KUBECONFIG, or log in with your provider's tool; then check with "
-            "`kubectl version`.",
-        ) from error
+        raise _no_way(where, error) from error
+
+
+def _no_way(where: Source, error: Exception) -> FlowenvError:
+    if where.in_cluster:
+        return PlatformUnreachable(
+            f"The pod's in-cluster configuration can't be used: {error}",
+            hint="Does the pod mount its service account's token? A `context` on the "
+            "environment means the kubeconfig instead.",
+        )
+    if where.context:
+        return ConfigurationError(
+            f"The {where} can't be used: {error}.",
+            hint="`kubectl config get-contexts` lists the contexts.",
+        )
+    return PlatformUnreachable(
+        "There is no way to a Kubernetes cluster: this process is in no pod (in-cluster "
+        "configuration: KUBERNETES_SERVICE_HOST or the service account's token isn't there), "
+        f"and the kubeconfig {where.kubeconfig} can't be used: {error}.",
+        hint="Set KUBECONFIG, or log in with your provider's tool; then check with "
+        "`kubectl version`.",
+    )
 
 
 class Stream:

@@ -16,6 +16,7 @@ from flowenv_k8s import events
 from flowenv_k8s.diagnosis import Observed, Verdict, is_held, is_over, judge
 from flowenv_k8s.ending import end_job
 from flowenv_k8s.labels import RunMarks, pod_selector
+from flowenv_k8s.pods import by_age
 from flowenv_k8s.resources import EVENTS, JOBS, PODS
 
 if TYPE_CHECKING:
@@ -220,8 +221,3 @@ class RunTracker:
             except FlowenvError as error:  # they only explain
                 _log.debug("No events: %s", error)
         return found
-
-
-def by_age(pod: Mapping[str, Any]) -> tuple[str, str]:
-    """A key that sorts pods, oldest first."""
-    return pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]

@@ -146,7 +146,7 @@ class PodWatch:
             try:
                 if not version:
                     version = self._list(generation)
-                contact, failures = time.monotonic(), 0
+                    contact, failures = time.monotonic(), 0
                 for seen in self._events(version, generation):
                     version, contact, failures = seen, time.monotonic(), 0
             except _Expired:
@@ -154,7 +154,9 @@ class PodWatch:
             except (ConnectionError, TransientPlatformError, PlatformUnreachable) as error:
                 failures += 1
                 _log.debug("The watch of pods in %s was cut: %s", self._namespace, error)
-                if time.monotonic() - contact > PATIENCE:
+                if not self._synced.is_set() and isinstance(error, FlowenvError):
+                    self._fail(generation, error)  # it was tried often enough
+                elif time.monotonic() - contact > PATIENCE:
                     self._fail(generation, _lost_contact(self._namespace, error))
                 elif generation == self._generation:
                     time.sleep(_pause(failures))
@@ -180,7 +182,7 @@ class PodWatch:
         return version
 
     def _events(self, version: str, generation: int) -> Iterator[str]:
-        """Take in events; yields the version after each."""
+        """Take in events; yields the version once the stream is open, and after each event."""
         query = {
             "watch": "1",
             "labelSelector": pod_selector(),
@@ -197,6 +199,7 @@ class PodWatch:
             if generation != self._generation:
                 stream.interrupt()
             self._stream = stream
+        yield version
         for line in stream.lines():
             if generation != self._generation:
                 return
