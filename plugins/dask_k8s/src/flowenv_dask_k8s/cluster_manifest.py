@@ -104,11 +104,16 @@ def _scheduler_pod(environment: DaskKubernetesEnvironment, flow_run: FlowRun) ->
 def _probes() -> dict[str, Any]:
     health = {"path": "/health", "port": "http-dashboard"}
     return {
-        "readinessProbe": {"httpGet": health, "periodSeconds": 1, "timeoutSeconds": 5},
+        "startupProbe": {
+            "httpGet": health,
+            "periodSeconds": 1,
+            "timeoutSeconds": 5,
+            "failureThreshold": 600,  # our own deadline comes first, and says why
+        },
+        "readinessProbe": {"httpGet": dict(health), "periodSeconds": 1, "timeoutSeconds": 5},
         # a scheduler with much to do answers late, and must not be restarted for that
         "livenessProbe": {
             "httpGet": dict(health),
-            "initialDelaySeconds": 30,
             "periodSeconds": 30,
             "timeoutSeconds": 60,
             "failureThreshold": 5,

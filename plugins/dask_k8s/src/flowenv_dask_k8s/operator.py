@@ -26,6 +26,10 @@ _log = logging.getLogger("flowenv.dask_k8s")
 
 ATTEMPT = PREFIX + "attempt"
 """Annotation: which process made the DaskCluster, as a Job may try again."""
+_FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"
+"""What the operator, which is made with kopf, holds a DaskCluster by."""
+_OPERATORS_TURN = 3.0
+"""Seconds for the operator to let a deleted DaskCluster go."""
 _GONE = 20.0
 """Seconds for a deleted DaskCluster to be gone."""
 _CLOSE = 5.0
@@ -184,18 +188,35 @@ class OperatorCluster:
         """Delete a DaskCluster, and return when it is gone."""
         plan, uid = self._plan, found["metadata"]["uid"]
         self._client.delete(CLUSTERS, plan.namespace, plan.name, uid=uid)
-        end, pause = time.monotonic() + _GONE, 0.05
+        began, pause, was_freed = time.monotonic(), 0.05, False
         while True:
             there = self._get()
             if there is None or there["metadata"]["uid"] != uid:
                 return
-            if time.monotonic() > end:
+            waited = time.monotonic() - began
+            if waited > _GONE:
                 raise PlatformError(
                     f"The DaskCluster {plan.name} is still there {_GONE:g} s after it was deleted.",
-                    hint="The Dask operator has to let it go: does it run?",
+                    hint=f"Something holds it: {there['metadata'].get('finalizers')}.",
                 )
+            if waited > _OPERATORS_TURN and not was_freed:
+                self._free(there)
+                was_freed = True
             time.sleep(pause)
-            pause = min(pause * 2, 1.0)
+            pause = min(pause * 2, 0.5)
+
+    def _free(self, deleted: Mapping[str, Any]) -> None:
+        """Take the operator's finalizer off a deleted DaskCluster.
+
+        The operator has nothing to do at the end; it only stops looking for idleness. But for
+        that it may wait long for a scheduler that is dead, or it may not run any more.
+        """
+        plan, held_by = self._plan, deleted["metadata"].get("finalizers") or []
+        left = [name for name in held_by if name != _FINALIZER]
+        if left != held_by:
+            _log.debug("The operator hasn't let %s go; its finalizer is taken off.", plan.name)
+            patch = {"metadata": {"finalizers": left}}
+            self._client.patch(CLUSTERS, plan.namespace, plan.name, patch)
 
     def _get(self) -> dict[str, Any] | None:
         return self._client.get(CLUSTERS, self._plan.namespace, self._plan.name)
