@@ -10,7 +10,8 @@
 
 In expected output `...` stands for anything, times and run ids are not compared, and
 `<!-- exit: 1 -->` before the fence says how the last command exits. `pip install` isn't run: what
-it names must be a distribution of this repository.
+it names must be a distribution of this repository. `pip install -e FOLDER` makes a project that the
+page has written importable for the commands below.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tomllib
 import types
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +89,7 @@ class Page:
 
     folder: Path
     module: types.ModuleType = field(default_factory=lambda: types.ModuleType("__main__"))
+    installed: list[Path] = field(default_factory=list)
 
     def run(self, example: Example) -> None:
         """Run one example; an AssertionError says where it differs."""
@@ -138,11 +141,24 @@ class Page:
         assert commands, f"{example.place}: no line begins with $"
         for position, (command, expected) in enumerate(commands, 1):
             exit_code = example.exit_code if position == len(commands) else 0
+            if command.startswith("pip install -e "):
+                self._install(self.folder / re.sub(r"['\"]|\[.*\]", "", command.split()[-1]))
+                continue
             if command.startswith("pip install "):
                 assert_ours(command, example.place)
                 continue
             printed = self._call(command, example.place, exit_code)
             assert_matches(printed, expected, f"{example.place}: $ {command}")
+
+    def _install(self, project: Path) -> None:
+        """What an editable installation does: the metadata on the path, and the sources."""
+        command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+        subprocess.run(command, cwd=project, check=True, capture_output=True)
+        (wheel,) = (project / "dist").glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            members = [name for name in archive.namelist() if ".dist-info/" in name]
+            archive.extractall(project / "dist", members)
+        self.installed += [project / "src", project / "dist"]
 
     def _call(self, command: str, place: str, exit_code: int) -> str:
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("FLOWENV", "PREFECT"))}
@@ -150,7 +166,13 @@ class Page:
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self.folder,
-            env={**kept, "PATH": path, "COLUMNS": "80", "NO_COLOR": "1"},
+            env={
+                **kept,
+                "PATH": path,
+                "PYTHONPATH": os.pathsep.join(map(str, self.installed)),
+                "COLUMNS": "80",
+                "NO_COLOR": "1",
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
