@@ -194,15 +194,21 @@ def _check_requirements(one: Installed, name: str) -> None:
 
 
 def _load_local(name: str) -> LoadedPlugin:
+    is_file = name.endswith(".py") or os.sep in name
     try:
-        is_file = name.endswith(".py") or os.sep in name
         module = _import_file(Path(name)) if is_file else import_module(name)
     except _IMPORT_FAILS as error:
         raise PluginError(
             f"The plugin {name} can't be imported: {type(error).__name__}: {error}."
         ) from error
-    try_out(module, f"plugin {name}")
-    return LoadedPlugin(f"plugin {name}", module)
+    title = f"plugin {_nearby(name) if is_file else name}"
+    try_out(module, title)
+    return LoadedPlugin(title, module)
+
+
+def _nearby(path: str) -> str:
+    """A file's path as people write it: configuration makes it a long one."""
+    return min(path, os.path.relpath(path), key=len)
 
 
 def _import_file(path: Path) -> ModuleType:

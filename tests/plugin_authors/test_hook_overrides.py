@@ -1,0 +1,94 @@
+"""Each recipe of the documentation works in all three ways of plugging it in."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from plugin_authors.neighbours import install
+
+PAGE = Path(__file__).parents[2] / "docs" / "plugins" / "recipes.md"
+FILES = dict(re.findall(r'```\w+ title="([^"]+)"\n(.*?)```', PAGE.read_text("utf-8"), re.DOTALL))
+
+Way = Callable[[Path, str], tuple[list[str], dict[str, str]]]
+
+
+def by_option(folder: Path, recipe: str) -> tuple[list[str], dict[str, str]]:
+    return ["--plugin", recipe], {}
+
+
+def by_configuration(folder: Path, recipe: str) -> tuple[list[str], dict[str, str]]:
+    path = folder / "flowenv.toml"
+    path.write_text(f'plugins = ["{recipe}"]\n{path.read_text()}')
+    return [], {}
+
+
+def by_package(folder: Path, recipe: str) -> tuple[list[str], dict[str, str]]:
+    site = folder / "site"
+    site.mkdir()
+    install(site, recipe.removesuffix(".py"), FILES[recipe])
+    return [], {"PYTHONPATH": str(site)}
+
+
+RECIPES = {
+    "team.py": ("cluster", r"^TEAM +forecasting +plugin team", 0),
+    "graphql.py": (
+        "cluster",
+        r"^PREFECT__CLOUD__USE_LOCAL_SECRETS +\(removed\) +plugin graphql",
+        0,
+    ),
+    "threads.py": (
+        "dask",
+        r"^worker container\n(\S.*\n| .*\n)+OMP_NUM_THREADS +1 +plugin threads",
+        0,
+    ),
+    "vault.py": ("cluster", r"^DATABASE_URL +\*\*\* +plugin vault", 0),
+    "pool.py": ("dask", r"worker\.spec\.tolerations\n +\+ .*batch", 0),
+    "tags.py": ("tasks", r"run_task\.tags\[\d+\]\n +\+ .*cost-centre", 0),
+    "policy.py": ("foreign", r"The image .* is not from registry\.example", 2),
+}
+
+
+@pytest.mark.parametrize("way", [by_option, by_configuration, by_package])
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_works_in_this_way(tmp_path: Path, recipe: str, way: Way) -> None:
+    for name in ("report.py", "flowenv.toml", recipe):
+        (tmp_path / name).write_text(FILES[name])
+    with (tmp_path / "flowenv.toml").open("a") as file:
+        print('[environments.foreign]\ntype = "k8s"\nmetadata = {image = "who/knows:1"}', file=file)
+    for name in ("database", "token"):
+        (tmp_path / "store").mkdir(exist_ok=True)
+        (tmp_path / "store" / name).write_text("s3cr3t")
+    environment, pattern, exit_code = RECIPES[recipe]
+
+    options, variables = way(tmp_path, recipe)
+    done = explain(tmp_path, "--env", environment, *options, **variables)
+
+    assert done.returncode == exit_code, done.stdout
+    assert re.search(pattern, done.stdout, re.MULTILINE), done.stdout
+    assert "s3cr3t" not in done.stdout
+
+
+def explain(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    code = "import sys; from flowenv.cli import main; sys.argv[0] = 'flowenv'; main()"
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(("FLOWENV", "PREFECT"))}
+    return subprocess.run(
+        [sys.executable, "-c", code, "explain", "report.py", *options],
+        cwd=folder,
+        env={**kept, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def test_every_hook_recipe_of_the_page_is_tried() -> None:
+    hooks = {name for name, text in FILES.items() if "@hookimpl" in text}
+    # what is told of a change of state shows only in a run; the page itself has one
+    assert hooks - {"notify.py"} == set(RECIPES)
