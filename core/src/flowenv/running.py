@@ -57,7 +57,7 @@ def open_executor(executor: Executor | None, flow_run: FlowRun | None = None) ->
 
     check_executor(executor)
     chosen = executor if executor is not None else default_executor()
-    opened = chosen.open(flow_run.source_files if flow_run else ())
+    opened = chosen.open(flow_run.source_files if flow_run and chosen.elsewhere else ())
     pool = _open(opened, type(chosen).__name__)
     try:
         yield pool

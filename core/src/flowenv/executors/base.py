@@ -6,7 +6,7 @@ import contextlib
 import contextvars
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowenv.errors import SettingError
 from flowenv.settings import check_type, settings_of
@@ -24,7 +24,12 @@ class Executor:
 
     Subclasses are dataclasses of plain settings and implement `_open`. While an executor
     is open, Dask collections and `delayed` compute on it, and `get_executor` gives it.
+
+    Attributes:
+        elsewhere: True if workers may be on other machines, which need the flow's own files.
     """
+
+    elsewhere: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for one in settings_of(type(self)):

@@ -33,6 +33,8 @@ class LocalDaskExecutor(Executor):
     LocalDaskExecutor(scheduler='threads', kwargs={'num_workers': 2})
     """
 
+    elsewhere = False
+
     scheduler: Literal["threads", "processes", "synchronous"] = setting(
         "threads", help="Which of Dask's local schedulers: threads, processes, synchronous."
     )

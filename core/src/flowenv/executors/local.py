@@ -24,6 +24,8 @@ class LocalExecutor(Executor):
     [1, 2]
     """
 
+    elsewhere = False
+
     @contextlib.contextmanager
     def _open(self, source_files: Sequence[Path]) -> Iterator[concurrent.futures.Executor]:
         from flowenv.executors.serial import SerialPool
