@@ -84,6 +84,18 @@ def test_a_log_that_may_not_be_read_leaves_the_state_and_fails_the_result(
     assert run.result() == 3
 
 
+def test_a_failure_whose_log_may_not_be_read_is_known_by_its_exit_code(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, scripts: Any
+) -> None:
+    scripts.chosen = Script(exit_code=1)
+    run = submit(on_rig())
+    with rig.faults.inject("access_denied", operation="GetLogEvents", times=None):
+        status = run.wait(20)
+
+    assert (status.state, status.reason) == (State.CRASHED, Reason.EXITED)
+    assert "exit code 1" in status.message
+
+
 @pytest.mark.filterwarnings("ignore:The container:UserWarning")
 def test_without_a_cloudwatch_log_the_exit_code_is_the_outcome(
     on_rig: OnRig, submit: Submit

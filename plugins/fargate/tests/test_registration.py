@@ -148,6 +148,27 @@ def test_somebody_elses_definition_that_fits_is_used_and_not_changed(
     assert set(BASIC) <= {entry["name"] for entry in override["environment"]}
 
 
+def test_other_containers_of_somebody_elses_definition_get_the_variables_too(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, family: str
+) -> None:
+    containers = [{"name": "main", "image": "flow:1"}, {"name": "side", "image": "flow:2"}]
+    rig.client("ecs").register_task_definition(
+        family=family,
+        networkMode="awsvpc",
+        requiresCompatibilities=["FARGATE"],
+        cpu="256",
+        memory="512",
+        containerDefinitions=containers,
+    )
+    with pytest.warns(UserWarning, match="doesn't log"):
+        submit(on_rig(family=family, executionRoleArn=None, containerDefinitions=containers))
+    main, side = sent(rig)["overrides"]["containerOverrides"]
+
+    assert (main["name"], side["name"]) == ("main", "side")
+    assert IMAGE in {entry["name"] for entry in side["environment"]}
+    assert "command" not in side
+
+
 def test_somebody_elses_definition_that_differs_is_an_error(
     rig: EcsRig, on_rig: OnRig, submit: Submit, family: str
 ) -> None:

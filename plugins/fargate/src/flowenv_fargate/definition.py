@@ -137,9 +137,3 @@ def _extra(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[str]
             for entry in container.get(kind) or []:
                 if entry["name"] not in known:
                     yield f"containerDefinitions[{name}].{kind}[{entry['name']}]"
-
-
-def described(definition: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Of a registered definition: the flow's container, and its log options."""
-    first = (definition.get("containerDefinitions") or [{}])[0]
-    return first, first.get("logConfiguration") or {}
