@@ -34,6 +34,9 @@ class ConformanceBase:
         kill_points: functions between the steps of a submission, each as
             `package.module:name` or `package.module:Class.method`. A submitter is killed
             right before and right after each of them.
+
+    A capability that the backend has, but not on this rig, is switched off by an attribute of
+    its name: `sweep = False`.
     """
 
     timeout: ClassVar[float] = 60.0
@@ -123,11 +126,13 @@ class ConformanceBase:
         assert found is not None, "capabilities say sweep, but there is no flowenv_sweep"
         return list(found)
 
-    def _can(self, capability: str) -> bool:
-        return bool(getattr(self.make_environment().capabilities, capability))
+    def _can(self, flag: str) -> bool:
+        """What a flag of the class says, else what the environment's capabilities say."""
+        if hasattr(type(self), flag):
+            return bool(getattr(self, flag))
+        return bool(getattr(self.make_environment().capabilities, flag))
 
     def _needs(self, flag: str) -> None:
         """Skip a check, in words, where a flag of the backend says that it can't do this."""
-        there = getattr(self, flag) if hasattr(type(self), flag) else self._can(flag)
-        if not there:
+        if not self._can(flag):
             pytest.skip(f"{type(self).__name__} says: no {flag.replace('_', ' ')}")

@@ -63,7 +63,8 @@ class OperationChecks(ConformanceBase):
 
     def test_a_cancelled_run_is_over(self) -> None:
         if not self._can("cancel"):
-            assert self._ended(flows.add, a=1).cancel().state is State.COMPLETED
+            status = self._ended(flows.add, a=1).cancel()
+            assert status.state is State.COMPLETED, str(status)
             return
         run = self._running()
         assert run.cancel().state is State.CANCELLED, f"after cancel(): {run.status}"
