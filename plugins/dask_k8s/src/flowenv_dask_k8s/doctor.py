@@ -41,10 +41,7 @@ def findings(client: Client, namespace: str) -> Iterator[Finding]:
         yield Finding("Dask operator", False, error.message, error.hint)
         return
     yield Finding("Dask operator", True, "its resource types are installed.")
-    for finding in doctor.permission_findings(client, namespace, NEEDED):
-        if finding.ok is not True:
-            yield finding
-            continue
+    yield from doctor.permission_findings(client, namespace, NEEDED)
     yield Finding(
         "service account",
         None,

@@ -62,7 +62,9 @@ def report_workers(dask: Any) -> Iterator[None]:
     def report() -> None:
         known = count()
         _log.info("The cluster has %s.", _workers(known))
-        while not over.wait(_LOOK):
+        is_over = False
+        while not is_over:
+            is_over = over.wait(_LOOK)
             if (now := count()) != known:
                 _log.info("The cluster has %s, had %d.", _workers(now), known)
                 known = now

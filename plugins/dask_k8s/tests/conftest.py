@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from flowenv import registry
+from flowenv.configuration import configuration
+from flowenv_dask_k8s import DaskKubernetesEnvironment
+from flowenv_k8s import watch
+from flowenv_k8s.client import Client, connect, forget_connections
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
+from rigs.kubernetes.dask_operator import install_definitions
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No registry, configuration, connection or kubeconfig of another test or of the machine."""
+    for name in ("KUBERNETES_SERVICE_HOST", "FLOWENV_CONFIG", "FLOWENV_PLUGINS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "no-kubeconfig"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(watch, "LINGER", 0.0)
+    registry.reset()
+    configuration.cache_clear()
+    yield
+    registry.reset()
+    configuration.cache_clear()
+    forget_connections()
+
+
+@pytest.fixture
+def environment() -> Callable[..., DaskKubernetesEnvironment]:
+    def make(**settings: object) -> DaskKubernetesEnvironment:
+        settings.setdefault("metadata", {"image": "repo/flow:1"})
+        return DaskKubernetesEnvironment(**settings)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubernetesRig]:
+    """A cluster with the operator's resource types, but without the operator; no pod runs."""
+    with KubernetesRig(kubelet=ScriptedKubelet()) as rig:
+        install_definitions(rig)
+        monkeypatch.setenv("KUBECONFIG", str(rig.kubeconfig(tmp_path / "kubeconfig")))
+        yield rig
+
+
+@pytest.fixture
+def client(rig: KubernetesRig) -> Client:
+    return connect()

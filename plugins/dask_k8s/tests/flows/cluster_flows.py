@@ -1,0 +1,95 @@
+"""Flows that look at their own Dask cluster. They run in pods of the rig."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+from distributed import Client, Event, get_client
+
+from flowenv import flow, get_executor
+
+PATIENCE = 60.0
+
+
+def wait_until(holds: Callable[[], object], what: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, what
+        threading.Event().wait(0.1)
+
+
+def workers(client: Client) -> set[str]:
+    return set(client.scheduler_info(n_workers=-1)["workers"])
+
+
+def wait_for_event(number: int, name: str) -> int:
+    Event(name).wait()
+    return number
+
+
+@flow
+def total(numbers: int = 10) -> int:
+    return sum(get_executor().map(abs, range(numbers)))
+
+
+@flow
+def adapts() -> list[int]:
+    """Have work for two workers, then for one."""
+    client, name, seen = get_client(), "go", []
+    futures = client.map(wait_for_event, range(80), name=name)
+    wait_until(lambda: len(workers(client)) == 2, "a second worker")
+    seen.append(len(workers(client)))
+    Event(name).set()
+    client.gather(futures)
+    del futures
+    wait_until(lambda: len(workers(client)) == 1, "one worker again")
+    return [*seen, len(workers(client))]
+
+
+@flow
+def fail() -> float:
+    return 1 / get_executor().submit(int).result()
+
+
+@flow
+def wait_for_ever() -> None:
+    print("waiting", flush=True)
+    threading.Event().wait()
+
+
+@flow
+def outlives_its_worker() -> int:
+    """Wait on the cluster until another worker than the first is there."""
+    client = get_client()
+    first = workers(client)
+    futures = client.map(wait_for_event, range(4), name="replaced")
+    print("waiting for another worker", flush=True)
+    wait_until(lambda: workers(client) - first, "another worker")
+    Event("replaced").set()
+    return sum(client.gather(futures))
+
+
+@flow
+def thinks_then_dies(seconds: float) -> None:
+    """Compute in plain Python for longer than the idle timeout, use the cluster, be killed."""
+    threading.Event().wait(seconds)
+    assert get_executor().submit(abs, -3).result() == 3
+    print("the cluster is still there", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@flow
+def variables(names: list[str]) -> dict[str, dict[str, str | None]]:
+    """What these variables are for the flow, the scheduler and a worker."""
+
+    def look(names: list[str]) -> dict[str, str | None]:
+        return {name: os.environ.get(name) for name in names}
+
+    client = get_client()
+    return {
+        "flow": look(names),
+        "scheduler": client.run_on_scheduler(look, names),
+        "worker": client.submit(look, names).result(),
+    }

@@ -1,0 +1,297 @@
+"""The Job, the Secret and the DaskCluster that are built from an environment and a run."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from dask_kubernetes.operator.validation import validate_cluster_name
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flowenv import Flow, Secret
+from flowenv.errors import SpecError
+from flowenv.explain import masked
+from flowenv.lifecycle import Prepared, prepare
+from flowenv.registry import reset
+from flowenv.testing import flows
+from flowenv_dask_k8s import DaskKubernetesEnvironment
+from flowenv_dask_k8s.spec import CLUSTER_FILE, cluster_secret, packed
+
+Environments = Callable[..., DaskKubernetesEnvironment]
+
+GOLDEN = Path(__file__).parent / "golden"
+RUN_ID = "11111111-2222-4333-8444-555555555555"
+CREATED = datetime.datetime(2026, 11, 22, 18, 0, tzinfo=datetime.UTC)
+CUSTOM_JOB: dict[str, Any] = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "spec": {
+        "template": {
+            "spec": {
+                "serviceAccountName": "runner",
+                "nodeSelector": {"pool": "big"},
+                "tolerations": [{"key": "gpu", "operator": "Exists"}],
+                "imagePullSecrets": [{"name": "mine"}],
+                "volumes": [{"name": "scratch", "emptyDir": {}}],
+                "containers": [
+                    {
+                        "image": "old:1",
+                        "env": [
+                            {"name": "DASK_LOGGING", "value": "{}"},
+                            {"name": "PREFECT__LOGGING__LEVEL", "value": "DEBUG"},
+                            {"name": "MINE", "value": "1"},
+                        ],
+                        "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
+                    },
+                ],
+            }
+        }
+    },
+}
+CUSTOM_POD: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"labels": {"team": "a"}, "annotations": {"note": "x"}},
+    "spec": {
+        "restartPolicy": "Never",
+        "containers": [
+            {
+                "name": "dask",
+                "image": "gpu:1",
+                "args": ["dask", "worker", "--nthreads", "1"],
+                "env": [
+                    {"name": "PREFECT__LOGGING__EXTRA_LOGGERS", "value": "['mine']"},
+                    {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+                ],
+            },
+            {"name": "sidecar", "image": "side:1"},
+        ],
+    },
+}
+PLUGIN = """
+from flowenv import Secret, hookimpl
+from flowenv.contract import Target
+
+@hookimpl
+def flowenv_environment_variables(target):
+    return {"KEY": Secret("for-" + target.value)}
+"""
+
+
+def prepared(environment: DaskKubernetesEnvironment, flow: Any = flows.add) -> Prepared:
+    made = prepare(flow, environment=environment, parameters={"a": 1})
+    made.flow_run.id, made.flow_run.created = RUN_ID, CREATED
+    return made
+
+
+def build(environment: DaskKubernetesEnvironment, flow: Any = flows.add) -> dict[str, Any]:
+    return prepared(environment, flow).spec
+
+
+def pod_of(spec: dict[str, Any], part: str) -> dict[str, Any]:
+    found: dict[str, Any] = spec["dask_cluster"]["spec"][part]["spec"]
+    return found
+
+
+def env(container: dict[str, Any]) -> dict[str, Any]:
+    names = [one["name"] for one in container["env"]]
+    assert len(names) == len(set(names)), "a variable comes twice"
+    return {one["name"]: one.get("value", one.get("valueFrom")) for one in container["env"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("default", {"namespace": "team-a", "labels": ["nightly"]}),
+        (
+            "custom_specs",
+            {"namespace": "team-a", "scheduler_spec": CUSTOM_JOB, "worker_spec": CUSTOM_POD},
+        ),
+        (
+            "settings",
+            {
+                "min_workers": 2,
+                "max_workers": 9,
+                "work_stealing": False,
+                "scheduler_logs": True,
+                "image_pull_secret": "a,b",
+                "namespace": "team-a",
+                "image_pull_policy": "Always",
+                "service_account": "runner",
+                "resources": {"limits": {"cpu": "1"}},
+                "scheduler_resources": {"limits": {"memory": "1Gi"}},
+                "worker_resources": {"limits": {"memory": "4Gi"}},
+                "nthreads": 2,
+                "idle_timeout": 60,
+                "deadline": 3600,
+                "ttl": 60,
+            },
+        ),
+    ],
+)
+def test_the_complete_request(
+    name: str, settings: dict[str, Any], environment: Environments
+) -> None:
+    built = masked(build(environment(**settings)))
+
+    assert built == yaml.safe_load((GOLDEN / f"{name}.yaml").read_text())
+
+
+def test_everything_carries_the_runs_labels(environment: Environments) -> None:
+    spec = build(environment(labels=["nightly"]))
+
+    for part in ("job", "secret", "dask_cluster"):
+        labels = spec[part]["metadata"]["labels"]
+        assert labels["flowenv.io/run-id"] == RUN_ID
+        assert labels["flowenv.io/label-nightly"] == "true"
+
+
+def test_the_scheduler_goes_where_the_flow_goes(environment: Environments) -> None:
+    pod = pod_of(build(environment(scheduler_spec=CUSTOM_JOB)), "scheduler")
+    given = CUSTOM_JOB["spec"]["template"]["spec"]
+
+    for setting in ("nodeSelector", "tolerations", "serviceAccountName", "imagePullSecrets"):
+        assert pod[setting] == given[setting]
+    assert "volumes" not in pod
+
+
+def test_custom_specs_get_no_pull_secrets_of_ours(environment: Environments) -> None:
+    custom = {"scheduler_spec": CUSTOM_JOB, "worker_spec": CUSTOM_POD}
+
+    spec = build(environment(image_pull_secret="ours", **custom))
+
+    assert "ours" not in json.dumps(masked(spec))
+
+
+def test_a_custom_worker_keeps_its_logging_variables(environment: Environments) -> None:
+    worker = pod_of(build(environment(worker_spec=CUSTOM_POD)), "worker")["containers"][0]
+
+    assert env(worker)["PREFECT__LOGGING__EXTRA_LOGGERS"] == "['mine']"
+    assert env(worker)["PREFECT__LOGGING__LEVEL"] == "INFO"
+    assert env(worker)["PREFECT__CONTEXT__FLOW_RUN_ID"] == RUN_ID
+    assert env(worker)["KEY"] == {"secretKeyRef": {"name": "s", "key": "k"}}
+
+
+def test_a_custom_worker_is_kept_alive_by_a_deployment(environment: Environments) -> None:
+    assert "restartPolicy" not in pod_of(build(environment(worker_spec=CUSTOM_POD)), "worker")
+
+
+def test_a_workers_command_alone_is_enough(environment: Environments) -> None:
+    container = {"image": "a:1", "command": ["dask", "worker"]}
+    given = {"kind": "Pod", "spec": {"containers": [container]}}
+
+    made = pod_of(build(environment(worker_spec=given)), "worker")["containers"][0]
+
+    assert [*made["command"], *made["args"]] == ["dask", "worker"]
+
+
+def test_the_token_reaches_the_flow_only(
+    environment: Environments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT__CLOUD__AUTH_TOKEN", "tok-123")
+    spec = build(environment())
+
+    assert "AUTH_TOKEN" not in json.dumps(masked(spec["dask_cluster"]))
+    assert spec["secret"]["stringData"]["PREFECT__CLOUD__AUTH_TOKEN"].reveal() == "tok-123"
+
+
+def test_secret_variables_of_all_targets_go_to_the_one_secret(
+    environment: Environments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = tmp_path / "secret_plugin.py"
+    plugin.write_text(PLUGIN)
+    monkeypatch.setenv("FLOWENV_PLUGINS", str(plugin))
+    reset()
+    spec = build(environment())
+    values = spec["secret"]["stringData"]
+
+    found = {}
+    for part in ("scheduler", "worker"):
+        reference = env(pod_of(spec, part)["containers"][0])["KEY"]["secretKeyRef"]
+        assert reference["name"] == spec["secret"]["metadata"]["name"]
+        found[part] = values[reference["key"]].reveal()
+    assert found == {"scheduler": "for-scheduler", "worker": "for-worker"}
+    assert "for-worker" not in json.dumps(masked(spec))
+
+
+def test_a_cluster_without_a_job_gets_only_the_secrets_it_refers_to(
+    environment: Environments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT__CLOUD__AUTH_TOKEN", "tok-123")
+    assert cluster_secret(*secret_and_cluster(build(environment()))) is None
+    plugin = tmp_path / "secret_plugin.py"
+    plugin.write_text(PLUGIN)
+    monkeypatch.setenv("FLOWENV_PLUGINS", str(plugin))
+    reset()
+
+    found = cluster_secret(*secret_and_cluster(build(environment())))
+
+    assert found is not None
+    assert {value.reveal() for value in found["stringData"].values()} == {
+        "for-scheduler",
+        "for-worker",
+    }
+
+
+def secret_and_cluster(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    return spec["secret"], spec["dask_cluster"]
+
+
+def test_what_plugins_change_in_the_cluster_is_what_is_shipped(environment: Environments) -> None:
+    spec = build(environment())
+    spec["dask_cluster"]["spec"]["worker"]["spec"]["nodeSelector"] = {"pool": "gpu"}
+
+    shipped = json.loads(packed(spec)["secret"]["stringData"][CLUSTER_FILE].reveal())
+
+    assert shipped == spec["dask_cluster"]
+    assert spec["secret"]["stringData"][CLUSTER_FILE].reveal() == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("metadata", "name"), "a" * 54, "at most 53"),
+        (("metadata", "name"), "a.b", "at most 53"),
+        (("spec", "scheduler", "spec", "containers"), [], "no containers"),
+        (("spec", "worker", "spec", "containers", 0, "args"), [], "no args"),
+        (("spec", "worker", "spec", "containers", 0, "image"), "", "no image"),
+        (("spec", "worker", "metadata"), {"labels": {"a b": "c"}}, "no valid label"),
+        (("spec", "worker", "note"), Secret("x"), "would show to everybody"),
+    ],
+)
+def test_what_the_operator_would_refuse_is_refused_here(
+    path: tuple[str | int, ...], value: Any, words: str, environment: Environments
+) -> None:
+    made = prepared(environment())
+    spec = made.spec
+    place: Any = spec["dask_cluster"]
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+
+    with pytest.raises(SpecError, match=words):
+        made.flow_run.environment.validate_spec(spec, made.flow_run)
+
+
+def test_a_cluster_that_makes_the_secret_too_large_is_refused(environment: Environments) -> None:
+    made = prepared(environment())
+    notes = made.spec["dask_cluster"]["metadata"]["annotations"]
+    notes["note"] = "x" * (1024 * 1024)
+
+    with pytest.raises(SpecError, match="holds 1,048,576"):
+        made.flow_run.environment.validate_spec(made.spec, made.flow_run)
+
+
+@given(name=st.text(min_size=1).filter(lambda text: text.strip()))
+def test_the_operator_takes_every_clusters_name(name: str) -> None:
+    environment = DaskKubernetesEnvironment(metadata={"image": "a:1"})
+
+    spec = build(environment, Flow(flows.add.function, name=name))
+
+    validate_cluster_name(spec["dask_cluster"]["metadata"]["name"])
