@@ -176,12 +176,10 @@ def test_a_result_that_is_not_small_json_stays_behind(run_flow, name, parameters
     ("name", "parameters", "result"), [("big", {"size": 5000}, "x" * 5000), ("pair", {}, (1, 2))]
 )
 def test_such_a_result_goes_where_the_user_says(run_flow, tmp_path, name, parameters, result):
-    from flowenv.flow_run import _result_of
-
     metadata = {"results_url": f"file://{tmp_path}/results"}
     outcome = run_flow(name, parameters, metadata=metadata).outcome
     assert outcome.result_url.startswith(f"file://{tmp_path}/results/")
-    assert _result_of(outcome, outcome.run_id) == result
+    assert outcome.value() == result
 
 
 def test_a_result_that_can_not_be_stored_fails_the_run(run_flow, tmp_path):

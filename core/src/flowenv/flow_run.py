@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import (
-    ResultUnavailable,
     RunCancelled,
     RunCrashed,
     RunFailed,
@@ -274,7 +273,8 @@ class FlowRun:
             raise self._error(status) from getattr(handle, "error", None)
         if isinstance(handle, FinishedHandle):
             return handle.value
-        return _result_of(handle.outcome(), self.id)
+        outcome = handle.outcome()
+        return outcome.value() if outcome else None
 
     def _error(self, status: Status) -> Exception:
         what = f"The run {self.id} of {self.flow_name}"
@@ -310,20 +310,3 @@ class FlowRun:
         if self.handle is None:
             raise UnsupportedOperation(f"The run {self.id} isn't submitted.")
         return self.handle
-
-
-def _result_of(outcome: Outcome | None, run_id: str) -> Any:
-    if outcome is None or (outcome.has_result is False and not outcome.result_type):
-        return None
-    if outcome.has_result:
-        return outcome.result
-    if outcome.result_url:
-        from flowenv.encoding import decode
-        from flowenv.storage import read_json
-
-        return decode(read_json(outcome.result_url))
-    raise ResultUnavailable(
-        f"The result of the run {run_id} ({outcome.result_type}) is not small JSON data, "
-        "so it stayed behind.",
-        hint="Set results_url in the configuration, or have the flow store its result.",
-    )

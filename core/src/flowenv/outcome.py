@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from flowenv.errors import FlowenvError, PlatformError, RunFailed
+from flowenv.errors import FlowenvError, PlatformError, ResultUnavailable, RunFailed
 from flowenv.states import Reason, State, Status
 
 LIMIT = 4096
@@ -93,6 +93,26 @@ class Outcome:
         if same:
             return cls(run_id, State.COMPLETED, result=found, has_result=True)
         return cls(run_id, State.COMPLETED, result_type=type(value).__qualname__)
+
+    def value(self) -> Any:
+        """The flow's result, read from where it was stored if it was; None if there is none.
+
+        Raises:
+            ResultUnavailable: if the flow gave a result that stayed behind.
+            PlatformError: if it can't be read from where it was stored.
+        """
+        if self.has_result or not self.result_type:
+            return self.result
+        if self.result_url:
+            from flowenv.encoding import decode
+            from flowenv.storage import read_json
+
+            return decode(read_json(self.result_url))
+        raise ResultUnavailable(
+            f"The result of the run {self.run_id} ({self.result_type}) is not small JSON data, "
+            "so it stayed behind.",
+            hint="Set results_url in the configuration, or have the flow store its result.",
+        )
 
     def status(self) -> Status:
         """The outcome as a run's status."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -10,10 +11,11 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from flowenv import contract
+from flowenv import contract, storage
 from flowenv.contract import Target
-from flowenv.errors import UnsupportedOperation
+from flowenv.errors import FlowenvError, UnsupportedOperation
 from flowenv.lifecycle import Prepared
 from flowenv.outcome import Outcome, without_record
 from flowenv.states import Status
@@ -33,11 +35,15 @@ class Rehearsed:
         outcome: the record that the process left; None without one.
         status: what the run's status would be.
         unresolved: variables that only the platform can set.
+        result: the flow's result, wherever it was stored.
+        result_error: why there is no result although the flow completed.
     """
 
     outcome: Outcome | None
     status: Status
     unresolved: tuple[str, ...]
+    result: Any = None
+    result_error: FlowenvError | None = None
 
 
 def rehearse(prepared: Prepared) -> Rehearsed:
@@ -73,7 +79,26 @@ def rehearse(prepared: Prepared) -> Rehearsed:
         text = outcome_file.read_bytes() if outcome_file.exists() else b""
     outcome = Outcome.from_text(text, run.id)
     status = outcome.status() if outcome else without_record(exit_code, "")
-    return Rehearsed(outcome, status, _unresolved(merged))
+    result, result_error = _take_result(outcome) if outcome else (None, None)
+    return Rehearsed(outcome, status, _unresolved(merged), result, result_error)
+
+
+def _take_result(outcome: Outcome) -> tuple[Any, FlowenvError | None]:
+    """The result, or why there is none; nothing of a rehearsal stays at `results_url`."""
+    try:
+        return outcome.value(), None
+    except FlowenvError as error:
+        return None, error
+    finally:
+        if outcome.result_url:
+            _remove(outcome.result_url)
+
+
+def _remove(url: str) -> None:
+    try:
+        storage.remove(url)
+    except FlowenvError as error:
+        logging.getLogger("flowenv").warning("A rehearsal's result is left behind: %s", error)
 
 
 def _flow_variables(prepared: Prepared) -> Merged:

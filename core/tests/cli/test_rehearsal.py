@@ -107,3 +107,39 @@ def test_text_has_the_result_on_stdout(fake: Project) -> None:
 def test_the_local_backend_can_be_rehearsed_too(project: Project) -> None:
     project.write("flow.py", "from flowenv import flow\n@flow\ndef a(): return 1\n")
     assert project.flowenv("run", "flow.py", "--rehearse").stdout == "Result: 1\n"
+
+
+RESULTS = """
+    from flowenv import flow
+
+    @flow
+    def large(): return list(range(5000))
+
+    @flow
+    def odd(): return {1}
+"""
+
+
+def test_a_stored_result_is_read_back_and_removed(fake: Project) -> None:
+    fake.write("flows.py", RESULTS)
+    for name, field, result in (
+        ("large", "result", [*range(5000)]),
+        ("odd", "result_text", "{1}"),
+    ):
+        ended = fake.flowenv(
+            *("run", f"flows.py:{name}", "--env", "fake", "--rehearse", "-o", "json"),
+            FLOWENV_RESULTS_URL=f"file://{fake.folder}/results",
+        )
+        assert ended.json[field] == result
+        assert not list((fake.folder / "results").iterdir())
+
+
+def test_a_result_that_stays_behind_is_named(fake: Project) -> None:
+    fake.write("flows.py", RESULTS)
+    options = ("--env", "fake", "--rehearse")
+    said = fake.flowenv("run", "flows.py:odd", *options).stderr
+    assert "(set) is not small JSON data" in said
+    assert "results_url" in said
+    ended = fake.flowenv("run", "flows.py:large", *options, "-o", "json")
+    assert (ended.returncode, ended.json["result"]) == (0, None)
+    assert "(list)" in ended.json["result_error"]

@@ -25,19 +25,42 @@ def describe(flow_run: FlowRun) -> dict[str, Any]:
 
 
 def describe_end(flow_run: FlowRun) -> dict[str, Any]:
-    """A finished run as plain data: also the time of each phase and the result.
-
-    A result that isn't JSON data is given as `result_text`, as Python shows it.
-    """
-    from flowenv.encoding import is_plain
+    """A finished run as plain data: also the time of each phase and the result."""
     from flowenv.errors import FlowenvError
+    from flowenv.states import State
 
-    data = {**describe(flow_run), "phases": flow_run.phases(), "result": None}
+    value, error = None, None
     try:
         value = flow_run.result()
-    except FlowenvError:
-        return data
-    return {**data, "result": value} if is_plain(value) else {**data, "result_text": repr(value)}
+    except FlowenvError as failure:
+        # what became of a run that didn't complete is in its state and message
+        error = failure if flow_run.state is State.COMPLETED else None
+    return {**describe(flow_run), "phases": flow_run.phases(), **describe_result(value, error)}
+
+
+def describe_result(value: Any, error: Exception | None) -> dict[str, Any]:
+    """A result as plain data.
+
+    Args:
+        value: the result; one that isn't JSON data is given as `result_text`, as Python
+            shows it.
+        error: why a run that completed has none here; given as `result_error`.
+    """
+    from flowenv.encoding import is_plain
+
+    if error:
+        return {"result": None, "result_error": str(error)}
+    if is_plain(value):
+        return {"result": value}
+    return {"result": None, "result_text": repr(value)}
+
+
+def report_result(value: Any, error: Exception | None, stream: TextIO) -> None:
+    """Print a result, or on the standard error why there is none."""
+    if error:
+        click.echo(f"Error: {error}", err=True)
+    elif value is not None:
+        click.echo(f"Result: {value!r}", file=stream)
 
 
 def report_end(flow_run: FlowRun, output: str, stream: TextIO) -> int:
@@ -54,13 +77,12 @@ def report_end(flow_run: FlowRun, output: str, stream: TextIO) -> int:
     if output == "json":
         echo_json(describe_end(flow_run), stream)
         return exit_code(flow_run.status)
+    value, error = None, None
     try:
         value = flow_run.result()
-    except FlowenvError as error:
-        click.echo(f"Error: {error}", err=True)
-    else:
-        if value is not None:
-            click.echo(f"Result: {value!r}", file=stream)
+    except FlowenvError as failure:
+        error = failure
+    report_result(value, error, stream)
     click.echo(summary(flow_run), err=True)
     return exit_code(flow_run.status)
 

@@ -97,19 +97,18 @@ def _detach(prepared: Prepared, where: str, output: str, stream: TextIO) -> int:
 
 def _rehearse(prepared: Prepared, output: str, stream: TextIO) -> int:
     from flowenv.cli.printing import echo_json
-    from flowenv.cli.report import exit_code
+    from flowenv.cli.report import describe_result, exit_code, report_result
     from flowenv.rehearsal import rehearse
 
     rehearsed = rehearse(prepared)
     if rehearsed.unresolved:
         names = ", ".join(rehearsed.unresolved)
         click.echo(f"Only the platform sets these variables: {names}", err=True)
-    result = rehearsed.outcome.result if rehearsed.outcome else None
     if output == "json":
         data = {"rehearsal": True, "flow": prepared.flow_run.flow_name}
-        echo_json({**data, **rehearsed.status.to_json(), "result": result}, stream)
+        result = describe_result(rehearsed.result, rehearsed.result_error)
+        echo_json({**data, **rehearsed.status.to_json(), **result}, stream)
     else:
-        if result is not None:
-            click.echo(f"Result: {result!r}", file=stream)
+        report_result(rehearsed.result, rehearsed.result_error, stream)
         click.echo(f"Rehearsed: {rehearsed.status}", err=True)
     return exit_code(rehearsed.status)
