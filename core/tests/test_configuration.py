@@ -92,6 +92,13 @@ def test_a_variable_wins_over_the_file(tmp_path, monkeypatch, name):
     assert getattr(configuration(), name) == "variable"
 
 
+@pytest.mark.parametrize("name", ["environment", "image", "results_url", "payload_url"])
+def test_an_empty_variable_means_none_whatever_the_file_says(tmp_path, monkeypatch, name):
+    configure(tmp_path, f'{name} = "file"\n')
+    monkeypatch.setenv(f"FLOWENV_{name.upper()}", "")
+    assert getattr(configuration(), name) is None
+
+
 def test_it_is_read_once(tmp_path):
     path = configure(tmp_path, 'image = "first"\n')
     assert configuration().image == "first"

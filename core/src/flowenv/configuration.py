@@ -94,9 +94,9 @@ def configuration() -> Configuration:
     document = TomlSource.read(path).document() if path else {}
     found = _build(document, path)
     from_variables = {
-        name: value
+        name: value or None  # set but empty: there is none, whatever the file says
         for name in _FROM_VARIABLES
-        if (value := os.environ.get(f"FLOWENV_{name.upper()}"))
+        if (value := os.environ.get(f"FLOWENV_{name.upper()}")) is not None
     }
     if not from_variables:
         return found

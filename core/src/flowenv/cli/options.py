@@ -32,12 +32,20 @@ def _complete_files(
     return [CompletionItem(incomplete, type="file")]
 
 
+def _given(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    """Refuse an empty text: most likely a shell's variable that isn't set."""
+    if "" in (value if isinstance(value, tuple) else (value,)):
+        raise click.BadParameter("it is empty; leave the option out, or name something.")
+    return value
+
+
 target_argument = click.argument("target", metavar="TARGET", shell_complete=_complete_files)
 reference_argument = click.argument("reference", metavar="REFERENCE")
 env_option = click.option(
     "--env",
     "-e",
     metavar="NAME",
+    callback=_given,
     shell_complete=_complete_environments,
     help="A named environment of the configuration, or a backend.  "
     "[default: the flow's own, else the configured one, else local]",
@@ -55,6 +63,7 @@ plugin_option = click.option(
     "plugins",
     metavar="P",
     multiple=True,
+    callback=_given,
     shell_complete=_complete_files,
     help="A module or file with hooks to use besides the installed plugins. Repeatable.",
 )
@@ -67,7 +76,12 @@ parameter_option = click.option(
     help="A parameter of the flow, read as its annotation says. Repeatable.",
 )
 label_option = click.option(
-    "--label", "labels", metavar="L", multiple=True, help="A label to find it by. Repeatable."
+    "--label",
+    "labels",
+    metavar="L",
+    multiple=True,
+    callback=_given,
+    help="A label to find it by. Repeatable.",
 )
 
 
