@@ -14,6 +14,8 @@ from flowenv_dask_cloud.providers import Provider
 
 _ANSWER = 5.0
 """Seconds for a scheduler's port to answer."""
+_DISCONNECT = 10.0
+"""Seconds for a client to say goodbye."""
 _ENCRYPTED = ("tls://", "wss://", "inproc://")
 
 
@@ -122,6 +124,12 @@ def connect(cluster: Any, client_kwargs: Mapping[str, Any]) -> Any:
             hint="May this machine reach the scheduler's port?",
             reason=Reason.NETWORK,
         ) from error
+
+
+def disconnect(client: Any) -> None:
+    """Close a client, without waiting for ever for a scheduler that doesn't answer."""
+    with contextlib.suppress(OSError, TimeoutError):
+        client.close(timeout=_DISCONNECT)
 
 
 def is_open(cluster: Any) -> bool:

@@ -188,7 +188,8 @@ def _connected(
         "security": environment.security if _is_given(environment.security) else None,
         **((environment.executor_kwargs or {}).get("client_kwargs") or {}),
     }
-    with dask_client.connect(cluster, options) as client:
+    client = dask_client.connect(cluster, options)
+    try:
         if adapt is None or adapt["minimum"] > 0:
             link = dask_client.dashboard(cluster)
             progress.say(f"Waiting for the first worker. Dask dashboard: {link or 'none'}")
@@ -199,6 +200,8 @@ def _connected(
                 hint="worker_timeout gives them longer.",
             )
         yield client
+    finally:
+        dask_client.disconnect(client)
 
 
 def _is_given(security: object) -> bool:
