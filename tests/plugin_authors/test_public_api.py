@@ -18,7 +18,7 @@ TUTORIAL = (ROOT / "docs" / "plugins" / "backend.md").read_text("utf-8")
 
 SOURCES = {
     str(path.relative_to(ROOT)): path.read_text("utf-8")
-    for pattern in ("examples/plugin-subprocess/**/*.py", "plugins/_template/*/src/**/*.py")
+    for pattern in ("examples/plugin-subprocess/**/*.py", "plugins/_template/**/*.py")
     for path in sorted(ROOT.glob(pattern))
 }
 SOURCES |= dict(re.findall(r'```python title="([^"]+)"\n(.*?)```', TUTORIAL, re.DOTALL))

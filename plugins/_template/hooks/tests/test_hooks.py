@@ -7,16 +7,16 @@ import logging
 import pytest
 from flowenv import Environment, RunRefused, State
 from flowenv.contract import Target
+from flowenv.environment import CommonEnvironment
 from flowenv.flow_run import FlowRun
 from flowenv.registry import registry
-from flowenv.shipped import ShippedEnvironment
 
 from flowenv_acme import hooks
 
 
 @pytest.fixture
 def environment() -> Environment:
-    return ShippedEnvironment()
+    return CommonEnvironment()
 
 
 def test_the_plugin_is_loaded_with_flowenv() -> None:

@@ -16,6 +16,8 @@ from flowenv.process import Process
 from flowenv_acme.environment import AcmeEnvironment
 from flowenv_acme.handle import ProcessHandle
 
+flowenv_api_version = 1  # which version of the hooks this is written for
+
 
 @hookimpl
 def flowenv_environment_type() -> type[Environment]:

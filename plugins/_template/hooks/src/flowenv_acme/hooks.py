@@ -9,6 +9,8 @@ from flowenv import Environment, FlowRun, RunRefused, Status, hookimpl
 from flowenv.contract import Target
 from flowenv.variables import Value
 
+flowenv_api_version = 1  # which version of the hooks this is written for
+
 _log = logging.getLogger("flowenv_acme")
 
 
