@@ -68,6 +68,15 @@ def test_a_name_that_no_service_has_is_unknown(rig: KubernetesRig) -> None:
     assert "Name or service not known" in rig.log("pod")
 
 
+def test_a_service_without_a_ready_pod_refuses_connections(rig: KubernetesRig) -> None:
+    spec = {"selector": {"app": "none"}, "ports": [{"port": 80}]}
+    rig.apply({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": spec})
+    asks = "import socket; socket.create_connection(('web', 80))"
+    rig.apply(pod(python(asks)))
+    rig.wait_for("Pod", "pod", has_ended)
+    assert "ConnectionRefusedError" in rig.log("pod")
+
+
 def test_a_pod_knows_its_own_name_and_address(rig: KubernetesRig) -> None:
     asks = "import socket; n = socket.gethostname(); print(n, socket.gethostbyname(n))"
     rig.apply(pod(python(asks)))

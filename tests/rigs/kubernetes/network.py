@@ -11,6 +11,8 @@ from rigs.kubernetes.store import Key, Store
 from rigs.podnet.addresses import AddressBlock
 
 _SERVICES = ipaddress.IPv4Address("10.96.0.1")
+_NOBODY = 64_999
+"""The number of a pod's address that no pod comes to have."""
 _LONGEST_SUFFIX = ".svc.cluster.local"
 
 
@@ -18,7 +20,9 @@ class Network:
     """Gives out addresses and resolves names of services, as cluster DNS does.
 
     A pod's address is a loopback address, so that any process may listen there. A service's own
-    address leads nowhere: its name resolves to a pod behind it, as if it were headless.
+    address leads nowhere: its name resolves to a pod behind it, as if it were headless. While no
+    pod is ready, the name still resolves, to an address that refuses connections, as a service's
+    own address does then.
     """
 
     def __init__(self, store: Store) -> None:
@@ -68,4 +72,4 @@ class Network:
             address = (pod_object.get("status") or {}).get("podIP")
             if address and (unready_too or is_true(pod_object, "Ready")):
                 return str(address)
-        return None
+        return None if found["spec"].get("clusterIP") == "None" else self._block.address(_NOBODY)
