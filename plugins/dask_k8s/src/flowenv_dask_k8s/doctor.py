@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 SERVICES = Resource("", "v1", "services", "Service")
 NEEDED = (
     *(Request(verb, CLUSTERS) for verb in ("create", "get", "list", "delete")),
-    *(Request(verb, AUTOSCALERS) for verb in ("create", "get")),
-    Request("get", WORKER_GROUPS),
+    *(Request(verb, AUTOSCALERS) for verb in ("create", "delete")),
+    Request("list", WORKER_GROUPS),
     *(Request(verb, PODS) for verb in ("get", "list")),
     *(Request(verb, SERVICES) for verb in ("get", "list")),
 )

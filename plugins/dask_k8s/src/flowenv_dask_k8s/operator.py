@@ -55,7 +55,7 @@ class OperatorCluster:
         self._say = say
         self._attempt = uuid.uuid4().hex
         self._startup = Startup(client, plan, say)
-        self._may_exist = False
+        self._may_exist = self._may_adapt = False
         self._pod: Mapping[str, Any] = {}
         self.dask: Any = None
 
@@ -81,6 +81,7 @@ class OperatorCluster:
         left = max(self._plan.deadline - self._startup.seconds, 1.0)
         self.dask = dask_client.connect(self._plan, left)
         if self._plan.maximum > self._plan.minimum:
+            self._may_adapt = True
             self._create_autoscaler(made)
 
     def why_no_worker(self) -> str | None:
@@ -181,8 +182,12 @@ class OperatorCluster:
 
     def _delete(self) -> None:
         found = self._get()
-        if found is not None and self._is_own(found):
-            self._remove(found)
+        if found is None or not self._is_own(found):
+            return
+        if self._may_adapt:
+            # before the scheduler, which the operator else waits for, and then for long
+            self._client.delete(AUTOSCALERS, self._plan.namespace, self._plan.name)
+        self._remove(found)
 
     def _remove(self, found: Mapping[str, Any]) -> None:
         """Delete a DaskCluster, and return when it is gone."""

@@ -1,0 +1,347 @@
+"""Making and removing a cluster: what is asked of Kubernetes, and what is said when it fails.
+
+Nothing runs in these pods, and there is no operator unless a test plays it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from flowenv.errors import PlatformError, RunConflict
+from flowenv.lifecycle import prepare
+from flowenv.secret import Secret
+from flowenv.states import Reason
+from flowenv.testing import flows
+from flowenv_dask_k8s import DaskKubernetesEnvironment, operator, startup
+from flowenv_dask_k8s import client as dask_client
+from flowenv_dask_k8s.cluster import ClusterPlan
+from flowenv_dask_k8s.operator import OperatorCluster, check_operator
+from flowenv_k8s.client import Client, connect
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
+from rigs.kubernetes.manifests import container, job
+
+RUN_ID = "11111111-2222-4333-8444-555555555555"
+
+
+@pytest.fixture(autouse=True)
+def no_dask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dask_client, "load", lambda: None)
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def plan(rig: KubernetesRig) -> ClusterPlan:
+    environment = DaskKubernetesEnvironment(metadata={"image": "a:1"}, namespace="default")
+    prepared = prepare(flows.add, environment=environment, parameters={"a": 1})
+    prepared.flow_run.id = RUN_ID
+    return ClusterPlan(prepared.spec["dask_cluster"], 1, 2, deadline=0.5)
+
+
+def changed(plan: ClusterPlan, **fields: Any) -> ClusterPlan:
+    return ClusterPlan(**{**plan.__dict__, **fields})
+
+
+@contextmanager
+def opening(
+    client: Client, plan: ClusterPlan, said: list[str]
+) -> Iterator[tuple[OperatorCluster, list[BaseException]]]:
+    """A cluster that is being opened in a thread, and what that raises."""
+    cluster, raised = OperatorCluster(client, plan, RUN_ID, said.append), list[BaseException]()
+
+    def work() -> None:
+        try:
+            cluster.open()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield cluster, raised
+    finally:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def scheduler_pod(plan: ClusterPlan, **spec: Any) -> dict[str, Any]:
+    labels = {"dask.org/cluster-name": plan.name, "dask.org/component": "scheduler"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": f"{plan.name}-scheduler-x", "labels": labels},
+        "spec": {
+            "restartPolicy": "Always",
+            "containers": [{"name": "scheduler", "image": "a:1"}],
+            **spec,
+        },
+    }
+
+
+def set_phase(rig: KubernetesRig, plan: ClusterPlan, phase: str) -> None:
+    rig.wait_until(lambda: rig.find("DaskCluster", plan.name), "the DaskCluster")
+    found = rig.get("DaskCluster", plan.name)
+    rig.apply({**found, "status": {"phase": phase}})
+
+
+def test_without_the_operators_types_the_error_has_the_line_that_installs_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    with KubernetesRig(kubelet=ScriptedKubelet()) as bare:
+        monkeypatch.setenv("KUBECONFIG", str(bare.kubeconfig(tmp_path / "bare")))
+        with pytest.raises(PlatformError, match="There is no Dask operator") as caught:
+            check_operator(connect())
+
+    assert "helm install --repo https://helm.dask.org" in caught.value.hint
+
+
+def test_types_that_go_before_the_flow_starts_are_missed_there_too(
+    rig: KubernetesRig, client: Client, plan: ClusterPlan, said: list[str]
+) -> None:
+    for definition in rig.objects("crd"):
+        rig.delete("crd", definition["metadata"]["name"])
+
+    with pytest.raises(PlatformError, match="There is no Dask operator"):
+        OperatorCluster(client, plan, RUN_ID, said.append).open()
+
+
+def test_an_operator_that_does_not_answer_is_named(
+    client: Client, plan: ClusterPlan, said: list[str]
+) -> None:
+    with pytest.raises(PlatformError, match="operator has not answered") as caught:
+        OperatorCluster(client, plan, RUN_ID, said.append).open()
+
+    assert caught.value.reason is Reason.DEADLINE
+    assert "does it look after this namespace" in caught.value.hint
+
+
+def test_an_operator_that_refuses_is_named(
+    rig: KubernetesRig,
+    client: Client,
+    plan: ClusterPlan,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(startup, "NO_POD", 0.1)
+    with opening(client, changed(plan, deadline=20.0), said) as (_, raised):
+        set_phase(rig, plan, "Error")
+
+    assert "refuses the DaskCluster" in str(raised[0])
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "words"),
+    [
+        ("image_pull", Reason.IMAGE_PULL, "ImagePull"),
+        ("unschedulable", Reason.UNSCHEDULABLE, "Unschedulable"),
+    ],
+)
+def test_a_scheduler_that_can_not_start_is_explained_in_time(
+    fault: str,
+    reason: Reason,
+    words: str,
+    rig: KubernetesRig,
+    client: Client,
+    plan: ClusterPlan,
+    said: list[str],
+) -> None:
+    rig.faults.inject(fault, label_selector="dask.org/component=scheduler", message="no way")
+    rig.apply(scheduler_pod(plan))
+
+    with pytest.raises(PlatformError, match=r"was not up after 0\.5 s") as caught:
+        OperatorCluster(client, plan, RUN_ID, said.append).open()
+
+    assert caught.value.reason is reason
+    assert words in caught.value.message
+    assert "no way" in caught.value.message
+    assert any(line.startswith("The scheduler waits: ") for line in said)
+
+
+def test_a_quota_that_keeps_the_scheduler_away_is_named(
+    rig: KubernetesRig,
+    client: Client,
+    plan: ClusterPlan,
+    said: list[str],
+) -> None:
+    message = 'pods "x" is forbidden: exceeded quota: compute'
+    rig.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": "quota"},
+            "type": "Warning",
+            "reason": "FailedCreate",
+            "message": message,
+            "involvedObject": {"kind": "ReplicaSet", "name": f"{plan.name}-scheduler-1"},
+        }
+    )
+    with opening(client, plan, said) as (_, raised):
+        set_phase(rig, plan, "Running")
+
+    error = raised[0]
+    assert isinstance(error, PlatformError)
+    assert error.reason is Reason.QUOTA
+    assert message in error.message
+
+
+def test_the_cluster_belongs_to_the_job(
+    rig: KubernetesRig, client: Client, plan: ClusterPlan, said: list[str]
+) -> None:
+    [made] = rig.apply(job(container()))
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "job", "uid": made["metadata"]["uid"]}
+    with pytest.raises(PlatformError):
+        OperatorCluster(client, changed(plan, owner=owner), RUN_ID, said.append).open()
+
+    found = rig.get("DaskCluster", plan.name)
+    assert found["metadata"]["ownerReferences"] == [owner]
+    assert found["spec"] == plan.manifest["spec"]
+
+
+def test_secrets_of_a_run_without_a_job_belong_to_the_cluster(
+    rig: KubernetesRig, client: Client, plan: ClusterPlan, said: list[str]
+) -> None:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "s", "namespace": "default"},
+        "stringData": {"KEY": Secret("hidden")},
+    }
+    with pytest.raises(PlatformError):
+        OperatorCluster(client, changed(plan, secret=secret), RUN_ID, said.append).open()
+
+    [owner] = rig.get("Secret", "s")["metadata"]["ownerReferences"]
+    assert owner["uid"] == rig.get("DaskCluster", plan.name)["metadata"]["uid"]
+
+
+def test_a_lost_answer_makes_no_second_cluster(
+    rig: KubernetesRig, client: Client, plan: ClusterPlan, said: list[str]
+) -> None:
+    with rig.faults.inject("answer_lost", resource="daskclusters"):
+        with pytest.raises(PlatformError, match="operator has not answered"):
+            OperatorCluster(client, plan, RUN_ID, said.append).open()
+
+    assert len(rig.objects("DaskCluster")) == 1
+
+
+def test_the_cluster_of_an_earlier_attempt_is_replaced(
+    rig: KubernetesRig, client: Client, plan: ClusterPlan, said: list[str]
+) -> None:
+    with pytest.raises(PlatformError):
+        OperatorCluster(client, plan, RUN_ID, said.append).open()
+    first = rig.get("DaskCluster", plan.name)["metadata"]["uid"]
+
+    with pytest.raises(PlatformError, match="operator has not answered"):
+        OperatorCluster(client, plan, RUN_ID, said.append).open()
+
+    assert rig.get("DaskCluster", plan.name)["metadata"]["uid"] != first
+    assert "Removing the cluster of an earlier attempt." in said
+
+
+def test_somebody_elses_cluster_is_left_alone(
+    rig: KubernetesRig, client: Client, plan: ClusterPlan, said: list[str]
+) -> None:
+    manifest = dict(plan.manifest)
+    rig.apply({**manifest, "metadata": {**manifest["metadata"], "labels": {"own": "er"}}})
+    cluster = OperatorCluster(client, plan, RUN_ID, said.append)
+
+    with pytest.raises(RunConflict, match="isn't this run's"):
+        cluster.open()
+    cluster.close()
+
+    assert rig.find("DaskCluster", plan.name) is not None
+
+
+def test_closing_removes_a_cluster_that_never_came_up(
+    rig: KubernetesRig, client: Client, plan: ClusterPlan, said: list[str]
+) -> None:
+    cluster = OperatorCluster(client, plan, RUN_ID, said.append)
+    with pytest.raises(PlatformError):
+        cluster.open()
+
+    cluster.close()
+
+    assert rig.objects("DaskCluster") == []
+
+
+def test_closing_what_was_never_opened_asks_nothing(
+    rig: KubernetesRig, client: Client, plan: ClusterPlan, said: list[str]
+) -> None:
+    rig.requests.clear()
+
+    OperatorCluster(client, plan, RUN_ID, said.append).close()
+
+    assert len(rig.requests) == 0
+
+
+def test_a_cluster_that_a_dead_operator_holds_is_let_go(
+    rig: KubernetesRig,
+    client: Client,
+    plan: ClusterPlan,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(operator, "_OPERATORS_TURN", 0.1)
+    cluster = OperatorCluster(client, plan, RUN_ID, said.append)
+    with pytest.raises(PlatformError):
+        cluster.open()
+    found = rig.get("DaskCluster", plan.name)
+    found["metadata"]["finalizers"] = ["kopf.zalando.org/KopfFinalizerMarker"]
+    rig.apply(found)
+
+    cluster.close()
+
+    assert rig.objects("DaskCluster") == []
+
+
+def test_what_somebody_else_holds_is_reported_and_does_not_hide_the_error(
+    rig: KubernetesRig,
+    client: Client,
+    plan: ClusterPlan,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(operator, "_OPERATORS_TURN", 0.1)
+    monkeypatch.setattr(operator, "_GONE", 0.2)
+    cluster = OperatorCluster(client, plan, RUN_ID, said.append)
+    with pytest.raises(PlatformError):
+        cluster.open()
+    found = rig.get("DaskCluster", plan.name)
+    found["metadata"]["finalizers"] = ["example.com/keep"]
+    rig.apply(found)
+
+    cluster.close()
+
+    assert "may be left behind" in caplog.text
+    assert rig.get("DaskCluster", plan.name)["metadata"]["finalizers"] == ["example.com/keep"]
+
+
+def test_a_missing_right_is_said_with_its_rule(
+    rig: KubernetesRig,
+    client: Client,
+    plan: ClusterPlan,
+    said: list[str],
+    deny: Callable[..., None],
+) -> None:
+    deny("create", "daskclusters")
+
+    with pytest.raises(PlatformError, match="Not allowed to create daskclusters") as caught:
+        OperatorCluster(client, plan, RUN_ID, said.append).open()
+
+    assert 'resources: ["daskclusters"]' in caught.value.hint
+
+
+@pytest.fixture
+def deny(rig: KubernetesRig) -> Callable[..., None]:
+    def add(verb: str, resource: str) -> None:
+        rig.faults.inject("forbidden", verb=verb, resource=resource, times=None)
+
+    return add

@@ -1,0 +1,119 @@
+"""What is left of runs that are over, and what the doctor says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowenv.registry import registry
+from flowenv_dask_k8s import DaskKubernetesEnvironment
+from flowenv_k8s.diagnosis import is_over
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
+from rigs.kubernetes.manifests import container, job
+
+Environments = Callable[..., DaskKubernetesEnvironment]
+
+
+def cluster(name: str, job: dict[str, Any] | None) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": name, "labels": {"flowenv.io/run-id": f"run-{name}"}}
+    if job:
+        owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "job"}
+        metadata["ownerReferences"] = [{**owner, "uid": job["metadata"]["uid"]}]
+    return {
+        "apiVersion": "kubernetes.dask.org/v1",
+        "kind": "DaskCluster",
+        "metadata": metadata,
+        "spec": {},
+    }
+
+
+def flow_job(rig: KubernetesRig) -> dict[str, Any]:
+    labels = {"flowenv.io/run-id": "run-left"}
+    [made] = rig.apply(job(container(), labels=labels))
+    return made
+
+
+@pytest.fixture
+def ended_job(rig: KubernetesRig) -> dict[str, Any]:
+    """The Job of a run that is over, such as one whose flow was killed."""
+    flow_job(rig)
+    return rig.wait_for("Job", "job", is_over)
+
+
+@pytest.fixture
+def running_job(rig: KubernetesRig) -> dict[str, Any]:
+    """The Job of a run that goes on."""
+    rig.faults.inject("unschedulable")
+    return flow_job(rig)
+
+
+def sweep(environment: DaskKubernetesEnvironment, **arguments: Any) -> dict[str, bool]:
+    hook = registry().hooks("dask_k8s").hook
+    given = {"older_than": 0.0, "delete": True, **arguments}
+    found = hook.flowenv_sweep(environment=environment, **given)
+    return {one.name: one.removed for one in found if one.kind == "DaskCluster"}
+
+
+def test_clusters_whose_job_has_ended_are_removed(
+    rig: KubernetesRig, environment: Environments, ended_job: dict[str, Any]
+) -> None:
+    rig.apply(cluster("left", ended_job))
+
+    assert sweep(environment(), delete=False) == {"default/left": False}
+    assert sweep(environment()) == {"default/left": True}
+    assert rig.objects("DaskCluster") == []
+
+
+def test_clusters_of_runs_that_go_on_are_left_alone(
+    rig: KubernetesRig, environment: Environments, running_job: dict[str, Any]
+) -> None:
+    rig.apply(cluster("busy", running_job))
+
+    assert sweep(environment()) == {}
+
+
+def test_clusters_of_flows_that_run_elsewhere_are_left_alone(
+    rig: KubernetesRig, environment: Environments
+) -> None:
+    rig.apply(cluster("of-a-notebook", None))
+
+    assert sweep(environment()) == {}
+
+
+def test_young_clusters_are_left_alone(
+    rig: KubernetesRig, environment: Environments, ended_job: dict[str, Any]
+) -> None:
+    rig.apply(cluster("left", ended_job))
+
+    assert sweep(environment(), older_than=3600.0) == {}
+
+
+def findings(environment: DaskKubernetesEnvironment) -> dict[str, bool | None]:
+    hook = registry().hooks("dask_k8s").hook
+    found = [one for part in hook.flowenv_check(environment=environment) for one in part]
+    return {one.subject: one.ok for one in found}
+
+
+def test_the_doctor_finds_the_operator(rig: KubernetesRig, environment: Environments) -> None:
+    found = findings(environment())
+
+    assert found["Dask operator"] is True
+    assert found["permission to create daskclusters"] is True
+    assert found["service account"] is None
+
+
+def test_the_doctor_misses_the_operator(
+    environment: Environments, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with KubernetesRig(kubelet=ScriptedKubelet()) as bare:
+        monkeypatch.setenv("KUBECONFIG", str(bare.kubeconfig(tmp_path / "bare")))
+        found = findings(environment())
+
+    assert found["Dask operator"] is False
+
+
+def test_the_doctor_misses_the_cluster(environment: Environments) -> None:
+    assert findings(environment()) == {"cluster": False}
