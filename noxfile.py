@@ -96,10 +96,13 @@ def isolation(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the documentation and run every example in it; `-- serve` shows it instead."""
+    """Build the documentation and run its examples; `-- serve` shows it, `-- write` fills it."""
     install_workspace(session, *group("docs"), *group("tests"), *examples())
     if "serve" in session.posargs:
         session.run("mkdocs", "serve")
+        return
+    if "write" in session.posargs:
+        session.run("python", "docs/generate.py")
         return
     session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
     session.run("pytest", "tests/docs", "-n2", "--dist=worksteal")

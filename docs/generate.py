@@ -1,7 +1,9 @@
-"""A MkDocs hook: fills pages from the code, so that they can't say anything else.
+"""Fills pages from the code: `python docs/generate.py` in the files, MkDocs in the site.
 
-A line such as `<!-- generate: commands -->` is replaced by the reference of that name;
-`<!-- generate: settings flowenv_local.LocalEnvironment -->` by a table of a class's settings.
+What stands between a line such as `<!-- generate: commands -->` and `<!-- end -->` is the
+reference of that name; below `<!-- generate: settings flowenv_local.LocalEnvironment -->` it
+is a table of a class's settings. So the files can be read as they are, and a test says when
+they are no longer what the code says.
 """
 
 from __future__ import annotations
@@ -14,7 +16,30 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-_MARKER = re.compile(r"^<!-- generate: (\w+) ?(\S*) -->$", re.MULTILINE)
+_BLOCK = re.compile(
+    r"^<!-- generate: (\w+) ?(\S*) -->$(?:\n(?:(?!<!-- generate:).*\n)*?<!-- end -->$)?",
+    re.MULTILINE,
+)
+_DOCS = Path(__file__).parent
+
+
+def filled(markdown: str) -> str:
+    """A page's text with its generated parts as the code now gives them."""
+
+    def block(found: re.Match[str]) -> str:
+        name, argument = found.groups()
+        start = f"<!-- generate: {name}{argument and f' {argument}'} -->"
+        return f"{start}\n\n{GENERATORS[name](*argument.split())}\n\n<!-- end -->"
+
+    return _BLOCK.sub(block, markdown)
+
+
+def write_pages() -> None:
+    """Fill the pages in their files."""
+    for path in sorted(_DOCS.rglob("*.md")):
+        before = path.read_text("utf-8")
+        if (after := filled(before)) != before:
+            path.write_text(after, "utf-8")
 
 
 def on_config(config: Any) -> Any:
@@ -34,7 +59,7 @@ def _with_pages(item: Any, docs: Path) -> Any:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """MkDocs calls this with each page's text."""
-    return _MARKER.sub(lambda found: GENERATORS[found[1]](*found[2].split()), markdown)
+    return _BLOCK.sub(lambda found: GENERATORS[found[1]](*found[2].split()), markdown)
 
 
 def commands() -> str:
@@ -225,3 +250,6 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "members": members,
     "settings": settings,
 }
+
+if __name__ == "__main__":
+    write_pages()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -33,6 +34,29 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
 
 def test_nothing_is_left_to_generate(site: Path) -> None:
     assert [p.name for p in site.rglob("*.html") if "generate:" in text_of(p)] == []
+
+
+def test_the_files_hold_what_the_code_says_now() -> None:
+    """If one doesn't: `nox -s docs -- write`."""
+    source = ROOT / "docs" / "generate.py"
+    spec = importlib.util.spec_from_file_location("docs_generate", source)
+    assert spec
+    assert spec.loader
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+
+    pages = {path: path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md")}
+
+    assert [p.name for p, text in pages.items() if generate.filled(text) != text] == []
+
+
+def test_the_first_page_leads_to_all_others_but_those_of_the_backends() -> None:
+    docs = ROOT / "docs"
+    index = text_of(docs / "index.md")
+    backends = {path for path in docs.glob("backends/*.md") if path.stem != "index"}
+    pages = {page.relative_to(docs).as_posix() for page in {*docs.rglob("*.md")} - backends}
+
+    assert sorted(page for page in pages - {"index.md"} if f"]({page})" not in index) == []
 
 
 def test_every_hook_has_a_section(site: Path) -> None:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from flowenv.environment import Environment
     from flowenv.flows import Flow
     from flowenv.handle import Handle
-    from flowenv.outcome import Outcome
     from flowenv.registry import BackendHooks
 
 DRAFT_ID = "00000000-0000-0000-0000-000000000000"

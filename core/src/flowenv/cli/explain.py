@@ -36,7 +36,11 @@ def explain(output: str, **target: Any) -> None:
         echo_json(data)
         return
     if not data["containers"]:
-        click.echo("The flow runs in this process: it gets this process's own variables.")
+        click.echo(
+            "The flow runs in this process and gets its own variables, neither [env] nor a "
+            "plugin's.\nFor a container's: --env with a backend that has some, or "
+            "`flowenv run --rehearse`, which gives the flow what a container would get."
+        )
     for container in data["containers"]:
         name, kind = container["container"], container["target"]
         click.secho(f"{name} container" if name == kind else f"{name} ({kind})", bold=True)
