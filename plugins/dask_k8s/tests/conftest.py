@@ -39,13 +39,30 @@ def environment() -> Callable[..., DaskKubernetesEnvironment]:
     return make
 
 
-@pytest.fixture
-def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubernetesRig]:
-    """A cluster with the operator's resource types, but without the operator; no pod runs."""
+@pytest.fixture(scope="module")
+def shared_rig() -> Iterator[KubernetesRig]:
     with KubernetesRig(kubelet=ScriptedKubelet()) as rig:
         install_definitions(rig)
-        monkeypatch.setenv("KUBECONFIG", str(rig.kubeconfig(tmp_path / "kubeconfig")))
         yield rig
+
+
+@pytest.fixture
+def rig(
+    shared_rig: KubernetesRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[KubernetesRig]:
+    """A cluster with the operator's resource types, but without the operator; no pod runs."""
+    monkeypatch.setenv("KUBECONFIG", str(shared_rig.kubeconfig(tmp_path / "kubeconfig")))
+    yield shared_rig
+    shared_rig.faults.clear()
+    for kind in ("Job", "DaskCluster", "Pod", "Secret", "Event"):
+        for one in shared_rig.objects(kind):
+            name = one["metadata"]["name"]
+            if one["metadata"].pop("finalizers", None):
+                shared_rig.apply({**one, "metadata": {**one["metadata"], "finalizers": []}})
+            if shared_rig.find(kind, name):
+                shared_rig.delete(kind, name, grace_seconds=0)
+    for kind in ("DaskCluster", "Pod"):
+        shared_rig.wait_until(lambda kind=kind: not shared_rig.objects(kind), f"no {kind}")  # type: ignore[misc]
 
 
 @pytest.fixture

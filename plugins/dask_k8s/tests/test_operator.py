@@ -39,7 +39,7 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def plan(rig: KubernetesRig) -> ClusterPlan:
+def plan() -> ClusterPlan:
     environment = DaskKubernetesEnvironment(metadata={"image": "a:1"}, namespace="default")
     prepared = prepare(flows.add, environment=environment, parameters={"a": 1})
     prepared.flow_run.id = RUN_ID
@@ -103,14 +103,13 @@ def test_without_the_operators_types_the_error_has_the_line_that_installs_them(
     assert "helm install --repo https://helm.dask.org" in caught.value.hint
 
 
-def test_types_that_go_before_the_flow_starts_are_missed_there_too(
-    rig: KubernetesRig, client: Client, plan: ClusterPlan, said: list[str]
+def test_types_that_have_gone_since_are_missed_where_the_flow_runs(
+    plan: ClusterPlan, said: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    for definition in rig.objects("crd"):
-        rig.delete("crd", definition["metadata"]["name"])
-
-    with pytest.raises(PlatformError, match="There is no Dask operator"):
-        OperatorCluster(client, plan, RUN_ID, said.append).open()
+    with KubernetesRig(kubelet=ScriptedKubelet()) as bare:
+        monkeypatch.setenv("KUBECONFIG", str(bare.kubeconfig(tmp_path / "bare")))
+        with pytest.raises(PlatformError, match="There is no Dask operator"):
+            OperatorCluster(connect(), plan, RUN_ID, said.append).open()
 
 
 def test_an_operator_that_does_not_answer_is_named(
