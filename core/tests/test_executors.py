@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -185,8 +186,31 @@ def test_what_is_no_executor_is_a_type_error_that_names_it(wrong):
 
 def test_an_executor_shows_its_settings():
     assert repr(LocalDaskExecutor("threads", num_workers=2)) == (
-        "LocalDaskExecutor(scheduler='threads', kwargs={'num_workers': 2})"
+        "LocalDaskExecutor(scheduler='threads', num_workers=2)"
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"num_worker": 2}, "no setting 'num_worker'. Did you mean 'num_workers'?"),
+        ({"num_workers": "3"}, "num_workers must be an integer or None, not str ('3')"),
+        ({"num_workers": 0}, "num_workers must be at least 1, not 0"),
+    ],
+)
+def test_a_wrong_setting_of_dasks_is_an_error_at_once(settings, message):
+    with pytest.raises(SettingError, match=re.escape(message)):
+        LocalDaskExecutor(**settings)
+
+
+def test_what_else_is_given_is_dasks_configuration_while_the_flow_runs():
+    def flow():
+        import dask
+
+        return dask.config.get("chunksize"), dask.config.get("array.chunk-size")
+
+    executor = LocalDaskExecutor("synchronous", chunksize=4, array__chunk_size="1MiB")
+    assert Flow(flow).run(executor=executor) == (4, "1MiB")
 
 
 def test_executors_with_equal_settings_are_equal():
@@ -217,7 +241,7 @@ def test_the_variable_names_the_default_executor(monkeypatch, name, expected):
     [
         ("os.path.join", "no flowenv Executor class"),
         ("absent.Executor", "can't be imported"),
-        ("Executor", "can't be imported"),
+        ("Executor", "no executor 'Executor'"),
         (f"{__name__}.NeedsMore", "can't be made"),
     ],
 )

@@ -79,13 +79,14 @@ def test_a_callback_is_configured_by_name(toy, tmp_path):
     [
         ("sise = 3", r"no setting 'sise'. Did you mean 'size'\?"),
         ('size = "3"', "size must be an integer, not '3'"),
-        ('executor = "Local"', r"no executor 'Local'"),
+        ('executor = "Local"', "no executor 'Local'"),
         ("executor = 3", "executor must name its type"),
         ('executor = { scheduler = "threads" }', "executor must name its type"),
-        ('executor = { type = "DaskExecutor", adress = "x" }', "adress"),
+        ('executor = { type = "DaskExecutor", adress = "x" }', "Did you mean 'address'"),
+        ('executor = { type = "LocalDaskExecutor", workers = 3 }', "no setting 'workers'"),
         ('executor = { type = "DaskExecutor", address = 3 }', "address must be"),
         ('executor = "absent.Executor"', "can't be imported"),
-        ('executor = "os.getpid"', "flowenv Executor, but it is|takes no"),
+        ('executor = "os.getpid"', "os.getpid is no flowenv Executor class"),
         ('on_start = "absent.function"', "can't be imported"),
         ('on_start = "os.path"', "no function"),
         ("on_start = 3", "on_start must be a function"),
@@ -164,7 +165,7 @@ def test_a_text_is_read_by_the_settings_annotation(name, text, value):
     ("name", "text", "message"),
     [
         ("size", "three", "-s size=three: expected an integer"),
-        ("executor", "Local", "-s executor: no executor 'Local'"),
+        ("executor", "Local", "-s executor: There is no executor 'Local'"),
         ("on_start", "absent.f", "-s on_start: .*can't be imported"),
     ],
 )

@@ -82,13 +82,17 @@ def _checked(found: type[Environment], named: NamedEnvironment) -> dict[str, Any
                 f"{place}: {found.__name__} has no setting {key!r}.", hint=nearest(key, known)
             )
         if key in known:
-            value = _loaded(value, known[key], place)
+            value = load_setting(value, known[key], place)
         values[key] = value
     return values
 
 
-def _loaded(value: Any, known: Setting, place: str) -> Any:
-    """A TOML value as the setting wants it; executors and functions come by name."""
+def load_setting(value: Any, known: Setting, place: str) -> Any:
+    """A TOML value as the setting wants it; executors and functions come by name.
+
+    Raises:
+        ConfigurationError: if it doesn't fit.
+    """
     if fits(value, known.annotation):
         return value
     if known.name == "executor":
@@ -114,25 +118,17 @@ def _function(dotted: str, known: Setting, place: str) -> Any:
 
 def _executor(value: Any, place: str) -> Any:
     """`executor = "LocalDaskExecutor"` or `{type = "DaskExecutor", address = "…"}`."""
-    from flowenv import executors
-    from flowenv.executors.base import check_executor
-    from flowenv.executors.dask import load_class
+    from flowenv.executors.by_name import make_executor
 
     table = {"type": value} if isinstance(value, str) else value
     name = table.get("type") if isinstance(table, dict) else None
     if not isinstance(name, str):
         raise ConfigurationError(f"{place}: executor must name its type.")
-    known = [n for n in executors.__all__ if n.endswith("Executor") and n != "Executor"]
-    if "." not in name and name not in known:
-        raise ConfigurationError(f"{place}: no executor {name!r}.", hint=nearest(name, known))
     settings = {key: one for key, one in table.items() if key != "type"}
     try:
-        found = load_class(name) if "." in name else getattr(executors, name)
-        made = found(**settings)
-        check_executor(made)
-    except TypeError as error:  # a SettingError is one too
-        raise ConfigurationError(f"{place}: {error}") from error
-    return made
+        return make_executor(name, settings)
+    except SettingError as error:
+        raise ConfigurationError(f"{place}: {error.message}", hint=error.hint) from error
 
 
 def read_setting(known: Setting, text: str, place: str) -> Any:
@@ -155,7 +151,7 @@ def read_setting(known: Setting, text: str, place: str) -> Any:
             value = json.loads(text)
         except ValueError:
             value = text
-        return _loaded(value, known, place)
+        return load_setting(value, known, place)
     try:
         return parse(text, known.annotation)
     except ValueError as error:

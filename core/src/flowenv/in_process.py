@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import FlowenvError, PluginError
 from flowenv.outcome import Outcome
-from flowenv.running import Returned
+from flowenv.running import Returned, check_executor_here
 from flowenv.states import State, Status
 
 if TYPE_CHECKING:
@@ -65,7 +65,12 @@ def execute_here(flow_run: FlowRun, status: Status = _RUNNING) -> FinishedHandle
         flow_run: the run.
         status: how the run begins: `Starting` for a backend that first makes a cluster and
             observes by itself when the flow is running.
+
+    Raises:
+        SettingError: before the run begins, if its executor can't be had here.
     """
+    if status.state is State.RUNNING:
+        check_executor_here(flow_run.environment)
     flow_run.observe(status)
     try:
         value = call_run_flow(flow_run.hooks, flow_run)

@@ -45,6 +45,16 @@ def run_flow(environment: Environment, flow_run: FlowRun) -> Returned:
         return call_with_callbacks(environment, flow_run)
 
 
+def check_executor_here(environment: Environment) -> None:
+    """Check that the executor that a flow would get can be had here, before the run begins.
+
+    Raises:
+        SettingError: if it can't: a wrong name, or something that isn't installed.
+    """
+    executor = environment.executor
+    (executor if executor is not None else default_executor()).check()
+
+
 @contextlib.contextmanager
 def open_executor(executor: Executor | None, flow_run: FlowRun | None = None) -> Iterator[Any]:
     """Open an executor, or the default one, and make it the active one.
@@ -100,18 +110,12 @@ def default_executor() -> Executor:
         from flowenv.executors.local import LocalExecutor
 
         return LocalExecutor()
-    module, _, name = dotted.rpartition(".")
-    if module in ("prefect.executors", "prefect.engine.executors"):
-        dotted = f"flowenv.executors.{name}"
-    from flowenv.executors.dask import load_class
+    from flowenv.executors.by_name import make_executor
 
-    found = load_class(dotted)
-    if not (isinstance(found, type) and issubclass(found, Executor)):
-        raise SettingError(f"{EXECUTOR} names {dotted}, which is no flowenv Executor class.")
     try:
-        return found()
-    except TypeError as error:
-        raise SettingError(f"{EXECUTOR} names {dotted}, which can't be made: {error}.") from error
+        return make_executor(dotted, {})
+    except SettingError as error:
+        raise SettingError(f"{EXECUTOR} is {dotted!r}: {error.message}", hint=error.hint) from error
 
 
 def call_with_callbacks(environment: Environment, flow_run: FlowRun) -> Returned:

@@ -110,6 +110,19 @@ def test_states_and_the_time_of_each_phase_go_to_stderr(project: Project) -> Non
     assert "running 0." in ended.stderr
 
 
+def test_an_executor_is_given_key_by_key(project: Project) -> None:
+    source = """
+        from flowenv import flow, get_executor
+        @flow
+        def workers(): return [type(get_executor()).__name__, get_executor()._max_workers]
+    """
+    project.write("flow.py", source)
+    keys = ("type=LocalDaskExecutor", "scheduler=threads", "num_workers=3")
+    options = [word for key in keys for word in ("-s", f"executor.{key}")]
+    ended = project.flowenv("run", "flow.py", "-o", "json", *options)
+    assert ended.json["result"] == ["ThreadPoolExecutor", 3]
+
+
 def test_a_result_that_is_no_json_is_shown_as_text(project: Project) -> None:
     project.write("flow.py", "from flowenv import flow\n@flow\ndef a(): return {1, 2}\n")
     data = project.flowenv("run", "flow.py", "-o", "json").json

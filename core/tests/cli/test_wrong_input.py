@@ -93,6 +93,7 @@ def test_a_file_that_cant_be_loaded_shows_the_users_frames_only(
         (["-s", "metadata=3"], ["-s metadata=3", "expected"]),
         (["-s", "executor=LocalDaskExecutr"], ["Did you mean 'LocalDaskExecutor'?"]),
         (["-s", "executor=3"], ["executor"]),
+        (["-s", "executor.type=LocalDaskExecutor", "-s", "executor.workers=3"], ["'workers'"]),
         (["-s", "executor=no.Such"], ["no.Such"]),
         (["-s", 'executor={"type":"LocalDaskExecutor","scheduler":"x"}'], ["'threads' or"]),
         (["-s", "on_exit=no.such"], ["no.such"]),
@@ -125,6 +126,26 @@ def test_options_that_say_something_wrong(
     project.write("signature.py", mark + "flowenv_modify_spec(manifest): pass\n")
     project.write("newer.py", "flowenv_api_version = 99\n")
     check(project, project.flowenv("run", "flow.py", *arguments), *parts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "parts"),
+    [
+        ([], {"PREFECT__ENGINE__EXECUTOR__DEFAULT_CLASS": "LocalDask"}, ["'LocalDaskExecutor'"]),
+        ([], {"PREFECT__ENGINE__EXECUTOR__DEFAULT_CLASS": "no.Such"}, ["no.Such", "imported"]),
+        (["-s", "executor=LocalDaskExecutor"], {}, ["needs dask", "pip install"]),
+        (["-s", "executor=DaskExecutor"], {}, ["needs distributed", "pip install"]),
+    ],
+)
+def test_an_executor_that_cant_be_had_is_said_before_the_run_begins(
+    project: Project, arguments: list[str], variables: dict[str, str], parts: list[str]
+) -> None:
+    gone = "import sys\nsys.modules['dask'] = sys.modules['distributed'] = None\n"
+    (project.site / "sitecustomize.py").write_text(gone)
+    project.write("flow.py", FLOW)
+    ended = project.flowenv("run", "flow.py", "-p", "size=1", *arguments, **variables)
+    check(project, ended, *parts)
+    assert "Running" not in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ def parse_settings(
         items: `FIELD=VALUE`, or `FIELD.KEY=VALUE` for one key of a mapping.
         before: the settings so far, to which keys are added.
     """
-    from flowenv.environments import read_setting
+    from flowenv.environments import load_setting, read_setting
     from flowenv.errors import ConfigurationError
     from flowenv.settings import nearest, settings_of
     from flowenv.values import parse
@@ -169,11 +169,15 @@ def parse_settings(
             values[name] = parse(text, Any)
         elif dot:
             table = values.get(name, before.get(name))
+            if name == "executor" and not isinstance(table, Mapping):
+                table = {}  # an executor is made anew, of these keys alone
             if not isinstance(table or {}, Mapping):
                 raise ConfigurationError(f"-s {path}: {name} is no table, so it has no keys.")
             values[name] = {**(table or {}), key: parse(text, Any)}
         else:
             values[name] = read_setting(known[name], text, f"-s {path}")
+    if isinstance(values.get("executor"), Mapping):
+        values["executor"] = load_setting(values["executor"], known["executor"], "-s executor")
     return values
 
 

@@ -37,6 +37,8 @@ def run(
     \b
       flowenv run flow.py
       flowenv run flow.py -p size=3 -p names=a,b -s executor=LocalDaskExecutor
+      flowenv run flow.py -s 'executor={"type": "LocalDaskExecutor", "num_workers": 2}'
+      flowenv run flow.py -s executor.type=LocalDaskExecutor -s executor.num_workers=2
       flowenv run flow.py --env k8s -s metadata.image=repo/flow:1
       flowenv run flow.py --env prod --rehearse
       flowenv run flow.py --env prod --detach -o json

@@ -46,6 +46,13 @@ class Executor:
         with self._open(source_files) as pool, active(pool):
             yield pool
 
+    def check(self) -> None:
+        """Check, where the flow is to run, that what opening needs is installed.
+
+        Raises:
+            SettingError: if it isn't; before the run begins.
+        """
+
     def _open(
         self, source_files: Sequence[Path]
     ) -> contextlib.AbstractContextManager[concurrent.futures.Executor]:
