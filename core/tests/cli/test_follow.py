@@ -26,6 +26,11 @@ class Remote(Environment):
     capabilities = Capabilities(logs=True)
 
 
+class Findable(Environment):
+    backend = "local"
+    capabilities = Capabilities(attach=True)
+
+
 class ScriptedHandle:
     """A run that goes on when the test lets it."""
 
@@ -133,6 +138,25 @@ def test_a_log_that_cant_be_read_is_said_and_harms_nothing(
     assert "The log can't be followed: The log is gone." in capsys.readouterr().err
 
 
+def test_a_platform_that_is_lost_says_how_to_attach_again() -> None:
+    class Lost(ScriptedHandle):
+        def follow(self, timeout: float | None = None) -> Iterator[Status]:
+            yield Status(State.RUNNING)
+            raise PlatformError("The platform doesn't answer.", hint="Is it there?")
+
+    run = FlowRun(Findable(), id="run-1", flow_name="scripted")
+    run.handle = Lost()
+    with (
+        pytest.raises(PlatformError) as caught,
+        follow.Follower(run, " --env prod") as follower,
+    ):
+        follower.follow()
+    assert str(caught.value) == (
+        "The platform doesn't answer. Is it there? "
+        "The run may go on: flowenv attach remote-1 --env prod"
+    )
+
+
 def test_the_last_line_has_the_time_of_each_phase() -> None:
     run = follow_run(ScriptedHandle(STARTING, Status(State.RUNNING), Status(State.COMPLETED)))
     seconds = r"\d\.\d s"
@@ -214,7 +238,8 @@ def test_what_a_submitted_run_shows(fake: Project) -> None:
     arguments = ["--env", "fake", "-s", "starting=pulling,creating", "-p", "how=none"]
     ended = fake.flowenv("run", "flow.py", *arguments)
     shown = [line.partition("] ")[2] for line in ended.stderr.splitlines() if "] " in line]
-    assert shown == ["Submitted", "Starting: pulling", "Starting: creating", "Running"]
+    (run_id,) = (path.parent.name for path in fake.fake.glob("*/about"))
+    assert shown == [f"Submitted {run_id}", "Starting: pulling", "Starting: creating", "Running"]
     assert "Running the flow fails" in ended.stdout
 
 

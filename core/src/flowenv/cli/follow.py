@@ -15,6 +15,7 @@ from flowenv.cli.stdout import drop_output
 from flowenv.hookspecs import hookimpl
 
 if TYPE_CHECKING:
+    from flowenv.errors import FlowenvError
     from flowenv.flow_run import FlowRun
     from flowenv.states import Status
 
@@ -65,9 +66,13 @@ class Follower:
         frames: TracebackType | None,
     ) -> None:
         """Stop; if that is because of an interrupt, cancel the run first."""
+        from flowenv.errors import FlowenvError
+
         try:
-            if kind is not None and issubclass(kind, KeyboardInterrupt):
+            if isinstance(error, KeyboardInterrupt):
                 self._interrupted()
+            elif isinstance(error, FlowenvError):
+                self._lost_sight(error)
         finally:
             self._over.set()
             self._news.set()
@@ -106,7 +111,15 @@ class Follower:
         # how the run ended is said once, at the end
         if status != self._shown and not status.state.is_final:
             self._shown = status
-            self._say(str(status))
+            self._say(f"{status}{self._named(status)}")
+
+    def _named(self, status: Status) -> str:
+        """The reference, behind the word that the run is submitted."""
+        from flowenv.states import State, Status
+
+        run = self.flow_run
+        shown = status == Status(State.SUBMITTED) and run.environment.capabilities.attach
+        return f" {run.reference}" if shown and run.handle else ""
 
     def _say(self, text: str) -> None:
         seconds = time.monotonic() - self._started
@@ -148,6 +161,13 @@ class Follower:
             self._cancel()
         else:
             self._say_left("It goes on", "attach", run.reference)
+
+    def _lost_sight(self, error: FlowenvError) -> None:
+        """Following failed, which says nothing of the run: tell how to pick it up again."""
+        run = self.flow_run
+        if run.handle and not run.state.is_final and run.environment.capabilities.attach:
+            error.hint += f" The run may go on: flowenv attach {run.reference}{self.where}"
+            error.hint = error.hint.strip()
 
     def _cancel(self) -> None:
         from flowenv.errors import FlowenvError
