@@ -153,3 +153,13 @@ def test_a_signal_while_the_flow_is_loaded_is_an_outcome_too(toy, tmp_path):
     write(path, SIGNALS_ITSELF)
     ended = Container(tmp_path, run).wait()
     assert (ended.exit_code, ended.outcome.state) == (143, State.CANCELLED)
+
+
+def test_a_signal_that_the_starter_has_blocked_is_heard(start, tmp_path):
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        container = start("endless")
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    ended = container.terminate_when(tmp_path / "started")
+    assert ended.outcome.state is State.CANCELLED

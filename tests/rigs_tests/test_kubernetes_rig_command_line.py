@@ -44,3 +44,20 @@ def test_it_prints_a_kubeconfig_and_ends_at_a_signal(tmp_path: Path) -> None:
         assert urllib3.request("GET", url).json()["data"] == {"key": "value"}
         rig.send_signal(signal.SIGTERM)
         assert rig.wait(20) == 0
+
+
+def test_no_container_inherits_a_mask_that_blocks_signals() -> None:
+    rig = subprocess.Popen(
+        [sys.executable, "-m", "rigs.kubernetes", "--scripted"],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with rig:
+        assert rig.stdout is not None
+        rig.stdout.readline()
+        status = Path(f"/proc/{rig.pid}/status").read_text()
+        (blocked,) = [line.split()[1] for line in status.splitlines() if line.startswith("SigBlk")]
+        rig.send_signal(signal.SIGINT)
+        assert rig.wait(20) == 0
+    assert int(blocked, 16) == 0

@@ -52,6 +52,8 @@ def load_and_run_flow() -> NoReturn:
     try:
         signal.signal(signal.SIGTERM, _terminate)
         signal.signal(signal.SIGINT, _terminate)
+        # who started this process may have blocked them, and a mask is inherited
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
         outcome = _outcome(run_id)
         _ignore_signals()
     except KeyboardInterrupt:  # even in the moment between the end of the flow and this one

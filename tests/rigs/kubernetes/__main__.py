@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import tempfile
+import threading
 from pathlib import Path
 
 from rigs.kubernetes import Image, KubernetesRig
@@ -52,8 +53,10 @@ def _images(given: list[str] | None) -> dict[str, Image] | None:
 def main(arguments: list[str] | None = None) -> None:
     """Run a rig until a signal ends it."""
     options = _parser().parse_args(arguments)
-    signals = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    over = threading.Event()
+    # handlers, since containers would inherit a mask that blocks these signals
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_arguments: over.set())
     kubelet: Kubelet | None = ScriptedKubelet(Script()) if options.scripted else None
     images = _images(options.image)
     rig = KubernetesRig(images=images, kubelet=kubelet, token=options.token, port=options.port)
@@ -67,9 +70,9 @@ def main(arguments: list[str] | None = None) -> None:
             from rigs.kubernetes.dask_operator import DaskOperator
 
             with DaskOperator(rig):
-                signal.sigwait(signals)
+                over.wait()
         else:
-            signal.sigwait(signals)
+            over.wait()
 
 
 if __name__ == "__main__":
