@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from flowenv import Reason, State, Status
+from flowenv import FlowenvError, Reason, State, Status
 
 ORDER = [State.PENDING, State.SUBMITTED, State.STARTING, State.RUNNING]
 FINAL = [State.COMPLETED, State.FAILED, State.CRASHED, State.CANCELLED]
@@ -42,7 +42,22 @@ def test_a_status_prints_reason_message_and_hint():
 
 
 def test_a_status_with_equal_message_and_hint_prints_both():
-    assert str(Status(State.FAILED, message="x", hint="x")) == "Failed: x x"
+    assert str(Status(State.FAILED, message="x", hint="x")) == "Failed: x. x"
+
+
+@pytest.mark.parametrize(
+    ("message", "printed"),
+    [
+        ("about to die", "about to die. See."),
+        ("No room.", "No room. See."),
+        ("Nothing found..", "Nothing found. See."),
+        ("Is it there?", "Is it there? See."),
+        ("Add this:", "Add this: See."),
+        ("", "See."),
+    ],
+)
+def test_one_full_stop_stands_between_a_message_and_its_hint(message, printed):
+    assert str(FlowenvError(message, hint="See.")) == printed
 
 
 def test_a_status_as_json_is_plain():

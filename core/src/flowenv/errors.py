@@ -12,6 +12,23 @@ if TYPE_CHECKING:
     from flowenv.states import Reason
 
 
+def sentences(message: str, hint: str = "") -> str:
+    """A message and what to do about it as one text, with a full stop between them.
+
+    A message may end in the platform's own words, which have none.
+
+    >>> sentences("Connection refused", "Is the port right?")
+    'Connection refused. Is the port right?'
+    """
+    text = message.rstrip()
+    if text.endswith("..") and not text.endswith("..."):
+        text = text[:-1]
+    if not hint:
+        return text
+    stop = "" if not text or text.endswith((".", "!", "?", ":", "…")) else "."
+    return f"{text}{stop} {hint}".lstrip()
+
+
 class FlowenvError(Exception):
     """The root of every error that flowenv raises itself.
 
@@ -31,7 +48,7 @@ class FlowenvError(Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message} {self.hint}" if self.hint else self.message
+        return sentences(self.message, self.hint)
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.message, self.hint, self.__dict__))

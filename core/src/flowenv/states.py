@@ -129,12 +129,14 @@ class Status:
         return self.reason.retryable if self.reason else False
 
     def __str__(self) -> str:
+        from flowenv.errors import sentences
+
         text = self.state.value
         if self.reason:
             text += f" ({self.reason.value})"
         if self.message:
             text += f": {self.message}"
-        return f"{text} {self.hint}" if self.hint else text
+        return sentences(text, self.hint)
 
     def to_json(self) -> dict[str, object]:
         """The status as plain data, as `flowenv status -o json` prints it."""

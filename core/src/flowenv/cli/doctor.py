@@ -42,10 +42,11 @@ def doctor(
 
 
 def _print(finding: Finding) -> None:
+    from flowenv.errors import sentences
+
     word, colour = _MARKS[finding.ok]
     mark = click.style(word.ljust(7), fg=colour)
-    text = f"{finding.subject}: {finding.message} {finding.hint}".rstrip()
-    click.echo(f"{mark}  {text}")
+    click.echo(f"{mark}  {finding.subject}: {sentences(finding.message, finding.hint)}")
 
 
 def _installation(plugins: Sequence[str]) -> list[Finding]:
