@@ -144,9 +144,26 @@ class Deleter:
         manifest = self._store.find(key)
         if manifest is None:
             return
-        owners = [self._store.key_of_uid(uid) for uid in owner_uids(manifest)]
-        if owners and not any(owner and owner.namespace in ("", key.namespace) for owner in owners):
+        uids = owner_uids(manifest)
+        if uids and not any(self._is_solid_owner(uid, key) for uid in uids):
             self._delete_if_there(key)
+
+    def _is_solid_owner(self, uid: str, dependent: Key) -> bool:
+        """Whether an owner is there, and isn't waiting for its dependents to go."""
+        owner = self._store.key_of_uid(uid)
+        if owner is None or owner.namespace not in ("", dependent.namespace):
+            return False
+        return FOREGROUND_FINALIZER not in (
+            self._store.get(owner)["metadata"].get("finalizers") or []
+        )
+
+    def _dependents(self, uid: str) -> list[Manifest]:
+        return [self._store.get(key) for key in self._store.dependents(uid)]
+
+    @staticmethod
+    def _blocks(dependent: Manifest, owner_uid: str) -> bool:
+        references = dependent["metadata"].get("ownerReferences") or []
+        return any(one["uid"] == owner_uid and one.get("blockOwnerDeletion") for one in references)
 
     def _delete_if_there(self, key: Key) -> None:
         if self._store.find(key) is not None:
@@ -154,7 +171,7 @@ class Deleter:
 
     def _finish_foreground(self, owner_uid: str) -> None:
         key = self._store.key_of_uid(owner_uid)
-        if key is None or self._store.dependents(owner_uid):
+        if key is None or any(self._blocks(one, owner_uid) for one in self._dependents(owner_uid)):
             return
         finalizers = self._store.get(key)["metadata"].get("finalizers") or []
         if FOREGROUND_FINALIZER in finalizers:
