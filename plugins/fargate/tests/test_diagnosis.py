@@ -110,6 +110,32 @@ def test_a_stop_by_aws_is_a_crash_that_may_be_tried_again(
     assert found.can_retry
 
 
+@pytest.mark.parametrize("outcome", [CANCELLED, None])
+def test_a_flow_that_is_stopped_as_another_essential_container_ended_has_crashed(
+    outcome: Outcome | None,
+) -> None:
+    stopped = task(exit_code=143, stopCode="EssentialContainerExited")
+    for name, code in (("helper", 143), ("init", 0), ("side", 4)):
+        stopped["containers"].append({"name": name, "lastStatus": "STOPPED", "exitCode": code})
+    found = diagnose(stopped, "flow", outcome)
+
+    assert (found.state, found.reason) == (State.CRASHED, Reason.EXITED)
+    assert "essential container side ended with 4" in found.message
+
+
+def test_a_flow_that_ended_by_itself_is_not_blamed_on_what_was_stopped_with_it() -> None:
+    stopped = task(exit_code=7, stopCode="EssentialContainerExited")
+    stopped["containers"].append({"name": "side", "lastStatus": "STOPPED", "exitCode": 4})
+
+    assert "exit code 7" in diagnose(stopped, "flow").message
+
+
+def test_a_flow_that_got_a_signal_in_its_own_container_is_cancelled() -> None:
+    stopped = task(exit_code=143, stopCode="EssentialContainerExited")
+
+    assert diagnose(stopped, "flow", CANCELLED).state is State.CANCELLED
+
+
 def test_a_stop_by_flowenvs_deadline_is_a_crash_by_deadline() -> None:
     said = f"{DEADLINE_MARK} 600 seconds (PENDING)"
     found = diagnose(task(stopCode="UserInitiated", stoppedReason=said), "flow")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowenv.outcome import (
+    EXIT_CANCELLED,
     EXIT_COMPLETED,
     EXIT_CRASHED,
     EXIT_FAILED,
@@ -24,6 +25,8 @@ CANCEL_REASON = "flowenv: cancelled"
 ENDED_REASON = "flowenv: the flow has ended"
 """The reason of a stop of what else is in a task whose flow is over."""
 _OWN_EXIT_CODES = frozenset({EXIT_COMPLETED, EXIT_FAILED, EXIT_CRASHED})
+_BY_SIGNAL = frozenset({137, 143})
+_TOLD_TO_STOP = frozenset({EXIT_CANCELLED, 143})
 _STARTING = frozenset({"PROVISIONING", "PENDING", "ACTIVATING"})
 
 _NETWORK_HINT = (
@@ -111,6 +114,8 @@ def diagnose(
         return Status(State.COMPLETED)
     if stopped := _stopped_from_outside(task):
         return stopped
+    if stopped := _stopped_with_another(task, container, outcome):
+        return stopped
     if outcome is not None:
         return outcome.status()
     if "OutOfMemory" in (flow.get("reason") or ""):
@@ -146,6 +151,29 @@ def _stopped_from_outside(task: Task) -> Status | None:
         return Status(State.CRASHED, Reason.PREEMPTED, said, "Try again, or use FARGATE.")
     if code in ("TerminationNotice", "InfrastructureHealth", "ServiceSchedulerInitiated"):
         return Status(State.CRASHED, Reason.EVICTED, said, "Try again.")
+    return None
+
+
+def _stopped_with_another(task: Task, name: str, outcome: Outcome | None) -> Status | None:
+    """The status of a flow that was told to stop since another essential container had ended.
+
+    None if that isn't what happened. ECS doesn't say which one it was, but those that were
+    stopped with the flow have the exit codes of signals.
+    """
+    told = outcome is not None or container_of(task, name).get("exitCode") in _TOLD_TO_STOP
+    if task.get("stopCode") != "EssentialContainerExited" or not told:
+        return None
+    others = [
+        one
+        for one in task.get("containers") or []
+        if one.get("name") != name and one.get("exitCode") is not None
+    ]
+    by_themselves = [one for one in others if one["exitCode"] not in _BY_SIGNAL]
+    failed = [one for one in by_themselves if one["exitCode"] != 0]
+    for ended in (failed or by_themselves or others)[:1]:
+        message = f"The essential container {ended['name']} ended with {ended['exitCode']}."
+        hint = f"See the log of {ended['name']}; with essential=False the flow goes on without it."
+        return Status(State.CRASHED, Reason.EXITED, message, hint)
     return None
 
 
