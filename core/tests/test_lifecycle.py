@@ -325,6 +325,14 @@ def test_an_interrupt_goes_through_and_plugins_hear_of_it(toy):
 def test_an_executor_that_can_not_be_opened_crashes_the_run(toy):
     from flowenv import DaskExecutor, Reason
 
-    executor = DaskExecutor(cluster_class="absent.Cluster")
+    executor = DaskExecutor(cluster_class="os.getpid")
     run = submit(Flow(dict), environment=ToyEnvironment(executor=executor))
     assert (run.state, run.status.reason) == (State.CRASHED, Reason.START_ERROR)
+
+
+def test_an_executor_that_can_not_be_had_is_an_error_before_the_run(toy):
+    from flowenv import DaskExecutor
+
+    executor = DaskExecutor(cluster_class="absent.Cluster")
+    with pytest.raises(SettingError, match=r"absent\.Cluster"):
+        submit(Flow(dict), environment=ToyEnvironment(executor=executor))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from flowenv import hookspecs
-from flowenv.errors import PluginError
+from flowenv.errors import FlowenvError, PluginError, PluginFailed
 from flowenv.settings import nearest
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ _log = logging.getLogger("flowenv.plugins")
 
 CONTRIBUTED = ("flowenv_environment_variables", "flowenv_modify_spec", "flowenv_state_changed")
 """Hooks that are called plugin by plugin, so that each one's share is known."""
+_TOLD_OTHERWISE = ("flowenv_run_flow", "flowenv_state_changed")
+"""Hooks whose exceptions are the flow's own, or are logged with the plugin's name."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class BackendHooks:
         register(self.manager, core_hooks, "core")
         for plugin in plugins:
             register(self.manager, plugin.module, plugin.name)
+            _name_failures(self.manager, plugin)
         self.hook = self.manager.hook
 
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -105,6 +109,37 @@ def _check_contributions(manager: pluggy.PluginManager, module: ModuleType, name
                 raise pluggy.PluginValidationError(module, f"{hook} can't be wrapped.")
 
 
+def _name_failures(manager: pluggy.PluginManager, plugin: LoadedPlugin) -> None:
+    """See to it that what a plugin's hooks raise says whose they are."""
+    for caller in manager.get_hookcallers(plugin.module) or ():
+        if caller.name in _TOLD_OTHERWISE:
+            continue
+        for found in caller.get_hookimpls():
+            if found.plugin is plugin.module and not (found.wrapper or found.hookwrapper):
+                # pluggy marks it as final, but tells nobody else whose exception it was
+                found.function = _naming(  # type: ignore[misc]
+                    found.function, plugin.name, caller.name
+                )
+
+
+def _naming(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except FlowenvError:  # what the plugin has to say, such as a refusal
+            raise
+        except Exception as error:
+            if frames := error.__traceback__:
+                error.__traceback__ = frames.tb_next  # the plugin's own part
+            raise PluginFailed(
+                f"{plugin} raised {type(error).__name__} in {hook}: {error}",
+                hint="Mend it, or leave the plugin out.",
+            ) from error
+
+    return call
+
+
 def _explain(error: pluggy.PluginValidationError, module: ModuleType) -> str:
     known = [n for n in vars(hookspecs) if n.startswith("flowenv_")]
     for attribute in vars(module):
@@ -112,7 +147,17 @@ def _explain(error: pluggy.PluginValidationError, module: ModuleType) -> str:
             if attribute == "flowenv_api_version":
                 continue
             return f"there is no hook {attribute}. {nearest(attribute, known)}"
+        if attribute in known and (found := _wrong_argument(vars(module)[attribute], attribute)):
+            return found
     return " ".join(str(error).split())
+
+
+def _wrong_argument(function: Any, hook: str) -> str:
+    known = list(inspect.signature(getattr(hookspecs, hook)).parameters)
+    for argument in inspect.signature(function).parameters if callable(function) else ():
+        if argument not in known:
+            return f"{hook} has no argument {argument!r}. {nearest(argument, known)}"
+    return ""
 
 
 def try_out(module: ModuleType, name: str) -> None:

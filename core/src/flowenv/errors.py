@@ -90,6 +90,10 @@ class PluginError(FlowenvError, ImportError):
     """A plugin can't be imported, doesn't fit the hook specs, or isn't unique."""
 
 
+class PluginFailed(PluginError):
+    """A plugin's hook raised an exception, which is the `__cause__`."""
+
+
 class BackendNotFound(PluginError, LookupError):
     """No installed distribution provides the backend."""
 

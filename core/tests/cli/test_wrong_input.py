@@ -108,7 +108,10 @@ def test_a_file_that_cant_be_loaded_shows_the_users_frames_only(
             ["--plugin", "misspelt.py"],
             ["flowenv_modify_spek", "mean 'flowenv_modify_spec'"],
         ),
-        (["--plugin", "signature.py"], ["signature.py", "manifest"]),
+        (
+            ["--plugin", "signature.py"],
+            ["signature.py", "flowenv_modify_spec has no argument 'manifest'", "Known: "],
+        ),
         (["--plugin", "newer.py"], ["version 99", "Upgrade flowenv"]),
         (["-p", "size=1", "--detach"], ["The backend local can't be left", "without --detach"]),
         (["--detach", "--rehearse"], ["exclude each other"]),
@@ -224,6 +227,17 @@ def test_a_policy_that_refuses_the_run(fake: Project) -> None:
     )
     ended = fake.flowenv("run", "flow.py", "--env", "fake", "-p", "size=1", "--plugin", "policy.py")
     check(fake, ended, "Not on Fridays. Try on Monday.")
+    assert not list(fake.fake.iterdir())
+
+
+@pytest.mark.parametrize("hook", ["flowenv_environment_variables", "flowenv_modify_spec"])
+def test_a_plugin_that_raises_is_named_with_its_own_frames_only(fake: Project, hook: str) -> None:
+    fake.write("flow.py", FLOW)
+    fake.write("bad.py", f"from flowenv import hookimpl\n@hookimpl\ndef {hook}():\n    1 / 0\n")
+    ended = fake.flowenv("run", "flow.py", "--env", "fake", "-p", "size=1", "--plugin", "bad.py")
+    assert ended.returncode == 2
+    assert f"plugin bad.py raised ZeroDivisionError in {hook}: division" in ended.stderr
+    assert ended.stderr.count("File ") == 1
     assert not list(fake.fake.iterdir())
 
 

@@ -49,7 +49,7 @@ def _call(arguments: Sequence[str]) -> int:
     import click
 
     from flowenv.cli.app import app
-    from flowenv.errors import FlowenvError
+    from flowenv.errors import FlowenvError, PluginFailed
 
     try:
         os.getcwd()  # noqa: PTH109 - pathlib costs time that most commands need not spend
@@ -70,12 +70,21 @@ def _call(arguments: Sequence[str]) -> int:
         error.show()
         return error.exit_code
     except FlowenvError as error:
+        if isinstance(error, PluginFailed):
+            _show_cause(error)
         click.echo(f"Error: {error}", err=True)
         return error.exit_code
     except BrokenPipeError:
         raise
     except Exception:
         return _report_bug()
+
+
+def _show_cause(error: Exception) -> None:
+    """What a plugin raised, with the plugin's own frames."""
+    import traceback
+
+    traceback.print_exception(error.__cause__)
 
 
 def _report_bug() -> int:
