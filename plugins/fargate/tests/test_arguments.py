@@ -9,6 +9,8 @@ from flowenv.errors import SettingError
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.arguments import runs_on_fargate, uses_existing
 
+ROLE = "arn:aws:iam::123456789012:role/execution"
+
 
 def test_every_argument_of_both_operations_is_taken() -> None:
     model: Any = boto3.client("ecs", region_name="eu-west-1").meta.service_model
@@ -41,7 +43,8 @@ def test_an_unknown_argument_is_a_type_error_like_any_other() -> None:
         ({"containerDefinitions": []}, "first"),
         ({"family": "a", "taskDefinition": "b"}, "same string"),
         ({"family": "a", "taskDefinition": "a:3"}, "same string"),
-        ({"taskDefinition": "a:3", "cpu": "256"}, "existing revision"),
+        ({"taskDefinition": "a:3", "cpu": "256"}, "existing definition"),
+        ({"taskDefinition": "a", "executionRoleArn": ROLE}, "executionRoleArn would need"),
         (
             {"launchType": "EC2", "capacityProviderStrategy": [{"capacityProvider": "p"}]},
             "exclude each other",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,28 +72,19 @@ def _check_family(arguments: Arguments) -> None:
             "run than the one that is registered.",
             hint="Give both the same string, or only one of them.",
         )
-    if existing and not uses_existing(arguments) and not family_name(arguments):
-        only = ", ".join(sorted(set(arguments) & (register_names() - run_names())))
+    only = sorted(set(arguments) & (register_names() - run_names()))
+    if existing and not family and only:
         raise SettingError(
-            f"taskDefinition names the existing revision {existing!r}, and {only} would need a "
-            "new one.",
-            hint="Leave those out, or give family instead of taskDefinition.",
+            f"taskDefinition names the existing definition {existing!r}, and "
+            f"{', '.join(only)} would need another one.",
+            hint="Leave those out; or give family too, with the same string, to have a "
+            "definition registered.",
         )
 
 
 def uses_existing(arguments: Arguments) -> bool:
     """True if runs use a task definition as it is, and nothing is registered."""
-    if not arguments.get("taskDefinition"):
-        return False
-    return not set(arguments) & (register_names() - run_names())
-
-
-def family_name(arguments: Arguments) -> str | None:
-    """The family that the user named, if any."""
-    named = arguments.get("family") or arguments.get("taskDefinition")
-    if isinstance(named, str) and re.fullmatch(r"[A-Za-z0-9_-]{1,255}", named):
-        return named
-    return arguments.get("family")
+    return bool(arguments.get("taskDefinition")) and not arguments.get("family")
 
 
 def own_image(arguments: Arguments) -> str | None:

@@ -76,7 +76,7 @@ def _definition(
         _add_override(overrides, str(container.get("name", "")), divided.run, first=index == 0)
     definition["containerDefinitions"] = built
     definition = _with_defaults(definition, environment)
-    family = args.family_name(kwargs) or generated_family(flow_run.flow_name, definition)
+    family = kwargs.get("family") or generated_family(flow_run.flow_name, definition)
     return {"family": family, **definition}, overrides
 
 
