@@ -243,6 +243,15 @@ def test_detach_prints_the_reference_alone_and_what_to_do_next(fake: Project) ->
     assert (followed.returncode, followed.stdout.splitlines()[-1]) == (0, "Result: 1")
 
 
+def test_the_command_to_follow_names_the_configured_environment(fake: Project) -> None:
+    fake.write("flowenv.toml", 'environment = "prod"\n[environments.prod]\ntype = "fake"\n')
+    fake.write("flow.py", "from flowenv import flow\n@flow\ndef a(): return 1\n")
+    ended = fake.flowenv("run", "flow.py", "-s", "size=2", "--detach")
+    command = f"flowenv attach {ended.stdout.strip()} --env prod -s size=2"
+    assert f"Follow it with: {command}\n" in ended.stderr
+    fake.flowenv("attach", ended.stdout.strip())
+
+
 def test_detach_prints_json(fake: Project) -> None:
     fake.write("flow.py", "from flowenv import flow\n@flow\ndef a(): return 1\n")
     ended = fake.flowenv("run", "flow.py", "--env", "fake", "--detach", "-o", "json")

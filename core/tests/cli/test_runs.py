@@ -78,10 +78,16 @@ def test_attach_shows_the_log_and_the_result_and_exits_as_the_run(fake: Project)
     ended = fake.flowenv("attach", reference, *HERE)
     assert ended.returncode == 0
     assert ended.stdout.splitlines()[-3:] == ["number 0", "number 1", "Result: 2"]
-    assert ended.stderr.splitlines()[-1].startswith("Completed after ")
+    assert ended.stderr.splitlines()[-1].startswith("Completed")
     assert "Pending" not in ended.stderr
     as_json = fake.flowenv("attach", reference, *HERE, "-o", "json")
     assert as_json.json["result"] == 2
+
+
+def test_attach_to_a_run_that_is_over_claims_no_times(fake: Project) -> None:
+    reference = submit(fake)
+    fake.flowenv("attach", reference, *HERE)
+    assert fake.flowenv("attach", reference, *HERE).stderr.splitlines()[-1] == "Completed"
 
 
 def test_logs_prints_the_log(fake: Project) -> None:

@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from flowenv.environment import Environment
+    from flowenv.flow_run import FlowRun
     from flowenv.flows import Flow
     from flowenv.lifecycle import Prepared
 
@@ -133,7 +134,7 @@ def _named(env: str | None) -> tuple[type[Environment], Mapping[str, Any]]:
     from flowenv.environments import make_environment
     from flowenv.registry import registry
 
-    name = env or configuration().environment or "local"
+    name = env or _default_name()
     named = configuration().environments.get(name)
     if named is None and name not in registry().backends():
         make_environment(name)  # says what there is
@@ -198,14 +199,29 @@ def split(items: Sequence[str], option: str, form: str) -> dict[str, str]:
     return found
 
 
-def where_options(environment: Environment, env: str | None, settings: Sequence[str]) -> str:
-    """The options that name this environment again, to propose a command with.
+def where_options(flow_run: FlowRun, env: str | None, settings: Sequence[str]) -> str:
+    """The options that name a run's environment again, to propose a command with.
 
     Settings that are secret, or that nobody has declared, are left out.
+
+    Args:
+        flow_run: the run.
+        env: what `--env` named.
+        settings: what `-s` set.
     """
+    environment, flow = flow_run.environment, flow_run.flow
+    is_flows_own = flow is not None and flow.environment is not None
+    name = env or (environment.backend if is_flows_own else _default_name())
     shown = {one.name for one in _settings_of(environment) if not one.secret}
-    words = ["--env", env or environment.backend]
+    words = ["--env", name]
     for item in settings:
         if item.partition("=")[0].partition(".")[0] in shown:
             words += ["-s", item]
     return "".join(f" {shlex.quote(word)}" for word in words)
+
+
+def _default_name() -> str:
+    """The environment of those who name none."""
+    from flowenv.configuration import configuration
+
+    return configuration().environment or "local"

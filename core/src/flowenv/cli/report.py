@@ -101,8 +101,10 @@ def show_traceback(flow_run: FlowRun) -> None:
 
 
 def summary(flow_run: FlowRun) -> str:
-    """One line: how a run ended and the time of each phase."""
+    """One line: how a run ended and the time of each phase, if this process saw any."""
     phases = flow_run.phases()
+    if list(phases) == ["pending", "total"]:  # it was over when this process attached to it
+        return flow_run.state.value
     total = phases.pop("total")
     parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in phases.items())
     return f"{flow_run.state.value} after {total:.1f} s" + (f" ({parts})" if parts else "")

@@ -55,7 +55,7 @@ def run(
         prepared = prepare_target(env=env, settings=settings, **options)
         if rehearse:
             return _rehearse(prepared, output, stream)
-        where = where_options(prepared.flow_run.environment, env, settings)
+        where = where_options(prepared.flow_run, env, settings)
         if detach:
             return _detach(prepared, where, output, stream)
         return _run(prepared, where, output, stream)

@@ -157,7 +157,7 @@ def attach(
 
     with result_stream(alone=output == "json") as stream:
         flow_run = _attached(reference, env, settings, plugins)
-        where = where_options(flow_run.environment, env, settings)
+        where = where_options(flow_run, env, settings)
         with Follower(flow_run, where, cancel_on_interrupt=False) as follower:
             follower.follow()
         return report_end(flow_run, output, stream)
