@@ -23,6 +23,10 @@ class Colour(enum.Enum):
     BLUE = "blue"
 
 
+class Handmade:
+    """A class that doesn't say how a text becomes one."""
+
+
 FIRST = datetime.date(2024, 2, 1)
 UserId = NewType("UserId", int)
 
@@ -124,6 +128,7 @@ def test_what_does_not_fit(value, annotation):
         ("2024-02-01T10:00", datetime.datetime, datetime.datetime(2024, 2, 1, 10)),
         ("10:30", datetime.time, datetime.time(10, 30)),
         ("0.1", decimal.Decimal, decimal.Decimal("0.1")),
+        ("90", datetime.timedelta, datetime.timedelta(seconds=90)),
         (str(uuid.UUID(int=7)), uuid.UUID, uuid.UUID(int=7)),
         ("text", bytes, b"text"),
         ("7", UserId, 7),
@@ -153,6 +158,8 @@ def test_what_a_text_means(text, annotation, value):
         ('{"a": true}', dict[str, int], "an integer"),
         ("x", int | float, "an integer or a number"),
         ("x", decimal.Decimal, "a Decimal"),
+        ("x", datetime.timedelta, "a number of seconds"),
+        ("3", Handmade, "a Handmade, which no text can give"),
     ],
 )
 def test_what_does_not_parse_says_what_was_expected(text, annotation, expected):

@@ -115,7 +115,10 @@ def parse(text: str, annotation: Any) -> Any:
         return _parse_sequence(text, annotation)
     if issubclass(plain, collections.abc.Mapping):
         return _convert(_from_json(text, annotation), annotation)
-    return _anything(text)
+    value = _anything(text)
+    if not fits(value, annotation):
+        raise ValueError(f"expected {describe(annotation)}, which no text can give")
+    return value
 
 
 def _is_number_or_id(plain: type) -> bool:
@@ -151,6 +154,7 @@ _SCALARS: dict[Any, Any] = {
     datetime.datetime: datetime.datetime.fromisoformat,
     datetime.date: datetime.date.fromisoformat,
     datetime.time: datetime.time.fromisoformat,
+    datetime.timedelta: lambda text: datetime.timedelta(seconds=float(text)),
 }
 
 
@@ -276,6 +280,7 @@ def describe(annotation: Any) -> str:
     words = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}
     words |= {Path: "a path", types.NoneType: "None", datetime.datetime: "an ISO date and time"}
     words |= {datetime.date: "an ISO date", datetime.time: "an ISO time"}
+    words[datetime.timedelta] = "a number of seconds"
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         return " or ".join(describe(one) for one in arguments)
