@@ -1,7 +1,8 @@
 """The seam: what a run needs of whoever makes its Dask cluster.
 
 `operator.py` is the one way there is. Another one, without an operator and with TLS, would be
-another class with these methods; `docs/backends/dask_k8s_without_operator.md` says what it would take.
+another class with these methods; `docs/backends/dask_k8s_without_operator.md` says what it would
+take.
 """
 
 from __future__ import annotations

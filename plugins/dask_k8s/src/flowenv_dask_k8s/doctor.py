@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 SERVICES = Resource("", "v1", "services", "Service")
 NEEDED = (
-    *(Request(verb, CLUSTERS) for verb in ("create", "get", "list", "delete")),
-    *(Request(verb, AUTOSCALERS) for verb in ("create", "delete")),
+    *(Request(verb, CLUSTERS) for verb in ("create", "get", "list", "patch", "delete")),
+    *(Request(verb, AUTOSCALERS) for verb in ("create", "get", "patch", "delete")),
     Request("list", WORKER_GROUPS),
     *(Request(verb, PODS) for verb in ("get", "list")),
     *(Request(verb, SERVICES) for verb in ("get", "list")),

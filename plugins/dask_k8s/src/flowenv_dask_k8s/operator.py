@@ -16,7 +16,7 @@ from flowenv_dask_k8s.resources import AUTOSCALERS, CLUSTERS, GROUP, VERSION
 from flowenv_dask_k8s.startup import Startup
 from flowenv_k8s.labels import PREFIX
 from flowenv_k8s.refusals import Refused
-from flowenv_k8s.resources import SECRETS
+from flowenv_k8s.resources import SECRETS, Resource
 from flowenv_k8s.submission import is_of_run, revealed
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class OperatorCluster:
             if found is None or not is_of_run(found, self._run_id):
                 raise _conflict(self._plan) from refused
             self._say("Removing the cluster of an earlier attempt.")
-            self._remove(found)
+            self._remove(CLUSTERS, found)
             return self._client.create(CLUSTERS, manifest)
         except FlowenvError as error:
             raise _operator_is_missing(error) or error from error.__cause__
@@ -172,7 +172,7 @@ class OperatorCluster:
         }
         self._create_once(AUTOSCALERS, manifest)
 
-    def _create_once(self, resource: Any, manifest: Mapping[str, Any]) -> None:
+    def _create_once(self, resource: Resource, manifest: Mapping[str, Any]) -> None:
         try:
             self._client.create(resource, manifest)
         except Refused as refused:  # there already: the answer to the first try was lost
@@ -184,47 +184,48 @@ class OperatorCluster:
         found = self._get()
         if found is None or not self._is_own(found):
             return
-        if self._may_adapt:
-            # before the scheduler, which the operator else waits for, and then for long
-            self._client.delete(AUTOSCALERS, self._plan.namespace, self._plan.name)
-        self._remove(found)
+        if self._may_adapt and (autoscaler := self._get(AUTOSCALERS)):
+            # before the scheduler, for which the operator else waits, and then for long
+            self._remove(AUTOSCALERS, autoscaler)
+        self._remove(CLUSTERS, found)
 
-    def _remove(self, found: Mapping[str, Any]) -> None:
-        """Delete a DaskCluster, and return when it is gone."""
+    def _remove(self, resource: Resource, found: Mapping[str, Any]) -> None:
+        """Delete an object that the operator looks after, and return when it is gone."""
         plan, uid = self._plan, found["metadata"]["uid"]
-        self._client.delete(CLUSTERS, plan.namespace, plan.name, uid=uid)
+        self._client.delete(resource, plan.namespace, plan.name, uid=uid)
         began, pause, was_freed = time.monotonic(), 0.05, False
         while True:
-            there = self._get()
+            there = self._get(resource)
             if there is None or there["metadata"]["uid"] != uid:
                 return
             waited = time.monotonic() - began
             if waited > _GONE:
                 raise PlatformError(
-                    f"The DaskCluster {plan.name} is still there {_GONE:g} s after it was deleted.",
+                    f"The {resource.kind} {plan.name} is still there {_GONE:g} s after it was "
+                    "deleted.",
                     hint=f"Something holds it: {there['metadata'].get('finalizers')}.",
                 )
             if waited > _OPERATORS_TURN and not was_freed:
-                self._free(there)
+                self._free(resource, there)
                 was_freed = True
             time.sleep(pause)
             pause = min(pause * 2, 0.5)
 
-    def _free(self, deleted: Mapping[str, Any]) -> None:
-        """Take the operator's finalizer off a deleted DaskCluster.
+    def _free(self, resource: Resource, deleted: Mapping[str, Any]) -> None:
+        """Take the operator's finalizer off a deleted object.
 
-        The operator has nothing to do at the end; it only stops looking for idleness. But for
-        that it may wait long for a scheduler that is dead, or it may not run any more.
+        The operator has nothing to do at the end; it only stops looking after the object. But
+        for that it may wait long for a scheduler that is dead, or it may not run any more.
         """
         plan, held_by = self._plan, deleted["metadata"].get("finalizers") or []
         left = [name for name in held_by if name != _FINALIZER]
         if left != held_by:
             _log.debug("The operator hasn't let %s go; its finalizer is taken off.", plan.name)
             patch = {"metadata": {"finalizers": left}}
-            self._client.patch(CLUSTERS, plan.namespace, plan.name, patch)
+            self._client.patch(resource, plan.namespace, plan.name, patch)
 
-    def _get(self) -> dict[str, Any] | None:
-        return self._client.get(CLUSTERS, self._plan.namespace, self._plan.name)
+    def _get(self, resource: Resource = CLUSTERS) -> dict[str, Any] | None:
+        return self._client.get(resource, self._plan.namespace, self._plan.name)
 
     def _is_own(self, found: Mapping[str, Any]) -> bool:
         notes = found["metadata"].get("annotations") or {}
