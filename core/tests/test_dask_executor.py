@@ -183,7 +183,21 @@ def test_a_report_that_can_not_be_written_does_not_hide_the_result(tmp_path, clu
     path = tmp_path / "file" / "report.html"
     executor = DaskExecutor(cluster.scheduler_address, performance_report_path=str(path))
     assert Flow(lambda: 3).run(executor=executor) == 3
-    assert "could not be closed properly" in caplog.text
+    assert "performance report couldn't be written" in caplog.text
+
+
+def test_a_report_without_bokeh_is_refused_before_the_flow_begins(tmp_path, cluster, monkeypatch):
+    begun = []
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    report = str(tmp_path / "report.html")
+    for executor in (
+        DaskExecutor(performance_report_path=report),
+        DaskExecutor(cluster.scheduler_address, performance_report_path=report),
+    ):
+        with pytest.raises(SettingError, match="needs bokeh") as caught:
+            Flow(lambda: begun.append(1)).run(executor=executor)
+        assert "pip install bokeh" in caught.value.hint
+    assert begun == []
 
 
 # -- versions -----------------------------------------------------------------------------

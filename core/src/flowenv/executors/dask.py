@@ -183,6 +183,10 @@ class DaskExecutor(Executor):
         _import_dask("distributed")
         if isinstance(self.cluster_class, str):
             load_class(self.cluster_class)
+        if self.performance_report_path and not (self.address or self.cluster_class):
+            from flowenv.executors.dask_report import check_report_here
+
+            check_report_here()
 
     @contextlib.contextmanager
     def _open(self, source_files: Sequence[Path]) -> Iterator[concurrent.futures.Executor]:
@@ -234,17 +238,20 @@ def run_on(
 
     Raises:
         PlatformError: if Python, dask or distributed differ between here and the cluster.
+        SettingError: if a report is asked for and the scheduler lacks bokeh.
     """
     from flowenv.executors.dask_cluster import keep_awake, upload_files
+    from flowenv.executors.dask_report import check_report_of, report_to
 
-    distributed = _import_dask("distributed")
     check_versions(client)
+    if performance_report_path:
+        check_report_of(client)
     upload_files(client, source_files)
     with contextlib.ExitStack() as stack:
         stack.enter_context(keep_awake(client))
         stack.enter_context(client.as_current())
         if performance_report_path:
-            stack.enter_context(distributed.performance_report(filename=performance_report_path))
+            stack.enter_context(report_to(performance_report_path))
         dask = _import_dask("dask")
         stack.enter_context(dask.config.set(scheduler="dask.distributed"))
         pool = client.get_executor()
@@ -293,7 +300,7 @@ def load_class(dotted: str) -> Any:
     try:
         return getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise SettingError(f"The class {dotted!r} can't be imported: {error}") from error
+        raise SettingError(f"{dotted!r} can't be imported: {error}.") from error
 
 
 def _import_dask(name: str) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flowenv.errors import CallbackFailed, FlowenvError
 from flowenv.executors.dask import run_on
 from flowenv.executors.dask_cluster import wait_for_workers
+from flowenv.executors.dask_report import check_report_here
 from flowenv.running import Returned, call_with_callbacks
 from flowenv_dask_cloud import client as dask_client
 from flowenv_dask_cloud.cloud_init import quoted
@@ -52,6 +53,8 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
             scheduler_variables = changed_alike(scheduler_variables, before, after)
     check_arguments(provider, arguments)
     check_workers(provider, arguments, part["adapt"] is not None)
+    if provider.facts.family == "local" and _report_path(environment):
+        check_report_here()
     _warn(provider, part, arguments)
     progress = Progress(flow_run)
     part = {**part, "arguments": arguments, "scheduler_variables": scheduler_variables}
@@ -59,8 +62,7 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
     try:
         lifetime.start()
         with _connected(environment, lifetime, progress) as client:
-            options = environment.executor_kwargs or {}
-            report = options.get("performance_report_path")
+            report = _report_path(environment)
             with run_on(client, flow_run.source_files, performance_report_path=report):
                 progress.running(dask_client.dashboard(lifetime.cluster))
                 return call_with_callbacks(environment, flow_run)
@@ -71,6 +73,10 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
         raise
     finally:
         lifetime.close()
+
+
+def _report_path(environment: DaskCloudProviderEnvironment) -> str | None:
+    return (environment.executor_kwargs or {}).get("performance_report_path")
 
 
 def finished_spec(flow_run: FlowRun) -> dict[str, Any]:

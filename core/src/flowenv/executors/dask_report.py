@@ -1,0 +1,72 @@
+"""Dask's performance report: can it be made, and written without a say in how the run ends."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from flowenv.errors import SettingError
+
+_log = logging.getLogger("flowenv")
+
+
+def check_report_here() -> None:
+    """Check that a scheduler in this process can draw the report.
+
+    Raises:
+        SettingError: if bokeh isn't installed.
+    """
+    if importlib.util.find_spec("bokeh") is None:
+        raise _no_bokeh("here")
+
+
+def check_report_of(client: Any) -> None:
+    """Check that a client's scheduler, which draws the report, is able to.
+
+    Raises:
+        SettingError: if bokeh isn't installed there.
+    """
+
+    # functions inside a function are pickled whole: the scheduler's image may lack flowenv
+    def has_bokeh() -> bool:
+        import importlib.util
+
+        return importlib.util.find_spec("bokeh") is not None
+
+    if not client.run_on_scheduler(has_bokeh):
+        raise _no_bokeh("where the Dask scheduler runs")
+
+
+def _no_bokeh(where: str) -> SettingError:
+    return SettingError(
+        f"performance_report_path needs bokeh, which isn't installed {where}.",
+        hint="Run: pip install bokeh",
+    )
+
+
+@contextlib.contextmanager
+def report_to(path: str) -> Iterator[None]:
+    """Have Dask write its report of what is computed in the block; a failure is logged only.
+
+    Args:
+        path: where it is written, an HTML file.
+    """
+    import distributed
+
+    report = distributed.performance_report(filename=path)
+    report.__enter__()
+    try:
+        yield
+    finally:
+        try:
+            report.__exit__(None, None, None)
+        except Exception as error:  # the run's result is more than its report
+            _log.warning(
+                "Dask's performance report couldn't be written to %s: %s: %s",
+                path,
+                type(error).__name__,
+                error,
+            )
