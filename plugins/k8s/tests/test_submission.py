@@ -136,6 +136,24 @@ def test_the_same_name_again_says_which_run_owns_it(
     assert rig.get("Job", "my-job")["metadata"]["labels"]["flowenv.io/run-id"] == first.id
 
 
+@pytest.mark.parametrize(
+    ("is_over", "way_out"),
+    [(True, "TTL of 86400 s is over, or remove it: kubectl delete job my-job"), (False, "or wait")],
+)
+def test_the_way_out_of_a_conflict_fits_how_the_other_run_stands(
+    is_over: bool, way_out: str, rig: KubernetesRig, environment: Environments
+) -> None:
+    submit(environment(job_spec=NAMED))
+    if is_over:
+        job = rig.get("Job", "my-job")
+        ended = {"conditions": [{"type": "Complete", "status": "True"}]}
+        rig.apply({**job, "status": {**job["status"], **ended}})
+    with pytest.raises(RunConflict) as caught:
+        submit(environment(job_spec=NAMED))
+    assert way_out in caught.value.hint
+    assert ("kubectl delete" in caught.value.hint) is is_over
+
+
 def test_a_job_of_somebody_else_is_left_alone(
     rig: KubernetesRig, environment: Environments
 ) -> None:

@@ -89,7 +89,8 @@ def flowenv_check(environment: KubernetesJobEnvironment) -> Iterable[Finding]:
     from flowenv_k8s.doctor import findings
 
     try:
-        client, namespace = connect(environment.context), environment.target_namespace
+        # first the kubeconfig's context: that error says which ones there are
+        namespace, client = environment.target_namespace, connect(environment.context)
     except FlowenvError as error:
         return [Finding("cluster", False, error.message, error.hint)]
     return findings(client, namespace)

@@ -83,7 +83,10 @@ class Refused(Exception):
         if self.code == 404:
             return _not_found(self)
         if self.code == 409:
-            return RunConflict(f"Kubernetes can't {self.request}: {self.message}")
+            asked = self.request
+            what = f"{asked.verb} the {asked.resource.kind} {asked.name}".rstrip()
+            where = f" in the namespace {asked.namespace}" if asked.namespace else ""
+            return RunConflict(f"Kubernetes can't {what}{where}: {self.message}")
         if self.code in (400, 413, 422):
             return SpecError(f"Kubernetes refuses to {self.request}: {self.message}")
         if self.code == 429 or self.code >= 500:

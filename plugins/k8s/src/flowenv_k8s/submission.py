@@ -11,7 +11,7 @@ from flowenv import storage
 from flowenv.errors import FlowenvError, RunConflict
 from flowenv.flow_run import FlowRun
 from flowenv.secret import Secret
-from flowenv_k8s.diagnosis import job_condition
+from flowenv_k8s.diagnosis import is_over
 from flowenv_k8s.labels import RUN_ID, RunMarks
 from flowenv_k8s.refusals import Refused
 from flowenv_k8s.resources import JOBS, SECRETS
@@ -72,12 +72,17 @@ def _conflict(metadata: Mapping[str, Any], found: Mapping[str, Any] | None) -> R
         return RunConflict(f"{what}, and is being deleted.", hint="Try again when it is gone.")
     run_id = (found["metadata"].get("labels") or {}).get(RUN_ID)
     owner = f"the run {run_id} of {RunMarks.of(found).flow}" if run_id else "no flowenv run"
-    is_over = any(job_condition(found, kind) for kind in ("Complete", "Failed"))
-    state = "which is over" if is_over else "which isn't over"
+    remove = f"kubectl delete job {metadata['name']} -n {metadata['namespace']}"
+    if is_over(found):
+        ttl = (found.get("spec") or {}).get("ttlSecondsAfterFinished")
+        wait = "" if ttl is None else f", wait until its TTL of {ttl} s is over"
+        return RunConflict(
+            f"{what}; it belongs to {owner}, which is over.",
+            hint=f"Set unique_job_name=True{wait}, or remove it: {remove}",
+        )
     return RunConflict(
-        f"{what}; it belongs to {owner}, {state}.",
-        hint="Set unique_job_name=True, wait until it is over, or remove it: kubectl delete job "
-        f"{metadata['name']} -n {metadata['namespace']}",
+        f"{what}; it belongs to {owner}, which isn't over.",
+        hint="Set unique_job_name=True, or wait until it is over and gone.",
     )
 
 
