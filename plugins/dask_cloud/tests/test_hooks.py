@@ -46,3 +46,9 @@ def test_doctor_finds_missing_credentials_and_the_open_scheduler() -> None:
 
 def test_doctor_finds_a_provider_that_isnt_there() -> None:
     assert findings("dask_cloudprovider.nowhere.Cluster") == {"provider": False}
+
+
+def test_doctor_takes_security_false_as_knowing_of_the_open_scheduler() -> None:
+    assert findings("distributed.LocalCluster", security=False)["scheduler"] is True
+    fargate = "dask_cloudprovider.aws.FargateCluster"
+    assert findings(fargate, region_name="eu-west-1", security=False)["scheduler"] is True

@@ -8,7 +8,7 @@ import pytest
 from distributed import LocalCluster
 
 from flowenv import Flow, Secret
-from flowenv.errors import CallbackFailed, RunFailed
+from flowenv.errors import CallbackFailed, RunFailed, SpecError
 from flowenv.states import Reason, State
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 
@@ -111,7 +111,16 @@ def test_other_versions_are_refused_before_the_flows_code(
     assert called == []
 
 
-def test_the_log_says_that_an_unknown_providers_scheduler_is_open(
+def test_a_cluster_without_workers_is_refused(
+    flow_named: Callable[[str], Flow[..., Any]],
+) -> None:
+    with pytest.raises(SpecError, match="LocalCluster would have no workers"):
+        local(n_workers=0).run(flow_named("total"))
+
+
+@pytest.mark.parametrize("security", [None, False])
+def test_the_log_says_that_an_unknown_providers_scheduler_is_open_unless_that_is_known(
+    security: bool | None,
     flow_named: Callable[[str], Flow[..., Any]],
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -121,7 +130,8 @@ def test_the_log_says_that_an_unknown_providers_scheduler_is_open(
     monkeypatch.setattr(providers, "_FACTS", {})
     caplog.set_level(logging.WARNING, "flowenv.dask_cloud")
 
-    run = local(dashboard_address="127.0.0.1:0").execute(flow_named("total"))
+    run = local(dashboard_address="127.0.0.1:0", security=security).execute(flow_named("total"))
 
     assert run.result() == {"total": 30, "workers": 1}
-    assert any("is open to everybody who reaches it" in r.getMessage() for r in caplog.records)
+    warned = any("is open to everybody who reaches it" in r.getMessage() for r in caplog.records)
+    assert warned is (security is None)

@@ -40,6 +40,8 @@ def _security(environment: DaskCloudProviderEnvironment, provider: Provider) -> 
         return Finding("scheduler", False, error.message, error.hint)
     if security in ("temporary", "given"):
         return Finding("scheduler", True, f"It is protected by {security} certificates.")
+    if environment.security is False:
+        return Finding("scheduler", True, "It is open, which security=False says that you know.")
     return Finding(
         "scheduler",
         None,

@@ -55,7 +55,7 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
     check_workers(provider, arguments, part["adapt"] is not None)
     if provider.facts.family == "local" and _report_path(environment):
         check_report_here()
-    _warn(provider, part, arguments)
+    _warn(provider, part, arguments, environment.security)
     progress = Progress(flow_run)
     part = {**part, "arguments": arguments, "scheduler_variables": scheduler_variables}
     lifetime = _lifetime(environment, flow_run, part, provider, progress)
@@ -114,7 +114,9 @@ def changed_alike(
     return {**kept, **{n: v for n, v in after.items() if before.get(n) != v}}
 
 
-def _warn(provider: Provider, part: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
+def _warn(
+    provider: Provider, part: Mapping[str, Any], arguments: Mapping[str, Any], security: object
+) -> None:
     """Say what the user should know before minutes pass and money is spent."""
     if unset := part.get("unset_variables"):
         _log.warning(
@@ -123,7 +125,7 @@ def _warn(provider: Provider, part: Mapping[str, Any], arguments: Mapping[str, A
             provider.title,
             ", ".join(unset),
         )
-    if provider.facts.family == "ecs" and part["security"] == "none":
+    if provider.facts.family == "ecs" and part["security"] == "none" and security is not False:
         public = not arguments.get("fargate_use_private_ip")
         groups = arguments.get("security_groups")
         _log.warning(
@@ -187,7 +189,8 @@ def _connected(
     """A client of the cluster, once a worker has joined, if there will be one by itself."""
     cluster, adapt = lifetime.cluster, lifetime.plan.adapt
     address = dask_client.address(cluster)
-    if lifetime.plan.provider.facts.tls is None and dask_client.is_open(cluster):
+    unknown = lifetime.plan.provider.facts.tls is None and environment.security is not False
+    if unknown and dask_client.is_open(cluster):
         _log.warning("The scheduler at %s is open to everybody who reaches it.", address)
     progress.say(f"Connecting to the scheduler at {address}.")
     options = {

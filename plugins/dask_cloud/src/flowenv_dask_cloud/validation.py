@@ -63,12 +63,16 @@ def check_workers(provider: Provider, arguments: Mapping[str, Any], adaptive: bo
     Raises:
         SpecError: if the cluster would have none.
     """
-    if adaptive or provider.facts.family not in ("ecs", "machines"):
+    if adaptive:
         return
     import dask.config
 
-    configured = dask.config.get("cloudprovider.ecs.n_workers", 0)
-    if not (arguments.get("n_workers") or (provider.facts.family == "ecs" and configured)):
+    wanted = arguments.get("n_workers")
+    if provider.facts.family == "ecs":
+        wanted = wanted or dask.config.get("cloudprovider.ecs.n_workers", 0)
+    # other classes have a number of their own, if none is given
+    by_itself = wanted is None and provider.facts.family in ("local", "other")
+    if not (wanted or by_itself):
         raise SpecError(
             f"The {provider.title} would have no workers.",
             hint="Set n_workers, or adaptive_min_workers for a cluster that grows by itself.",
