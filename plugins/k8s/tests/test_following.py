@@ -174,6 +174,24 @@ def test_what_a_run_waits_for_is_said_while_it_waits(rig: KubernetesRig, start: 
         run = start()
         status = until(run, lambda one: one.reason is Reason.IMAGE_PULL)
     assert status.state is State.STARTING
+    assert status.hint.endswith("The run is given up 600 s after its submission.")
+    run.cancel()
+
+
+def test_an_image_that_is_tried_again_and_again_is_one_condition(
+    rig: KubernetesRig, start: Start, client: Client
+) -> None:
+    run = start()
+    name = pod_of(rig, run)
+    job = rig.get("Job", name_of(run))
+    tracker = tracking.RunTracker(client, job, 600)
+    seen = []
+    for word in ("ErrImagePull", "ImagePullBackOff", "ErrImagePull", "ImagePullBackOff"):
+        state = {"waiting": {"reason": word, "message": f"the kubelet's words of {word}"}}
+        status = {"phase": "Pending", "containerStatuses": [{"name": "flow", "state": state}]}
+        rig.apply({**rig.get("Pod", name), "status": status})
+        seen.append(tracker.look())
+    assert {one.message for one in seen} == {"ErrImagePull: the kubelet's words of ErrImagePull"}
     run.cancel()
 
 
@@ -251,7 +269,10 @@ def test_a_sidecar_that_never_ends_is_ended_and_the_outcome_stays(
     assert run.result(20) == 5
     rig.wait_for("Job", name_of(run), lambda job: job["status"].get("conditions"))
     rig.wait_until(lambda: not rig.pods_of(name_of(run)), "the pod being gone")
-    assert attach(run.reference, run.environment).result(20) == 5
+    attached = attach(run.reference, run.environment)
+    assert attached.result(20) == 5
+    with pytest.raises(PlatformError, match="the run is over and its pod is gone"):
+        list(attached.logs())
 
 
 # -- cancelling --------------------------------------------------------------------------

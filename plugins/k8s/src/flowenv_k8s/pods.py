@@ -183,6 +183,11 @@ def living(pod: Mapping[str, Any], container: str) -> Status:
     return Status(State.STARTING, message=_preparing(pod))
 
 
+def is_back_off(status: Status) -> bool:
+    """True if a pod waits to pull its image again, which says less than why it must."""
+    return status.message.startswith("ImagePullBackOff")
+
+
 def _waiting(pod: Mapping[str, Any], waiting: Mapping[str, Any]) -> Status | None:
     """What a pod waits for, where it may wait for ever."""
     for one in (pod.get("status") or {}).get("conditions") or ():

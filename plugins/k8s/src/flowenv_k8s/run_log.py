@@ -39,9 +39,15 @@ class RunLog:
         """The lines that there are.
 
         Raises:
-            FlowenvError: if they can't be read.
+            FlowenvError: if they can't be read, or went with the pod.
         """
-        for pod in self._tracker.list_pods():
+        pods = self._tracker.list_pods()
+        if not pods and self._tracker.look().state.is_final:
+            raise PlatformError(
+                f"There is no log of {self._tracker.name}: the run is over and its pod is gone.",
+                hint="A log goes with its pod; the cluster's log collector may have it.",
+            )
+        for pod in pods:
             if has_started(pod, self._container):
                 yield from self._rest(self._log_of(pod))
 
@@ -52,6 +58,9 @@ class RunLog:
             FlowenvError: if they can't be read any more; the run goes on.
         """
         tracker, read = self._tracker, set[str]()
+        if tracker.is_over:
+            yield from self.read()
+            return
         with self._client.watch_pods(tracker.namespace).follow(tracker.marks.run_id) as news:
             while True:
                 status = tracker.observe(news)

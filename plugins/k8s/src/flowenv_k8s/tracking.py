@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import logging
 import threading
@@ -16,7 +17,7 @@ from flowenv_k8s import events
 from flowenv_k8s.diagnosis import Observed, Verdict, is_held, is_over, judge
 from flowenv_k8s.ending import end_job
 from flowenv_k8s.labels import RunMarks, pod_selector
-from flowenv_k8s.pods import by_age
+from flowenv_k8s.pods import by_age, is_back_off
 from flowenv_k8s.resources import EVENTS, JOBS, PODS
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class RunTracker:
             verdict = Verdict(late, job_must_end=True)
         elif not pods and verdict.status.state is State.SUBMITTED:
             verdict = self._with_events(verdict)
-        self._latest = verdict
+        self._latest = verdict = self._with_patience(verdict)
         if verdict.status.state.is_final:
             self._settle(verdict)
 
@@ -163,6 +164,22 @@ class RunTracker:
         if self._has_run or self._must_run_by is None or is_held(status, self._job):
             return False
         return time.monotonic() > self._must_run_by
+
+    def _with_patience(self, verdict: Verdict) -> Verdict:
+        """A wait that may last, as one condition, and until when it does.
+
+        The kubelet says by turns that an image can't be pulled and that it holds off.
+        """
+        status, before = verdict.status, self._latest.status
+        if status.reason is None or status.state not in (State.SUBMITTED, State.STARTING):
+            return verdict
+        if (before.state, before.reason) == (status.state, status.reason) and is_back_off(status):
+            return dataclasses.replace(verdict, status=before)
+        if self._must_run_by is None or is_held(status, self._job):
+            return verdict
+        until = f"The run is given up {self._start_deadline:g} s after its submission."
+        hint = f"{status.hint} {until}".lstrip()
+        return dataclasses.replace(verdict, status=dataclasses.replace(status, hint=hint))
 
     def _with_events(self, verdict: Verdict) -> Verdict:
         """No pod after a while: the Job's events say why, such as a quota."""
