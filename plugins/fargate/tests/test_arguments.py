@@ -14,15 +14,47 @@ ROLE = "arn:aws:iam::123456789012:role/execution"
 
 def test_every_argument_of_both_operations_is_taken() -> None:
     model: Any = boto3.client("ecs", region_name="eu-west-1").meta.service_model
-    names = {
-        name
+    members = {
+        name: shape
         for operation in ("RegisterTaskDefinition", "RunTask")
-        for name in model.operation_model(operation).input_shape.members
+        for name, shape in model.operation_model(operation).input_shape.members.items()
     }
+    empty: dict[str, Any] = {"list": [], "structure": {}, "boolean": True}
     # each with the others has to make sense too
-    for name in names - {"clientToken", "count", "containerDefinitions"}:
-        arguments: dict[str, Any] = {name: "x"}
+    for name in members.keys() - {"clientToken", "count", "containerDefinitions"}:
+        enumerated = getattr(members[name], "enum", None) or ["x"]
+        arguments = {name: empty.get(members[name].type_name, enumerated[0])}
         FargateTaskEnvironment(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"networkConfiguration": "abc"}, "networkConfiguration must be a mapping, not str"),
+        ({"networkConfiguration": {"awsvpcConfiguration": "abc"}}, "awsvpcConfiguration must be"),
+        (
+            {"networkConfiguration": {"awsvpcConfiguration": {"subnets": "subnet-1"}}},
+            "awsvpcConfiguration.subnets must be a list",
+        ),
+        ({"launchType": "FARGAT"}, "Did you mean 'FARGATE'"),
+        ({"capacityProviderStrategy": "FARGATE_SPOT"}, "must be a list"),
+        (
+            {"capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOTT"}]},
+            "Did you mean 'FARGATE_SPOT'",
+        ),
+        ({"containerDefinitions": ["main"]}, "must be a mapping"),
+    ],
+)
+def test_an_argument_of_the_wrong_shape_is_refused_at_once(
+    arguments: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(SettingError, match=says):
+        FargateTaskEnvironment(**arguments)
+
+
+def test_sizes_may_be_numbers_and_providers_ones_own() -> None:
+    FargateTaskEnvironment(cpu=256, memory=512)
+    FargateTaskEnvironment(capacityProviderStrategy=[{"capacityProvider": "my-group"}])
 
 
 def test_an_unknown_argument_is_an_error_with_the_nearest_right_name() -> None:
@@ -57,6 +89,12 @@ def test_what_cannot_be_meant_is_refused_with_a_next_step(
     with pytest.raises(SettingError, match=says) as refused:
         FargateTaskEnvironment(**arguments)
     assert refused.value.hint or says == "first"
+
+
+@pytest.mark.parametrize("seconds", [0, -1])
+def test_a_run_has_time_to_start(seconds: float) -> None:
+    with pytest.raises(SettingError, match="start_timeout must be more than 0"):
+        FargateTaskEnvironment(start_timeout=seconds)
 
 
 def test_a_launch_type_given_twice_and_differently_is_refused() -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from flowenv.errors import SettingError
 from flowenv.settings import nearest
-from flowenv_fargate.service_model import register_names, run_names
+from flowenv_fargate.service_model import REGISTER, RUN, register_names, run_names
+from flowenv_fargate.validation import argument_problems
 
 Arguments = Mapping[str, Any]
 
@@ -32,9 +33,20 @@ def check_arguments(arguments: Arguments, launch_type: str) -> None:
                 "register_task_definition nor its run_task takes it.",
                 hint=nearest(name, set(known)),
             )
+    for name, value in arguments.items():
+        _check_shape(name, value)
     _check_run_identity(arguments)
     _check_launch(arguments, launch_type)
     _check_family(arguments)
+
+
+def _check_shape(name: str, value: Any) -> None:
+    """Check one argument's types and enumerated values as boto3 knows them."""
+    if name in ("cpu", "memory") and isinstance(value, int):
+        return  # ECS wants a text, and a number says the same
+    operation = RUN if name in run_names() else REGISTER
+    if problems := argument_problems(name, value, operation):
+        raise SettingError(" ".join(problems), hint=f"boto3's {operation} says what it takes.")
 
 
 def _check_run_identity(arguments: Arguments) -> None:
@@ -47,8 +59,7 @@ def _check_run_identity(arguments: Arguments) -> None:
             "clientToken can't be set: every run has its own, derived from the run's id.",
             hint="Leave it out; a submission is tried again without starting a second task.",
         )
-    containers = arguments.get("containerDefinitions")
-    if containers is not None and (not isinstance(containers, list) or not containers):
+    if arguments.get("containerDefinitions") == []:
         raise SettingError("containerDefinitions must be a list with the flow's container first.")
 
 
@@ -58,6 +69,13 @@ def _check_launch(arguments: Arguments, launch_type: str) -> None:
         raise SettingError(
             f"launch_type is {launch_type!r} and launchType is {given!r}.", hint="Give one."
         )
+    for one in arguments.get("capacityProviderStrategy") or []:
+        name = str(one.get("capacityProvider"))
+        # ECS lets nobody else's provider begin like this
+        if name.lower().startswith("fargate") and name not in FARGATE_PROVIDERS:
+            raise SettingError(
+                f"There is no capacity provider {name!r}.", hint=nearest(name, FARGATE_PROVIDERS)
+            )
     if given is not None and arguments.get("capacityProviderStrategy"):
         raise SettingError(
             "launchType and capacityProviderStrategy exclude each other.", hint="Give one."

@@ -18,6 +18,7 @@ from flowenv.environment import (
     on_exit_setting,
     on_start_setting,
 )
+from flowenv.errors import SettingError
 from flowenv.executors import Executor
 from flowenv.settings import setting
 
@@ -155,6 +156,8 @@ class FargateTaskEnvironment(Environment):
     def __post_init__(self) -> None:
         """Check the settings, and take what nobody gave from environment variables."""
         super().__post_init__()
+        if self.start_timeout <= 0:
+            raise SettingError(f"start_timeout must be more than 0, not {self.start_timeout:g}.")
         if self.kwargs:
             from flowenv_fargate.arguments import check_arguments
 

@@ -49,31 +49,47 @@ def check_request(operation: str, parameters: Mapping[str, Any]) -> None:
         raise SpecError(f"ECS's {operation} can't take this: {shown}{more}")
 
 
-def _problems(value: Any, shape: Shape, where: str) -> Iterator[str]:
+def argument_problems(name: str, value: Any, operation: str) -> list[str]:
+    """What is wrong with one argument of an operation; nothing is said of what is left out.
+
+    Args:
+        name: of the argument, which the operation takes.
+        value: what was given.
+        operation: its name in the API, such as `RunTask`.
+    """
+    shape = parameters_of(operation).members[name]
+    return list(_problems(value, shape, name, complete=False))
+
+
+def _problems(value: Any, shape: Shape, where: str, *, complete: bool = True) -> Iterator[str]:
     kind = shape.type_name
     if kind == "structure":
-        yield from _structure(value, shape, where)
+        yield from _structure(value, shape, where, complete)
     elif kind == "list" and isinstance(value, list | tuple):
         for index, one in enumerate(value):
-            yield from _problems(one, shape.member, f"{where}[{_label(one, index)}]")
+            yield from _problems(
+                one, shape.member, f"{where}[{_label(one, index)}]", complete=complete
+            )
     elif kind == "map" and isinstance(value, Mapping):
         for key, one in value.items():
-            yield from _problems(one, shape.value, f"{where}[{key!r}]")
+            yield from _problems(one, shape.value, f"{where}[{key!r}]", complete=complete)
     elif not _fits(value, kind):
         yield _wrong_type(value, kind, where)
+    elif isinstance(value, str) and (known := getattr(shape, "enum", None)) and value not in known:
+        yield f"{where} can't be {value!r}. {nearest(value, known)}"
 
 
-def _structure(value: Any, shape: Shape, where: str) -> Iterator[str]:
+def _structure(value: Any, shape: Shape, where: str, complete: bool) -> Iterator[str]:
     if not isinstance(value, Mapping):
         yield _wrong_type(value, "structure", where)
         return
     dot = f"{where}." if where else ""
     for name in shape.required_members:
-        if name not in value:
+        if complete and name not in value:
             yield f"{dot}{name} is missing."
     for name, one in value.items():
         if name in shape.members:
-            yield from _problems(one, shape.members[name], f"{dot}{name}")
+            yield from _problems(one, shape.members[name], f"{dot}{name}", complete=complete)
         else:
             yield f"{dot}{name} is unknown. {nearest(name, set(shape.members))}"
 
