@@ -8,7 +8,7 @@ import pytest
 from distributed import LocalCluster
 
 from flowenv import Flow, Secret
-from flowenv.errors import CallbackFailed, RunFailed, SpecError
+from flowenv.errors import CallbackFailed, RunFailed, SettingError, SpecError
 from flowenv.states import Reason, State
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 
@@ -65,6 +65,39 @@ def test_a_failing_flow_and_a_cluster_of_threads(
         run.result()
     unset = [r for r in caplog.records if "has no argument for these environment" in r.message]
     assert len(unset) == 1
+
+
+def test_on_execute_sees_defaults_too(flow_named: Callable[[str], Flow[..., Any]]) -> None:
+    seen: list[dict[str, Any]] = []
+
+    def look(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:
+        seen.append(parameters)
+        raise ValueError("seen enough")
+
+    for given in ({}, {"numbers": 2}):
+        local(on_execute=look).execute(flow_named("total"), **given)
+
+    assert seen == [{"numbers": 5}, {"numbers": 2}]
+
+
+def test_a_cluster_isnt_said_to_be_made_before_on_execute_agrees(
+    flow_named: Callable[[str], Flow[..., Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:
+        raise ValueError("too large")
+
+    caplog.set_level(logging.DEBUG, "flowenv")
+    run = local(on_execute=refuse).execute(flow_named("total"))
+
+    assert run.state is State.FAILED
+    assert "Making a" not in caplog.text
+
+
+def test_an_on_execute_of_one_argument_is_refused_at_once() -> None:
+    def lone(parameters: dict[str, Any]) -> None: ...
+
+    with pytest.raises(SettingError, match="can't be called with two arguments"):
+        local(on_execute=lone)
 
 
 def test_what_on_execute_raises_is_the_runs_failure(

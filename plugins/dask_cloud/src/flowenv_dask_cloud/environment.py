@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -55,9 +56,9 @@ class DaskCloudProviderEnvironment(Environment):
         executor_kwargs: for the DaskExecutor: `client_kwargs`, `adapt_kwargs`,
             `performance_report_path`.
         labels: strings that a run carries.
-        on_execute: called with the flow's parameters and a copy of the provider's arguments,
-            which it may change, before the cluster is made: the number of workers by the
-            size of the input, say.
+        on_execute: called with the flow's parameters, defaults too, and a copy of the
+            provider's arguments, which it may change, before the cluster is made: the number
+            of workers by the size of the input, say.
         on_start: called without arguments before the flow begins, when the cluster is up.
         on_exit: called without arguments after the flow has ended, also when it failed.
         metadata: further data, serialised with the environment; `image` is the image of
@@ -154,6 +155,7 @@ class DaskCloudProviderEnvironment(Environment):
         _check_provider(self.provider_class)
         _check_security(self.security)
         _check_workers(self.adaptive_min_workers, self.adaptive_max_workers)
+        _check_on_execute(self.on_execute)
         for name in self.executor_kwargs or {}:
             if name not in _EXECUTOR_KWARGS:
                 raise SettingError(
@@ -257,6 +259,21 @@ def _check_security(security: Any) -> None:
             f"security must be a distributed.Security, true or false, not "
             f"{type(security).__name__}."
         )
+
+
+def _check_on_execute(function: OnExecute | None) -> None:
+    if function is None:
+        return
+    try:
+        inspect.signature(function).bind({}, {})
+    except TypeError as error:
+        raise SettingError(
+            f"on_execute can't be called with two arguments: {error}.",
+            hint="It gets the flow's parameters and the provider's arguments: "
+            "def on_execute(parameters, provider_kwargs).",
+        ) from error
+    except ValueError:  # a builtin without a signature
+        return
 
 
 def _check_workers(minimum: int | None, maximum: int | None) -> None:

@@ -39,7 +39,8 @@ def flowenv_execute(
 ) -> FinishedHandle:
     """Make the cluster and run the flow, in the calling thread."""
     name = load_provider(environment.provider_class).title
-    return execute_here(flow_run, Status(State.STARTING, message=f"Making a {name}."))
+    first = "Calling on_execute." if environment.on_execute else f"Making a {name}."
+    return execute_here(flow_run, Status(State.STARTING, message=first))
 
 
 @hookimpl

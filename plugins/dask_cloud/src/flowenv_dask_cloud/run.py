@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -95,11 +96,18 @@ def _call_on_execute(
 ) -> None:
     assert environment.on_execute
     try:
-        environment.on_execute(dict(flow_run.parameters), arguments)
+        environment.on_execute(_with_defaults(flow_run), arguments)
     except Exception as error:
         raise CallbackFailed(
             f"on_execute raised {type(error).__name__}: {error}", error_class=type(error).__name__
         ) from error
+
+
+def _with_defaults(flow_run: FlowRun) -> dict[str, Any]:
+    """A copy of the run's parameters, with the flow's defaults where none is given."""
+    wanted = flow_run.flow.signature.parameters.values() if flow_run.flow else ()
+    defaults = {p.name: p.default for p in wanted if p.default is not p.empty}
+    return copy.deepcopy(defaults) | flow_run.parameters
 
 
 def changed_alike(
