@@ -21,6 +21,7 @@ def test_without_a_file_nothing_is_configured():
 
 
 def test_everything_can_be_configured(tmp_path):
+    (tmp_path / "mine.py").touch()
     path = configure(tmp_path, """
         plugins = ["acme.hooks", "mine.py"]
         environment = "prod"

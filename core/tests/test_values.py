@@ -149,7 +149,7 @@ def test_what_a_text_means(text, annotation, value):
         ("maybe", bool, "true or false"),
         ("yesterday", datetime.date, "an ISO date"),
         ("c", Literal["a", "b"], "'a' or 'b'"),
-        ("green", Colour, "RED, BLUE"),
+        ("green", Colour, r"RED \(red\), BLUE \(blue\)"),
         ("a,b", list[int], "an integer"),
         ("[1", list[int], "JSON"),
         ('["a"]', list[int], "an integer"),

@@ -142,6 +142,9 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
             source.fail(message, "secrets", name)
     plain = {key: value for key, value in document.items() if key != "environments"}
     plain["plugins"] = tuple(_beside(path, name) for name in document.get("plugins", []))
+    for name in plain["plugins"]:
+        if name.endswith(".py") and not Path(name).is_file():
+            source.fail(f"there is no file {name}", "plugins")
     return Configuration(path=path, environments=environments, **plain)
 
 

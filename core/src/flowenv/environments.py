@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,10 +32,11 @@ def make_environment(
     >>> make_environment("local", {"labels": ["nightly"]})
     LocalEnvironment(labels=['nightly'])
     """
+    is_default = not name
     name = name or configuration().environment or "local"
     named = configuration().environments.get(name)
     if named is None and name not in registry().backends():
-        _fail_unknown(name)
+        _fail_unknown(name, is_default)
     found = _type_of(named) if named else registry().environment_type(name)
     configured = _checked(found, named) if named else {}
     given = dict(settings or {})
@@ -60,14 +62,16 @@ def _type_of(named: NamedEnvironment) -> type[Environment]:
         raise BackendNotFound(f"{named.place}: {error.message}", hint=error.hint) from None
 
 
-def _fail_unknown(name: str) -> None:
+def _fail_unknown(name: str, is_default: bool) -> None:
+    from_file = is_default and "FLOWENV_ENVIRONMENT" not in os.environ
+    place = f"{configuration().place('environment')}: " if from_file else ""
     names = configuration().environments
     try:
         registry().hooks(name)
     except BackendNotFound as error:
         configured = f" Named environments: {', '.join(names)}." if names else ""
         hint = f"Did you mean {close!r}?" if (close := closest(name, names)) else error.hint
-        raise BackendNotFound(error.message + configured, hint=hint) from None
+        raise BackendNotFound(place + error.message + configured, hint=hint) from None
 
 
 def _checked(found: type[Environment], named: NamedEnvironment) -> dict[str, Any]:

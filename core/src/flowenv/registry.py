@@ -203,6 +203,8 @@ def _load_local(name: str) -> LoadedPlugin:
         ) from error
     title = f"plugin {_nearby(name) if is_file else name}"
     try_out(module, title)
+    if not any(hasattr(value, "flowenv_impl") for value in vars(module).values()):
+        _log.warning("The %s has no hooks. Is @hookimpl missing above a function?", title)
     return LoadedPlugin(title, module)
 
 

@@ -27,11 +27,14 @@ def load_target(target: str) -> Flow[..., Any]:
     """
     place, _, name = target.rpartition(":") if ":" in target else (target, "", "")
     if place.endswith(".py") or "/" in place:
+        _check_python(Path(place))
         module = load_file(Path(place))
         found = flow_in(module, name, target)
         if found.code is None and found.module == module.__name__:
             found.code = "source"
         return found
+    if Path(place).is_file():
+        _check_python(Path(place))
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", place):
         raise FlowNotFound(
             f"{target!r} is no target.", hint="Give file.py, file.py:flow or package.module:flow."
@@ -40,6 +43,15 @@ def load_target(target: str) -> Flow[..., Any]:
     if found.code is None:
         found.code = "module"
     return found
+
+
+def _check_python(path: Path) -> None:
+    if path.is_dir():
+        raise FlowNotFound(f"{path} is a folder.", hint=f"Name a file in it: {path}/file.py.")
+    if path.is_file() and path.suffix != ".py":
+        raise FlowNotFound(
+            f"{path} is no Python file.", hint="Give file.py, file.py:flow or package.module:flow."
+        )
 
 
 def import_module(name: str) -> ModuleType:

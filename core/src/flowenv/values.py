@@ -176,7 +176,7 @@ def _parse_enum(text: str, plain: type[enum.Enum]) -> enum.Enum:
     for member in plain:
         if text in (member.name, str(member.value)):
             return member
-    names = ", ".join(member.name for member in plain)
+    names = ", ".join(f"{member.name} ({member.value})" for member in plain)
     raise ValueError(f"expected one of {names}")
 
 

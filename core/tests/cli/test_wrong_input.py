@@ -41,6 +41,8 @@ def check(project: Project, ended: Ended, *parts: str) -> None:
         ("two.py:number", ["no flow 'number'"]),
         ("exits.py", ["exits.py called sys.exit(3) while it was loaded", "__main__"]),
         ("json.py", ["would hide the module 'json'", "Rename"]),
+        ("data.txt", ["data.txt is no Python file", "file.py:flow"]),
+        ("./folder", ["folder is a folder", "folder/file.py"]),
         ("no_such.module", ["There is no module 'no_such.module'", "installed"]),
         ("a b", ["'a b' is no target", "file.py:flow"]),
         ("", ["'' is no target"]),
@@ -51,6 +53,7 @@ def test_a_target_that_names_no_flow(project: Project, target: str, parts: list[
     (project.folder / "folder").mkdir()
     project.write("none.py", "x = 1\n")
     project.write("json.py", FLOW)
+    project.write("data.txt", "1")
     project.write("exits.py", "raise SystemExit(3)\n")
     two = "@flow\ndef first(): pass\n@flow\ndef second(): pass\nnumber = 1\n"
     project.write("two.py", "from flowenv import flow\n" + two)
@@ -84,6 +87,7 @@ def test_a_file_that_cant_be_loaded_shows_the_users_frames_only(
         (["-p", "size=1", "-p", "siez=2"], ["no parameter 'siez'", "Did you mean 'size'?"]),
         (["-p", "size=big"], ["-p size=big", "expected an integer"]),
         (["-p", "size=1", "-p", "mode=sideways"], ["expected 'up' or 'down'"]),
+        (["size=3"], ["-p size=3"]),
         (["-p", "size"], ["'size' is not PARAM=VALUE"]),
         (["-p", "=1"], ["'=1' is not PARAM=VALUE"]),
         (["-p", "size=1", "-p", "size=2"], ["'size' is given twice"]),
@@ -96,7 +100,7 @@ def test_a_file_that_cant_be_loaded_shows_the_users_frames_only(
         (["-s", "executor.type=LocalDaskExecutor", "-s", "executor.workers=3"], ["'workers'"]),
         (["-s", "executor=no.Such"], ["no.Such"]),
         (["-s", 'executor={"type":"LocalDaskExecutor","scheduler":"x"}'], ["'threads' or"]),
-        (["-s", "on_exit=no.such"], ["no.such"]),
+        (["-s", "on_exit=no.such"], ["'no.such' can't be imported"]),
         (["--env", "k9s"], ["'k9s' isn't installed", "installed: ", "Did you mean 'k8s'?"]),
         (["--env", ""], ["'--env'", "empty"]),
         (["--label", ""], ["'--label'", "empty"]),
@@ -160,7 +164,8 @@ def test_an_executor_that_cant_be_had_is_said_before_the_run_begins(
         ("[environmets.prod]\n", [":1", "Did you mean 'environments'?"]),
         ("image = 3\n", [":1", "image must be a string"]),
         ("image = \n", [":1", "no TOML"]),
-        ('plugins = ["missing.py"]\nenvironment = "local"\n', ["missing.py", "can't be imported"]),
+        ('plugins = ["missing.py"]\nenvironment = "local"\n', [":1", "there is no file"]),
+        ('image = "a"\nenvironment = "nowhere"\n', [":2", "'nowhere' isn't installed"]),
     ],
 )
 def test_a_configuration_with_a_mistake(project: Project, text: str, parts: list[str]) -> None:
@@ -248,3 +253,16 @@ def test_an_unknown_command_names_the_nearest(project: Project) -> None:
 def test_a_working_directory_that_is_gone(project: Project) -> None:
     said = project.shell("bash", "mkdir x && cd x && rmdir ../x && flowenv runs 2>&1; echo $?")
     assert said == "Error: The working directory is gone. Change to another one.\n2\n"
+
+
+def test_a_plugin_without_hooks_is_said_to_be_one(project: Project) -> None:
+    project.write("flow.py", FLOW)
+    project.write("forgotten.py", "def flowenv_modify_spec(spec): pass\n")
+    ended = project.flowenv("run", "flow.py", "-p", "size=1", "--plugin", "forgotten.py")
+    assert ended.returncode == 0
+    assert "plugin forgotten.py has no hooks. Is @hookimpl missing" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["local", "dask-k8s", "k8s"])
+def test_a_new_plugin_can_not_have_a_name_that_is_taken(project: Project, name: str) -> None:
+    check(project, project.flowenv("new-plugin", name), f"'{name}' is the name of a backend")

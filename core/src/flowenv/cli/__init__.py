@@ -67,6 +67,8 @@ def _call(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
+        if advice := _advice(error.message):
+            error = click.UsageError(error.message + advice, getattr(error, "ctx", None))
         error.show()
         return error.exit_code
     except FlowenvError as error:
@@ -78,6 +80,14 @@ def _call(arguments: Sequence[str]) -> int:
         raise
     except Exception:
         return _report_bug()
+
+
+def _advice(message: str) -> str:
+    """What to do about a word too many that looks like a parameter."""
+    import re
+
+    found = re.match(r"Got unexpected extra arguments? \((\w+=\S*)", message)
+    return f". A parameter is given with -p: -p {found[1].rstrip(')')}" if found else ""
 
 
 def _show_cause(error: Exception) -> None:

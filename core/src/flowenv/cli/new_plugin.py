@@ -18,7 +18,16 @@ def plugin_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
         raise click.BadParameter(
             f"{value!r} is no name for a plugin; use small letters, digits and '-'."
         )
-    return value.replace("-", "_")
+    name = value.replace("-", "_")
+    if name in _taken():
+        raise click.BadParameter(f"{value!r} is the name of a backend or plugin that there is.")
+    return name
+
+
+def _taken() -> set[str]:
+    from flowenv.discovery import KNOWN_BACKENDS, installed
+
+    return {*KNOWN_BACKENDS, *(one.name for one in installed())}
 
 
 @click.command("new-plugin")

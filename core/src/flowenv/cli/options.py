@@ -41,15 +41,21 @@ def _given(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
 
 target_argument = click.argument("target", metavar="TARGET", shell_complete=_complete_files)
 reference_argument = click.argument("reference", metavar="REFERENCE")
-env_option = click.option(
-    "--env",
-    "-e",
-    metavar="NAME",
-    callback=_given,
-    shell_complete=_complete_environments,
-    help="A named environment of the configuration, or a backend.  "
-    "[default: the flow's own, else the configured one, else local]",
-)
+
+
+def _env_option(default: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--env",
+        "-e",
+        metavar="NAME",
+        callback=_given,
+        shell_complete=_complete_environments,
+        help=f"A named environment of the configuration, or a backend.  [default: {default}]",
+    )
+
+
+env_option = _env_option("the flow's own, else the configured one, else local")
+platform_env_option = _env_option("the configured one, else local")
 settings_option = click.option(
     "--set",
     "-s",
@@ -100,12 +106,12 @@ def target_options(command: Command) -> Command:
 
 def platform_options(command: Command) -> Command:
     """The options of commands that look at a platform."""
-    return _all(command, env_option, settings_option, plugin_option)
+    return _all(command, platform_env_option, settings_option, plugin_option)
 
 
 def reference_options(command: Command) -> Command:
     """The argument and options of commands that pick up a run."""
-    return _all(command, reference_argument, env_option, settings_option, plugin_option)
+    return _all(command, reference_argument, platform_env_option, settings_option, plugin_option)
 
 
 def _all(command: Command, *options: Callable[[Command], Command]) -> Command:
