@@ -105,7 +105,7 @@ def test_doctor_asks_the_platform(fake: Project) -> None:
     ended = fake.flowenv("doctor", "--env", "fake")
     assert ended.returncode == 0
     assert "ok       folder: is there\n" in ended.stdout
-    assert "warning  weather: is bad Wait.\n" in ended.stdout
+    assert "warning  weather: is bad. Wait.\n" in ended.stdout
     failed = fake.flowenv("doctor", "--env", "fake", "-s", "fail=check", "-o", "json")
     assert failed.returncode == 3
     assert failed.json[-1]["hint"] == "Ask it nicely."

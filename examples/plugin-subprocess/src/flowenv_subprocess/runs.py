@@ -65,10 +65,10 @@ class FolderHandle:
         pid = self._read("pid")
         # looked at first: what a process that is over has left is complete
         over = bool(self._read("exit_code")) or not _alive(pid or self._read("submitter"))
-        if outcome := self.outcome():
-            return outcome.status()
         if not over:
             return Status(State.RUNNING if pid else State.SUBMITTED)
+        if outcome := self.outcome():
+            return outcome.status()
         if (self.folder / "cancelled").exists():
             return Status(State.CANCELLED)
         if exit_code := self._read("exit_code"):
