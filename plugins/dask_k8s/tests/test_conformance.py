@@ -20,7 +20,7 @@ LEFT = ("Job", "Pod", "Secret", "Service", "Deployment", "DaskCluster", "DaskAut
 
 @pytest.fixture(scope="module")
 def operated_rig() -> Iterator[KubernetesRig]:
-    with KubernetesRig(timing=Timing(longest_grace=1)) as rig, DaskOperator(rig):
+    with KubernetesRig(timing=Timing(longest_grace=5)) as rig, DaskOperator(rig):
         yield rig
 
 

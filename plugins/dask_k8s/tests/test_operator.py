@@ -332,7 +332,7 @@ def test_a_missing_right_is_said_with_its_rule(
 ) -> None:
     deny("create", "daskclusters")
 
-    with pytest.raises(PlatformError, match="Not allowed to create daskclusters") as caught:
+    with pytest.raises(PlatformError, match="Not allowed to create") as caught:
         OperatorCluster(client, plan, RUN_ID, said.append).open()
 
     assert 'resources: ["daskclusters"]' in caught.value.hint

@@ -28,7 +28,7 @@ ATTEMPT = PREFIX + "attempt"
 """Annotation: which process made the DaskCluster, as a Job may try again."""
 _FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"
 """What the operator, which is made with kopf, holds a DaskCluster by."""
-_OPERATORS_TURN = 3.0
+_OPERATORS_TURN = 1.0
 """Seconds for the operator to let a deleted DaskCluster go."""
 _GONE = 20.0
 """Seconds for a deleted DaskCluster to be gone."""
@@ -181,13 +181,13 @@ class OperatorCluster:
     # -- removing ---------------------------------------------------------------------------
 
     def _delete(self) -> None:
-        found = self._get()
-        if found is None or not self._is_own(found):
-            return
         if self._may_adapt and (autoscaler := self._get(AUTOSCALERS)):
-            # before the scheduler, for which the operator else waits, and then for long
+            # before the scheduler, for which the operator else waits, and then for long; also
+            # when the cluster is gone already, with its Job
             self._remove(AUTOSCALERS, autoscaler)
-        self._remove(CLUSTERS, found)
+        found = self._get()
+        if found is not None and self._is_own(found):
+            self._remove(CLUSTERS, found)
 
     def _remove(self, resource: Resource, found: Mapping[str, Any]) -> None:
         """Delete an object that the operator looks after, and return when it is gone."""
