@@ -91,6 +91,11 @@ def _checked(found: type[Environment], named: NamedEnvironment) -> dict[str, Any
     return values
 
 
+def _is_callback(known: Setting) -> bool:
+    """True for `on_start` and the like, but not for a choice such as `on_mismatch`."""
+    return known.name.startswith("on_") and fits(len, known.annotation)
+
+
 def load_setting(value: Any, known: Setting, place: str) -> Any:
     """A TOML value as the setting wants it; executors and functions come by name.
 
@@ -101,7 +106,7 @@ def load_setting(value: Any, known: Setting, place: str) -> Any:
         return value
     if known.name == "executor":
         return _executor(value, place)
-    if isinstance(value, str) and known.name.startswith("on_"):
+    if isinstance(value, str) and _is_callback(known):
         return _function(value, known, place)
     shown = type(value).__name__ if known.secret else repr(value)
     wanted = describe(known.annotation)
@@ -150,7 +155,7 @@ def read_setting(known: Setting, text: str, place: str) -> Any:
 
     from flowenv.values import parse
 
-    if known.name == "executor" or known.name.startswith("on_"):
+    if known.name == "executor" or _is_callback(known):
         try:
             value = json.loads(text)
         except ValueError:

@@ -16,6 +16,7 @@ def main() -> None:
     from flowenv.cli import interrupts
 
     interrupts.install()
+    _show_warnings_plainly()
     try:
         code = run_app(sys.argv[1:])
     except KeyboardInterrupt:  # another one, while the first was being reported
@@ -25,6 +26,16 @@ def main() -> None:
     interrupts.is_over()
     _flush()
     sys.exit(code)
+
+
+def _show_warnings_plainly() -> None:
+    """A warning is a line for people, not a place in the source."""
+    import warnings
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        print(f"Warning: {message}", file=sys.stderr)
+
+    warnings.showwarning = show
 
 
 def run_app(arguments: Sequence[str]) -> int:

@@ -134,6 +134,8 @@ class Follower:
             if self._news.wait(patience):
                 self._news.clear()
                 patience = REMIND_FIRST
+            elif self.flow_run.state.is_final:
+                patience = REMIND_AGAIN
             elif self.flow_run.state is not State.RUNNING:
                 self._say(f"still {self.flow_run.status}")
                 patience = REMIND_AGAIN

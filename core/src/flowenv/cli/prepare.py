@@ -107,12 +107,18 @@ def choose_environment(
         ConfigurationError: if a setting is unknown or its value doesn't parse.
     """
     from flowenv.environments import make_environment
+    from flowenv.errors import ConfigurationError
     from flowenv.lifecycle import environment_of
 
     if env is None and flow is not None and flow.environment is not None:
         own = environment_of(flow, None)
         if not settings:
             return own
+        if own.takes_any_setting:  # what else it was given isn't to be had from it again
+            raise ConfigurationError(
+                f"-s can't change the {type(own).__name__} that the flow {flow.name} has.",
+                hint="Name an environment of the configuration with --env.",
+            )
         given = {one.name: getattr(own, one.name) for one in _settings_of(own)}
         changed = parse_settings(type(own), settings, given)
         return dataclasses.replace(own, **changed)  # type: ignore[type-var]

@@ -94,6 +94,6 @@ def flowenv_sweep(
     for handle in [*_handles(environment), *unfinished]:
         age = time.time() - handle.folder.stat().st_mtime
         if age >= older_than and handle.status().state.is_final:
-            if delete:
-                shutil.rmtree(handle.folder)
+            while delete and handle.folder.exists():  # its shell may be writing the last file
+                shutil.rmtree(handle.folder, ignore_errors=True)
             yield Leftover("folder", str(handle.folder), handle.reference, age, removed=delete)
