@@ -75,7 +75,9 @@ class Entry:
             entry = entry.before
 
     def _shown(self) -> dict[str, Any]:
-        value = str(self.value) if isinstance(self.value, Secret) else self.value
+        value: Any = self.value
+        if isinstance(value, Secret):  # the name of a secret is none itself
+            value = value.reference or str(value)
         reference = {"valueFrom": self.reference} if self.reference is not None else {}
         return {"layer": self.layer, "value": value, **reference}
 

@@ -260,3 +260,20 @@ def test_a_plugin_that_raises_is_named_with_its_own_frames_only(fake: Project) -
     assert "KeyError: 'no such key'" in ended.stderr
     assert "plugin odd.py raised KeyError in flowenv_modify_spec" in ended.stderr
     assert "pluggy" not in ended.stderr
+
+
+def test_a_bug_shows_everything_and_asks_for_a_report(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import click
+
+    from flowenv import cli
+
+    def breaks(self: click.Command, ctx: click.Context) -> None:
+        raise KeyError("no such key")
+
+    monkeypatch.setattr(click.Group, "invoke", breaks)
+    assert cli.run_app(["plugins"]) == 3
+    shown = capsys.readouterr().err
+    assert "in breaks" in shown
+    assert "please report it" in shown.splitlines()[-1]
