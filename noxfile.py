@@ -137,11 +137,14 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def e2e(session: nox.Session) -> None:
-    """Run the tests that need a real Kubernetes cluster, which FLOWENV_TEST_KUBECONFIG names."""
+    """Run the Kubernetes backend's end-to-end tests on the cluster of FLOWENV_TEST_KUBECONFIG.
+
+    FLOWENV_TEST_IMAGE names an image with flowenv and what the examples import.
+    """
     if "FLOWENV_TEST_KUBECONFIG" not in os.environ:
         session.error("Set FLOWENV_TEST_KUBECONFIG to the kubeconfig of a cluster for tests.")
     install_workspace(session, *group("tests"), *examples())
-    session.run("pytest", "-m", "cluster", *session.posargs)
+    session.run("pytest", "tests/end_to_end/test_k8s_runs.py", *session.posargs)
 
 
 @nox.session(default=False)
