@@ -182,3 +182,11 @@ def test_the_command_line_starts_a_rig_and_ends_it_on_sigterm() -> None:
 
     assert clusters == [told["account"]["cluster_arn"]]
     assert status == 0
+
+
+def test_a_prepared_account_has_long_task_arns_as_dask_cloudprovider_asks() -> None:
+    with EcsRig(IMAGES) as rig:
+        rig.prepare()
+        asked = {"name": "taskLongArnFormat", "effectiveSettings": True}
+        [setting] = rig.client("ecs").list_account_settings(**asked)["settings"]
+    assert setting["value"] == "enabled"
