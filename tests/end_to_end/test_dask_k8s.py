@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -271,3 +273,23 @@ def break_scheduler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
         registry.reset()
 
     return install
+
+
+def test_a_flow_runs_here_on_a_cluster_there(rig: KubernetesRig, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    program = (
+        "from flowenv.targets import load_target\n"
+        "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
+        f"environment = DaskKubernetesEnvironment(1, 1, metadata={{'image': '{IMAGE}'}},\n"
+        f"    performance_report_path={str(report)!r})\n"
+        f"print(environment.run(load_target('{FLOWS}:total'), numbers=5))\n"
+    )
+
+    # a process of its own: forwarded ports stay open in it until it ends
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout.strip()) == (0, "10"), done.stderr
+    assert "Dask Performance Report" in report.read_text()
+    assert rig.objects("Job") == []
