@@ -79,6 +79,14 @@ def test_a_file_may_go_once_the_environment_is_made(write: Write) -> None:
             "both a value and a valueFrom",
         ),
         ("      containers:", "      restartPolicy: Always\n      containers:", 8, "Never or OnF"),
+        ("spec:\n  template", "spec:\n  backofLimit: 1\n  template", 6, "'backoffLimit'?"),
+        (
+            "      containers:",
+            "      nodeselector: {a: b}\n      containers:",
+            8,
+            "'nodeSelector'?",
+        ),
+        (":1\n", ":1\n        resorces: {limits: {cpu: 1}}\n", 11, "Did you mean 'resources'?"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(

@@ -25,6 +25,7 @@ from rigs.kubernetes.status import (
     no_such_path,
     unsupported_body,
 )
+from rigs.kubernetes.strict import refuse_unknown_fields
 from rigs.kubernetes.verbs import Verbs
 from rigs.kubernetes.watch import Watch
 
@@ -171,7 +172,10 @@ class ApiServer:
         if asked.verb == "patch":
             return verbs.patch(asked, request.body, request.content_type)
         if asked.verb == "create":
-            return verbs.create(asked, _decoded(request))
+            body = _decoded(request)
+            if query.get("fieldValidation") == "Strict":
+                refuse_unknown_fields(asked.resource, body)
+            return verbs.create(asked, body)
         if asked.verb == "update":
             return verbs.update(asked, _decoded(request))
         if asked.verb == "delete":

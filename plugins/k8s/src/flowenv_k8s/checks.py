@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowenv.errors import SpecError
+from flowenv_k8s import fields
 from flowenv_k8s.manifest import Manifest, Path_, dotted, list_at, mapping_at
 from flowenv_k8s.names import LONGEST, is_label_key, is_label_value, is_name
 
@@ -32,6 +33,7 @@ def check_job(manifest: Manifest, *, finished: bool = False) -> None:
     """
     check_metadata(manifest, (), named=finished)
     check_metadata(manifest, TEMPLATE)
+    fields.check_spelling(manifest, ("spec",), fields.JOB_SPEC)
     spec = mapping_at(manifest, "spec")
     for name in ("completions", "parallelism"):
         if isinstance(count := spec.get(name, 1), int) and count > 1:
@@ -87,6 +89,7 @@ def check_pod_spec(manifest: Manifest, path: Path_, *, finished: bool = False) -
     Raises:
         SpecError: naming the place and what is wrong there.
     """
+    fields.check_spelling(manifest, path, fields.POD_SPEC)
     containers = list_at(manifest, *path, "containers")
     if not containers:
         manifest.fail(
@@ -113,6 +116,7 @@ def check_pod_spec(manifest: Manifest, path: Path_, *, finished: bool = False) -
 def _check_container(
     manifest: Manifest, at: Path_, container: dict[str, Any], finished: bool, needs_image: bool
 ) -> None:
+    fields.check_spelling(manifest, at, fields.CONTAINER)
     name = container.get("name")
     if (finished or name is not None) and (not is_name(name) or "." in str(name)):
         manifest.fail(f"{name!r} is no valid name of a container.", *at, "name")

@@ -75,7 +75,7 @@ class Client:
     # -- objects ------------------------------------------------------------------------
 
     def create(self, resource: Resource, manifest: Mapping[str, Any]) -> dict[str, Any]:
-        """Create an object and return it.
+        """Create an object and return it. Fields that the cluster doesn't know are refused.
 
         Raises:
             Refused: as it is, for 409: the caller knows whether it is its own object.
@@ -86,7 +86,9 @@ class Client:
             "create", resource, metadata.get("namespace") or "", metadata.get("name") or ""
         )
         path = resource.path(request.namespace)
-        return self._json(request, "POST", path, body=manifest, raw=(409,))
+        # else Kubernetes drops what it doesn't know, and the run isn't what was asked for
+        strictly = {"fieldValidation": "Strict"}
+        return self._json(request, "POST", path, query=strictly, body=manifest, raw=(409,))
 
     def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
         """An object; None if it isn't there."""
