@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from flowenv.executors.base import Executor, check_executor, get_executor
-from flowenv.executors.dask import DaskExecutor, LocalDaskExecutor
+from flowenv.executors.dask import DaskExecutor
 from flowenv.executors.local import LocalExecutor
+from flowenv.executors.local_dask import LocalDaskExecutor
 
 __all__ = [
     "DaskExecutor",

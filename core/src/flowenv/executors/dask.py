@@ -1,4 +1,4 @@
-"""Executors on Dask. The only place in the core that touches Dask, imported when used."""
+"""The executor on a Dask cluster, and what all that use Dask share; Dask is imported when used."""
 
 from __future__ import annotations
 
@@ -8,138 +8,15 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import PlatformError, SettingError
 from flowenv.executors.base import Executor, active
-from flowenv.settings import nearest, setting
+from flowenv.settings import setting
 from flowenv.states import Reason
 
 if TYPE_CHECKING:
     import concurrent.futures
-
-
-_DASK_SETTINGS = (
-    "cache",
-    "chunksize",
-    "func_dumps",
-    "func_loads",
-    "pool",
-    "rerun_exceptions_locally",
-    "temporary_directory",
-)
-"""What Dask's local schedulers look up in its configuration, besides `num_workers`."""
-
-
-@dataclasses.dataclass(init=False, repr=False)
-class LocalDaskExecutor(Executor):
-    """Dask's own schedulers in this machine: threads, processes or synchronous.
-
-    Args:
-        scheduler: `threads` (default), `processes` or `synchronous`.
-        num_workers: how many threads or processes; by default one for each processor.
-        **kwargs: set in Dask's configuration while the flow runs: `chunksize`, `pool`,
-            `cache`, `rerun_exceptions_locally`, `temporary_directory`, `func_dumps` and
-            `func_loads`, or any dotted key of it, written with `__` for the dot:
-            `array__chunk_size="64MiB"`.
-
-    Raises:
-        SettingError: if a setting is unknown or has the wrong type.
-
-    See https://docs.dask.org/en/stable/scheduling.html.
-
-    >>> LocalDaskExecutor(scheduler="threads", num_workers=2)
-    LocalDaskExecutor(scheduler='threads', num_workers=2)
-    """
-
-    elsewhere = False
-
-    scheduler: Literal["threads", "processes", "synchronous"] = setting(
-        "threads", help="Which of Dask's local schedulers: threads, processes, synchronous."
-    )
-    num_workers: int | None = setting(
-        None, help="How many threads or processes; by default one for each processor."
-    )
-    kwargs: dict[str, Any] = setting(
-        factory=dict, help="Further settings of Dask's, such as chunksize; given by their names."
-    )
-
-    def __init__(
-        self,
-        scheduler: Literal["threads", "processes", "synchronous"] = "threads",
-        num_workers: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        self.scheduler = scheduler
-        self.num_workers = num_workers
-        # what serialisation gives back comes as one mapping
-        self.kwargs = {**kwargs.pop("kwargs", {}), **kwargs}
-        self.__post_init__()
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.num_workers is not None and self.num_workers < 1:
-            raise SettingError(f"num_workers must be at least 1, not {self.num_workers}.")
-        for name, value in self.kwargs.items():
-            # Dask itself takes any name, and says nothing of one that it doesn't know
-            if name in _DASK_SETTINGS or "." in name or "__" in name or isinstance(value, Mapping):
-                continue
-            raise SettingError(
-                f"LocalDaskExecutor has no setting {name!r}.",
-                hint=nearest(name, ["scheduler", "num_workers", *_DASK_SETTINGS]),
-            )
-
-    def __repr__(self) -> str:
-        given = {"scheduler": self.scheduler, "num_workers": self.num_workers, **self.kwargs}
-        shown = ", ".join(f"{n}={v!r}" for n, v in given.items() if v is not None)
-        return f"LocalDaskExecutor({shown})"
-
-    def check(self) -> None:
-        """Check that Dask is installed."""
-        _import_dask("dask")
-
-    @contextlib.contextmanager
-    def _open(self, source_files: Sequence[Path]) -> Iterator[concurrent.futures.Executor]:
-        dask = _import_dask("dask")
-        with _pool(self.scheduler, self.num_workers) as pool:
-            options = {"scheduler": self.scheduler, **self.kwargs}
-            if self.num_workers:
-                options["num_workers"] = self.num_workers
-            if self.scheduler == "processes":
-                options["pool"] = pool  # one pool for Dask and for get_executor
-            # not so with threads: work that itself computes would wait for its own thread
-            with dask.config.set(**options):  # by keyword, `__` means a dot
-                yield pool
-
-
-@contextlib.contextmanager
-def _pool(scheduler: str, workers: int | None) -> Iterator[concurrent.futures.Executor]:
-    import concurrent.futures
-    import multiprocessing
-
-    from flowenv.executors.serial import SerialPool
-
-    if scheduler == "synchronous":
-        yield SerialPool()
-        return
-    workers = workers or _import_dask("dask.system").CPU_COUNT
-    pool: concurrent.futures.Executor
-    if scheduler == "threads":
-        pool = concurrent.futures.ThreadPoolExecutor(workers, "flowenv")
-    else:
-        pool = concurrent.futures.ProcessPoolExecutor(
-            workers, mp_context=multiprocessing.get_context("spawn")
-        )
-    try:
-        yield pool
-    except KeyboardInterrupt:
-        # work that is going on must not keep an interrupted flow waiting either; Python 3.14
-        # has a public method for it
-        for worker in list((getattr(pool, "_processes", None) or {}).values()):
-            worker.kill()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @dataclasses.dataclass
@@ -180,7 +57,7 @@ class DaskExecutor(Executor):
 
     def check(self) -> None:
         """Check that distributed is installed, and the cluster's class if it is named."""
-        _import_dask("distributed")
+        import_dask("distributed")
         if isinstance(self.cluster_class, str):
             load_class(self.cluster_class)
         if self.performance_report_path and not (self.address or self.cluster_class):
@@ -190,7 +67,7 @@ class DaskExecutor(Executor):
 
     @contextlib.contextmanager
     def _open(self, source_files: Sequence[Path]) -> Iterator[concurrent.futures.Executor]:
-        distributed = _import_dask("distributed")
+        distributed = import_dask("distributed")
         with contextlib.ExitStack() as stack:
             where = self.address or stack.enter_context(self._cluster())
             if isinstance(where, distributed.LocalCluster):
@@ -208,7 +85,7 @@ class DaskExecutor(Executor):
         cluster_class = self.cluster_class
         kwargs = dict(self.cluster_kwargs or {})
         if cluster_class is None:
-            cluster_class = _import_dask("distributed").LocalCluster
+            cluster_class = import_dask("distributed").LocalCluster
             kwargs.setdefault("dashboard_address", "127.0.0.1:0")  # 8787 may be taken
         elif isinstance(cluster_class, str):
             cluster_class = load_class(cluster_class)
@@ -252,7 +129,7 @@ def run_on(
         stack.enter_context(client.as_current())
         if performance_report_path:
             stack.enter_context(report_to(performance_report_path))
-        dask = _import_dask("dask")
+        dask = import_dask("dask")
         stack.enter_context(dask.config.set(scheduler="dask.distributed"))
         pool = client.get_executor()
         stack.enter_context(active(pool))
@@ -303,7 +180,12 @@ def load_class(dotted: str) -> Any:
         raise SettingError(f"{dotted!r} can't be imported: {error}.") from error
 
 
-def _import_dask(name: str) -> Any:
+def import_dask(name: str) -> Any:
+    """Import a module of Dask's.
+
+    Raises:
+        SettingError: if it isn't installed.
+    """
     import importlib
 
     try:
