@@ -24,6 +24,7 @@ def test_everything_can_be_configured(tmp_path):
     (tmp_path / "mine.py").touch()
     path = configure(tmp_path, """
         plugins = ["acme.hooks", "mine.py"]
+        required_plugins = ["policy"]
         environment = "prod"
         image = "image:1"
         results_url = "s3://results"
@@ -42,12 +43,13 @@ def test_everything_can_be_configured(tmp_path):
     found = configuration()
     assert found.path == path
     assert found.plugins == ("acme.hooks", str(tmp_path / "mine.py"))
+    assert found.required_plugins == ("policy",)
     assert (found.environment, found.image) == ("prod", "image:1")
     assert (found.results_url, found.payload_url) == ("s3://results", "s3://payloads")
     assert found.env == {"REGION": "eu"}
     prod = found.environments["prod"]
     assert (prod.type, prod.settings) == ("k8s", {"namespace": "flows"})
-    assert prod.place == f"{path}:14"
+    assert prod.place == f"{path}:15"
 
 
 def test_a_pyproject_file_counts_when_it_has_the_table(tmp_path):
@@ -116,6 +118,7 @@ def test_it_is_read_once(tmp_path):
         ('imge = "x"\n', 1, r"unknown key 'imge'. Did you mean 'image'\?"),
         ("\n\nimage = 3\n", 3, "image must be a string, not 3"),
         ('plugins = "one"\n', 1, r"plugins must be list\[str\]"),
+        ('required_plugins = "one"\n', 1, r"required_plugins must be list\[str\]"),
         ("[env]\nA = '1'\nB = 2\n", 3, "env.B must be a string, not 2"),
         ("[env]\nA = '1'\n[env.B]\nC = '1'\n", 3, "env.B must be a string"),
         ("env = { A = 1 }\n", 1, "env.A must be a string, not 1"),

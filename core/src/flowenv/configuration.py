@@ -22,6 +22,7 @@ from flowenv.values import describe, fits
 
 _TYPES: dict[str, Any] = {
     "plugins": list[str],
+    "required_plugins": list[str],
     "env": dict[str, str],
     "secrets": dict[str, str | dict[str, str]],
     "environments": dict[str, dict[str, Any]],
@@ -58,6 +59,7 @@ class Configuration:
     Args:
         path: the file it was read from; None if there is none.
         plugins: local plugins, modules or files; files are relative to the file's folder.
+        required_plugins: names of the installed plugins without which nothing is submitted.
         env: variables for every container; contract variables are set by their names.
         secrets: named secrets: a text, `{env = "NAME"}`, `{file = "path"}`, or
             `{reference = "arn:…"}` for one that the platform resolves.
@@ -70,6 +72,7 @@ class Configuration:
 
     path: Path | None = None
     plugins: tuple[str, ...] = ()
+    required_plugins: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
     environments: Mapping[str, NamedEnvironment] = field(default_factory=dict)
@@ -142,6 +145,7 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
             source.fail(message, "secrets", name)
     plain = {key: value for key, value in document.items() if key != "environments"}
     plain["plugins"] = tuple(_beside(path, name) for name in document.get("plugins", []))
+    plain["required_plugins"] = tuple(document.get("required_plugins", []))
     for name in plain["plugins"]:
         if name.endswith(".py") and not Path(name).is_file():
             source.fail(f"there is no file {name}", "plugins")
@@ -173,6 +177,11 @@ def _beside(path: Path, plugin: str) -> str:
     if plugin.endswith(".py") or "/" in plugin:
         return str(path.parent / plugin)
     return plugin
+
+
+def names_in_variable(variable: str) -> list[str]:
+    """The names in an environment variable, separated by commas; none if it isn't set."""
+    return [part.strip() for part in os.environ.get(variable, "").split(",") if part.strip()]
 
 
 def find_secret(name: str) -> Secret | None:

@@ -177,8 +177,9 @@ def prepare(
 
     Raises:
         ParameterError: if the parameters don't fit the flow's signature.
-        PluginError: if the backend can't be loaded.
+        PluginError: if the backend or a required plugin can't be loaded.
     """
+    registry().check_required()
     flow = as_flow(flow)
     chosen = environment_of(flow, environment)
     hooks = registry().hooks(chosen.backend)

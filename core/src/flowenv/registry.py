@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import logging
 import os
-import sys
 import threading
-import zlib
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -18,8 +14,8 @@ from flowenv import discovery
 from flowenv.backend_hooks import BackendHooks, LoadedPlugin, try_out
 from flowenv.discovery import Installed
 from flowenv.errors import BackendNotFound, ConfigurationError, PluginError
+from flowenv.local_plugins import IMPORT_FAILS, load_local
 from flowenv.settings import nearest
-from flowenv.targets import import_module, module_name
 
 if TYPE_CHECKING:
     from flowenv.environment import Environment
@@ -28,9 +24,6 @@ __all__ = ["BackendHooks", "LoadedPlugin", "Registry", "registry", "reset", "use
 
 _log = logging.getLogger("flowenv.plugins")
 
-_IMPORT_FAILS = (Exception, SystemExit)
-"""What the import of somebody else's module may raise without being an interrupt."""
-
 
 class Registry:
     """Finds, imports and keeps backends and plugins.
@@ -38,15 +31,27 @@ class Registry:
     Args:
         local_plugins: modules or files of plugins without packaging, later wins.
         load: names of the installed plugins to load; None for all.
+        required: names of the installed plugins that must be loaded, and who requires each.
+
+    Attributes:
+        errors: why a backend couldn't be loaded, by its name.
+        left_out: the installed plugins that couldn't be loaded, and why.
     """
 
-    def __init__(self, local_plugins: Sequence[str] = (), load: Sequence[str] | None = None):
+    def __init__(
+        self,
+        local_plugins: Sequence[str] = (),
+        load: Sequence[str] | None = None,
+        required: Mapping[str, str] | None = None,
+    ):
         self.local_plugins = tuple(local_plugins)
         self.load = load
+        self.required = dict(required or {})
         self._hooks: dict[str | None, BackendHooks] = {}
         self._plugins: list[LoadedPlugin] | None = None
         self._installed: list[Installed] | None = None
         self.errors: dict[str, BaseException] = {}
+        self.left_out: dict[Installed, BaseException] = {}
         # plugins can look things up while they are imported, so the same thread may come again
         self._lock = threading.RLock()
 
@@ -104,11 +109,11 @@ class Registry:
                 hint="Uninstall one of them.",
             )
         owner = owners[0]
-        name = f"backend {backend} of {owner.distribution} {owner.version}"
+        name = _title(owner)
         try:
             _check_requirements(owner, name)
             return importlib.import_module(owner.module)
-        except _IMPORT_FAILS as error:
+        except IMPORT_FAILS as error:
             self.errors[backend] = error
             if isinstance(error, PluginError):
                 raise
@@ -148,8 +153,8 @@ class Registry:
     def plugins(self) -> list[LoadedPlugin]:
         """The plugins for every backend: installed ones, then local ones.
 
-        An installed plugin that can't be loaded is kept in `errors` and left out; a local
-        one is an error, since somebody asked for it.
+        An installed plugin that can't be loaded is kept in `left_out`; a local one is an
+        error, since somebody asked for it. So is a required one: see `check_required`.
         """
         with self._lock:
             if self._plugins is None:
@@ -161,25 +166,48 @@ class Registry:
         for name in set(self.load or ()) - {one.name for one in there}:
             _log.warning("FLOWENV_LOAD_PLUGINS names %s, which isn't installed.", name)
         wanted = [one for one in there if self.load is None or one.name in self.load]
-        found = [loaded for one in wanted if (loaded := self._load_installed(one))]
-        found += [_load_local(name) for name in self.local_plugins]
+        found = [loaded for one in wanted if (loaded := self._load_or_leave_out(one))]
+        found += [load_local(name) for name in self.local_plugins]
         # a module that is named twice counts where it is named last
         last = {plugin.module: plugin for plugin in found}
         return [plugin for plugin in found if last[plugin.module] is plugin]
 
-    def _load_installed(self, one: Installed) -> LoadedPlugin | None:
-        name = f"plugin {one.name} of {one.distribution} {one.version}"
+    def _load_or_leave_out(self, one: Installed) -> LoadedPlugin | None:
         try:
-            _check_requirements(one, name)
-            module = importlib.import_module(one.module)
-            try_out(module, name)
-        except _IMPORT_FAILS as error:
-            self.errors[one.name] = error
-            _log.warning("The %s is left out: %s: %s", name, type(error).__name__, error)
+            return self.load_plugin(one)
+        except IMPORT_FAILS as error:
+            self.left_out[one] = error
+            _log.warning("The %s is left out: %s: %s", _title(one), type(error).__name__, error)
             return None
+
+    def load_plugin(self, one: Installed) -> LoadedPlugin:
+        """Import one installed plugin, for every backend or to see whether it works.
+
+        Raises:
+            PluginError: if it doesn't fit. An exception of its own comes as it is.
+        """
+        _check_requirements(one, _title(one))
+        module = importlib.import_module(one.module)
+        try_out(module, _title(one))
         same_name = [other for other in self.installed() if other.name == one.name]
         title = f"plugin {one.name}" + (f" of {one.distribution}" if len(same_name) > 1 else "")
         return LoadedPlugin(title, module)
+
+    def check_required(self) -> None:
+        """See to it that every required plugin is loaded, before anything is built.
+
+        Raises:
+            PluginError: naming one that isn't, who requires it, why, and what to do.
+        """
+        from flowenv.required_plugins import why_missing
+
+        for name in self.required:
+            if missing := why_missing(name, self):
+                raise missing
+
+
+def _title(one: Installed) -> str:
+    return f"{one.kind} {one.name} of {one.distribution} {one.version}"
 
 
 def _check_requirements(one: Installed, name: str) -> None:
@@ -193,47 +221,6 @@ def _check_requirements(one: Installed, name: str) -> None:
         )
 
 
-def _load_local(name: str) -> LoadedPlugin:
-    is_file = name.endswith(".py") or os.sep in name
-    try:
-        module = _import_file(Path(name)) if is_file else import_module(name)
-    except _IMPORT_FAILS as error:
-        raise PluginError(
-            f"The plugin {name} can't be imported: {type(error).__name__}: {error}."
-        ) from error
-    title = f"plugin {_nearby(name) if is_file else name}"
-    try_out(module, title)
-    if not any(hasattr(value, "flowenv_impl") for value in vars(module).values()):
-        _log.warning("The %s has no hooks. Is @hookimpl missing above a function?", title)
-    return LoadedPlugin(title, module)
-
-
-def _nearby(path: str) -> str:
-    """A file's path as people write it: configuration makes it a long one."""
-    return min(path, os.path.relpath(path), key=len)
-
-
-def _import_file(path: Path) -> ModuleType:
-    """Import a plugin's file; the same file again is the same module."""
-    path = path.resolve()
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    name = f"flowenv_local_plugin_{module_name(path)}_{zlib.crc32(bytes(path)):08x}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickles look their module up there
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
 _registry: Registry | None = None
 _registry_lock = threading.RLock()
 
@@ -243,6 +230,7 @@ def registry() -> Registry:
 
     `FLOWENV_PLUGINS` names local plugins, separated by commas. `FLOWENV_LOAD_PLUGINS` names
     the installed plugins to load: unset means all, empty means none.
+    `FLOWENV_REQUIRED_PLUGINS` names those that must be loaded.
     """
     global _registry
     if _registry is None:
@@ -252,15 +240,13 @@ def registry() -> Registry:
 
 
 def _make_registry() -> Registry:
-    from flowenv.configuration import configuration
+    from flowenv.configuration import configuration, names_in_variable
+    from flowenv.required_plugins import required_plugins
 
-    local = [*configuration().plugins, *_names("FLOWENV_PLUGINS")]
-    load = _names("FLOWENV_LOAD_PLUGINS") if "FLOWENV_LOAD_PLUGINS" in os.environ else None
-    return Registry(local, load)
-
-
-def _names(variable: str) -> list[str]:
-    return [part.strip() for part in os.environ.get(variable, "").split(",") if part.strip()]
+    local = [*configuration().plugins, *names_in_variable("FLOWENV_PLUGINS")]
+    chosen = "FLOWENV_LOAD_PLUGINS"
+    load = names_in_variable(chosen) if chosen in os.environ else None
+    return Registry(local, load, required_plugins())
 
 
 def use_local_plugins(names: Sequence[str]) -> None:
@@ -274,7 +260,7 @@ def use_local_plugins(names: Sequence[str]) -> None:
     if names:
         if found._hooks:
             raise ConfigurationError("Plugins must be named before a backend is used.")
-        _registry = Registry((*found.local_plugins, *names), found.load)
+        _registry = Registry((*found.local_plugins, *names), found.load, found.required)
 
 
 def reset() -> None:

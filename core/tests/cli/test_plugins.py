@@ -39,7 +39,8 @@ def test_plugins_come_from_metadata_alone(fake: Project) -> None:
     assert lines[0] == ["name", "kind", "distribution", "version"]
     assert ["fake", "backend", "third-party-fake", "1.5"] in lines
     assert ["raises", "plugin", "third-party-raises", "1.5"] in lines
-    assert set(rows(fake)["fake"]) == {"name", "kind", "distribution", "version", "module"}
+    keys = {"name", "kind", "distribution", "version", "module", "required"}
+    assert set(rows(fake)["fake"]) == keys
 
 
 def test_load_shows_types_abilities_hooks_and_settings(fake: Project) -> None:
@@ -93,6 +94,88 @@ def test_plugins_can_be_left_out(project: Project) -> None:
     found = rows(project, "--load", FLOWENV_LOAD_PLUGINS="fine")
     assert (found["fine"]["left_out"], found["raises"]["left_out"]) == (False, True)
     assert found["raises"]["error"] is None
+
+
+def test_two_owners_of_a_name_are_two_rows_with_one_message(project: Project) -> None:
+    broken_plugins(project)
+    loaded = project.flowenv("plugins", "--load").stdout
+    assert len(re.findall(r"^twice .* error$", loaded, re.M)) == 2
+    assert loaded.count("one-owner 1.5 and other-owner 1.5") == 1
+    assert project.flowenv("doctor").stdout.count("one-owner 1.5 and other-owner 1.5") == 1
+
+
+def test_two_plugins_of_one_name_are_loaded_each_on_its_own(project: Project) -> None:
+    group = "flowenv.plugins"
+    good = MARK + "flowenv_check(environment): pass\n"
+    project.install("same", good, distribution="good-owner", group=group)
+    project.install("same", "1 / 0\n", distribution="bad-owner", group=group)
+    listed = project.flowenv("plugins", "--load", "-o", "json").json
+    found = {row["distribution"]: row for row in listed if row["name"] == "same"}
+    assert found["good-owner"]["hooks"] == ["flowenv_check"]
+    assert found["good-owner"]["error"] is None
+    assert found["bad-owner"]["error"] == "division by zero"
+
+
+@pytest.fixture
+def requiring(project: Project) -> Project:
+    """A project that requires plugins: one that works, a broken one, one that isn't there."""
+    broken_plugins(project)
+    project.write("flowenv.toml", 'required_plugins = ["fine", "raises", "policy"]\n')
+    return project
+
+
+def test_what_is_required_is_listed_also_where_it_is_not_installed(requiring: Project) -> None:
+    found = rows(requiring)
+    assert [name for name, row in found.items() if row["required"]] == ["fine", "raises", "policy"]
+    text = requiring.flowenv("plugins").stdout
+    assert re.search(r"^fine +required plugin +third-party-fine +1\.5$", text, re.M)
+    assert re.search(r"^policy +required plugin +\(not installed\)$", text, re.M)
+
+
+def test_load_says_why_a_required_plugin_is_missing(requiring: Project) -> None:
+    found = rows(requiring, "--load")
+    assert found["fine"]["error"] is None
+    assert "requires the plugin raises, which can't be used" in found["raises"]["error"]
+    assert "requires the plugin policy, which isn't installed" in found["policy"]["error"]
+    left_out = rows(requiring, "--load", FLOWENV_LOAD_PLUGINS="")["fine"]
+    assert left_out["left_out"] is True
+    assert "which FLOWENV_LOAD_PLUGINS leaves out" in left_out["error"]
+
+
+def test_doctor_checks_what_is_required(requiring: Project) -> None:
+    ended = requiring.flowenv("doctor", "-o", "json")
+    assert ended.returncode == 3
+    found = {one["subject"]: one for one in ended.json}
+    assert found["plugin fine"]["message"] == "third-party-fine 1.5, required"
+    assert [found[f"plugin {name}"]["level"] for name in ("fine", "raises", "policy")] == [
+        "ok",
+        "error",
+        "error",
+    ]
+
+
+def test_doctor_checks_what_is_required_beside_a_local_plugin_that_is_wrong(
+    requiring: Project,
+) -> None:
+    requiring.write("wrong.py", "1 / 0\n")
+    levels = {
+        one["subject"]: one["level"]
+        for one in requiring.flowenv("doctor", "-o", "json", FLOWENV_PLUGINS="wrong.py").json
+    }
+    assert (levels["plugin fine"], levels["local wrong.py"]) == ("ok", "error")
+
+
+@pytest.mark.parametrize("command", ["run", "spec", "explain"])
+def test_nothing_is_built_without_what_is_required(requiring: Project, command: str) -> None:
+    requiring.write("flow.py", "from flowenv import flow\n@flow\ndef a(): return 1\n")
+    ended = requiring.flowenv(command, "flow.py", "--env", "local", FLOWENV_LOAD_PLUGINS="")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "flowenv.toml:1 requires the plugin fine, which FLOWENV_LOAD_PLUGINS" in ended.stderr
+
+
+def test_plugins_are_listed_beside_a_broken_configuration(project: Project) -> None:
+    project.write("flowenv.toml", "image = 3\n")
+    assert "local" in rows(project)
 
 
 def test_doctor_of_a_sound_installation(fake: Project) -> None:

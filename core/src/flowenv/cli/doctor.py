@@ -72,14 +72,18 @@ def _plugins(given: Sequence[str]) -> list[Finding]:
     from flowenv.cli.loading import load_all
     from flowenv.handle import Finding
 
-    found = []
+    found: list[Finding] = []
     for one in load_all(given):
         text = f"{one.distribution} {one.version}".strip() or "loads"
         if one.left_out:
             text += ", left out by FLOWENV_LOAD_PLUGINS"
+        if one.required:
+            text += ", required"
         if one.error:
             text = str(one.error)
-        found.append(Finding(f"{one.kind} {one.name}", one.error is None, text))
+        finding = Finding(f"{one.kind} {one.name}", one.error is None, text)
+        if finding not in found:  # two owners of one name have one error between them
+            found.append(finding)
     if not any(one.subject.startswith("backend ") for one in found):
         hint = "Run: pip install flowenv-local"
         found.append(Finding("backends", False, "none is installed.", hint))

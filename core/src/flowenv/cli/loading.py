@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowenv.registry import Registry, registry
+from flowenv.required_plugins import why_missing
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -30,6 +32,7 @@ class Loaded:
         hooks: the hooks that it implements.
         error: why it can't be used.
         left_out: True if FLOWENV_LOAD_PLUGINS doesn't name it.
+        required: True if nothing is submitted without it.
     """
 
     name: str
@@ -41,6 +44,7 @@ class Loaded:
     hooks: tuple[str, ...] = ()
     error: BaseException | None = None
     left_out: bool = False
+    required: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain data, with the environment's abilities and settings."""
@@ -57,6 +61,7 @@ class Loaded:
             "hooks": list(self.hooks),
             "error": str(self.error) if self.error else None,
             "left_out": self.left_out,
+            "required": self.required,
         }
         if self.environment:
             data["capabilities"] = self.environment.capabilities.to_json()
@@ -80,28 +85,37 @@ def load_all(given: Sequence[str] = ()) -> list[Loaded]:
     """
     logging.getLogger("flowenv.plugins").setLevel(logging.ERROR)  # its warnings are in `error`
     configured = registry()
-    found = [_installed(one, configured.load) for one in configured.installed()]
+    found = [_installed(one, configured) for one in configured.installed()]
+    missing = set(configured.required) - {one.name for one in found if one.kind == "plugin"}
+    found += [_required(Loaded(name, "plugin"), configured) for name in sorted(missing)]
     return [*found, *(_local(name) for name in (*configured.local_plugins, *given))]
 
 
-def _installed(one: Installed, wanted: Sequence[str] | None) -> Loaded:
+def _installed(one: Installed, configured: Registry) -> Loaded:
     own = Loaded(one.name, one.kind, one.distribution, one.version, one.module)
     if one.kind == "backend":
-        return _with(own, _backend, one.name)
-    if wanted is not None and one.name not in wanted:
-        return _with(own, lambda _: {"left_out": True}, one.name)
-    return _with(own, _plugin, one.name)
+        return _with(own, lambda: _backend(one.name))
+    if configured.load is not None and one.name not in configured.load:
+        own = dataclasses.replace(own, left_out=True)
+    else:
+        own = _with(own, lambda: {"hooks": _hooks_in(Registry().load_plugin(one).module)})
+    return _required(own, configured) if one.name in configured.required else own
+
+
+def _required(own: Loaded, configured: Registry) -> Loaded:
+    """A required plugin, and what is wrong if it isn't loaded."""
+    installed_only = Registry(load=configured.load, required=configured.required)
+    error = why_missing(own.name, installed_only)
+    return dataclasses.replace(own, required=True, error=error)
 
 
 def _local(name: str) -> Loaded:
-    return _with(Loaded(name, "local"), _local_plugin, name)
+    return _with(Loaded(name, "local"), lambda: _local_plugin(name))
 
 
-def _with(own: Loaded, load: Any, name: str) -> Loaded:
-    import dataclasses
-
+def _with(own: Loaded, load: Callable[[], dict[str, Any]]) -> Loaded:
     try:
-        return dataclasses.replace(own, **load(name))
+        return dataclasses.replace(own, **load())
     except (Exception, SystemExit) as error:  # also what a plugin raises while it is imported
         return dataclasses.replace(own, error=error)
 
@@ -112,14 +126,6 @@ def _backend(name: str) -> dict[str, Any]:
     module = alone.hooks(name).manager.get_plugin(f"backend {name}")
     assert module
     return {"environment": environment, "hooks": _hooks_in(module)}
-
-
-def _plugin(name: str) -> dict[str, Any]:
-    alone = Registry(load=(name,))
-    loaded = alone.plugins()
-    if name in alone.errors:
-        raise alone.errors[name]
-    return {"hooks": _hooks_in(loaded[0].module)}
 
 
 def _local_plugin(name: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -38,16 +38,45 @@ def plugins(load: bool, plugins: tuple[str, ...], output: str) -> None:
             _print_loaded(loaded)
         return
 
-    from flowenv.discovery import installed
-
-    found = installed()
+    found = _listed()
     if output == "json":
-        echo_json([one.to_json() for one in found])
+        echo_json(found)
     elif not found:
         click.echo("No backend is installed. Run: pip install flowenv-local", err=True)
     else:
-        rows = [[one.name, one.kind, one.distribution, one.version] for one in found]
+        rows = [
+            [
+                one["name"],
+                _kind(one["kind"], one["required"]),
+                one["distribution"] or "(not installed)",
+                one["version"],
+            ]
+            for one in found
+        ]
         echo_table(rows, ["name", "kind", "distribution", "version"])
+
+
+def _listed() -> list[dict[str, Any]]:
+    """What is installed, and what is required and isn't, as plain data."""
+    from flowenv.discovery import Installed, installed
+    from flowenv.errors import ConfigurationError
+    from flowenv.required_plugins import required_plugins
+
+    try:
+        required = set(required_plugins())
+    except ConfigurationError:  # `flowenv doctor` says what is wrong with it
+        required = set()
+    found = installed()
+    missing = required - {one.name for one in found if one.kind == "plugin"}
+    found += [Installed(name, "plugin", "", "", "") for name in sorted(missing)]
+    return [
+        {**one.to_json(), "required": one.kind == "plugin" and one.name in required}
+        for one in found
+    ]
+
+
+def _kind(kind: str, required: bool) -> str:
+    return f"required {kind}" if required else kind
 
 
 def _print_loaded(loaded: Sequence[Loaded]) -> None:
@@ -57,7 +86,7 @@ def _print_loaded(loaded: Sequence[Loaded]) -> None:
         rows.append(
             [
                 one.name,
-                one.kind,
+                _kind(one.kind, one.required),
                 one.distribution,
                 one.version,
                 one.environment.__name__ if one.environment else "",
@@ -66,6 +95,7 @@ def _print_loaded(loaded: Sequence[Loaded]) -> None:
             ]
         )
     echo_table(rows, ["name", "kind", "distribution", "version", "type", "can", "hooks"])
-    for one in loaded:
-        if one.error:
-            click.echo(f"\n{one.kind} {one.name}: {one.error}")
+    # two owners of one name have one error between them
+    errors = {f"{one.kind} {one.name}: {one.error}": None for one in loaded if one.error}
+    for error in errors:
+        click.echo(f"\n{error}")

@@ -1,0 +1,69 @@
+"""Plugins without packaging: a module or a file that somebody has named."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+import sys
+import zlib
+from pathlib import Path
+from types import ModuleType
+
+from flowenv.backend_hooks import LoadedPlugin, try_out
+from flowenv.errors import PluginError
+from flowenv.targets import import_module, module_name
+
+_log = logging.getLogger("flowenv.plugins")
+
+IMPORT_FAILS = (Exception, SystemExit)
+"""What the import of somebody else's module may raise without being an interrupt."""
+
+
+def load_local(name: str) -> LoadedPlugin:
+    """Import a local plugin and check it; one without any hook is told of in the log.
+
+    Args:
+        name: a module's name, or a file.
+
+    Raises:
+        PluginError: if it can't be imported, or doesn't fit the hooks.
+    """
+    is_file = name.endswith(".py") or os.sep in name
+    try:
+        module = _import_file(Path(name)) if is_file else import_module(name)
+    except IMPORT_FAILS as error:
+        raise PluginError(
+            f"The plugin {name} can't be imported: {type(error).__name__}: {error}."
+        ) from error
+    title = f"plugin {_nearby(name) if is_file else name}"
+    try_out(module, title)
+    if not any(hasattr(value, "flowenv_impl") for value in vars(module).values()):
+        _log.warning("The %s has no hooks. Is @hookimpl missing above a function?", title)
+    return LoadedPlugin(title, module)
+
+
+def _nearby(path: str) -> str:
+    """A file's path as people write it: configuration makes it a long one."""
+    return min(path, os.path.relpath(path), key=len)
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import a plugin's file; the same file again is the same module."""
+    path = path.resolve()
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    name = f"flowenv_local_plugin_{module_name(path)}_{zlib.crc32(bytes(path)):08x}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickles look their module up there
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
