@@ -70,6 +70,20 @@ def test_what_is_missing_is_named_with_a_next_step(
     assert finding.hint or subject in ("execution role", "subnets", "payloads")
 
 
+def test_a_bucket_that_is_not_there_is_named(on_rig: OnRig) -> None:
+    finding = check(on_rig(metadata={"payload_url": "s3://nobodys-bucket/x"}))["payloads"]
+
+    assert finding.message == "The bucket nobodys-bucket isn't there."
+    assert finding.hint == "Run: aws s3 mb s3://nobodys-bucket"
+
+
+def test_the_region_may_come_as_the_other_sdks_take_it(
+    on_rig: OnRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-north-1")
+    assert check(on_rig(region_name=None))["region"].message == "eu-north-1"
+
+
 def test_expired_credentials_are_found(rig: EcsRig, on_rig: OnRig) -> None:
     with rig.faults.inject("credentials_expired", operation="GetCallerIdentity", times=None):
         findings = check(on_rig())

@@ -5,6 +5,7 @@ Clients are made once for each account, region and endpoint of a process.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field
@@ -157,6 +158,8 @@ class Aws:
                     aws_session_token=access.token if access.key_id else None,
                     region_name=access.region,
                 )
+            # boto3 alone of AWS's SDKs doesn't look there
+            region = region or self._session.region_name or os.environ.get("AWS_REGION")
             make: Any = self._session.client
             return make(service, region_name=region, endpoint_url=access.endpoint, config=config)
         except (BotoCoreError, ValueError) as error:
@@ -194,7 +197,7 @@ def _botocore_error(operation: str, error: Exception) -> PlatformError | SpecErr
     if isinstance(error, exceptions.NoRegionError):
         return PlatformUnreachable(
             "No AWS region is known.",
-            hint="Pass region_name, or set REGION_NAME or AWS_DEFAULT_REGION.",
+            hint="Pass region_name, or set REGION_NAME, AWS_DEFAULT_REGION or AWS_REGION.",
         )
     if isinstance(
         error,

@@ -176,8 +176,15 @@ def _payloads(account: Account, environment: FargateTaskEnvironment) -> Iterator
         yield Finding("payloads", None, message, "Set payload_url to an s3:// place.")
         return
 
-    def look() -> tuple[bool | None, str, str]:
-        account.aws.call("s3", "HeadBucket", {"Bucket": split(place)[0]})
-        return True, f"The bucket of {place} is there.", ""
+    bucket = split(place)[0]
+    yield _finding("payloads", lambda: _bucket(account, bucket))
 
-    yield _finding("payloads", look)
+
+def _bucket(account: Account, name: str) -> tuple[bool | None, str, str]:
+    try:
+        account.aws.call("s3", "HeadBucket", {"Bucket": name})
+    except AwsRefused as error:
+        if error.refusal.kind is not Kind.ABSENT:  # its answer to HEAD has no words
+            raise
+        return False, f"The bucket {name} isn't there.", f"Run: aws s3 mb s3://{name}"
+    return True, f"The bucket {name} is there.", ""
