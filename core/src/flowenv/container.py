@@ -23,6 +23,7 @@ from flowenv.outcome import (
     EXIT_FAILED,
     Outcome,
 )
+from flowenv.signals import wake_for_signals
 from flowenv.states import Reason, State
 from flowenv.tracebacks import show_user_traceback
 
@@ -54,6 +55,7 @@ def load_and_run_flow() -> NoReturn:
         signal.signal(signal.SIGINT, _terminate)
         # who started this process may have blocked them, and a mask is inherited
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
+        wake_for_signals()
         outcome = _outcome(run_id)
         _ignore_signals()
     except KeyboardInterrupt:  # even in the moment between the end of the flow and this one

@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+from flowenv.signals import wake_for_signals
+
 INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -21,6 +23,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def install() -> None:
     """Make SIGTERM and SIGHUP interrupt as Ctrl-C does; a signal that is ignored stays so."""
     _use(_first)
+    wake_for_signals()
 
 
 def is_over() -> None:
