@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 import threading
 
@@ -80,6 +82,32 @@ def test_nothing_of_dasks_configuration_or_client_is_left(cluster):
 def test_a_cluster_class_may_be_named():
     executor = DaskExecutor(cluster_class="distributed.LocalCluster", cluster_kwargs=HERE)
     assert Flow(everything).run(executor=executor)["delayed"] == os.getpid()
+
+
+def how_ctrl_c_is_taken():
+    """What a worker does about Ctrl-C, and a program that it starts."""
+    blocked = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    program = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    started = subprocess.run([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    os.kill(os.getpid(), signal.SIGINT)
+    return blocked, started.returncode
+
+
+def test_workers_take_no_notice_of_ctrl_c_but_the_programs_they_start_do():
+    def ask():
+        taken = get_executor().submit(how_ctrl_c_is_taken).result()
+        return taken, get_executor().submit(abs, -1).result()
+
+    taken, later = Flow(ask).run(executor=DaskExecutor(cluster_kwargs=SMALL))
+    assert taken == (False, -signal.SIGINT)
+    assert later == 1
+
+
+def test_here_ctrl_c_is_taken_as_before():
+    before = signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    Flow(everything).run(executor=DaskExecutor(cluster_kwargs=HERE))
+    after = signal.getsignal(signal.SIGINT), signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert after == before
 
 
 class Recorded:

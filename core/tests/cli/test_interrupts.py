@@ -113,6 +113,25 @@ def test_worker_processes_end_with_it(project: Project, times: int) -> None:
     eventually(lambda: is_gone(pid), "the worker's end")
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_dask_cluster_ends_with_it_and_says_nothing(
+    project: Project, number: signal.Signals
+) -> None:
+    project.write("flow.py", WITH_CHILDREN)
+    executor = {
+        "type": "DaskExecutor",
+        "cluster_class": "distributed.LocalCluster",
+        "cluster_kwargs": {"n_workers": 1, "dashboard_address": "127.0.0.1:0"},
+    }
+    with project.start("run", "flow.py", "-s", f"executor={json.dumps(executor)}") as running:
+        pid = int(begun(project)[0].name.partition("-")[2])
+        running.interrupt(number)
+        ended = running.wait()
+    check(ended)
+    assert "distributed" not in ended.stderr
+    eventually(lambda: is_gone(pid), "the worker's end")
+
+
 def test_a_clean_up_that_hangs_can_be_left(project: Project) -> None:
     project.write(
         "flow.py",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import PlatformError, SettingError
 from flowenv.executors.base import Executor, active
+from flowenv.executors.local_cluster import close_at_once, ignore_ctrl_c, started_without_ctrl_c
 from flowenv.settings import setting
 from flowenv.states import Reason
 
@@ -70,11 +71,12 @@ class DaskExecutor(Executor):
         distributed = import_dask("distributed")
         with contextlib.ExitStack() as stack:
             where = self.address or stack.enter_context(self._cluster())
+            client = stack.enter_context(distributed.Client(where, **(self.client_kwargs or {})))
             if isinstance(where, distributed.LocalCluster):
+                ignore_ctrl_c(client)
                 # its workers import the files from where they are, as this process does;
                 # its scheduler lives here and would run them again
                 source_files = ()
-            client = stack.enter_context(distributed.Client(where, **(self.client_kwargs or {})))
             pool = stack.enter_context(
                 run_on(client, source_files, performance_report_path=self.performance_report_path)
             )
@@ -89,10 +91,17 @@ class DaskExecutor(Executor):
             kwargs.setdefault("dashboard_address", "127.0.0.1:0")  # 8787 may be taken
         elif isinstance(cluster_class, str):
             cluster_class = load_class(cluster_class)
-        with cluster_class(**kwargs) as cluster:
+        with started_without_ctrl_c():
+            made = cluster_class(**kwargs)
+        with made as cluster:
             if self.adapt_kwargs is not None:
                 cluster.adapt(**self.adapt_kwargs)
-            yield cluster
+            try:
+                yield cluster
+            except KeyboardInterrupt:
+                if isinstance(cluster, import_dask("distributed").LocalCluster):
+                    close_at_once(cluster)
+                raise
 
 
 @contextlib.contextmanager
