@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import json
 import pickle
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from flowenv import Environment, LocalDaskExecutor, LocalExecutor
+from flowenv.environment import CommonEnvironment
 from flowenv.errors import BackendNotFound, ConfigurationError, SettingError
 from flowenv.settings import setting, settings_of
 
@@ -148,6 +150,15 @@ def test_settings_are_known_in_the_constructors_order():
     assert [one.name for one in settings_of(ToyEnvironment)] == [
         "executor", "labels", "on_start", "on_exit", "metadata", "size", "password", "own",
     ]  # fmt: skip
+
+
+def test_settings_by_keyword_only_come_last_wherever_they_are_declared():
+    @dataclasses.dataclass(repr=False)
+    class Hosted(CommonEnvironment):
+        host: str = setting("localhost", help="Where.")
+
+    assert [one.name for one in settings_of(Hosted)] == [*inspect.signature(Hosted).parameters]
+    assert repr(Hosted("there", labels=["a"])) == "Hosted(host='there', labels=['a'])"
 
 
 def test_every_setting_has_help():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flowenv.contract import BASIC, Target
 from flowenv.errors import ConfigurationError, SettingError
 from flowenv.executors.base import Executor, check_executor
-from flowenv.settings import check_type, nearest, setting, settings_of
+from flowenv.settings import check_type, fields_of, nearest, setting, settings_of
 
 if TYPE_CHECKING:
     from flowenv.encoding import Encoder
@@ -250,7 +250,7 @@ class Environment:
     def _serialized(self) -> list[str]:
         if not dataclasses.is_dataclass(self):
             raise SettingError(f"{type(self).__name__} must be a dataclass.")
-        return [f.name for f in dataclasses.fields(self) if f.metadata.get("serialized", True)]
+        return [f.name for f in fields_of(type(self)) if f.metadata.get("serialized", True)]
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._serialized()}
@@ -261,7 +261,7 @@ class Environment:
 
     def __repr__(self) -> str:
         shown = []
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+        for field in fields_of(type(self)):
             value = getattr(self, field.name, None)
             if value is None or value is field.default or _is_default(value, field.default):
                 continue
@@ -291,7 +291,7 @@ class CommonEnvironment(Environment):
     ...     backend = "ssh"
     ...     host: str = setting("localhost", help="Where the flow runs.")
     >>> SshEnvironment("gpu-box", labels=["nightly"])
-    SshEnvironment(labels=['nightly'], host='gpu-box')
+    SshEnvironment(host='gpu-box', labels=['nightly'])
     """
 
     executor: Executor | None = executor_setting()

@@ -75,11 +75,16 @@ def _default(field: dataclasses.Field[Any]) -> Any:
     return None if field.default is dataclasses.MISSING else field.default
 
 
+def fields_of(cls: type) -> list[dataclasses.Field[Any]]:
+    """A dataclass's fields in its constructor's order: those by keyword only come last."""
+    return sorted(dataclasses.fields(cls), key=lambda field: bool(field.kw_only))
+
+
 def _fields(cls: type) -> Iterator[tuple[dataclasses.Field[Any], Any]]:
     if not dataclasses.is_dataclass(cls):
         return
     hints = _hints(cls)
-    for field in dataclasses.fields(cls):
+    for field in fields_of(cls):
         yield field, hints[field.name]
 
 
