@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from flowenv import contract
 from flowenv.contract import Target
 from flowenv.environment import (
     Callback,
     Capabilities,
-    Environment,
     labels_setting,
     metadata_setting,
     on_exit_setting,
@@ -22,19 +20,18 @@ from flowenv.environment import (
 from flowenv.errors import SettingError
 from flowenv.flow_run import FlowRun
 from flowenv.settings import setting
-from flowenv_dask_k8s.worker_manifest import worker_manifest
-from flowenv_k8s.environment import (
+from flowenv_k8s.base_environment import (
     CONTRACT,
-    DEFAULT_START_DEADLINE,
+    KubernetesEnvironment,
     check_not_negative,
     check_resources,
-    first_image,
     job_manifest,
+    user_manifest,
 )
-from flowenv_k8s.manifest import Manifest, mapping_at
+from flowenv_k8s.checks import check_metadata, check_pod_spec
+from flowenv_k8s.manifest import Manifest
 
 if TYPE_CHECKING:
-    from flowenv.encoding import Encoder
     from flowenv.variables import Value
 
 FLOW_CONTRACT = (*CONTRACT, contract.EXECUTOR, contract.LOGGING_LEVEL)
@@ -49,7 +46,7 @@ DEFAULT_IDLE_TIMEOUT = 300
 
 
 @dataclasses.dataclass(repr=False)
-class DaskKubernetesEnvironment(Environment):
+class DaskKubernetesEnvironment(KubernetesEnvironment):
     """Runs each flow as one Kubernetes Job, its parallel work on a Dask cluster of its own.
 
     The Job makes the cluster, adapts it between `min_workers` and `max_workers`, runs the
@@ -78,8 +75,6 @@ class DaskKubernetesEnvironment(Environment):
         image_pull_secret: names of pull secrets with commas between them; not added to
             custom specs.
         log_k8s_errors: whether what dask-kubernetes and its client log is in the run's log.
-        scheduler_spec: the Job manifest as data, instead of a file.
-        worker_spec: the Pod manifest as data, instead of a file.
         namespace: the namespace; by default the Job manifest's, else that of the
             kubeconfig's context or of the pod that submits.
         context: the kubeconfig's context.
@@ -87,17 +82,19 @@ class DaskKubernetesEnvironment(Environment):
         service_account: of the flow's pod, which must be allowed to make Dask clusters, and
             of the scheduler's.
         resources: the flow's container's resources, as in a manifest.
-        scheduler_resources: the scheduler's.
-        worker_resources: each worker's.
+        deadline: seconds that the Job may take in all; 0 for no limit.
+        start_deadline: seconds until the flow's container must be running.
+        ttl: seconds that a finished Job is kept.
+        scheduler_spec: the Job manifest as data, instead of a file.
+        worker_spec: the Pod manifest as data, instead of a file.
+        scheduler_resources: the scheduler's container's resources.
+        worker_resources: each worker's container's resources.
         nthreads: threads of each worker; by default as many as it has CPUs.
         idle_timeout: seconds after which a cluster whose flow is gone is removed.
         cluster_deadline: seconds until the cluster's scheduler must answer.
         worker_deadline: seconds from then until the first worker must have joined.
         performance_report_path: where Dask's performance report is written, an HTML file in
             the flow's container.
-        deadline: seconds that the Job may take in all; 0 for no limit.
-        start_deadline: seconds until the flow's container must be running.
-        ttl: seconds that a finished Job is kept.
 
     Raises:
         SettingError: if a setting has the wrong type or value.
@@ -160,19 +157,6 @@ class DaskKubernetesEnvironment(Environment):
     worker_spec: dict[str, Any] | None = setting(
         None, help="The Pod manifest as data, instead of a file.", kw_only=True
     )
-    namespace: str | None = setting(
-        None, help="The namespace; by default the manifest's or the context's.", kw_only=True
-    )
-    context: str | None = setting(None, help="The kubeconfig's context.", kw_only=True)
-    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = setting(
-        None, help="When the images are pulled.", kw_only=True
-    )
-    service_account: str | None = setting(
-        None, help="The service account of the flow's and the scheduler's pod.", kw_only=True
-    )
-    resources: dict[str, Any] | None = setting(
-        None, help="The flow's container's resources: requests and limits.", kw_only=True
-    )
     scheduler_resources: dict[str, Any] | None = setting(
         None, help="The scheduler's resources: requests and limits.", kw_only=True
     )
@@ -198,28 +182,16 @@ class DaskKubernetesEnvironment(Environment):
     performance_report_path: str | None = setting(
         None, help="Where Dask's performance report is written, an HTML file.", kw_only=True
     )
-    deadline: int | None = setting(
-        None, help="Seconds that a run may take in all; 7 days, 0 for no limit.", kw_only=True
-    )
-    start_deadline: float = setting(
-        DEFAULT_START_DEADLINE,
-        help="Seconds until the flow's container must be running: scheduling, image pull.",
-        kw_only=True,
-    )
-    ttl: int | None = setting(
-        None, help="Seconds that a finished Job is kept; 1 day.", kw_only=True
-    )
 
     def __post_init__(self) -> None:
         """Check the settings, and read and check the manifests."""
         super().__post_init__()
-        for one in ("scheduler_spec", "worker_spec"):
-            if getattr(self, one) is not None and getattr(self, f"{one}_file") is not None:
-                name = type(self).__name__
-                raise SettingError(f"{name} takes {one}_file or {one}, not both.")
         _check_workers(self.min_workers, self.max_workers)
-        _check_seconds(self)
-        check_resources(self, "resources", "scheduler_resources", "worker_resources")
+        check_not_negative(self, "idle_timeout")
+        for name in ("cluster_deadline", "worker_deadline"):
+            if not getattr(self, name) > 0:
+                raise SettingError(f"{name} must be a number of seconds above 0.")
+        check_resources(self, "scheduler_resources", "worker_resources")
         if self.nthreads is not None and self.nthreads < 1:
             raise SettingError(f"nthreads must be 1 or more, not {self.nthreads}.")
         if self.private_registry or self.docker_secret is not None:
@@ -229,33 +201,18 @@ class DaskKubernetesEnvironment(Environment):
                 DeprecationWarning,
                 stacklevel=3,
             )
-        self._read_manifests()
 
-    def _read_manifests(self) -> None:
-        self._job = job_manifest(self.scheduler_spec_file, self.scheduler_spec, "scheduler_spec")
-        self._worker = worker_manifest(self.worker_spec_file, self.worker_spec)
-
-    @property
-    def manifest(self) -> Manifest:
-        """The user's Job manifest, checked; empty if there is none."""
-        return self._job
+    def read_manifests(self) -> dict[str, Manifest]:
+        """The user's Job and Pod manifests, by their settings."""
+        return {
+            "scheduler_spec": job_manifest(self, "scheduler_spec"),
+            "worker_spec": user_manifest(self, "worker_spec", "Pod", "v1", _check_pod),
+        }
 
     @property
     def worker_pod(self) -> Manifest:
         """The user's Pod manifest for the workers, checked; empty if there is none."""
-        return self._worker
-
-    @property
-    def target_namespace(self) -> str:
-        """The namespace that runs go to.
-
-        Raises:
-            ConfigurationError: if the kubeconfig has no such context.
-        """
-        from flowenv_k8s.namespaces import choose_namespace
-
-        in_manifest = mapping_at(self.manifest, "metadata").get("namespace")
-        return choose_namespace(self.namespace, in_manifest, self.context)
+        return self._manifests["worker_spec"]
 
     @property
     def pull_secrets(self) -> tuple[str, ...]:
@@ -263,11 +220,6 @@ class DaskKubernetesEnvironment(Environment):
         names = (self.image_pull_secret or "").split(",")
         of_registry = [f"{self.target_namespace}-docker"] if self.private_registry else []
         return tuple(dict.fromkeys([*filter(None, map(str.strip, names)), *of_registry]))
-
-    @property
-    def spec_image(self) -> str | None:
-        """The image of the Job manifest's first container."""
-        return first_image(self.manifest)
 
     def variables(self, target: Target) -> Mapping[str, Value]:
         """What Dask's scheduler is told by variables."""
@@ -277,10 +229,6 @@ class DaskKubernetesEnvironment(Environment):
         if self.scheduler_logs:
             told["DASK_LOGGING"] = '{"distributed.scheduler": "debug"}'
         return told
-
-    def contract_values(self, flow_run: FlowRun) -> Mapping[str, str]:
-        """The namespace, which only this environment knows."""
-        return {contract.NAMESPACE: self.target_namespace}
 
     def validate_spec(self, spec: Mapping[str, Any], flow_run: FlowRun) -> None:
         """Check the finished Job, Secret and DaskCluster.
@@ -292,25 +240,6 @@ class DaskKubernetesEnvironment(Environment):
 
         check_spec(spec, flow_run)
 
-    def serialize(self, encoder: Encoder | None = None) -> dict[str, Any]:
-        """The environment as JSON data; the manifests themselves instead of the files' paths."""
-        return {**super().serialize(encoder), **self._manifests()}
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), **self._manifests()}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._read_manifests()
-
-    def _manifests(self) -> dict[str, Any]:
-        return {
-            "scheduler_spec_file": None,
-            "scheduler_spec": copy.deepcopy(self._job.data) or None,
-            "worker_spec_file": None,
-            "worker_spec": copy.deepcopy(self._worker.data) or None,
-        }
-
 
 def _check_workers(minimum: int, maximum: int) -> None:
     if minimum < 0:
@@ -321,8 +250,6 @@ def _check_workers(minimum: int, maximum: int) -> None:
         )
 
 
-def _check_seconds(environment: DaskKubernetesEnvironment) -> None:
-    check_not_negative(environment, "deadline", "start_deadline", "ttl", "idle_timeout")
-    for name in ("cluster_deadline", "worker_deadline"):
-        if not getattr(environment, name) > 0:
-            raise SettingError(f"{name} must be a number of seconds above 0.")
+def _check_pod(manifest: Manifest) -> None:
+    check_metadata(manifest, ())
+    check_pod_spec(manifest, ("spec",))

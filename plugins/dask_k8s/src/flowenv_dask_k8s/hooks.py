@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable
 from typing import Any
 
 from flowenv import hookimpl
 from flowenv.environment import Environment
-from flowenv.errors import FlowenvError
 from flowenv.flow_run import FlowRun
-from flowenv.handle import Finding, Handle, Leftover, RunSummary
+from flowenv.handle import Finding, Handle, Leftover
 from flowenv.process import Process
 from flowenv.running import Returned
 from flowenv_dask_k8s.environment import DEFAULT_DOCKER_SECRET, DaskKubernetesEnvironment
 from flowenv_dask_k8s.spec import build_spec, packed
+from flowenv_k8s import hooks as job_hooks
 
 
 @hookimpl
@@ -43,7 +44,7 @@ def flowenv_setup(
     check_operator(client)
     if environment.private_registry:
         name = environment.docker_secret or DEFAULT_DOCKER_SECRET
-        credentials = flow_run.hooks.hook.flowenv_get_secret(name=name)
+        credentials, _ = flow_run.hooks.find_secret(name)
         ensure_registry_secret(client, environment.target_namespace, name, credentials)
 
 
@@ -52,13 +53,7 @@ def flowenv_execute(
     environment: DaskKubernetesEnvironment, flow_run: FlowRun, spec: dict[str, Any]
 ) -> Handle:
     """Create the Job, then its Secret with the DaskCluster inside."""
-    from flowenv_k8s.client import connect
-    from flowenv_k8s.handle import KubernetesHandle
-    from flowenv_k8s.submission import submit
-
-    client = connect(environment.context)
-    job = submit(client, flow_run, packed(spec))
-    return KubernetesHandle(client, job, environment.start_deadline)
+    return job_hooks.flowenv_execute(environment, flow_run, packed(spec))
 
 
 @hookimpl
@@ -69,42 +64,23 @@ def flowenv_run_flow(environment: DaskKubernetesEnvironment, flow_run: FlowRun) 
     return run_on_cluster(environment, flow_run)
 
 
-@hookimpl
-def flowenv_attach(environment: DaskKubernetesEnvironment, reference: str) -> FlowRun:
-    """Find a run's Job by name or run id."""
-    from flowenv_k8s.client import connect
-    from flowenv_k8s.runs import attach
-
-    client = connect(environment.context)
-    namespace = environment.target_namespace
-    return attach(client, environment, namespace, reference, environment.start_deadline)
-
-
-@hookimpl
-def flowenv_find_runs(
-    environment: DaskKubernetesEnvironment, labels: Sequence[str]
-) -> Iterable[RunSummary]:
-    """The runs in the environment's namespace."""
-    from flowenv_k8s.client import connect
-    from flowenv_k8s.runs import find_runs
-
-    return find_runs(connect(environment.context), environment.target_namespace, labels)
+# a run is a Job, and is found and attached to as any other
+flowenv_attach = job_hooks.flowenv_attach
+flowenv_find_runs = job_hooks.flowenv_find_runs
 
 
 @hookimpl
 def flowenv_sweep(
     environment: DaskKubernetesEnvironment, older_than: float, delete: bool
 ) -> Iterable[Leftover]:
-    """What is left in the environment's namespace of runs that are over."""
+    """Clusters of Jobs that have ended or are gone, and what Jobs leave."""
     from flowenv_dask_k8s.sweep import sweep
     from flowenv_k8s.client import connect
 
-    return sweep(
-        connect(environment.context),
-        environment.target_namespace,
-        older_than=older_than,
-        start_deadline=environment.start_deadline,
-        delete=delete,
+    client, namespace = connect(environment.context), environment.target_namespace
+    clusters = sweep(client, namespace, older_than=older_than, delete=delete)
+    return itertools.chain(
+        clusters, job_hooks.flowenv_sweep(environment, older_than=older_than, delete=delete)
     )
 
 
@@ -112,10 +88,6 @@ def flowenv_sweep(
 def flowenv_check(environment: DaskKubernetesEnvironment) -> Iterable[Finding]:
     """The cluster, the operator, the namespace, and what we may do there."""
     from flowenv_dask_k8s.doctor import findings
-    from flowenv_k8s.client import connect
+    from flowenv_k8s.doctor import examine
 
-    try:
-        client, namespace = connect(environment.context), environment.target_namespace
-    except FlowenvError as error:
-        return [Finding("cluster", False, error.message, error.hint)]
-    return findings(client, namespace)
+    return examine(environment, findings)

@@ -63,9 +63,8 @@ def build_spec(
 def job_settings(environment: DaskKubernetesEnvironment) -> JobSettings:
     """What the flow's Job is built from."""
     is_custom = bool(environment.manifest.data)
-    return JobSettings(
-        manifest=environment.manifest,
-        namespace=environment.target_namespace,
+    return JobSettings.of(
+        environment,
         unique_name=True,
         labels={} if is_custom else {"app": "prefect-dask-job"},
         # the content comes when plugins have changed the DaskCluster
@@ -75,12 +74,7 @@ def job_settings(environment: DaskKubernetesEnvironment) -> JobSettings:
             _from_label(JOB_VARIABLE, "job-name"),
             _from_label(JOB_UID_VARIABLE, "controller-uid"),
         ),
-        image_pull_policy=environment.image_pull_policy,
         image_pull_secrets=() if is_custom else environment.pull_secrets,
-        service_account=environment.service_account,
-        resources=environment.resources,
-        deadline=environment.deadline,
-        ttl=environment.ttl,
     )
 
 

@@ -1,4 +1,4 @@
-"""What is left of runs that are over: what Jobs leave, and Dask clusters of ended Jobs."""
+"""Dask clusters that are left of runs that are over."""
 
 from __future__ import annotations
 
@@ -12,19 +12,15 @@ from flowenv_dask_k8s.resources import CLUSTERS
 from flowenv_k8s.diagnosis import is_over
 from flowenv_k8s.labels import RUN_ID, moment, selector
 from flowenv_k8s.resources import JOBS
-from flowenv_k8s.runs import sweep as sweep_jobs
 
 if TYPE_CHECKING:
     from flowenv_k8s.client import Client
 
 
-def sweep(
-    client: Client, namespace: str, *, older_than: float, start_deadline: float, delete: bool
-) -> Iterator[Leftover]:
-    """What is left in a namespace of runs that are over.
+def sweep(client: Client, namespace: str, *, older_than: float, delete: bool) -> Iterator[Leftover]:
+    """The DaskClusters in a namespace whose Job has ended or is gone.
 
-    Besides what Jobs leave that are the DaskClusters whose Job has ended or is gone, which
-    happens when the flow's container is killed: until the idle timeout they live on. A
+    That happens when the flow's container is killed: until the idle timeout they live on. A
     cluster that never had a Job, of a flow that runs outside, is left to its idle timeout,
     as nobody can see here whether that flow lives.
 
@@ -32,23 +28,17 @@ def sweep(
         client: the connection.
         namespace: where to look.
         older_than: seconds since the object was made.
-        start_deadline: seconds after which a run that hasn't started never will.
         delete: True to remove what is found.
     """
     clusters, _ = client.list(CLUSTERS, namespace, labels=selector())
-    if clusters:
-        jobs = {job["metadata"]["uid"]: job for job in _jobs(client, namespace)}
-        for cluster in clusters:
-            age = _age(cluster)
-            if age >= older_than and _is_leftover(cluster, jobs):
-                yield _leftover(client, cluster, age, delete)
-    yield from sweep_jobs(
-        client, namespace, older_than=older_than, start_deadline=start_deadline, delete=delete
-    )
-
-
-def _jobs(client: Client, namespace: str) -> list[dict[str, Any]]:
-    return client.list(JOBS, namespace, labels=selector())[0]
+    if not clusters:
+        return
+    found, _ = client.list(JOBS, namespace, labels=selector())
+    jobs = {job["metadata"]["uid"]: job for job in found}
+    for cluster in clusters:
+        age = _age(cluster)
+        if age >= older_than and _is_leftover(cluster, jobs):
+            yield _leftover(client, cluster, age, delete)
 
 
 def _is_leftover(cluster: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Any]]) -> bool:

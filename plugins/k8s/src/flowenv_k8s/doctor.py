@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from flowenv.errors import FlowenvError
@@ -11,6 +11,7 @@ from flowenv_k8s.refusals import Request, rbac_rule
 from flowenv_k8s.resources import ACCESS_REVIEWS, EVENTS, JOBS, NAMESPACES, PODS, SECRETS
 
 if TYPE_CHECKING:
+    from flowenv_k8s.base_environment import KubernetesEnvironment
     from flowenv_k8s.client import Client
 
 NEEDED = (
@@ -23,6 +24,25 @@ NEEDED = (
 
 HELPFUL = (*(Request(verb, EVENTS) for verb in ("list", "create")), Request("delete", PODS))
 """What explains and cleans up; runs work without."""
+
+
+def examine(
+    environment: KubernetesEnvironment, findings: Callable[[Client, str], Iterable[Finding]]
+) -> Iterable[Finding]:
+    """Connect as an environment says, and look.
+
+    Args:
+        environment: whose cluster and namespace are looked at.
+        findings: finds with a connection and a namespace.
+    """
+    from flowenv_k8s.client import connect
+
+    try:
+        # first the kubeconfig's context: that error says which ones there are
+        namespace, client = environment.target_namespace, connect(environment.context)
+    except FlowenvError as error:
+        return [Finding("cluster", False, error.message, error.hint)]
+    return findings(client, namespace)
 
 
 def findings(client: Client, namespace: str) -> Iterator[Finding]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from flowenv import hookimpl
 from flowenv.environment import Environment
-from flowenv.errors import FlowenvError
 from flowenv.flow_run import FlowRun
 from flowenv.handle import Finding, Handle, Leftover, RunSummary
 from flowenv.process import Process
+from flowenv_k8s.base_environment import KubernetesEnvironment
 from flowenv_k8s.environment import KubernetesJobEnvironment
 from flowenv_k8s.spec import JobSettings, build_spec
 
@@ -26,12 +26,16 @@ def flowenv_build_spec(
     environment: KubernetesJobEnvironment, flow_run: FlowRun, process: Process
 ) -> dict[str, Any]:
     """The Job, and the Secret that it owns."""
-    return build_spec(JobSettings.of(environment), flow_run, process)
+    settings = JobSettings.of(environment, unique_name=environment.unique_job_name)
+    return build_spec(settings, flow_run, process)
+
+
+# -- for every environment whose runs are Jobs --------------------------------------------
 
 
 @hookimpl
 def flowenv_execute(
-    environment: KubernetesJobEnvironment, flow_run: FlowRun, spec: dict[str, Any]
+    environment: KubernetesEnvironment, flow_run: FlowRun, spec: dict[str, Any]
 ) -> Handle:
     """Create the Job, then its Secret."""
     from flowenv_k8s.client import connect
@@ -44,7 +48,7 @@ def flowenv_execute(
 
 
 @hookimpl
-def flowenv_attach(environment: KubernetesJobEnvironment, reference: str) -> FlowRun:
+def flowenv_attach(environment: KubernetesEnvironment, reference: str) -> FlowRun:
     """Find a run's Job by name or run id."""
     from flowenv_k8s.client import connect
     from flowenv_k8s.runs import attach
@@ -56,7 +60,7 @@ def flowenv_attach(environment: KubernetesJobEnvironment, reference: str) -> Flo
 
 @hookimpl
 def flowenv_find_runs(
-    environment: KubernetesJobEnvironment, labels: Sequence[str]
+    environment: KubernetesEnvironment, labels: Sequence[str]
 ) -> Iterable[RunSummary]:
     """The runs in the environment's namespace."""
     from flowenv_k8s.client import connect
@@ -67,7 +71,7 @@ def flowenv_find_runs(
 
 @hookimpl
 def flowenv_sweep(
-    environment: KubernetesJobEnvironment, older_than: float, delete: bool
+    environment: KubernetesEnvironment, older_than: float, delete: bool
 ) -> Iterable[Leftover]:
     """What is left in the environment's namespace of runs that are over."""
     from flowenv_k8s.client import connect
@@ -83,14 +87,8 @@ def flowenv_sweep(
 
 
 @hookimpl
-def flowenv_check(environment: KubernetesJobEnvironment) -> Iterable[Finding]:
+def flowenv_check(environment: KubernetesEnvironment) -> Iterable[Finding]:
     """The cluster, the namespace, and what we may do there."""
-    from flowenv_k8s.client import connect
-    from flowenv_k8s.doctor import findings
+    from flowenv_k8s.doctor import examine, findings
 
-    try:
-        # first the kubeconfig's context: that error says which ones there are
-        namespace, client = environment.target_namespace, connect(environment.context)
-    except FlowenvError as error:
-        return [Finding("cluster", False, error.message, error.hint)]
-    return findings(client, namespace)
+    return examine(environment, findings)

@@ -18,8 +18,8 @@ from flowenv.errors import SpecError
 from flowenv.flow_run import FlowRun
 from flowenv.process import PAYLOAD_FILE, Process
 from flowenv.secret import Secret
+from flowenv_k8s.base_environment import DEFAULT_DEADLINE, DEFAULT_TTL, KubernetesEnvironment
 from flowenv_k8s.checks import LARGEST_SECRET, check_job, check_secret_size
-from flowenv_k8s.environment import DEFAULT_DEADLINE, DEFAULT_TTL, KubernetesJobEnvironment
 from flowenv_k8s.labels import PAYLOAD_URL, run_annotations, run_labels
 from flowenv_k8s.manifest import Manifest
 from flowenv_k8s.names import object_name, run_suffix
@@ -64,17 +64,17 @@ class JobSettings:
     ttl: int | None = None
 
     @classmethod
-    def of(cls, environment: KubernetesJobEnvironment) -> JobSettings:
-        """The settings of a KubernetesJobEnvironment."""
+    def of(cls, environment: KubernetesEnvironment, **further: Any) -> JobSettings:
+        """What all environments whose runs are Jobs say, and what one of them says further."""
         return cls(
             manifest=environment.manifest,
             namespace=environment.target_namespace,
-            unique_name=environment.unique_job_name,
             image_pull_policy=environment.image_pull_policy,
             service_account=environment.service_account,
             resources=environment.resources,
             deadline=environment.deadline,
             ttl=environment.ttl,
+            **further,
         )
 
 
