@@ -5,27 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from flowenv import registry
-from flowenv.configuration import configuration
-from flowenv_k8s import KubernetesJobEnvironment, watch
-from flowenv_k8s.client import Client, connect, forget_connections
+from flowenv_k8s import KubernetesJobEnvironment
+from flowenv_k8s.client import Client, connect
+from on_kubernetes.clean_slate import clean_slate
 from rigs.kubernetes import KubernetesRig, Timing
 
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No registry, configuration, connection or kubeconfig of another test or of the machine."""
-    for name in ("KUBERNETES_SERVICE_HOST", "FLOWENV_CONFIG", "FLOWENV_PLUGINS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "no-kubeconfig"))
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(watch, "LINGER", 0.0)
-    registry.reset()
-    configuration.cache_clear()
-    yield
-    registry.reset()
-    configuration.cache_clear()
-    forget_connections()
+    with clean_slate(monkeypatch, tmp_path):
+        yield
 
 
 @pytest.fixture(scope="module")

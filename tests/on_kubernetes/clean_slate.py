@@ -1,0 +1,38 @@
+"""A test that sees nothing of other tests, nor of the machine that it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from flowenv import registry
+from flowenv.configuration import configuration
+from flowenv_k8s import watch
+from flowenv_k8s.client import forget_connections
+
+
+@contextmanager
+def clean_slate(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
+    """No registry, configuration, connection or kubeconfig of another test or of the machine.
+
+    Args:
+        monkeypatch: of the test.
+        folder: an empty one, which the test works in.
+    """
+    for name in ("KUBERNETES_SERVICE_HOST", "FLOWENV_CONFIG", "FLOWENV_PLUGINS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KUBECONFIG", str(folder / "no-kubeconfig"))
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(watch, "LINGER", 0.0)
+    _forget()
+    yield
+    _forget()
+    forget_connections()
+
+
+def _forget() -> None:
+    registry.reset()
+    configuration.cache_clear()
