@@ -345,15 +345,6 @@ print(child.pid)
     assert not is_alive(int(rig.log("pod")))
 
 
-def test_stopping_the_rig_leaves_no_process() -> None:
-    with KubernetesRig() as rig:
-        rig.apply(pod(python("import os; print(os.getpid())\n" + SLEEP)))
-        logged(rig, "\n")
-        pid = int(rig.log("pod"))
-        assert is_alive(pid)
-    assert not is_alive(pid)
-
-
 def test_the_deadline_of_a_pod_ends_it(rig: KubernetesRig) -> None:
     found = ended(rig, python(SLEEP), activeDeadlineSeconds=0.3)
     assert (found["status"]["phase"], found["status"]["reason"]) == ("Failed", "DeadlineExceeded")

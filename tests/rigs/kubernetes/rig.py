@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -30,6 +31,8 @@ from rigs.kubernetes.view import ClusterView
 
 T = TypeVar("T")
 
+_STEP_SECONDS = 10.0
+"""What each step of stopping may take."""
 _ALLOCATABLE = {"cpu": "8", "memory": "32Gi", "ephemeral-storage": "100Gi", "pods": "110"}
 
 
@@ -109,13 +112,22 @@ class KubernetesRig(ClusterView):
         return self
 
     def stop(self) -> None:
-        """Stop the cluster, with everything that runs in it."""
+        """Stop the cluster, with everything that runs in it.
+
+        Raises:
+            RuntimeError: something didn't end by itself, and was killed.
+        """
         if self._server is None:
             return
-        self._server.wait(self._stop)
-        self._server.stop()
-        self._server = None
-        self._directory.cleanup()
+        server, self._server = self._server, None
+        try:
+            problems = server.wait(self._stop)
+        finally:
+            server.stop()
+            self.kubelet.kill()  # in case the server's thread doesn't answer
+            self._directory.cleanup()
+        if problems:
+            raise RuntimeError(f"the rig did not stop by itself: {'; '.join(problems)}")
 
     @property
     def url(self) -> str:
@@ -212,7 +224,22 @@ class KubernetesRig(ClusterView):
         cluster.authority = certificates.authority
         cluster.furnish(*self._node)
 
-    async def _stop(self) -> None:
-        await self.kubelet.stop()
-        await self._cluster.stop()
-        await self._runner.cleanup()
+    async def _stop(self) -> list[str]:
+        """Stop everything, and return what had to be stopped by force."""
+        problems = await _within_time(self.kubelet.stop)
+        if killed := self.kubelet.kill():
+            problems.append(f"killed {', '.join(killed)}")
+        problems += await _within_time(self._cluster.stop)
+        problems += await _within_time(self._runner.cleanup)
+        return problems
+
+
+async def _within_time(step: Callable[[], Awaitable[None]]) -> list[str]:
+    """Take a step of stopping; if it takes too long, give it up, and say so."""
+    try:
+        async with asyncio.timeout(_STEP_SECONDS):
+            await step()
+    except TimeoutError:
+        doing = sorted(str(task.get_coro()) for task in asyncio.all_tasks())
+        return [f"gave up {step} after {_STEP_SECONDS:g} s, with {doing}"]
+    return []

@@ -90,7 +90,8 @@ class Watch:
                 continue
             self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), min(left, _BOOKMARK_SECONDS))
+                async with asyncio.timeout(min(left, _BOOKMARK_SECONDS)):
+                    await self._wake.wait()
             except TimeoutError:
                 if bookmarks:
                     await response.write(self._bookmark())

@@ -19,5 +19,8 @@ class Kubelet(Protocol):
     async def stop(self) -> None:
         """End all pods and leave nothing behind."""
 
+    def kill(self) -> list[str]:
+        """Kill what is left of pods after all, in any thread; return which containers it was."""
+
     def log(self, uid: str, container: str, *, previous: bool) -> ContainerLog | None:
         """Return the log of a container of the pod with this UID, or None."""

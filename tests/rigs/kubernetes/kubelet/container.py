@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -31,6 +30,7 @@ from rigs.podnet import pod_network_environment
 
 _COMPONENT = "kubelet"
 _START_ERROR_CODE = 128
+_KILLED_CODE = 137
 _LONGEST_MESSAGE = 4096
 _LONGEST_OF_POD = 12288
 _LOG_FALLBACK = (2048, 80)
@@ -55,6 +55,10 @@ class PodContext:
     """Set when something changed that may let a container start after all."""
 
 
+class _NeverStarted(Exception):
+    """The container was told to end before it began, or before it began again."""
+
+
 class Container:
     """A container, over all its runs."""
 
@@ -71,7 +75,7 @@ class Container:
         self._context = context
         self._cluster = context.cluster
         self._processes: ContainerProcesses | None = None
-        self._is_stopping = False
+        self._stopping = asyncio.Event()
         self._was_oom_killed = False
         self._directory = context.directory / "containers" / str(manifest["name"])
 
@@ -81,23 +85,27 @@ class Container:
         Args:
             restarts: says whether an exit code leads to a restart.
         """
-        while True:
-            code = await self._run_once()
-            if self._is_stopping or not restarts(code):
-                return code
-            await self._back_off(code)
-            if self._is_stopping:
-                return code
+        try:
+            while not self._stopping.is_set():
+                code = await self._run_once()
+                if self._stopping.is_set() or not restarts(code):
+                    return code
+                await self._back_off(code)
+        except _NeverStarted:
+            pass
+        finally:
+            self.became_started.set()  # or never will: nobody has to wait for it any more
+        return _KILLED_CODE
 
     def terminate(self) -> None:
         """Ask the container to end, and don't start it again."""
-        self._is_stopping = True
+        self._stop()
         if self._processes is not None:
             self._processes.terminate()
 
     def kill(self) -> None:
         """End the container, and don't start it again."""
-        self._is_stopping = True
+        self._stop()
         if self._processes is not None:
             self._processes.kill()
 
@@ -112,6 +120,10 @@ class Container:
         """The first process's number on this machine, while it runs."""
         return None if self._processes is None else self._processes.pid
 
+    def _stop(self) -> None:
+        self._stopping.set()
+        self._context.retry.set()
+
     async def _run_once(self) -> int:
         image = await self._pulled()
         variables = await self._configured()
@@ -121,7 +133,7 @@ class Container:
         self._was_oom_killed = False
         try:
             made = self._launch(image, variables, message)
-            mark = f"{self._context.key.name}/{self.status.name}/{uuid.uuid4()}"
+            mark = f"{self._context.directory}/{self.status.name}/{len(self.logs)}"
             self._processes = await ContainerProcesses.start(made, mark, log)
         except (StartError, OSError) as error:
             reason = error.strerror if isinstance(error, OSError) else None
@@ -133,6 +145,8 @@ class Container:
         self._set(running())
         self._event("Created", f"Created container: {self.status.name}")
         self._event("Started", f"Started container {self.status.name}")
+        if self._stopping.is_set():  # since it was being started
+            self._processes.kill()
         async with self._probing(made):
             code = await self._processes.wait()
         self._processes = None
@@ -145,7 +159,7 @@ class Container:
             return self._ended(_START_ERROR_CODE, "StartError", words)
         reason = "Completed" if code == 0 else "Error"
         if self._was_oom_killed:
-            code, reason = 137, "OOMKilled"
+            code, reason = _KILLED_CODE, "OOMKilled"
         return self._ended(code, reason, self._termination_message(code, message, log))
 
     def _ended(self, code: int, reason: str, message: str) -> int:
@@ -162,7 +176,10 @@ class Container:
         words = f"Back-off restarting failed container {self.status.name} in pod {pod}"
         if code != 0:
             self._event("BackOff", words, is_warning=True)
-        await asyncio.sleep(min(seconds, _LONGEST_CRASH_BACKOFF))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, _LONGEST_CRASH_BACKOFF)):
+                await self._stopping.wait()
+                return
         self.status.restarts += 1
 
     async def _pulled(self) -> Image:
@@ -212,10 +229,18 @@ class Container:
             await self._retry(self._cluster.timing.image_backoff)
 
     async def _retry(self, seconds: float) -> None:
-        """Wait for a change that may help; look again after some seconds anyhow."""
+        """Wait for a change that may help; look again after some seconds anyhow.
+
+        Raises:
+            _NeverStarted: nobody waits for the container any more.
+        """
         self._context.retry.clear()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._context.retry.wait(), seconds)
+        if not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._context.retry.wait()
+        if self._stopping.is_set():
+            raise _NeverStarted
 
     def _launch(self, image: Image, variables: dict[str, str], message: Path) -> Launch:
         given = [expand(text, variables) for text in self.manifest.get("command") or []]

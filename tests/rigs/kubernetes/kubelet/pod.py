@@ -128,10 +128,10 @@ class PodWorker:
 
     async def _run(self) -> None:
         try:
-            await self._schedule()
-            await self._mount()
-            if await self._initialize():
-                await self._run_main()
+            if await self._schedule():
+                await self._mount()
+                if await self._initialize():
+                    await self._run_main()
         except asyncio.CancelledError:
             if self._terminating is None:
                 raise
@@ -139,10 +139,13 @@ class PodWorker:
             await self._end_sidecars()
             self._push()
 
-    async def _schedule(self) -> None:
+    async def _schedule(self) -> bool:
+        """Find a node for the pod; say whether the pod is still there for it."""
         store, faults = self._cluster.store, self._cluster.faults
         while True:
-            pod = store.get(self.key)
+            pod = store.find(self.key)
+            if pod is None or pod["metadata"]["uid"] != self.uid:
+                return False
             why = why_unschedulable(store.get(Key(NODE, "", NODE_NAME)), pod)
             if fault := faults.of_pod(["unschedulable"], self.key, pod):
                 why = fault.options["message"] or _INSUFFICIENT_MEMORY
@@ -171,6 +174,7 @@ class PodWorker:
             podIPs=[{"ip": address}],
             qosClass="BestEffort",
         )
+        return True
 
     async def _mount(self) -> None:
         while True:

@@ -37,7 +37,10 @@ class Probe:
         """Try once; return None for success, else what went wrong."""
         timeout = float(self._manifest.get("timeoutSeconds") or 1)
         try:
-            return await asyncio.wait_for(self._try(), max(timeout, 1.0))
+            # not wait_for, which before Python 3.12 may lose a cancellation: a container that ends
+            # makes its probe fail in the very moment in which the probes are to end
+            async with asyncio.timeout(max(timeout, 1.0)):
+                return await self._try()
         except TimeoutError:
             return "context deadline exceeded"
         except (OSError, aiohttp.ClientError) as error:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from rigs.kubernetes.kubelet.launching import Launch
@@ -13,6 +14,8 @@ from rigs.kubernetes.logs import ContainerLog
 
 _MARK = "FLOWENV_RIG_CONTAINER"
 _CHUNK = 65536
+_LAST_OUTPUT = 2.0
+"""Seconds for the output to end, once all processes have: one may have got away with the pipe."""
 
 
 class ContainerProcesses:
@@ -28,7 +31,7 @@ class ContainerProcesses:
     ) -> None:
         self._process = process
         self._output = output
-        self._mark = f"{_MARK}={mark}".encode()
+        self._mark = mark
         self._log = log
         self._reading = asyncio.create_task(self._read())
 
@@ -70,9 +73,17 @@ class ContainerProcesses:
         Returns:
             the exit code; 128 and the signal's number after a signal.
         """
-        code = await self._process.wait()
-        await self._kill_others()
-        await self._reading
+        try:
+            code = await self._process.wait()
+        except asyncio.CancelledError:
+            self.kill()
+            await self._process.wait()
+            raise
+        finally:
+            await self._kill_others()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_OUTPUT):
+                await self._reading
         self._log.close()
         return code if code >= 0 else 128 - code
 
@@ -103,11 +114,30 @@ class ContainerProcesses:
             transport.close()
 
     async def _kill_others(self) -> None:
-        while others := [pid for pid in _all_processes() if self._mark in _environment_of(pid)]:
-            for pid in others:
-                with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-                    os.kill(pid, signal.SIGKILL)
+        while kill_marked(lambda mark: mark == self._mark):
             await asyncio.sleep(0.005)
+
+
+def kill_marked(mark_is_meant: Callable[[str], bool]) -> list[str]:
+    """Kill processes of containers, and return their marks: what stood for them at their start.
+
+    Args:
+        mark_is_meant: whether processes with this mark are to be killed.
+    """
+    killed = []
+    for pid in _all_processes():
+        mark = _mark_of(pid)
+        if mark is not None and mark_is_meant(mark):
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(pid, signal.SIGKILL)
+                killed.append(mark)
+    return killed
+
+
+def _mark_of(pid: int) -> str | None:
+    start = f"{_MARK}=".encode()
+    found = (entry for entry in _environment_of(pid) if entry.startswith(start))
+    return next((entry.removeprefix(start).decode() for entry in found), None)
 
 
 def _all_processes() -> list[int]:

@@ -13,6 +13,7 @@ from rigs.kubernetes.kubelet.container import Container
 from rigs.kubernetes.kubelet.images import Image, Images
 from rigs.kubernetes.kubelet.launching import namespaces_work
 from rigs.kubernetes.kubelet.pod import PodWorker
+from rigs.kubernetes.kubelet.process import kill_marked
 from rigs.kubernetes.logs import ContainerLog
 from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.resources import CONFIG_MAP, POD, SECRET
@@ -41,8 +42,7 @@ class ProcessKubelet:
         self._directory = directory
         self._images = Images(images)
         self._mount_namespaces = mount_namespaces
-        self._logs: dict[str, dict[str, list[ContainerLog]]] = {}
-        self._authority = b""
+        self._is_stopping = False
 
     def start(self, cluster: Cluster) -> None:
         """Take charge of the cluster's pods."""
@@ -55,9 +55,15 @@ class ProcessKubelet:
     async def stop(self) -> None:
         """End all pods and leave nothing behind."""
         self._cluster.store.unlisten(self._heard)
+        self._is_stopping = True
         await asyncio.gather(*(pod.stop() for pod in self.pods.values()))
         self.pods.clear()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def kill(self) -> list[str]:
+        """Kill what is left of pods after all, in any thread; return which containers it was."""
+        inside = f"{self._directory}/"
+        return [mark.removeprefix(inside) for mark in kill_marked(lambda m: m.startswith(inside))]
 
     def log(self, uid: str, container: str, *, previous: bool) -> ContainerLog | None:
         """Return the log of a container of the pod with this UID, or None."""
@@ -103,7 +109,7 @@ class ProcessKubelet:
 
     def _begin(self, key: Key, uid: str) -> None:
         pod = self._cluster.store.find(key)
-        if pod is None or pod["metadata"]["uid"] != uid:
+        if pod is None or pod["metadata"]["uid"] != uid or self._is_stopping:
             return
         self.pods[uid] = PodWorker(
             self._cluster,

@@ -102,6 +102,10 @@ class ScriptedKubelet:
         for pod in self._pods.values():
             pod.stop()
 
+    def kill(self) -> list[str]:
+        """Nothing runs here."""
+        return []
+
     def log(self, uid: str, container: str, *, previous: bool) -> ContainerLog | None:
         """Return the log of a container of the pod with this UID, or None."""
         pod = self._pods.get(uid)
