@@ -209,20 +209,6 @@ def test_a_plugin_can_refuse_the_run(plugging):
     assert ("backend", "execute") not in events
 
 
-@pytest.mark.parametrize(
-    ("value", "where"),
-    [
-        (object(), r"spec\.toy\.odd is a object"),
-        ({1: 2}, "key that is no string: 1"),
-        ([{"a": {1}}], r"odd\[0\]\.a is a set"),
-    ],
-)
-def test_a_spec_that_is_no_plain_data_is_an_error_that_says_where(toy, value, where):
-    toy.plugin("acme", modifying(lambda spec: spec["toy"].update(odd=value)))
-    with pytest.raises(SpecError, match=where):
-        submit(Flow(dict), environment=ToyEnvironment())
-
-
 def test_the_environment_checks_the_finished_spec(toy, monkeypatch):
     def validate_spec(self, spec, flow_run):
         if spec["toy"]["size"] > 5:

@@ -14,6 +14,7 @@ import pluggy
 
 from flowenv import hookspecs
 from flowenv.errors import FlowenvError, PluginError, PluginFailed
+from flowenv.secret import Secret
 from flowenv.settings import nearest
 
 if TYPE_CHECKING:
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("flowenv.plugins")
 
-CONTRIBUTED = ("flowenv_environment_variables", "flowenv_modify_spec", "flowenv_state_changed")
+CONTRIBUTED = (
+    "flowenv_environment_variables",
+    "flowenv_modify_spec",
+    "flowenv_get_secret",
+    "flowenv_state_changed",
+)
 """Hooks that are called plugin by plugin, so that each one's share is known."""
 _TOLD_OTHERWISE = ("flowenv_run_flow", "flowenv_state_changed")
 """Hooks whose exceptions are the flow's own, or are logged with the plugin's name."""
@@ -68,6 +74,32 @@ class BackendHooks:
             given = [arguments[name] for name in found.argnames]
             yield found.plugin_name, functools.partial(found.function, *given)
 
+    def find_secret(self, name: str) -> tuple[Secret | None, str]:
+        """A named secret from the first who has it, and who that is.
+
+        Args:
+            name: what `flowenv_get_secret` is asked for.
+
+        Returns:
+            The secret, also where a plugin gave a text, and `plugin acme`, `backend k8s` or
+            `core`; None and an empty string if nobody has it.
+
+        Raises:
+            PluginError: if somebody gives anything else.
+        """
+        for giver, call in reversed(list(self.each("flowenv_get_secret", name=name))):
+            found = call()
+            if isinstance(found, str) and found:
+                found = Secret(found)
+            if isinstance(found, Secret):
+                return found, giver
+            if found is not None and found != "":
+                raise PluginError(
+                    f"{giver} gives {type(found).__name__} for the secret {name}.",
+                    hint="flowenv_get_secret returns a Secret, a string, or None if it has none.",
+                )
+        return None, ""
+
     def notify(self, flow_run: FlowRun, status: Status) -> None:
         """Tell the plugins of a change of state; none of them can break the run."""
         for name, call in self.each("flowenv_state_changed", flow_run=flow_run, status=status):
@@ -85,8 +117,13 @@ def register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> No
             that the hook doesn't have.
     """
     wanted = getattr(module, "flowenv_api_version", hookspecs.API_VERSION)
+    if not isinstance(wanted, int):
+        raise PluginError(
+            f"{name} has flowenv_api_version = {wanted!r}, which is no version of the hooks.",
+            hint=f"Write the number: flowenv_api_version = {hookspecs.API_VERSION}",
+        )
     if wanted != hookspecs.API_VERSION:
-        newer = isinstance(wanted, int) and wanted > hookspecs.API_VERSION
+        newer = wanted > hookspecs.API_VERSION
         raise PluginError(
             f"{name} is written for version {wanted} of flowenv's hooks; this flowenv has "
             f"version {hookspecs.API_VERSION}.",
@@ -106,7 +143,9 @@ def _check_contributions(manager: pluggy.PluginManager, module: ModuleType, name
     for hook in CONTRIBUTED:
         for found in getattr(manager.hook, hook).get_hookimpls():
             if found.plugin is module and (found.wrapper or found.hookwrapper):
-                raise pluggy.PluginValidationError(module, f"{hook} can't be wrapped.")
+                raise pluggy.PluginValidationError(
+                    module, f"{hook} can't be wrapped. Leave out wrapper=True."
+                )
 
 
 def _name_failures(manager: pluggy.PluginManager, plugin: LoadedPlugin) -> None:

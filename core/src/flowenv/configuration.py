@@ -19,6 +19,7 @@ from flowenv.secret import Secret
 from flowenv.settings import nearest
 from flowenv.toml_source import TomlSource
 from flowenv.values import describe, fits
+from flowenv.variables import NAME_RULE, is_name
 
 _TYPES: dict[str, Any] = {
     "plugins": list[str],
@@ -133,6 +134,9 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
             source.fail(f"unknown key {key!r}. {nearest(key, list(_TYPES))}", key)
         if not fits(value, _TYPES[key]):
             _fail_at_item(source, key, value)
+    for name in document.get("env", {}):
+        if not is_name(name):
+            source.fail(f"env has a variable with the name {name!r}. {NAME_RULE}", "env", name)
     environments = {
         name: _named(source, name, dict(table))
         for name, table in document.get("environments", {}).items()

@@ -93,10 +93,12 @@ def flowenv_modify_spec(spec: dict[str, Any], environment: Environment, flow_run
     Called once for each plugin, one after the other: installed plugins, then local ones.
 
     Args:
-        spec: what `flowenv_build_spec` gave.
+        spec: what `flowenv_build_spec` gave. It stays plain data: strings, numbers, lists
+            and mappings.
         environment: where the flow runs.
         flow_run: the run.
 
+    Only what is changed in place counts: to return another spec is an error.
     Raise `flowenv.RunRefused` to refuse the run; nothing has been submitted then.
     """
 
@@ -195,7 +197,8 @@ def flowenv_get_secret(name: str) -> Secret | str | None:
         name: the secret's name.
 
     Returns:
-        The secret, or None to let the next one look.
+        The secret, or None to let the next one look. A text is made a Secret; an empty one
+        counts as None.
     """
 
 

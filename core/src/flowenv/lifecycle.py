@@ -68,13 +68,13 @@ class Prepared:
         )
         if spec is None:
             raise PluginError(f"The backend {environment.backend} builds no spec.")
+        _check(spec, f"The backend {environment.backend}", "flowenv_build_spec")
         arguments = {"spec": spec, "environment": environment, "flow_run": run}
         for plugin, call in self.hooks.each("flowenv_modify_spec", **arguments):
             before = copy.deepcopy(spec) if self.keep_changes else {}
-            call()
+            _check_modified(call(), spec, plugin)
             if self.keep_changes:
                 self.changes.append(Change(plugin, before, copy.deepcopy(spec)))
-        check_plain(spec, "spec")
         environment.validate_spec(spec, run)
         return spec  # type: ignore[no-any-return]
 
@@ -110,6 +110,30 @@ class Prepared:
         return call_run_flow(self.hooks, self.flow_run)
 
 
+def _check_modified(returned: object, spec: dict[str, Any], plugin: str) -> None:
+    """Check what a plugin's `flowenv_modify_spec` did: only what it did in place counts.
+
+    Raises:
+        PluginError: if it returned another spec.
+        SpecError: if its changes are no plain data.
+    """
+    if returned is not None and returned is not spec:
+        raise PluginError(
+            f"{plugin} returned {type(returned).__qualname__} from flowenv_modify_spec, which "
+            "nobody looks at.",
+            hint="Change the spec in place, and return nothing.",
+        )
+    _check(spec, plugin, "flowenv_modify_spec")
+
+
+def _check(spec: object, maker: str, hook: str) -> None:
+    try:
+        check_plain(spec, "spec")
+    except SpecError as error:
+        message = f"{maker} made a wrong spec in {hook}: {error.message}"
+        raise SpecError(message, hint=error.hint) from None
+
+
 def check_plain(value: object, where: str) -> None:
     """Check that a spec is plain data (or Secrets), which any process can send.
 
@@ -121,7 +145,9 @@ def check_plain(value: object, where: str) -> None:
     if isinstance(value, Mapping):
         for key, one in value.items():
             if not isinstance(key, str):
-                raise SpecError(f"{where} has a key that is no string: {key!r}.")
+                raise SpecError(
+                    f"{where} has a key that is no string: {key!r}.", hint="Put it in quotes."
+                )
             check_plain(one, f"{where}.{key}")
         return
     if isinstance(value, list | tuple):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from flowenv import contract
 from flowenv.configuration import configuration
 from flowenv.contract import Target
 from flowenv.secret import Secret
-from flowenv.variables import Layer, Value, Variables
+from flowenv.variables import Layer, Value, Variables, checked
 
 if TYPE_CHECKING:
     from flowenv.flow_run import FlowRun
@@ -54,17 +54,15 @@ class Process:
 
     def _layers(self, target: Target) -> Sequence[Layer]:
         run, environment = self._flow_run, self._flow_run.environment
-        values = self._contract_values(environment.contract.get(target, ()), target)
+        values = self._contract_values(environment.contract.get(target, ()))
         logging = {n: v for n, v in values.items() if n in contract.LOGGING}
-        # without a token there is nothing that could win over the user's own
-        empty = {n: v for n, v in values.items() if n in _SECRET and not v}
-        others = {n: v for n, v in values.items() if n not in {*logging, *empty}}
+        others = {n: v for n, v in values.items() if n not in logging}
         configured = configuration().env.items()
         layers = [
-            Layer("contract", empty),
+            *self._token_layer(target),
             Layer("contract logging", logging),
             Layer("configuration", {n: v for n, v in configured if n not in {*others, *_SECRET}}),
-            Layer("environment", _checked(environment.variables(target), "The environment")),
+            Layer("environment", checked(environment.variables(target), "The environment")),
             Layer("contract", others, above_file=True),
         ]
         hooked = self._hooks.each(
@@ -72,11 +70,11 @@ class Process:
         )
         for name, call in hooked:
             if given := call():
-                layers.append(Layer(name, _checked(given, name), True, True))
+                layers.append(Layer(name, checked(given, name), True, True))
         return layers
 
-    def _contract_values(self, names: Sequence[str], target: Target) -> dict[str, Value]:
-        """The contract's variables for a target; configuration wins over the defaults."""
+    def _contract_values(self, names: Sequence[str]) -> dict[str, Value]:
+        """The contract's variables but for secrets; configuration wins over the defaults."""
         run, environment = self._flow_run, self._flow_run.environment
         known: dict[str, Value] = {
             **contract.DEFAULTS,
@@ -85,31 +83,20 @@ class Process:
             **{n: v for n, v in configuration().env.items() if n in names},
             contract.FLOW_RUN_ID: run.id,  # an id is of one run: nobody can configure it
         }
-        values = {name: known.get(name, "") for name in names if name != contract.AUTH_TOKEN}
+        return {name: known.get(name, "") for name in names if name not in _SECRET}
+
+    def _token_layer(self, target: Target) -> Iterator[Layer]:
+        """The auth token, as a layer that is named after who gives it."""
+        names = self._flow_run.environment.contract.get(target, ())
         if contract.AUTH_TOKEN in names and target is not Target.SIDECAR:
-            values[contract.AUTH_TOKEN] = self.token or ""
-        return values
+            token, giver = self._token
+            # without a token there is nothing that could win over the user's own
+            yield Layer(giver, {contract.AUTH_TOKEN: token or ""}, above_file=token is not None)
 
     @functools.cached_property
-    def token(self) -> Secret | None:
-        """The auth token, if anybody provides one; even from `[env]` it comes as a secret."""
-        found = self._hooks.hook.flowenv_get_secret(name=contract.AUTH_TOKEN_SECRET)
-        found = found or configuration().env.get(contract.AUTH_TOKEN) or None
-        return Secret(found) if isinstance(found, str) else found
-
-
-def _checked(given: Mapping[str, Value], name: str) -> Mapping[str, Value]:
-    from flowenv.errors import PluginError
-
-    if not isinstance(given, Mapping):
-        raise PluginError(
-            f"{name} gives {type(given).__name__} for the variables.",
-            hint="Give a mapping of names to values.",
-        )
-    for variable, value in given.items():
-        if not isinstance(variable, str) or not isinstance(value, str | Secret | None):
-            raise PluginError(
-                f"{name} gives {type(value).__name__} for the variable {variable}.",
-                hint="A variable is a string, a Secret, or None to remove it.",
-            )
-    return given
+    def _token(self) -> tuple[Secret | None, str]:
+        """The auth token and who gives it; even from `[env]` it comes as a secret."""
+        token, giver = self._hooks.find_secret(contract.AUTH_TOKEN_SECRET)
+        if token is None and (text := configuration().env.get(contract.AUTH_TOKEN)):
+            token = Secret(text)
+        return token, giver if giver.startswith(("plugin ", "backend ")) else "contract"

@@ -7,18 +7,22 @@ the user's spec file; the contract's other variables; hooks.
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.contract import Target
-from flowenv.errors import SpecError
+from flowenv.errors import PluginError, SpecError
 from flowenv.secret import Secret
 
 Value = str | Secret | None
 """A variable's value: text, a Secret, or None to remove the variable."""
 
 SPEC_FILE = "spec file"
+
+NAME_RULE = "A name has letters, digits, '_', '-' and '.', and doesn't begin with a digit."
+_NAME = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -171,6 +175,41 @@ class Variables:
         )
         self.merged.append(merged)
         return merged
+
+
+def is_name(name: object) -> bool:
+    """Whether an environment variable can have this name on every platform.
+
+    >>> is_name("LC_ALL"), is_name("A B="), is_name("2ND")
+    (True, False, False)
+    """
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def checked(given: object, giver: str) -> Mapping[str, Value]:
+    """The variables that an environment or a plugin gives, if they are some.
+
+    Args:
+        given: what it gave.
+        giver: who, as messages name it.
+
+    Raises:
+        PluginError: naming the giver and the variable; its value is not shown.
+    """
+    if not isinstance(given, Mapping):
+        raise PluginError(
+            f"{giver} gives {type(given).__name__} for the variables.",
+            hint="Give a mapping of names to values.",
+        )
+    for name, value in given.items():
+        if not is_name(name):
+            raise PluginError(f"{giver} gives a variable the name {name!r}.", hint=NAME_RULE)
+        if not isinstance(value, str | Secret | None):
+            raise PluginError(
+                f"{giver} gives {type(value).__name__} for the variable {name}.",
+                hint="A variable is a string, a Secret, or None to remove it.",
+            )
+    return given
 
 
 def _checked(existing: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
