@@ -207,7 +207,7 @@ def flowenv_state_changed(flow_run: FlowRun, status: Status) -> None:
     """Tell somebody that a run's state has changed.
 
     Called in a process that observes the run. What it raises is logged and can't break
-    the run; it should not take long.
+    the run; it should not take long. A rehearsal is no run: nobody is told of it.
 
     Args:
         flow_run: the run.

@@ -50,8 +50,9 @@ def rehearse(prepared: Prepared) -> Rehearsed:
     """Run what the container would run, with its variables and payload, and wait for it.
 
     The spec is built and checked first. Nothing is sent to the platform, and no cluster is
-    made: the flow runs with the environment's own executor. What the process prints goes to
-    this one's output. An interrupt ends it as the platform would, with SIGTERM.
+    made: the flow runs with the environment's own executor. As there is no run,
+    `flowenv_state_changed` isn't called. What the process prints goes to this one's output.
+    An interrupt ends it as the platform would, with SIGTERM.
 
     Raises:
         UnsupportedOperation: if the backend runs flows in this process anyway.

@@ -55,6 +55,27 @@ def test_nothing_is_sent(fake: Project) -> None:
     assert not list(fake.fake.iterdir())
 
 
+def test_nobody_is_told_of_a_rehearsal(fake: Project) -> None:
+    # what it ends as is no news: there was no run
+    told = fake.folder / "told"
+    fake.write(
+        "tell.py",
+        f"""
+        from pathlib import Path
+        from flowenv import hookimpl
+
+        @hookimpl
+        def flowenv_state_changed(status):
+            Path({str(told)!r}).touch()
+        """,
+    )
+    for how in ("variables", "raise"):
+        rehearse(fake, "--plugin", "tell.py", "-p", f"how={how}")
+    assert not told.exists()
+    fake.flowenv("run", "flow.py", "--env", "fake", "--plugin", "tell.py")
+    assert told.exists()
+
+
 def test_a_flow_that_raises(fake: Project) -> None:
     ended = rehearse(fake, "-p", "how=raise")
     assert (ended.returncode, ended.json["message"]) == (1, "ValueError: no good")
