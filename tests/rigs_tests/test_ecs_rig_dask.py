@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rigs.ecs import Account, EcsRig, Image
+from rigs.ecs.contents import contents
 
 PROGRAM = Path(__file__).with_name("ecs_rig_dask_program.py")
 
@@ -30,7 +31,6 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EcsRig]:
     path = f"{scripts}:{today.environment['PATH']}"
     images = {"dask:today": today, "dask:old-names": Image({**today.environment, "PATH": path})}
     with EcsRig(images, stop_timeout=5, aws_managed_policies=True) as rig:
-        rig.client("ecs").put_account_setting(name="taskLongArnFormat", value="enabled")
         yield rig
 
 
@@ -69,18 +69,6 @@ def register(rig: EcsRig, account: Account, role: str) -> str:
     return str(answer["taskDefinition"]["taskDefinitionArn"])
 
 
-def resources(rig: EcsRig) -> set[str]:
-    """What there is in the account that somebody has to remove one day."""
-    ecs, iam, ec2 = rig.client("ecs"), rig.client("iam"), rig.client("ec2")
-    return {
-        *ecs.list_clusters()["clusterArns"],
-        *ecs.list_task_definitions()["taskDefinitionArns"],
-        *(role["Arn"] for role in iam.list_roles()["Roles"]),
-        *(group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]),
-        *(group["logGroupName"] for group in rig.client("logs").describe_log_groups()["logGroups"]),
-    }
-
-
 def end_of_all_tasks(rig: EcsRig) -> list[int | None]:
     """Wait until no task is left; returns the exit codes."""
     return [
@@ -106,24 +94,24 @@ def test_a_cluster_on_definitions_of_ours_computes_adapts_and_leaves_nothing(
         "worker_cpu": 1024,
         "worker_mem": 2048,
     }
-    before = resources(rig)
+    before = contents(rig)
 
     result = run_program(rig, "compute", arguments)
 
     assert result == {"squares": [0, 1, 4, 9, 16], "workers": 2}
     assert end_of_all_tasks(rig) == [0, 0, 0]
-    assert resources(rig) == before
+    assert contents(rig) == before
 
 
 def test_a_cluster_that_makes_its_own_resources_leaves_them_behind(rig: EcsRig) -> None:
-    before = resources(rig)
+    before = contents(rig)
 
     result = run_program(
         rig, "open", {"image": "dask:old-names", "scheduler_cpu": 256, "scheduler_mem": 512}
     )
 
     end_of_all_tasks(rig)
-    left = {name.rpartition("/")[2] for name in resources(rig) - before}
+    left = {name.rpartition("/")[2] for name in contents(rig) - before}
     [group] = [name for name in left if name.endswith("-security-group")]
     name = group.removesuffix("-security-group")
     assert result["scheduler"].startswith("tcp://127.")
@@ -134,5 +122,4 @@ def test_a_cluster_that_makes_its_own_resources_leaves_them_behind(rig: EcsRig) 
         f"{name}-security-group",
         f"{name}-scheduler:1",
         f"{name}-worker:1",
-        "dask-ecs",  # the log group, which dask-cloudprovider keeps on purpose
     }

@@ -7,8 +7,11 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -163,20 +166,32 @@ def test_hundreds_of_scripted_tasks_cost_little() -> None:
         assert sum(len(page["taskArns"]) for page in stopped) == 500
 
 
-def test_the_command_line_starts_a_rig_and_ends_it_on_sigterm() -> None:
-    tests = str(Path(__file__).parents[1])
+@contextmanager
+def command_line(*options: str) -> Iterator[tuple[dict[str, Any], subprocess.Popen[str]]]:
+    """What `python -m rigs.ecs --json` says, and its process."""
     rig = subprocess.Popen(
-        [sys.executable, "-m", "rigs.ecs", "--json", "--image", f"other:2={sys.executable}"],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": tests},
+        [sys.executable, "-m", "rigs.ecs", "--json", *options],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[1])},
         stdout=subprocess.PIPE,
         text=True,
     )
     with rig:
         assert rig.stdout is not None
-        told = json.loads(rig.stdout.readline())
-        endpoint = told["environment"]["AWS_ENDPOINT_URL"]
-        session = boto3.Session("AKIA", "x", region_name="eu-west-1")
-        clusters = session.client("ecs", endpoint_url=endpoint).list_clusters()["clusterArns"]
+        try:
+            yield json.loads(rig.stdout.readline()), rig
+        finally:
+            rig.terminate()
+
+
+def client_of(told: dict[str, Any], service: str) -> Any:
+    """A client of the rig that the command line has started."""
+    make_client: Any = boto3.Session("AKIA", "x", region_name="eu-west-1").client
+    return make_client(service, endpoint_url=told["environment"]["AWS_ENDPOINT_URL"])
+
+
+def test_the_command_line_starts_a_rig_and_ends_it_on_sigterm() -> None:
+    with command_line("--image", f"other:2={sys.executable}") as (told, rig):
+        clusters = client_of(told, "ecs").list_clusters()["clusterArns"]
         rig.send_signal(signal.SIGTERM)
         status = rig.wait(timeout=20)
 
@@ -184,9 +199,18 @@ def test_the_command_line_starts_a_rig_and_ends_it_on_sigterm() -> None:
     assert status == 0
 
 
-def test_a_prepared_account_has_long_task_arns_as_dask_cloudprovider_asks() -> None:
+def test_the_command_lines_account_has_the_policies_that_dask_cloudprovider_attaches() -> None:
+    policy = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly"
+    with command_line() as (told, _rig):
+        iam, role = client_of(told, "iam"), told["account"]["execution_role"]
+        iam.attach_role_policy(RoleName=role, PolicyArn=policy)
+        attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+
+    assert [one["PolicyArn"] for one in attached] == [policy]
+
+
+def test_an_account_has_long_task_arns_as_dask_cloudprovider_asks() -> None:
     with EcsRig(IMAGES) as rig:
-        rig.prepare()
         asked = {"name": "taskLongArnFormat", "effectiveSettings": True}
         [setting] = rig.client("ecs").list_account_settings(**asked)["settings"]
     assert setting["value"] == "enabled"

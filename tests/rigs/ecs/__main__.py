@@ -17,7 +17,11 @@ def main() -> None:
     options = _parser().parse_args()
     images = {"flow:1": Image.of_interpreter(), **dict(options.image)}
     rig = EcsRig(
-        images, region=options.region, port=options.port, stop_timeout=options.stop_timeout
+        images,
+        region=options.region,
+        port=options.port,
+        stop_timeout=options.stop_timeout,
+        aws_managed_policies=True,  # dask-cloudprovider attaches some to the roles that it makes
     )
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

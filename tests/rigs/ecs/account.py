@@ -78,8 +78,6 @@ def prepare_account(client: ClientFactory, region: str, cluster: str) -> Account
         )["Role"]
         for name in ("execution", "task")
     }
-    # every account has it since 2021; moto lists no default, and dask-cloudprovider asks for it
-    client("ecs").put_account_setting(name="taskLongArnFormat", value="enabled")
     log_group = f"/ecs/{cluster}"
     client("logs").create_log_group(logGroupName=log_group)
     return Account(

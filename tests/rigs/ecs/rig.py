@@ -96,6 +96,13 @@ class EcsRig:
         api = EcsApi(self._moto, self.tasks, self._lifecycle, network, self.faults, self._runner)
         gateway = Gateway(self._moto, api, self.faults, self.requests, Metadata(self.tasks))
         self._server.start(gateway)
+        # every account has it since 2021; moto lists no default, and dask-cloudprovider asks for it
+        self._moto.call(
+            "ecs",
+            "PutAccountSetting",
+            {"name": "taskLongArnFormat", "value": "enabled"},
+            self.region,
+        )
         return self
 
     def __exit__(
