@@ -86,6 +86,11 @@ class Configuration:
         """File and line of a key, for messages."""
         return TomlSource.read(self.path).place(*keys) if self.path else "the configuration"
 
+    def beside(self, file: str) -> Path:
+        """A file that the configuration names: it is relative to the configuration's folder."""
+        assert self.path
+        return self.path.parent / Path(file).expanduser()
+
 
 @functools.cache
 def configuration() -> Configuration:
@@ -221,8 +226,7 @@ def _read_secret(name: str, entry: Mapping[str, str]) -> str:
         if variable not in os.environ:
             raise ConfigurationError(f"{place}: the environment variable {variable} isn't set.")
         return os.environ[variable]
-    assert found.path
-    path = found.path.parent / Path(entry["file"]).expanduser()
+    path = found.beside(entry["file"])
     try:
         return path.read_text("utf-8").rstrip("\n")
     except OSError as error:

@@ -87,6 +87,8 @@ def _checked(found: type[Environment], named: NamedEnvironment) -> dict[str, Any
             )
         if key in known:
             value = load_setting(value, known[key], place)
+            if known[key].is_path and value is not None:
+                value = str(configuration().beside(value))
         values[key] = value
     return values
 

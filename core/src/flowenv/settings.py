@@ -17,6 +17,7 @@ def setting(
     factory: Callable[[], Any] | None = None,
     secret: bool = False,
     serialized: bool = True,
+    is_path: bool = False,
     kw_only: bool | None = None,
 ) -> Any:
     """Declare one field of an environment or executor.
@@ -27,6 +28,8 @@ def setting(
         factory: makes a mutable default, instead of `default`.
         secret: never shown, never serialised.
         serialized: False keeps the field out of `serialize()` and pickles.
+        is_path: True for a file that is read where the environment is made; in a
+            configuration file it is relative to that file.
         kw_only: True if the constructor takes it by keyword only; by default what the
             class says.
 
@@ -37,7 +40,8 @@ def setting(
     >>> Example().size
     3
     """
-    metadata = {"help": help, "secret": secret, "serialized": serialized and not secret}
+    kept = serialized and not secret
+    metadata = {"help": help, "secret": secret, "serialized": kept, "is_path": is_path}
     given: dict[str, Any] = {"default_factory": factory} if factory else {"default": default}
     if kw_only is not None:
         given["kw_only"] = kw_only
@@ -53,6 +57,7 @@ class Setting:
     default: Any
     help: str
     secret: bool
+    is_path: bool = False
 
 
 def settings_of(cls: type) -> list[Setting]:
@@ -64,6 +69,7 @@ def settings_of(cls: type) -> list[Setting]:
             default=_default(field),
             help=field.metadata.get("help", ""),
             secret=field.metadata.get("secret", False),
+            is_path=field.metadata.get("is_path", False),
         )
         for field, hint in _fields(cls)
     ]

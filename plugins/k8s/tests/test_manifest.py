@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from flowenv import make_environment
 from flowenv.errors import SettingError, SpecError
 from flowenv_k8s import KubernetesJobEnvironment
 
@@ -111,6 +112,19 @@ def test_what_is_wrong_is_said_with_its_line(
 )
 def test_what_is_no_manifest_is_refused(write: Write, text: str, said: str) -> None:
     assert said in refusal(write(text))
+
+
+def test_a_configured_file_is_beside_the_configuration(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(JOB)
+    toml = '[environments.nightly]\ntype = "k8s"\njob_spec_file = "job.yaml"\n'
+    (tmp_path / "flowenv.toml").write_text(toml)
+    (tmp_path / "flows").mkdir()
+    monkeypatch.chdir(tmp_path / "flows")
+    environment = make_environment("nightly")
+    assert isinstance(environment, KubernetesJobEnvironment)
+    assert environment.manifest.data["metadata"]["name"] == "my-job"
 
 
 def test_a_file_that_is_not_there_is_named() -> None:

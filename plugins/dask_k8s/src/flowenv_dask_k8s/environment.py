@@ -140,10 +140,12 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
     on_exit: Callback | None = on_exit_setting()
     metadata: dict[str, Any] | None = metadata_setting()
     scheduler_spec_file: str | None = setting(
-        None, help="A YAML file with a Job manifest for the flow's Job and the scheduler."
+        None,
+        help="A YAML file with a Job manifest for the flow's Job and the scheduler.",
+        is_path=True,
     )
     worker_spec_file: str | None = setting(
-        None, help="A YAML file with a Pod manifest for the workers."
+        None, help="A YAML file with a Pod manifest for the workers.", is_path=True
     )
     image_pull_secret: str | None = setting(
         None, help="Names of pull secrets, with commas between them; not in custom specs."

@@ -69,7 +69,9 @@ class KubernetesJobEnvironment(KubernetesEnvironment):
     contract = {Target.FLOW: CONTRACT, Target.SIDECAR: CONTRACT}  # noqa: RUF012
 
     job_spec_file: str | None = setting(
-        None, help="A YAML file with a Job manifest; its first container is the flow's."
+        None,
+        help="A YAML file with a Job manifest; its first container is the flow's.",
+        is_path=True,
     )
     unique_job_name: bool = setting(
         False, help="Add a suffix of the run's id to the manifest's name."
