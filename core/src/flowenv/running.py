@@ -90,11 +90,18 @@ def _open(opened: contextlib.AbstractContextManager[Any], name: str) -> Any:
 
 
 def _close(opened: contextlib.AbstractContextManager[Any], error: BaseException | None) -> None:
-    """Close an executor. What goes wrong then is logged: it must not hide how the flow ended."""
+    """Close an executor. What goes wrong then is logged: it must not hide how the flow ended.
+
+    Raises:
+        PlatformError: if the executor says that this is why the flow failed: its cluster is
+            lost, and the flow's own exception is only what came of it.
+    """
     kind, frames = (type(error), error.__traceback__) if error else (None, None)
     try:
         opened.__exit__(kind, error, frames)
     except Exception as failure:
+        if isinstance(failure, PlatformError) and failure.__cause__ is error is not None:
+            raise
         if failure is not error:
             logging.getLogger("flowenv").exception("The executor could not be closed properly")
 

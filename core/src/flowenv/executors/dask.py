@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import PlatformError, SettingError
 from flowenv.executors.base import Executor, active
+from flowenv.executors.dask_connection import connected
 from flowenv.executors.local_cluster import close_at_once, ignore_ctrl_c, started_without_ctrl_c
 from flowenv.settings import setting
 from flowenv.states import Reason
@@ -30,7 +31,8 @@ class DaskExecutor(Executor):
             without an address a LocalCluster is made.
         cluster_kwargs: what the cluster class gets.
         adapt_kwargs: what `cluster.adapt` gets; without them the cluster isn't adaptive.
-        client_kwargs: what the Client gets.
+        client_kwargs: what the Client gets; `timeout` is how long the scheduler is waited for,
+            in seconds or as a text such as `"1 min"`, else what Dask's configuration says (30 s).
         performance_report_path: where Dask's performance report is written, an HTML file.
 
     See https://distributed.dask.org/en/stable/api.html.
@@ -71,7 +73,7 @@ class DaskExecutor(Executor):
         distributed = import_dask("distributed")
         with contextlib.ExitStack() as stack:
             where = self.address or stack.enter_context(self._cluster())
-            client = stack.enter_context(distributed.Client(where, **(self.client_kwargs or {})))
+            client = stack.enter_context(connected(where, self.client_kwargs or {}))
             if isinstance(where, distributed.LocalCluster):
                 ignore_ctrl_c(client)
                 # its workers import the files from where they are, as this process does;

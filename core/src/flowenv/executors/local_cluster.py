@@ -12,6 +12,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from flowenv.executors.dask_connection import silenced
+
 
 @contextlib.contextmanager
 def started_without_ctrl_c() -> Iterator[None]:
@@ -61,16 +63,9 @@ def close_at_once(cluster: Any) -> None:
     Args:
         cluster: a `distributed.LocalCluster`.
     """
-    import logging
-
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)  # it warns of every worker that goes before its task
-    try:
+    with silenced():  # it warns of every worker that goes before its task
         cluster.sync(_kill_workers, list(cluster.workers.values()))
         cluster.close()
-    finally:
-        logger.setLevel(level)
 
 
 async def _kill_workers(workers: list[Any]) -> None:
