@@ -78,3 +78,16 @@ def test_a_deleted_deployment_takes_its_pods_along(rig: KubernetesRig) -> None:
     rig.delete("Deployment", "web")
     rig.wait_until(lambda: not pods(rig), "no pods")
     assert rig.objects("ReplicaSet") == []
+
+
+def test_a_quota_keeps_pods_from_being_made(rig: KubernetesRig) -> None:
+    rig.faults.inject("quota", label_selector="app=web")
+    rig.apply(deployment(1))
+
+    [event] = rig.wait_until(
+        lambda: [one for one in rig.objects("Event") if one["reason"] == "FailedCreate"]
+    )
+
+    assert event["involvedObject"]["kind"] == "ReplicaSet"
+    assert "is forbidden: exceeded quota: " in event["message"]
+    assert pods(rig) == []
