@@ -32,12 +32,7 @@ def make_environment(
     >>> make_environment("local", {"labels": ["nightly"]})
     LocalEnvironment(labels=['nightly'])
     """
-    is_default = not name
-    name = name or configuration().environment or "local"
-    named = configuration().environments.get(name)
-    if named is None and name not in registry().backends():
-        _fail_unknown(name, is_default)
-    found = _type_of(named) if named else registry().environment_type(name)
+    found, named = find_type(name)
     configured = _checked(found, named) if named else {}
     given = dict(settings or {})
     known = [one.name for one in settings_of(found)]
@@ -52,7 +47,39 @@ def make_environment(
     except SettingError:
         raise
     except TypeError as error:  # a setting without a default is missing
+        name = name or default_name()
         raise ConfigurationError(f"The environment {name} can't be made: {error}.") from error
+
+
+def find_type(name: str | None) -> tuple[type[Environment], NamedEnvironment | None]:
+    """What a name stands for: the environment's class, and what is configured of it, if anything.
+
+    Args:
+        name: as `make_environment` takes it.
+
+    Raises:
+        BackendNotFound: if nothing has that name.
+    """
+    is_default = not name
+    name = name or default_name()
+    named = configuration().environments.get(name)
+    if named is None and name not in registry().backends():
+        _fail_unknown(name, is_default)
+    return _type_of(named) if named else registry().environment_type(name), named
+
+
+def default_name() -> str:
+    """The environment of those who name none."""
+    return configuration().environment or "local"
+
+
+def default_place() -> str:
+    """Who says which environment that is: a variable, or file and line; empty if nobody does."""
+    if not configuration().environment:
+        return ""
+    if "FLOWENV_ENVIRONMENT" in os.environ:
+        return "FLOWENV_ENVIRONMENT"
+    return configuration().place("environment")
 
 
 def _type_of(named: NamedEnvironment) -> type[Environment]:
@@ -63,8 +90,7 @@ def _type_of(named: NamedEnvironment) -> type[Environment]:
 
 
 def _fail_unknown(name: str, is_default: bool) -> None:
-    from_file = is_default and "FLOWENV_ENVIRONMENT" not in os.environ
-    place = f"{configuration().place('environment')}: " if from_file else ""
+    place = f"{default_place()}: " if is_default and default_place() else ""
     names = configuration().environments
     try:
         registry().hooks(name)

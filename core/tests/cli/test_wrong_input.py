@@ -266,3 +266,20 @@ def test_a_plugin_without_hooks_is_said_to_be_one(project: Project) -> None:
 @pytest.mark.parametrize("name", ["local", "dask-k8s", "k8s"])
 def test_a_new_plugin_can_not_have_a_name_that_is_taken(project: Project, name: str) -> None:
     check(project, project.flowenv("new-plugin", name), f"'{name}' is the name of a backend")
+
+
+@pytest.mark.parametrize("item", ["lables=a", "metadata=3"])
+def test_a_wrong_setting_of_the_default_environment_says_who_chose_it(
+    project: Project, item: str
+) -> None:
+    project.write("flow.py", FLOW)
+    project.write(
+        "flowenv.toml", '# ours\nenvironment = "here"\n[environments.here]\ntype = "local"\n'
+    )
+    chosen = "says that the environment is here."
+    ended = project.flowenv("run", "flow.py", "-s", item)
+    check(project, ended, f"-s {item.partition('=')[0]}", f"flowenv.toml:2 {chosen}")
+    ended = project.flowenv("run", "flow.py", "-s", item, FLOWENV_ENVIRONMENT="here")
+    check(project, ended, f"FLOWENV_ENVIRONMENT {chosen}")
+    ended = project.flowenv("run", "flow.py", "-s", item, "--env", "here")
+    assert chosen not in ended.stderr

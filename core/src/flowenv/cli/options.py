@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -62,7 +62,8 @@ settings_option = click.option(
     "settings",
     metavar="FIELD=VALUE",
     multiple=True,
-    help="A setting of the environment, e.g. -s metadata.image=repo/flow:1. Repeatable.",
+    help="A setting of the environment, or a key in one, however deep: "
+    "-s metadata.image=repo/flow:1. A key's value is JSON, else text. Repeatable.",
 )
 plugin_option = click.option(
     "--plugin",
@@ -130,3 +131,20 @@ def output_option(*choices: str) -> Callable[[Command], Command]:
         show_default=True,
         help="How to print what is asked for.",
     )
+
+
+def split(items: Sequence[str], option: str, form: str) -> dict[str, str]:
+    """`NAME=VALUE` items as a dictionary.
+
+    Raises:
+        BadParameter: if an item has no `=`, or a name comes twice.
+    """
+    found: dict[str, str] = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{item!r} is not {form}.", param_hint=option)
+        if name in found:
+            raise click.BadParameter(f"{name!r} is given twice.", param_hint=option)
+        found[name] = value
+    return found

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-import click
 
 if TYPE_CHECKING:
     from flowenv.environment import Environment
@@ -76,6 +74,7 @@ def parse_parameters(flow: Flow[..., Any], items: Sequence[str]) -> dict[str, An
     Raises:
         ParameterError: naming the parameter and what it expects.
     """
+    from flowenv.cli.options import split
     from flowenv.errors import ParameterError
     from flowenv.values import parse
 
@@ -106,6 +105,7 @@ def choose_environment(
     Raises:
         ConfigurationError: if a setting is unknown or its value doesn't parse.
     """
+    from flowenv.cli.given_settings import parse_settings
     from flowenv.environments import make_environment
     from flowenv.errors import ConfigurationError
     from flowenv.lifecycle import environment_of
@@ -122,87 +122,27 @@ def choose_environment(
         given = {one.name: getattr(own, one.name) for one in _settings_of(own)}
         changed = parse_settings(type(own), settings, given)
         return dataclasses.replace(own, **changed)  # type: ignore[type-var]
-    if not settings:
-        return make_environment(env)
-    found, configured = _named(env)
-    return make_environment(env, parse_settings(found, settings, configured))
+    return make_environment(env, _given_settings(env, settings) if settings else None)
+
+
+def _given_settings(env: str | None, items: Sequence[str]) -> dict[str, Any]:
+    from flowenv.cli.given_settings import parse_settings
+    from flowenv.environments import default_name, default_place, find_type
+    from flowenv.errors import ConfigurationError
+
+    found, named = find_type(env)
+    try:
+        return parse_settings(found, items, named.settings if named else {})
+    except ConfigurationError as error:
+        if env is None and (place := default_place()):
+            error.hint = f"{error.hint} {place} says that the environment is {default_name()}."
+        raise
 
 
 def _settings_of(environment: Environment) -> Any:
     from flowenv.settings import settings_of
 
     return settings_of(type(environment))
-
-
-def _named(env: str | None) -> tuple[type[Environment], Mapping[str, Any]]:
-    """What an environment's name stands for: its class and what is configured of it."""
-    from flowenv.configuration import configuration
-    from flowenv.environments import make_environment
-    from flowenv.registry import registry
-
-    name = env or _default_name()
-    named = configuration().environments.get(name)
-    if named is None and name not in registry().backends():
-        make_environment(name)  # says what there is
-    found = registry().environment_type(named.type if named else name)
-    return found, named.settings if named else {}
-
-
-def parse_settings(
-    environment: type[Environment], items: Sequence[str], before: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The values of `-s`, read as the settings' annotations say.
-
-    Args:
-        environment: whose settings.
-        items: `FIELD=VALUE`, or `FIELD.KEY=VALUE` for one key of a mapping.
-        before: the settings so far, to which keys are added.
-    """
-    from flowenv.environments import load_setting, read_setting
-    from flowenv.errors import ConfigurationError
-    from flowenv.settings import nearest, settings_of
-    from flowenv.values import parse
-
-    known = {one.name: one for one in settings_of(environment)}
-    values: dict[str, Any] = {}
-    for path, text in split(items, "-s", "FIELD=VALUE").items():
-        name, dot, key = path.partition(".")
-        if name not in known and not environment.takes_any_setting:
-            raise ConfigurationError(
-                f"-s {path}: {environment.__name__} has no setting {name!r}.",
-                hint=nearest(name, list(known)),
-            )
-        if name not in known:
-            values[name] = parse(text, Any)
-        elif dot:
-            table = values.get(name, before.get(name))
-            if name == "executor" and not isinstance(table, Mapping):
-                table = {}  # an executor is made anew, of these keys alone
-            if not isinstance(table or {}, Mapping):
-                raise ConfigurationError(f"-s {path}: {name} is no table, so it has no keys.")
-            values[name] = {**(table or {}), key: parse(text, Any)}
-        else:
-            values[name] = read_setting(known[name], text, f"-s {path}")
-    if isinstance(values.get("executor"), Mapping):
-        values["executor"] = load_setting(values["executor"], known["executor"], "-s executor")
-    return values
-
-
-def split(items: Sequence[str], option: str, form: str) -> dict[str, str]:
-    """`NAME=VALUE` items as a dictionary.
-
-    Raises:
-        BadParameter: if an item has no `=`, or a name comes twice.
-    """
-    found: dict[str, str] = {}
-    for item in items:
-        name, equals, value = item.partition("=")
-        if not equals or not name:
-            raise click.BadParameter(f"{item!r} is not {form}.", param_hint=option)
-        if name in found:
-            raise click.BadParameter(f"{name!r} is given twice.", param_hint=option)
-        found[name] = value
-    return found
 
 
 def where_options(flow_run: FlowRun, env: str | None, settings: Sequence[str]) -> str:
@@ -215,19 +155,14 @@ def where_options(flow_run: FlowRun, env: str | None, settings: Sequence[str]) -
         env: what `--env` named.
         settings: what `-s` set.
     """
+    from flowenv.environments import default_name
+
     environment, flow = flow_run.environment, flow_run.flow
     is_flows_own = flow is not None and flow.environment is not None
-    name = env or (environment.backend if is_flows_own else _default_name())
+    name = env or (environment.backend if is_flows_own else default_name())
     shown = {one.name for one in _settings_of(environment) if not one.secret}
     words = ["--env", name]
     for item in settings:
         if item.partition("=")[0].partition(".")[0] in shown:
             words += ["-s", item]
     return "".join(f" {shlex.quote(word)}" for word in words)
-
-
-def _default_name() -> str:
-    """The environment of those who name none."""
-    from flowenv.configuration import configuration
-
-    return configuration().environment or "local"
