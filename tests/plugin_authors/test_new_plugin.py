@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from flowenv.cli.new_plugin import write_plugin
+from flowenv.cli import new_plugin
+from flowenv.cli.new_plugin import next_steps, own_requirement, write_plugin
+
+WITHOUT_DASK = """
+[[tool.mypy.overrides]]
+module = ["dask.*", "distributed.*"]
+follow_imports = "skip"
+"""
+"""An author's environment has no Dask; here mypy would read it all, for most of a minute."""
 
 
 def call(*command: str, cwd: Path, **variables: str) -> str:
@@ -73,12 +81,59 @@ def test_what_is_written_has_no_lint(tmp_path: Path, kind: str, name: str) -> No
     call("ruff", "format", "--check", "--no-cache", cwd=project)
 
 
+@pytest.fixture(scope="session")
+def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tmp_path_factory.mktemp("mypy"))
+
+
 @pytest.mark.parametrize("kind", ["backend", "hooks"])
-def test_what_is_written_has_strict_types(tmp_path: Path, kind: str) -> None:
+def test_what_is_written_has_strict_types(tmp_path: Path, kind: str, mypy_cache: str) -> None:
     project = tmp_path / "project"
     write_plugin("my_cluster", kind, project)
+    with (project / "pyproject.toml").open("a") as file:
+        file.write(WITHOUT_DASK)
     # the core's own source is checked elsewhere
-    call("mypy", "--follow-imports=silent", "src", "tests", cwd=project)
+    options = ["--follow-imports=silent", f"--cache-dir={mypy_cache}"]
+    call("mypy", *options, "src", "tests", cwd=project)
+
+
+@pytest.mark.parametrize(
+    ("origin", "requirement"),
+    [
+        (None, ""),  # an index had it
+        ({"url": "file:///src/core", "dir_info": {}}, "file:///src/core"),
+        ({"url": "file:///src/core", "dir_info": {"editable": True}}, "file:///src/core"),
+        ({"url": "file:///w/flowenv.whl", "archive_info": {}}, "file:///w/flowenv.whl"),
+        (
+            {
+                "url": "https://git.example/flowenv",
+                "vcs_info": {"vcs": "git", "commit_id": "abc123", "requested_revision": "main"},
+                "subdirectory": "core",
+            },
+            "git+https://git.example/flowenv@abc123#subdirectory=core",
+        ),
+    ],
+)
+def test_the_same_flowenv_is_installed_for_the_plugin_as_is_here(
+    origin: dict[str, object] | None, requirement: str
+) -> None:
+    expected = f"flowenv[testing] @ {requirement}" if requirement else ""
+    assert own_requirement(json.dumps(origin) if origin else None) == expected
+
+
+def test_the_next_steps_install_flowenv_before_the_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    origin = '{"url": "file:///src/core", "dir_info": {}}'
+    monkeypatch.setattr(new_plugin, "_direct_url", lambda: origin)
+    assert next_steps(Path("my plugin")) == [
+        "cd 'my plugin'",
+        "python3 -m venv .venv && . .venv/bin/activate",
+        "pip install 'flowenv[testing] @ file:///src/core'",
+        "pip install -e '.[test]'",
+        "pytest",
+        "flowenv plugins --load",
+    ]
 
 
 def test_a_name_that_cannot_be_a_module_is_refused(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -52,14 +54,52 @@ def new_plugin(name: str, directory: Path | None, kind: str) -> None:
     if directory.exists() and any(directory.iterdir()):
         raise click.UsageError(f"{directory} isn't empty.")
     write_plugin(name, kind, directory)
-    click.echo(
-        f"Wrote {directory}. Next:\n"
-        f"  cd {directory}\n"
-        "  python -m venv .venv && . .venv/bin/activate\n"
-        "  pip install -e '.[test]'\n"
-        "  pytest\n"
-        "  flowenv plugins --load"
-    )
+    click.echo(f"Wrote {directory}. Next:")
+    for line in next_steps(directory):
+        click.echo(f"  {line}")
+
+
+def next_steps(directory: Path) -> list[str]:
+    """The lines to type from here to a plugin that passes its tests, on any machine."""
+    requirement = own_requirement(_direct_url())
+    return [
+        f"cd {shlex.quote(str(directory))}",
+        "python3 -m venv .venv && . .venv/bin/activate",
+        *([f"pip install {shlex.quote(requirement)}"] if requirement else []),
+        "pip install -e '.[test]'",
+        "pytest",
+        "flowenv plugins --load",
+    ]
+
+
+def _direct_url() -> str | None:
+    import importlib_metadata
+
+    return importlib_metadata.distribution("flowenv").read_text("direct_url.json")
+
+
+def own_requirement(direct_url: str | None) -> str:
+    """What has to be installed first where pip's index may not have this flowenv.
+
+    Args:
+        direct_url: what the installer wrote down about this flowenv (PEP 610): the folder,
+            wheel or repository it came from; None if it came from an index.
+
+    Returns:
+        A requirement; empty if the index has it.
+
+    >>> own_requirement('{"url": "file:///src/flowenv/core", "dir_info": {}}')
+    'flowenv[testing] @ file:///src/flowenv/core'
+    """
+    if direct_url is None:
+        return ""
+    origin = json.loads(direct_url)
+    url = origin["url"]
+    if repository := origin.get("vcs_info"):
+        url = f"{repository['vcs']}+{url}@{repository['commit_id']}"
+    if folder := origin.get("subdirectory"):
+        url += f"#subdirectory={folder}"
+    return f"flowenv[testing] @ {url}"
 
 
 def write_plugin(name: str, kind: str, directory: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +15,18 @@ from flowenv.outcome import Outcome, without_record
 _POLL = 0.1
 
 
+def _remove(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:  # a run that nobody waits for still needs its files
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 class ProcessHandle:
     """A handle on a run that is a local process.
 
     Args:
         run_id: the run.
         process: its process.
-        folder: where its log and outcome are.
+        folder: where its log and outcome are; removed with the handle, or when Python ends.
         grace: seconds that it has to end by itself when it is cancelled.
     """
 
@@ -31,6 +38,7 @@ class ProcessHandle:
         self._folder = folder
         self._grace = grace
         self._cancelled = False
+        weakref.finalize(self, _remove, folder, process)
 
     def status(self) -> Status:
         """What is known of the run now."""
