@@ -1,6 +1,7 @@
-"""The backend passes the kit; its provider here is distributed's own LocalCluster.
+"""The backend passes the kit with a provider of which nothing is known: no variables, no sweep.
 
-The flow runs in the submitting process, so nobody else can cancel it or pick it up.
+That takes seconds; `test_conformance_fargate.py` has the provider that can do more. The flow
+runs in the submitting process, so nobody else can cancel it or pick it up.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from flowenv_dask_cloud import DaskCloudProviderEnvironment
 
 
 class CountedCluster(LocalCluster):  # type: ignore[misc]
-    """A cluster of threads that can be asked which ones are up."""
+    """A cluster of threads; which ones are up is known."""
 
     up: ClassVar[list[CountedCluster]] = []
 
@@ -25,10 +26,10 @@ class CountedCluster(LocalCluster):  # type: ignore[misc]
 
 
 class TestConformance(BackendConformance):
-    idempotent = False
-    carries_variables = False
-    tells_crashes = False
-    sweep = False  # for ECS only: see test_dask_cloud_fargate.py
+    idempotent = False  # each submission runs the flow, here
+    carries_variables = False  # threads of this process
+    tells_crashes = False  # a crash would be this process's own
+    sweep = False  # nothing of a cluster of threads outlives its process
 
     @pytest.fixture(autouse=True)
     def _no_cluster_of_another_test(self) -> None:

@@ -9,8 +9,10 @@ from typing import Any, ClassVar
 import pytest
 
 from flowenv.configuration import configuration
+from flowenv.contract import Target
 from flowenv.environment import Environment
 from flowenv.flow_run import FlowRun
+from flowenv.flows import Flow
 from flowenv.handle import Leftover
 from flowenv.lifecycle import Prepared, prepare, submit
 from flowenv.registry import registry, reset
@@ -25,8 +27,13 @@ class ConformanceBase:
         timeout: seconds that any run of the kit may take.
         idempotent: whether submitting the same run again finds the first submission.
             Backends that run the flow in the submitting process can't.
-        carries_variables: whether the flow's process gets the run's variables. Backends
+        carries_variables: whether any process of the run gets the run's variables. Backends
             that run the flow in the submitting process don't set its variables.
+        variable_targets: the processes that get them. A backend that runs the flow in the
+            submitting process, and its parallel work elsewhere, names the scheduler and the
+            workers instead.
+        variable_digests: a flow that looks at the variables of these processes, as
+            `flowenv.testing.flows.variable_digests` does at those of its own.
         tells_crashes: whether a crash of the flow's process can be seen. One in the
             submitting process can't.
         submitter: Python source that makes `environment` in another process, for the
@@ -42,6 +49,8 @@ class ConformanceBase:
     timeout: ClassVar[float] = 60.0
     idempotent: ClassVar[bool] = True
     carries_variables: ClassVar[bool] = True
+    variable_targets: ClassVar[tuple[Target, ...]] = (Target.FLOW,)
+    variable_digests: ClassVar[Flow[..., Any]] = flows.variable_digests
     tells_crashes: ClassVar[bool] = True
     submitter: str | None = None
     kill_points: ClassVar[tuple[str, ...]] = ()

@@ -31,6 +31,11 @@ def crash() -> None:
 @flow
 def variable_digests(names: list[str]) -> dict[str, str | None]:
     """The SHA-256 of each environment variable's value; None for one that isn't set."""
+    return digests(names)
+
+
+def digests(names: list[str]) -> dict[str, str | None]:
+    """What `variable_digests` returns, of the process in which this is called."""
     values = {name: os.environ.get(name) for name in names}
     return {
         name: None if value is None else hashlib.sha256(value.encode()).hexdigest()

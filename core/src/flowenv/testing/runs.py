@@ -71,7 +71,7 @@ class RunChecks(ConformanceBase):
 
     def test_runs_can_be_followed_together(self) -> None:
         environment = self.make_environment()
-        runs = [submit(flows.add, environment=environment, parameters={"a": n}) for n in range(4)]
+        runs = [submit(flows.add, environment=environment, parameters={"a": n}) for n in range(2)]
         with ThreadPoolExecutor(len(runs)) as pool:
             results = list(pool.map(lambda run: run.result(self.timeout), runs))
-        assert results == [1, 2, 3, 4]
+        assert results == [1, 2]

@@ -18,7 +18,6 @@ from flowenv.errors import FlowenvError
 from flowenv.explain import explain, masked
 from flowenv.secret import Secret
 from flowenv.settings import Setting, settings_of
-from flowenv.testing import flows
 from flowenv.testing.base import ConformanceBase
 from flowenv.values import fits
 
@@ -53,8 +52,12 @@ class VariableChecks(ConformanceBase):
         contract = prepared.flow_run.environment.contract
         _ = prepared.spec
         merged = prepared.process.variables.merged
-        flows_own = any(one.target is Target.FLOW for one in merged)
-        assert flows_own == self.carries_variables, "is process.variables.merge(…) called?"
+        said = set(self.variable_targets) if self.carries_variables else set()
+        targets = {one.target for one in merged}
+        assert said <= targets, "is process.variables.merge(…) called?"
+        assert (Target.FLOW in targets) == (Target.FLOW in said), (
+            "does the flow's own process get variables?"
+        )
         for one in merged:
             lacking = set(contract.get(one.target, ())) - {entry.name for entry in one}
             lacking -= {AUTH_TOKEN} if one.target is Target.SIDECAR else set()
@@ -107,9 +110,9 @@ class VariableChecks(ConformanceBase):
     def _assert_arrive(
         self, expected: Mapping[str, str | None], environment: Environment | None = None, *more: str
     ) -> Any:
-        """Run a flow that looks at its variables."""
+        """Run a flow that looks at the variables of those who get them."""
         names = [*expected, *more]
-        run = self._ended(flows.variable_digests, environment, names=names)
+        run = self._ended(self.variable_digests, environment, names=names)
         arrived = run.result()
         wrong = [name for name, value in expected.items() if arrived[name] != _digest(value)]
         assert not wrong, f"these arrive with another value than {expected}: {wrong}"
@@ -132,10 +135,9 @@ class VariableChecks(ConformanceBase):
         if not self.carries_variables:
             return
         _assert_hidden(repr(prepared.process.files), "the payload")
-        has_token = AUTH_TOKEN in prepared.flow_run.environment.contract[Target.FLOW]
-        run = self._assert_arrive(
-            {"KIT_SECRET": SECRET, **({AUTH_TOKEN: TOKEN} if has_token else {})}
-        )
+        contract = prepared.flow_run.environment.contract
+        has_token = all(AUTH_TOKEN in contract.get(one, ()) for one in self.variable_targets)
+        run = self._assert_arrive({"KIT_SECRET": SECRET, AUTH_TOKEN: TOKEN if has_token else None})
         _assert_hidden(f"{run.handle!r}{run.status}", "the handle")
         _assert_hidden(caplog.text, f"the log of flowenv or {package}")
 

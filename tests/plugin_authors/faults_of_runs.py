@@ -1,0 +1,198 @@
+"""Faults of runs and of what can be done with them, each with the check that finds it."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from plugin_authors.faulty_backend import Handle, Kit, Patch, execute, handle_fault, sweep_fault
+
+from flowenv import Reason, State, Status, hookimpl
+from flowenv.errors import RunNotFound
+from flowenv.flow_run import FlowRun
+from flowenv.handle import Leftover
+from flowenv.outcome import Outcome
+from flowenv_subprocess import SubprocessEnvironment, hooks
+
+
+def submits_twice(patch: Patch) -> None:
+    counter = itertools.count()
+
+    def wrong(environment: Any, flow_run: FlowRun, spec: dict[str, Any]) -> Any:
+        flow_run.id = f"{flow_run.id[:30]}{next(counter):06}"
+        return execute(environment, flow_run, spec)
+
+    patch.setattr(hooks, "flowenv_execute", hookimpl(wrong))
+
+
+def says(status: Status) -> Callable[[Any], Any]:
+    """A handle that says this of every run that is over."""
+
+    def make(right: Any) -> Any:
+        def wrong(self: Any) -> Status:
+            found: Status = right(self)
+            return status if found.state.is_final else found
+
+        return wrong
+
+    return make
+
+
+def twice(right: Any) -> Any:
+    def wrong(self: Any, *, follow: bool = False) -> Iterator[str]:
+        for line in right(self, follow=follow):
+            yield from (line, line)
+
+    return wrong
+
+
+def never_final(right: Any) -> Any:
+    def wrong(self: Any) -> Status:
+        found: Status = right(self)
+        return Status(State.RUNNING) if found.state.is_final else found
+
+    return wrong
+
+
+def finds_anything(patch: Patch) -> None:
+    def wrong(environment: Any, reference: str) -> FlowRun:
+        return FlowRun(environment, id=reference, flow_name="whatever")
+
+    patch.setattr(hooks, "flowenv_attach", hookimpl(wrong))
+
+
+def ignores_labels(patch: Patch) -> None:
+    def wrong(environment: Any) -> Any:
+        return [handle.summary() for handle in hooks._handles(environment)]
+
+    patch.setattr(hooks, "flowenv_find_runs", hookimpl(wrong))
+
+
+def removes_nothing(patch: Patch) -> None:
+    right = hooks.flowenv_sweep
+
+    def wrong(environment: Any, older_than: float) -> Any:
+        return right(environment, older_than, delete=False)
+
+    patch.setattr(hooks, "flowenv_sweep", hookimpl(wrong))
+
+
+def sets_up_only_once(patch: Patch) -> None:
+    def wrong(environment: SubprocessEnvironment) -> None:
+        environment.folder.mkdir(parents=True)
+
+    patch.setattr(hooks, "flowenv_setup", hookimpl(wrong), raising=False)
+
+
+def goes_back(right: Any) -> Any:
+    def wrong(self: Any, timeout: float | None = None) -> Iterator[Status]:
+        yield Status(State.RUNNING)
+        yield Status(State.STARTING)
+        yield from right(self, timeout)
+
+    return wrong
+
+
+def says_cancelled(right: Any) -> Any:
+    def wrong(self: Any) -> Status:
+        cancelled = (self.folder / "cancelled").exists()
+        return Status(State.CANCELLED) if cancelled else right(self)
+
+    return wrong
+
+
+def knows_no_run_ids(patch: Patch) -> None:
+    right = hooks.flowenv_attach
+
+    def wrong(environment: Any, reference: str) -> FlowRun:
+        if not reference.startswith("folder-"):
+            raise RunNotFound("This is no reference.")
+        return right(environment, reference.removeprefix("folder-"))
+
+    def make(self: Any, folder: Path) -> None:
+        self.folder, self.reference = folder, f"folder-{folder.name}"
+
+    def outcome(self: Any) -> Outcome | None:
+        return Outcome.from_text(self._read("outcome.json"), self.folder.name)
+
+    patch.setattr(hooks, "flowenv_attach", hookimpl(wrong))
+    patch.setattr(Handle, "__init__", make)
+    patch.setattr(Handle, "outcome", outcome)
+
+
+def sweeps_everything(patch: Patch) -> None:
+    def wrong(environment: SubprocessEnvironment, delete: bool) -> Iterator[Leftover]:
+        for folder in environment.folder.glob("*"):
+            shutil.rmtree(folder)
+            yield Leftover("folder", folder.name, folder.name, removed=delete)
+
+    patch.setattr(hooks, "flowenv_sweep", hookimpl(wrong))
+
+
+def overlooks_halves(patch: Patch) -> None:
+    def wrong(environment: SubprocessEnvironment, delete: bool) -> Iterator[Leftover]:
+        for handle in hooks._handles(environment):
+            shutil.rmtree(handle.folder)
+            yield Leftover("folder", handle.reference, handle.reference, removed=delete)
+
+    patch.setattr(hooks, "flowenv_sweep", hookimpl(wrong))
+
+
+def runs_where_nobody_looks(patch: Patch) -> None:
+    elsewhere = "import tempfile\nenvironment.directory = tempfile.mkdtemp(dir={!r})"
+    right = Kit.__init__
+
+    def wrong(self: Kit, folder: Path) -> None:
+        right(self, folder)
+        self.submitter = f"{self.submitter}\n{elsewhere.format(str(folder))}"
+
+    patch.setattr(Kit, "__init__", wrong)
+
+
+FAULTS_OF_RUNS: list[tuple[Any, str]] = [
+    (sets_up_only_once, "test_setting_up_again_makes_no_difference"),
+    (handle_fault("follow", goes_back), "test_states_go_forwards"),
+    (
+        handle_fault("logs", lambda _: lambda self, follow=False: iter(())),
+        "test_logs_are_there_while_the_flow_runs",
+    ),
+    (handle_fault("status", says_cancelled), "test_cancelling_a_run_that_is_over_changes_nothing"),
+    (knows_no_run_ids, "test_another_process_can_attach"),
+    (handle_fault("cancel", lambda _: lambda self: None), "test_another_process_can_cancel"),
+    (sweep_fault(delete=True), "test_a_sweep_removes_only_when_told_to"),
+    (sweep_fault(delete=False), "test_a_sweep_removes_only_when_told_to"),
+    (sweep_fault(older_than=0.0), "test_a_sweep_removes_only_when_told_to"),
+    (sweeps_everything, "test_a_sweep_leaves_running_flows_alone"),
+    (overlooks_halves, "test_a_submitter_killed_halfway_leaves_nothing_unseen"),
+    (runs_where_nobody_looks, "test_a_run_outlives_its_killed_submitter"),
+    (handle_fault("outcome", lambda _: lambda self: None), "test_a_flow_that_raises_fails"),
+    (
+        handle_fault("outcome", lambda _: lambda self: None),
+        "test_a_flow_that_returns_completes_with_its_result",
+    ),
+    (
+        handle_fault("status", says(Status(State.CRASHED, Reason.LOST))),
+        "test_a_flow_that_raises_fails",
+    ),
+    (handle_fault("status", says(Status(State.COMPLETED))), "test_a_process_that_dies_crashes"),
+    (handle_fault("status", says(Status(State.CRASHED))), "test_a_process_that_dies_crashes"),
+    (handle_fault("status", never_final), "test_states_go_forwards"),
+    (handle_fault("logs", twice), "test_logs_have_each_line_once"),
+    (
+        handle_fault("logs", lambda _: lambda self, follow=False: iter(())),
+        "test_logs_can_be_followed_to_the_end",
+    ),
+    (handle_fault("cancel", lambda _: lambda self: None), "test_a_cancelled_run_is_over"),
+    (finds_anything, "test_another_process_can_attach"),
+    (finds_anything, "test_attaching_to_an_unknown_run_is_an_error"),
+    (ignores_labels, "test_runs_are_found_by_label"),
+    (submits_twice, "test_submitting_the_same_run_again_finds_the_first"),
+    (removes_nothing, "test_nothing_is_left_after_any_end"),
+    (
+        handle_fault("outcome", lambda _: lambda self: None),
+        "test_runs_can_be_followed_together",
+    ),
+]
