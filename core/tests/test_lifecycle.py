@@ -142,8 +142,8 @@ def test_the_environment_given_wins_over_the_flows_own(toy):
 
 
 def test_what_is_no_environment_is_a_type_error(toy):
-    with pytest.raises(SettingError, match="flowenv Environment, not str"):
-        submit(Flow(dict), environment="toy")
+    with pytest.raises(SettingError, match="flowenv Environment, not dict"):
+        submit(Flow(dict), environment={"type": "toy"})
 
 
 def test_labels_of_environment_and_submission_are_joined(toy):

@@ -30,8 +30,9 @@ if TYPE_CHECKING:
         get_executor,
     )
     from flowenv.flow_run import FlowRun
+    from flowenv.handle import RunSummary
     from flowenv.hookspecs import hookimpl
-    from flowenv.lifecycle import attach, submit
+    from flowenv.lifecycle import attach, find_runs, submit
     from flowenv.secret import Secret
     from flowenv.states import Reason, State, Status
 
@@ -46,10 +47,12 @@ _WHERE = {
     "LocalExecutor": "executors",
     "Reason": "states",
     "RunRefused": "errors",
+    "RunSummary": "handle",
     "Secret": "secret",
     "State": "states",
     "Status": "states",
     "attach": "lifecycle",
+    "find_runs": "lifecycle",
     "get_executor": "executors",
     "hookimpl": "hookspecs",
     "load_and_run_flow": "container",
@@ -69,11 +72,13 @@ __all__ = [
     "LocalExecutor",
     "Reason",
     "RunRefused",
+    "RunSummary",
     "Secret",
     "State",
     "Status",
     "__version__",
     "attach",
+    "find_runs",
     "flow",
     "get_executor",
     "hookimpl",

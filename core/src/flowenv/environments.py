@@ -51,6 +51,23 @@ def make_environment(
         raise ConfigurationError(f"The environment {name} can't be made: {error}.") from error
 
 
+def as_environment(environment: Environment | str | None) -> Environment:
+    """The environment itself, or the one of that name; for None the default one.
+
+    Raises:
+        BackendNotFound: if nothing has that name.
+        SettingError: if it is neither an Environment nor a name.
+    """
+    if environment is None or isinstance(environment, str):
+        return make_environment(environment)
+    if not isinstance(environment, Environment):
+        raise SettingError(
+            f"environment must be a flowenv Environment, not {type(environment).__name__}.",
+            hint="Make one, such as LocalEnvironment(), or give the name of a configured one.",
+        )
+    return environment
+
+
 def find_type(name: str | None) -> tuple[type[Environment], NamedEnvironment | None]:
     """What a name stands for: the environment's class, and what is configured of it, if anything.
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.environment import Environment
-from flowenv.errors import PluginError, SettingError, SpecError
+from flowenv.errors import PluginError, UnsupportedOperation
 from flowenv.flow_run import DRAFT_ID, FlowRun
 from flowenv.flows import Flow
+from flowenv.handle import RunSummary
 from flowenv.in_process import FinishedHandle, call_run_flow
 from flowenv.process import Process
 from flowenv.registry import BackendHooks, registry
-from flowenv.secret import Secret
+from flowenv.settings import check_type
+from flowenv.spec_checks import check_modified, check_spec
 from flowenv.states import State, Status
 
 
@@ -68,11 +70,11 @@ class Prepared:
         )
         if spec is None:
             raise PluginError(f"The backend {environment.backend} builds no spec.")
-        _check(spec, f"The backend {environment.backend}", "flowenv_build_spec")
+        check_spec(spec, f"The backend {environment.backend}", "flowenv_build_spec")
         arguments = {"spec": spec, "environment": environment, "flow_run": run}
         for plugin, call in self.hooks.each("flowenv_modify_spec", **arguments):
             before = copy.deepcopy(spec) if self.keep_changes else {}
-            _check_modified(call(), spec, plugin)
+            check_modified(call(), spec, plugin)
             if self.keep_changes:
                 self.changes.append(Change(plugin, before, copy.deepcopy(spec)))
         environment.validate_spec(spec, run)
@@ -110,84 +112,27 @@ class Prepared:
         return call_run_flow(self.hooks, self.flow_run)
 
 
-def _check_modified(returned: object, spec: dict[str, Any], plugin: str) -> None:
-    """Check what a plugin's `flowenv_modify_spec` did: only what it did in place counts.
-
-    Raises:
-        PluginError: if it returned another spec.
-        SpecError: if its changes are no plain data.
-    """
-    if returned is not None and returned is not spec:
-        raise PluginError(
-            f"{plugin} returned {type(returned).__qualname__} from flowenv_modify_spec, which "
-            "nobody looks at.",
-            hint="Change the spec in place, and return nothing.",
-        )
-    _check(spec, plugin, "flowenv_modify_spec")
-
-
-def _check(spec: object, maker: str, hook: str) -> None:
-    try:
-        check_plain(spec, "spec")
-    except SpecError as error:
-        message = f"{maker} made a wrong spec in {hook}: {error.message}"
-        raise SpecError(message, hint=error.hint) from None
-
-
-def check_plain(value: object, where: str) -> None:
-    """Check that a spec is plain data (or Secrets), which any process can send.
-
-    Raises:
-        SpecError: naming the place that isn't.
-    """
-    if value is None or isinstance(value, str | int | float | bool | bytes | Secret):
-        return
-    if isinstance(value, Mapping):
-        for key, one in value.items():
-            if not isinstance(key, str):
-                raise SpecError(
-                    f"{where} has a key that is no string: {key!r}.", hint="Put it in quotes."
-                )
-            check_plain(one, f"{where}.{key}")
-        return
-    if isinstance(value, list | tuple):
-        for index, one in enumerate(value):
-            check_plain(one, f"{where}[{index}]")
-        return
-    raise SpecError(
-        f"{where} is a {type(value).__qualname__}, which is no plain data.",
-        hint="A spec holds strings, numbers, lists and mappings.",
-    )
-
-
 def as_flow(flow: Flow[..., Any] | Callable[..., Any]) -> Flow[..., Any]:
     """The flow itself, or a flow of any callable."""
     return flow if isinstance(flow, Flow) else Flow(flow)
 
 
-def environment_of(flow: Flow[..., Any], environment: Environment | None) -> Environment:
+def environment_of(flow: Flow[..., Any], environment: Environment | str | None) -> Environment:
     """The environment given, else the flow's own, else the configured or the local one.
 
     Raises:
-        SettingError: if it is no Environment.
+        BackendNotFound: if nothing has that name.
+        SettingError: if it is no Environment, and no name of one.
     """
-    chosen = environment if environment is not None else flow.environment
-    if chosen is None:
-        from flowenv.environments import make_environment
+    from flowenv.environments import as_environment
 
-        return make_environment()
-    if not isinstance(chosen, Environment):
-        raise SettingError(
-            f"environment must be a flowenv Environment, not {type(chosen).__name__}.",
-            hint="Make one, such as LocalEnvironment().",
-        )
-    return chosen
+    return as_environment(environment if environment is not None else flow.environment)
 
 
 def prepare(
     flow: Flow[..., Any] | Callable[..., Any],
     *,
-    environment: Environment | None = None,
+    environment: Environment | str | None = None,
     parameters: Mapping[str, Any] | None = None,
     labels: Sequence[str] = (),
     draft: bool = False,
@@ -196,7 +141,8 @@ def prepare(
 
     Args:
         flow: a flow, or any callable.
-        environment: where to run it; by default the flow's own.
+        environment: where to run it, or the name of a configured environment or a backend; by
+            default the flow's own.
         parameters: the flow's parameters.
         labels: labels besides the environment's.
         draft: True for a run without identity that only serves to build specs.
@@ -226,7 +172,7 @@ def prepare(
 def submit(
     flow: Flow[..., Any] | Callable[..., Any],
     *,
-    environment: Environment | None = None,
+    environment: Environment | str | None = None,
     parameters: Mapping[str, Any] | None = None,
     labels: Sequence[str] = (),
 ) -> FlowRun:
@@ -234,8 +180,9 @@ def submit(
 
     Args:
         flow: a flow, or any callable, of any library.
-        environment: where to run it; by default the flow's own, else the configured one,
-            else the local process.
+        environment: where to run it: an environment, or as with `--env` the name of a
+            configured one or of a backend; by default the flow's own, else the configured
+            default, else the local process.
         parameters: the flow's parameters by name.
         labels: strings to find the run by, besides the environment's.
 
@@ -255,22 +202,68 @@ def submit(
     return prepare(flow, environment=environment, parameters=parameters, labels=labels).submit()
 
 
-def attach(reference: str, environment: Environment) -> FlowRun:
+def attach(reference: str, environment: Environment | str | None = None) -> FlowRun:
     """Pick up a run that another process submitted.
 
     Args:
         reference: what `FlowRun.reference` or `flowenv runs` gave.
-        environment: where it runs.
+        environment: where it runs, as `submit` takes it; by default the configured one.
 
     Raises:
+        BackendNotFound: if nothing has that name.
         UnsupportedOperation: if the backend can't.
         RunNotFound: if the platform doesn't know it.
-    """
-    from flowenv.errors import UnsupportedOperation
 
+    >>> import flowenv
+    >>> flowenv.attach("run-1", "local")
+    Traceback (most recent call last):
+    ...
+    flowenv.errors.UnsupportedOperation: The backend local can't attach to runs.
+    """
+    from flowenv.environments import as_environment
+
+    environment = as_environment(environment)
     hooks = registry().hooks(environment.backend)
     run = hooks.hook.flowenv_attach(environment=environment, reference=reference)
     if run is None:
         raise UnsupportedOperation(f"The backend {environment.backend} can't attach to runs.")
     run.hooks = hooks
     return run  # type: ignore[no-any-return]
+
+
+def find_runs(
+    environment: Environment | str | None = None, *, labels: Sequence[str] = ()
+) -> list[RunSummary]:
+    """The runs that a platform knows of, whoever submitted them.
+
+    Args:
+        environment: where to look, as `submit` takes it; by default the configured one.
+        labels: only runs that have all of them.
+
+    Returns:
+        A summary of each, newest first. Its `reference` is what `attach` takes, its `status`
+        how the run stands.
+
+    Raises:
+        BackendNotFound: if nothing has that name.
+        UnsupportedOperation: if the backend can't; its capability `find` says so.
+
+    >>> import flowenv
+    >>> environment = flowenv.make_environment()
+    >>> if environment.capabilities.find:
+    ...     for run in flowenv.find_runs(environment, labels=["nightly"]):
+    ...         print(run.flow, run.status.state.value, run.reference)
+    """
+    from flowenv.environments import as_environment
+
+    environment = as_environment(environment)
+    check_type(labels, list[str] | tuple[str, ...], "labels")
+    hooks = registry().hooks(environment.backend)
+    if not environment.capabilities.find:
+        raise UnsupportedOperation(f"The backend {environment.backend} can't list its runs.")
+    found = list(hooks.hook.flowenv_find_runs(environment=environment, labels=labels) or [])
+    return sorted(found, key=_age)
+
+
+def _age(run: RunSummary) -> float:
+    return -run.created.timestamp() if run.created else 0.0

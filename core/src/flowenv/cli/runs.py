@@ -79,12 +79,9 @@ def runs(
       flowenv runs --env prod
       flowenv runs --env prod --label nightly -o json
     """
-    from flowenv.registry import registry
+    from flowenv.lifecycle import find_runs
 
-    environment = find_environment(env, settings, plugins, "find")
-    hook = registry().hooks(environment.backend).hook
-    found = list(hook.flowenv_find_runs(environment=environment, labels=labels) or [])
-    found.sort(key=lambda one: one.created.timestamp() if one.created else 0, reverse=True)
+    found = find_runs(find_environment(env, settings, plugins, "find"), labels=labels)
     if output == "json":
         echo_json([one.to_json() for one in found])
     elif not found:

@@ -1,0 +1,69 @@
+"""What hooks may make of a spec: plain data, changed in place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowenv.errors import PluginError, SpecError
+from flowenv.secret import Secret
+
+
+def check_modified(returned: object, spec: dict[str, Any], plugin: str) -> None:
+    """Check what a plugin's `flowenv_modify_spec` did: only what it did in place counts.
+
+    Raises:
+        PluginError: if it returned another spec.
+        SpecError: if its changes are no plain data.
+    """
+    if returned is not None and returned is not spec:
+        raise PluginError(
+            f"{plugin} returned {type(returned).__qualname__} from flowenv_modify_spec, which "
+            "nobody looks at.",
+            hint="Change the spec in place, and return nothing.",
+        )
+    check_spec(spec, plugin, "flowenv_modify_spec")
+
+
+def check_spec(spec: object, maker: str, hook: str) -> None:
+    """Check that a spec is plain data.
+
+    Args:
+        spec: the spec.
+        maker: who made it, or changed it.
+        hook: in which hook.
+
+    Raises:
+        SpecError: naming the place that isn't, and who made it.
+    """
+    try:
+        check_plain(spec, "spec")
+    except SpecError as error:
+        message = f"{maker} made a wrong spec in {hook}: {error.message}"
+        raise SpecError(message, hint=error.hint) from None
+
+
+def check_plain(value: object, where: str) -> None:
+    """Check that a spec is plain data (or Secrets), which any process can send.
+
+    Raises:
+        SpecError: naming the place that isn't.
+    """
+    if value is None or isinstance(value, str | int | float | bool | bytes | Secret):
+        return
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            if not isinstance(key, str):
+                raise SpecError(
+                    f"{where} has a key that is no string: {key!r}.", hint="Put it in quotes."
+                )
+            check_plain(one, f"{where}.{key}")
+        return
+    if isinstance(value, list | tuple):
+        for index, one in enumerate(value):
+            check_plain(one, f"{where}[{index}]")
+        return
+    raise SpecError(
+        f"{where} is a {type(value).__qualname__}, which is no plain data.",
+        hint="A spec holds strings, numbers, lists and mappings.",
+    )

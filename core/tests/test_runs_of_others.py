@@ -1,0 +1,104 @@
+"""`attach` and `find_runs`: runs that other processes have submitted."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from flowenv import (
+    Capabilities,
+    Flow,
+    FlowRun,
+    RunSummary,
+    State,
+    Status,
+    attach,
+    find_runs,
+    hookimpl,
+    submit,
+)
+from flowenv.errors import BackendNotFound, SettingError, UnsupportedOperation
+
+from .flow_files import write
+from .plugging import ToyEnvironment, toy_hooks
+
+
+class FoundEnvironment(ToyEnvironment):
+    backend = "found"
+    capabilities = Capabilities(attach=True, find=True)
+
+
+def summary(name: str, day: int | None, *labels: str) -> RunSummary:
+    created = datetime.datetime(2026, 1, day, tzinfo=datetime.UTC) if day else None
+    return RunSummary(name, name, "flow", Status(State.RUNNING), created, labels)
+
+
+@pytest.fixture
+def found(plugging):
+    """A backend that knows of some runs; what it was asked with."""
+    asked = []
+
+    @hookimpl
+    def flowenv_environment_type():
+        return FoundEnvironment
+
+    @hookimpl
+    def flowenv_attach(environment, reference):
+        asked.append((environment.size, reference))
+        return FlowRun(environment, id=reference, flow_name="flow")
+
+    @hookimpl
+    def flowenv_find_runs(environment, labels):
+        asked.append((environment.size, list(labels)))
+        return iter([summary("undated", None), summary("old", 1), summary("new", 2)])
+
+    plugging.backend("found", {**toy_hooks(), **locals()})
+    return asked
+
+
+@pytest.fixture
+def configured(found, tmp_path):
+    """`prod`, which is the default too, and has a size of 7."""
+    text = 'environment = "prod"\n[environments.prod]\ntype = "found"\nsize = 7\n'
+    write(tmp_path / "flowenv.toml", text)
+    return found
+
+
+def test_runs_are_found_newest_first(found):
+    runs = find_runs(FoundEnvironment(size=3), labels=["nightly"])
+    assert [run.reference for run in runs] == ["new", "old", "undated"]
+    assert found == [(3, ["nightly"])]
+
+
+def test_a_run_is_picked_up_by_its_reference(found):
+    run = attach("run-1", FoundEnvironment(size=3))
+    assert (run.id, run.environment.size) == ("run-1", 3)
+
+
+@pytest.mark.parametrize(("name", "size"), [("found", 1), ("prod", 7), (None, 7)])
+def test_an_environment_goes_by_its_name_and_nobody_names_the_default(configured, name, size):
+    find_runs(name)
+    attach("run-1", name)
+    assert configured == [(size, []), (size, "run-1")]
+    assert submit(Flow(dict), environment=name).environment.size == size
+
+
+@pytest.mark.parametrize(
+    "call", [find_runs, lambda name: attach("x", name), lambda name: submit(dict, environment=name)]
+)
+def test_an_unknown_name_is_an_error_that_names_the_nearest(configured, call):
+    with pytest.raises(BackendNotFound, match="Did you mean 'prod'"):
+        call("prodd")
+    with pytest.raises(SettingError, match="must be a flowenv Environment, not type"):
+        call(FoundEnvironment)
+
+
+def test_a_backend_that_cant_find_runs_says_so(toy):
+    with pytest.raises(UnsupportedOperation, match="toy can't list its runs"):
+        find_runs("toy")
+
+
+def test_labels_are_no_single_text(found):
+    with pytest.raises(SettingError, match=r"labels must be list\[str\]"):
+        find_runs("found", labels="nightly")
