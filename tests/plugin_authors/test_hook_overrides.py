@@ -74,11 +74,26 @@ def test_a_recipe_works_in_this_way(tmp_path: Path, recipe: str, way: Way) -> No
     assert "s3cr3t" not in done.stdout
 
 
+@pytest.mark.parametrize("way", [by_option, by_configuration, by_package])
+def test_the_notification_works_in_this_way_and_breaks_no_run(tmp_path: Path, way: Way) -> None:
+    for name in ("report.py", "flowenv.toml", "notify.py"):
+        (tmp_path / name).write_text(FILES[name])
+    options, variables = way(tmp_path, "notify.py")
+    done = flowenv(tmp_path, "run", "report.py", "--env", "local", *options, **variables)
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "states.txt").read_text() == "report Running\nreport Completed\n"
+    assert done.stdout.count("ConnectionError: the chat is down") == 2
+
+
 def explain(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return flowenv(folder, "explain", "report.py", *options, **variables)
+
+
+def flowenv(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     code = "import sys; from flowenv.cli import main; sys.argv[0] = 'flowenv'; main()"
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("FLOWENV", "PREFECT"))}
     return subprocess.run(
-        [sys.executable, "-c", code, "explain", "report.py", *options],
+        [sys.executable, "-c", code, *arguments],
         cwd=folder,
         env={**kept, **variables},
         stdout=subprocess.PIPE,
@@ -90,5 +105,5 @@ def explain(folder: Path, *options: str, **variables: str) -> subprocess.Complet
 
 def test_every_hook_recipe_of_the_page_is_tried() -> None:
     hooks = {name for name, text in FILES.items() if "@hookimpl" in text}
-    # what is told of a change of state shows only in a run; the page itself has one
+    # what is told of a change of state shows only in a run
     assert hooks - {"notify.py"} == set(RECIPES)

@@ -69,7 +69,10 @@ class Prepared:
             environment=environment, flow_run=run, process=self.process
         )
         if spec is None:
-            raise PluginError(f"The backend {environment.backend} builds no spec.")
+            raise PluginError(
+                f"The backend {environment.backend} builds no spec.",
+                hint="Its flowenv_build_spec returns the request as plain data.",
+            )
         check_spec(spec, f"The backend {environment.backend}", "flowenv_build_spec")
         arguments = {"spec": spec, "environment": environment, "flow_run": run}
         for plugin, call in self.hooks.each("flowenv_modify_spec", **arguments):
@@ -99,7 +102,10 @@ class Prepared:
             environment=run.environment, flow_run=run, spec=self.spec
         )
         if handle is None:
-            raise PluginError(f"The backend {run.environment.backend} can't execute runs.")
+            raise PluginError(
+                f"The backend {run.environment.backend} can't execute runs.",
+                hint="Its flowenv_execute returns a handle on the run.",
+            )
         run.handle = handle
         if run.state is State.PENDING:
             run.observe(Status(State.SUBMITTED))

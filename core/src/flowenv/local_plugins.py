@@ -34,7 +34,8 @@ def load_local(name: str) -> LoadedPlugin:
         module = _import_file(Path(name)) if is_file else import_module(name)
     except IMPORT_FAILS as error:
         raise PluginError(
-            f"The plugin {name} can't be imported: {type(error).__name__}: {error}."
+            f"The plugin {name} can't be imported: {type(error).__name__}: {error}.",
+            hint="Mend it, or leave it out.",
         ) from error
     title = f"plugin {_nearby(name) if is_file else name}"
     try_out(module, title)

@@ -118,7 +118,8 @@ class Registry:
             if isinstance(error, PluginError):
                 raise
             raise PluginError(
-                f"The {name} can't be imported: {type(error).__name__}: {error}."
+                f"The {name} can't be imported: {type(error).__name__}: {error}.",
+                hint=f"Mend or reinstall {owner.distribution}.",
             ) from error
 
     def _not_installed(self, backend: str) -> BackendNotFound:
@@ -142,11 +143,15 @@ class Registry:
 
         found = self.hooks(backend).hook.flowenv_environment_type()
         if not (isinstance(found, type) and issubclass(found, Environment)):
-            raise PluginError(f"The backend {backend} gives no Environment class, but {found!r}.")
+            raise PluginError(
+                f"The backend {backend} gives no Environment class, but {found!r}.",
+                hint="Its flowenv_environment_type returns the class.",
+            )
         if found.backend != backend:
             raise PluginError(
                 f"{found.__name__}.backend is {found.backend!r}, but its entry point is "
-                f"named {backend!r}."
+                f"named {backend!r}.",
+                hint="Give both the same name.",
             )
         return found
 
