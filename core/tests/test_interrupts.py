@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
+import textwrap
 
 import pytest
 
@@ -64,7 +67,7 @@ FLOWS = """
 def start(toy, tmp_path):
     """Start one of the flows in a container."""
 
-    def start(name, **settings):
+    def start(name, variables=None, **settings):
         write(tmp_path / "here" / "endless_flows.py", FLOWS)
         flow = load_target(str(tmp_path / "here" / f"endless_flows.py:{name}"))
         folder = str(tmp_path)
@@ -72,7 +75,7 @@ def start(toy, tmp_path):
 
         environment = ToyEnvironment(on_exit=make_on_exit(endless_flows.left, folder), **settings)
         run = prepare(flow, environment=environment, parameters={"folder": folder}).flow_run
-        return Container(tmp_path, run)
+        return Container(tmp_path, run, variables=variables)
 
     return start
 
@@ -153,6 +156,43 @@ def test_a_signal_while_the_flow_is_loaded_is_an_outcome_too(toy, tmp_path):
     write(path, SIGNALS_ITSELF)
     ended = Container(tmp_path, run).wait()
     assert (ended.exit_code, ended.outcome.state) == (143, State.CANCELLED)
+
+
+SIGNALS_ON_IMPORT = """
+    import os, signal, sys
+
+    class WhileImported:
+        def find_spec(self, name, path=None, target=None):
+            if name == "{module}":
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    sys.meta_path.insert(0, WhileImported())
+"""
+
+
+@pytest.mark.parametrize("module", ["flowenv.container", "logging", "flowenv.payload"])
+def test_a_signal_while_flowenv_itself_is_imported_is_an_outcome_too(start, tmp_path, module):
+    write(tmp_path / "site" / "sitecustomize.py", SIGNALS_ON_IMPORT.format(module=module))
+    ended = start("endless", variables={"PYTHONPATH": str(tmp_path / "site")}).wait()
+    assert (ended.exit_code, ended.outcome.state) == (143, State.CANCELLED)
+    assert "Traceback" not in ended.stderr
+
+
+def test_nothing_slow_is_imported_before_the_signals_are_heard():
+    code = """
+        import signal, sys
+
+        before = set(sys.modules)
+        signal.signal = lambda *_: sys.exit(" ".join(set(sys.modules) - before))
+        import flowenv
+        flowenv.load_and_run_flow()
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+    known = {"flowenv", "flowenv._version", "flowenv.entry", "importlib", "importlib._bootstrap"}
+    known |= {"importlib._bootstrap_external", "_imp", "warnings", "_warnings", "__future__"}
+    assert set(ended.stderr.split()) <= known
 
 
 def test_a_signal_that_the_starter_has_blocked_is_heard(start, tmp_path):

@@ -82,7 +82,7 @@ def test_type_checkers_see_each_name_where_it_comes_from():
     )
     imported = {alias.name: node.module for node in seen_only_by_them.body for alias in node.names}
     assert imported == {name: f"flowenv.{module}" for name, module in flowenv._WHERE.items()}
-    assert set(flowenv.__all__) - set(imported) == {"Flow", "flow", "__version__"}
+    assert set(flowenv.__all__) - set(imported) == {"__version__"}
 
 
 def test_the_package_says_that_it_is_typed():

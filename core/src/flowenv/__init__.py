@@ -12,13 +12,11 @@ The names below are the public API. They are imported when they are first used, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from flowenv._version import __version__
-from flowenv.flows import Flow, flow
 
+TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its time
 if TYPE_CHECKING:
-    from flowenv.container import load_and_run_flow
+    from flowenv.entry import load_and_run_flow
     from flowenv.environment import Capabilities, Environment
     from flowenv.environments import make_environment
     from flowenv.errors import FlowenvError, RunRefused
@@ -30,6 +28,7 @@ if TYPE_CHECKING:
         get_executor,
     )
     from flowenv.flow_run import FlowRun
+    from flowenv.flows import Flow, flow
     from flowenv.handle import RunSummary
     from flowenv.hookspecs import hookimpl
     from flowenv.lifecycle import attach, find_runs, submit
@@ -41,6 +40,7 @@ _WHERE = {
     "DaskExecutor": "executors",
     "Environment": "environment",
     "Executor": "executors",
+    "Flow": "flows",
     "FlowRun": "flow_run",
     "FlowenvError": "errors",
     "LocalDaskExecutor": "executors",
@@ -53,9 +53,10 @@ _WHERE = {
     "Status": "states",
     "attach": "lifecycle",
     "find_runs": "lifecycle",
+    "flow": "flows",
     "get_executor": "executors",
     "hookimpl": "hookspecs",
-    "load_and_run_flow": "container",
+    "load_and_run_flow": "entry",
     "make_environment": "environments",
     "submit": "lifecycle",
 }
@@ -88,7 +89,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _WHERE:
         import importlib
 

@@ -6,12 +6,10 @@ import ast
 import contextlib
 import logging
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowenv import contract
@@ -34,37 +32,14 @@ if TYPE_CHECKING:
 _log = logging.getLogger("flowenv")
 
 
-class Terminated(KeyboardInterrupt):
-    """The platform asked this process to stop (SIGTERM), or somebody pressed Ctrl-C."""
+def run_container() -> Outcome:
+    """Run the flow that this process was started for.
 
-
-def load_and_run_flow() -> NoReturn:
-    """Run the flow that this process was started for, and exit.
-
-    The payload is where `FLOWENV_PAYLOAD` says. SIGTERM interrupts the flow: `on_exit` is
-    called and everything open is closed. The outcome record goes to the file that
-    `FLOWENV_OUTCOME` names, else it is the last line printed.
-
-    Raises:
-        SystemExit: with 0 if the flow returned, 1 if it raised, 3 if it could not be
-            started, 143 if the process was asked to stop.
+    Whatever goes wrong is in the outcome; only an interrupt goes through.
     """
-    run_id = os.environ.get(contract.FLOW_RUN_ID, "")
-    try:
-        signal.signal(signal.SIGTERM, _terminate)
-        signal.signal(signal.SIGINT, _terminate)
-        # who started this process may have blocked them, and a mask is inherited
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
-        wake_for_signals()
-        outcome = _outcome(run_id)
-        _ignore_signals()
-    except KeyboardInterrupt:  # even in the moment between the end of the flow and this one
-        outcome = _cancelled(run_id)
-    _write(outcome)
-    sys.exit(_EXIT_CODES[outcome.state])
-
-
-def _outcome(run_id: str) -> Outcome:
+    # for the signals that have handlers by now
+    wake_for_signals()
+    run_id = _run_id()
     try:
         _configure_logging()
         return _load_and_run(run_id)
@@ -72,24 +47,8 @@ def _outcome(run_id: str) -> Outcome:
         return _start_error(run_id, error)
 
 
-_EXIT_CODES = {
-    State.COMPLETED: EXIT_COMPLETED,
-    State.FAILED: EXIT_FAILED,
-    State.CRASHED: EXIT_CRASHED,
-    State.CANCELLED: EXIT_CANCELLED,
-}
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    # the clean-up that follows must not be interrupted again: the platform's own patience,
-    # after which it kills, is its deadline
-    _ignore_signals()
-    raise Terminated(signal.Signals(signum).name)
-
-
-def _ignore_signals() -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _run_id() -> str:
+    return os.environ.get(contract.FLOW_RUN_ID, "")
 
 
 def _configure_logging() -> None:
@@ -194,7 +153,7 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
         else:
             value = call_run_flow(run.hooks, run)
     except KeyboardInterrupt:
-        return _cancelled(run.id)
+        return cancelled()
     except Exception as error:
         outcome = outcome_of_error(run, error)
         if outcome.state is State.FAILED:
@@ -226,8 +185,9 @@ def _completed(run_id: str, value: Any, results_url: str | None) -> Outcome:
     return Outcome(run_id, State.COMPLETED, result_url=url, result_type=kind)
 
 
-def _cancelled(run_id: str) -> Outcome:
-    return Outcome(run_id, State.CANCELLED, message="The flow's process was asked to stop.")
+def cancelled() -> Outcome:
+    """The outcome of a process that was asked to stop."""
+    return Outcome(_run_id(), State.CANCELLED, message="The flow's process was asked to stop.")
 
 
 def _start_error(run_id: str, error: BaseException) -> Outcome:
@@ -247,6 +207,20 @@ def _start_error(run_id: str, error: BaseException) -> Outcome:
         message=message,
         hint=hint,
     )
+
+
+_EXIT_CODES = {
+    State.COMPLETED: EXIT_COMPLETED,
+    State.FAILED: EXIT_FAILED,
+    State.CRASHED: EXIT_CRASHED,
+    State.CANCELLED: EXIT_CANCELLED,
+}
+
+
+def leave(outcome: Outcome) -> NoReturn:
+    """Write the outcome where the platform looks for it, and exit as it says."""
+    _write(outcome)
+    sys.exit(_EXIT_CODES[outcome.state])
 
 
 def _write(outcome: Outcome) -> None:
