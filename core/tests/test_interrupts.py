@@ -158,6 +158,32 @@ def test_a_signal_while_the_flow_is_loaded_is_an_outcome_too(toy, tmp_path):
     assert (ended.exit_code, ended.outcome.state) == (143, State.CANCELLED)
 
 
+SIGNALS_IN_A_CLASS = """
+    import os, signal
+    from flowenv import flow
+
+    class Field:
+        def __set_name__(self, owner, name):
+            if "FLOWENV_PAYLOAD" in os.environ:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    class Settings:
+        size = Field()
+
+    @flow
+    def work():
+        pass
+"""
+
+
+def test_a_signal_while_a_class_is_made_is_an_outcome_too(toy, tmp_path):
+    # Python 3.11 makes a RuntimeError of what comes there
+    path = write(tmp_path / "signals.py", SIGNALS_IN_A_CLASS)
+    run = prepare(load_target(str(path)), environment=ToyEnvironment()).flow_run
+    ended = Container(tmp_path, run).wait()
+    assert (ended.exit_code, ended.outcome.state) == (143, State.CANCELLED)
+
+
 SIGNALS_ON_IMPORT = """
     import os, signal, sys
 

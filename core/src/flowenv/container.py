@@ -44,7 +44,14 @@ def run_container() -> Outcome:
         _configure_logging()
         return _load_and_run(run_id)
     except (Exception, SystemExit) as error:
-        return _start_error(run_id, error)
+        return cancelled() if _is_of_an_interrupt(error) else _start_error(run_id, error)
+
+
+def _is_of_an_interrupt(error: BaseException | None) -> bool:
+    """Whether an interrupt is behind an error; Python 3.11 wraps one that hits `__set_name__`."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _run_id() -> str:
