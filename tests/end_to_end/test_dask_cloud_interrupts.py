@@ -23,10 +23,12 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
     started: list[Run] = []
 
     def run(provider: str, **settings: object) -> Run:
+        settings = {"n_workers": 1, **settings}
         arguments = [f"-s{name}={value}" for name, value in settings.items()]
         command = [FLOWENV, "run", f"{FLOWS}:never_ends", "--env=dask_cloud", *arguments]
-        parameters = [f"-sprovider_class={provider}", "-sn_workers=1", f"-pstarted={tmp_path}/on"]
+        parameters = [f"-sprovider_class={provider}", f"-pstarted={tmp_path}/on"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "tests"), "MARK": str(tmp_path)}
+        environment["TMPDIR"] = str(tmp_path)
         started.append(
             subprocess.Popen(
                 [*command, *parameters],
@@ -67,46 +69,94 @@ def processes_of(mark: Path) -> list[str]:
     return found
 
 
-def ended(run: Run) -> str:
-    """What an interrupted run has said; checks how it ended."""
+def ended(run: Run, folder: Path) -> None:
+    """Wait for the end of an interrupted run; checks how it ended, and that nothing is left."""
     _, said = run.communicate(timeout=120)
     assert run.returncode == INTERRUPTED, said
     assert "Traceback" not in said
-    return said
+    # multiprocessing's own watcher ends a moment after the process that it watches
+    deadline = time.monotonic() + 10
+    while processes_of(folder):
+        assert time.monotonic() < deadline, processes_of(folder)
+        time.sleep(0.02)
+    assert list(folder.glob("*.machine")) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_while_a_machine_is_being_made_it_is_finished_and_then_destroyed(
-    number: signal.Signals, start: Callable[..., Run], tmp_path: Path
+def folders_of_workers(folder: Path) -> list[Path]:
+    """The temporary folders of workers; the next worker removes what killed ones have left."""
+    return [path for path in folder.glob("dask-scratch-space/*") if path.is_dir()]
+
+
+LOCAL: dict[str, object] = {"provider": "distributed.LocalCluster"}
+TLS: dict[str, object] = {"provider": "rigs.machines.LocalMachineCluster", "directory": "."}
+PLAIN: dict[str, object] = {**TLS, "security": "false"}
+ADAPTIVE: dict[str, object] = {
+    "n_workers": 0,
+    "adaptive_min_workers": 1,
+    "adaptive_max_workers": 2,
+}
+every_provider = pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({**provider, **size}, id=f"{name}-{size_name}")
+        for name, provider in (("local", LOCAL), ("machines", PLAIN), ("machines-tls", TLS))
+        for size_name, size in (("fixed", {}), ("adaptive", ADAPTIVE))
+    ],
+)
+
+
+@every_provider
+def test_while_the_cluster_starts(
+    settings: dict[str, object], start: Callable[..., Run], tmp_path: Path
 ) -> None:
-    role = "scheduler" if number == signal.SIGINT else "worker"
+    # the machine that is just being made: the first one, or the one that adapting asked for
+    role = "worker" if "adaptive_min_workers" in settings else "scheduler"
     hold = tmp_path / f"hold-{role}"
     hold.touch()
-    run = start("rigs.machines.LocalMachineCluster", directory=tmp_path, security="false")
-    wait_until(lambda: list(tmp_path.glob(f"*-{role}*.machine")), run)
+    run = start(**settings)
+    if settings["provider"] == LOCAL["provider"]:
+        wait_until(lambda: len(processes_of(tmp_path)) > 1, run)
+    else:
+        wait_until(lambda: list(tmp_path.glob(f"*-{role}*.machine")), run)
 
-    run.send_signal(number)
+    run.send_signal(signal.SIGINT)
     hold.unlink()  # the provider's call ends only after the signal
 
-    ended(run)
-    assert list(tmp_path.glob("*.machine")) == []
+    ended(run, tmp_path)
 
 
-def test_while_the_flow_runs_on_machines(start: Callable[..., Run], tmp_path: Path) -> None:
-    run = start("rigs.machines.LocalMachineCluster", directory=tmp_path)
+@every_provider
+def test_while_the_flow_runs(
+    settings: dict[str, object], start: Callable[..., Run], tmp_path: Path
+) -> None:
+    run = start(**settings)
     wait_until((tmp_path / "on").exists, run)
 
     run.send_signal(signal.SIGTERM)
 
-    ended(run)
-    assert list(tmp_path.glob("*.machine")) == []
+    ended(run, tmp_path)
+    assert folders_of_workers(tmp_path) == []
+
+
+def test_while_the_worker_of_a_fixed_cluster_is_being_made(
+    start: Callable[..., Run], tmp_path: Path
+) -> None:
+    hold = tmp_path / "hold-worker"
+    hold.touch()
+    run = start(**PLAIN)
+    wait_until(lambda: list(tmp_path.glob("*-worker*.machine")), run)
+
+    run.send_signal(signal.SIGTERM)
+    hold.unlink()
+
+    ended(run, tmp_path)
 
 
 def test_a_second_interrupt_leaves_at_once_and_says_what_is_left(
     start: Callable[..., Run], tmp_path: Path
 ) -> None:
     (tmp_path / "hold-scheduler").touch()
-    run = start("rigs.machines.LocalMachineCluster", directory=tmp_path, security="false")
+    run = start(**PLAIN)
     wait_until(lambda: list(tmp_path.glob("*.machine")), run)
     [machine] = tmp_path.glob("*.machine")
 
@@ -121,21 +171,27 @@ def test_a_second_interrupt_leaves_at_once_and_says_what_is_left(
     assert f"machine {machine.stem} left behind: Interrupted again" in said
 
 
-def test_while_a_local_cluster_starts(start: Callable[..., Run], tmp_path: Path) -> None:
-    run = start("distributed.LocalCluster")
-    wait_until(lambda: len(processes_of(tmp_path)) > 1, run)
-
-    run.send_signal(signal.SIGINT)
-
-    ended(run)
-    assert processes_of(tmp_path) == []
-
-
-def test_while_the_flow_runs_on_a_local_cluster(start: Callable[..., Run], tmp_path: Path) -> None:
-    run = start("distributed.LocalCluster")
+def test_ctrl_c_at_a_terminal_which_worker_processes_get_too(
+    start: Callable[..., Run], tmp_path: Path
+) -> None:
+    run = start(**LOCAL)
     wait_until((tmp_path / "on").exists, run)
 
-    run.send_signal(signal.SIGINT)
+    os.killpg(run.pid, signal.SIGINT)
 
-    ended(run)
-    assert processes_of(tmp_path) == []
+    ended(run, tmp_path)
+
+
+def test_workers_that_never_come_up_are_not_waited_for(
+    start: Callable[..., Run], tmp_path: Path
+) -> None:
+    hang, hangs = tmp_path / "hang.py", tmp_path / "hangs"
+    hang.write_text(f"import threading; open('{hangs}', 'x'); threading.Event().wait()")
+    run = start(**LOCAL, preload=hang)
+    wait_until(hangs.exists, run)
+
+    run.send_signal(signal.SIGINT)
+    sent = time.monotonic()
+
+    ended(run, tmp_path)
+    assert time.monotonic() < sent + 30

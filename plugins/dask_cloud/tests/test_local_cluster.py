@@ -26,21 +26,6 @@ def local(**settings: Any) -> DaskCloudProviderEnvironment:
     return DaskCloudProviderEnvironment(LOCAL, **{"n_workers": 1, **settings})
 
 
-def test_the_parallel_example_unchanged_encrypted_on_a_resized_cluster(
-    example: Flow[..., Any], example_parameters: dict[str, int]
-) -> None:
-    sizes: list[int] = []
-
-    def resize(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:
-        sizes.append(provider_kwargs["n_workers"])
-        provider_kwargs["n_workers"] = parameters["resolution"] // 2
-
-    environment = local(n_workers=4, on_execute=resize)
-
-    assert environment.run(example, **example_parameters) == example(**example_parameters)
-    assert sizes == [4]
-
-
 def test_variables_and_secrets_reach_the_workers(
     flow_named: Callable[[str], Flow[..., Any]],
 ) -> None:

@@ -11,7 +11,7 @@ import distributed  # its defaults are part of the configuration
 import pytest
 
 from flowenv import Flow, FlowRun
-from flowenv.errors import RunCrashed, RunFailed
+from flowenv.errors import RunCrashed
 from flowenv.states import Reason, State
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 
@@ -37,18 +37,6 @@ def environment(cloud: Path) -> Callable[..., DaskCloudProviderEnvironment]:
 
 def machines(cloud: Path) -> list[str]:
     return [path.name for path in cloud.glob("*.machine")]
-
-
-def test_the_parallel_example_gives_what_it_gives_here_over_tls(
-    example: Flow[..., Any],
-    example_parameters: dict[str, int],
-    environment: Callable[..., DaskCloudProviderEnvironment],
-    cloud: Path,
-) -> None:
-    result = environment().run(example, **example_parameters)
-
-    assert result == example(**example_parameters)
-    assert machines(cloud) == []
 
 
 def test_connections_are_encrypted_and_variables_arrive_but_no_configuration_outlives_the_run(
@@ -88,21 +76,6 @@ def test_an_adaptive_cluster_from_nothing_without_tls(
     assert machines(cloud) == []
 
 
-def test_on_execute_resizes_a_copy_by_the_parameters(
-    flow_named: Callable[[str], Flow[..., Any]],
-    environment: Callable[..., DaskCloudProviderEnvironment],
-) -> None:
-    def resize(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:
-        provider_kwargs["n_workers"] = parameters["numbers"]
-        provider_kwargs["env_vars"]["SIZE"] = "2"
-
-    chosen = environment(n_workers=1, env_vars={}, on_execute=resize)
-
-    assert chosen.run(flow_named("two_workers"), numbers=2) == ["2", "2"]
-    assert chosen.kwargs["n_workers"] == 1
-    assert chosen.kwargs["env_vars"] == {}
-
-
 def test_callbacks_come_in_order_around_the_cluster(
     flow_named: Callable[[str], Flow[..., Any]],
     environment: Callable[..., DaskCloudProviderEnvironment],
@@ -120,17 +93,6 @@ def test_callbacks_come_in_order_around_the_cluster(
     assert run.state is State.FAILED
     assert seen == [("on_execute", 0), ("on_start", 2), ("on_exit", 2)]
     assert machines(cloud) == []
-
-
-def test_the_flows_own_exception_comes_through(
-    flow_named: Callable[[str], Flow[..., Any]],
-    environment: Callable[..., DaskCloudProviderEnvironment],
-) -> None:
-    run = environment(security=False).execute(flow_named("fail"))
-
-    with pytest.raises(RunFailed, match="division by zero") as raised:
-        run.result()
-    assert isinstance(raised.value.__cause__, ZeroDivisionError)
 
 
 @pytest.mark.parametrize("role", ["scheduler", "worker"])

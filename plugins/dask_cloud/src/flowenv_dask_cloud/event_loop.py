@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -50,3 +50,23 @@ class EventLoop:
         if tasks:
             await asyncio.wait(tasks, timeout=_STOP / 2)
         await self._loop.shutdown_asyncgens()
+
+
+async def in_thread(function: Callable[..., T], **arguments: Any) -> T:
+    """Call a function in a thread of its own, for which the interpreter's end doesn't wait.
+
+    Args:
+        function: may take as long as it likes, or never return.
+        **arguments: what it gets.
+    """
+    done: concurrent.futures.Future[T] = concurrent.futures.Future()
+    done.set_running_or_notify_cancel()  # nobody can cancel it any more
+
+    def call() -> None:
+        try:
+            done.set_result(function(**arguments))
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=call, name=f"flowenv-{function.__name__}", daemon=True).start()
+    return await asyncio.wrap_future(done)

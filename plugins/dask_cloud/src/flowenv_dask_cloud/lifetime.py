@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from flowenv.errors import FlowenvError, PlatformError
+from flowenv.executors.local_cluster import started_without_ctrl_c
 from flowenv.handle import Leftover
 from flowenv.states import Reason
 from flowenv_dask_cloud import client as dask_client
 from flowenv_dask_cloud.dask_settings import ProviderSettings
 from flowenv_dask_cloud.diagnosis import not_in_time, start_error
-from flowenv_dask_cloud.event_loop import EventLoop
+from flowenv_dask_cloud.event_loop import EventLoop, in_thread
 from flowenv_dask_cloud.leftovers import Leftovers
 from flowenv_dask_cloud.progress import Progress
 from flowenv_dask_cloud.providers import Provider
@@ -30,8 +31,9 @@ _TICK = 0.5
 """Seconds between two looks at the clock while something is waited for."""
 _GRACE = 20.0
 """Seconds for a start that can't be broken off cleanly to end by itself."""
-_CLOSE, _CLOSE_ALL = 90.0, 240.0
-"""Seconds for closing one machine or the cluster's own way, and for all of it."""
+_CLOSE, _CLOSE_HERE, _CLOSE_ALL = 90.0, 20.0, 240.0
+"""Seconds for closing one machine or the cluster's own way, elsewhere and on this machine, and
+for all of it."""
 _ECHO = 1.0
 """Seconds in which a second interrupt is the first one's echo: shells and `uv run` forward
 what their child gets anyway."""
@@ -75,10 +77,12 @@ class ClusterLifetime:
         self._leftovers = leftovers
         self._progress = progress
         self._settings = ProviderSettings()
-        self._loop = EventLoop()
+        with started_without_ctrl_c():  # a terminal sends it to worker processes too
+            self._loop = EventLoop()
         self._start: concurrent.futures.Future[None] | None = None
         self._task: asyncio.Task[Any] | None = None
         self._closed = False
+        self._hurried = False
 
     def start(self) -> Any:
         """Make the cluster.
@@ -133,6 +137,10 @@ class ClusterLifetime:
                 reason=Reason.LOST,
             ) from error
 
+    def hurry(self) -> None:
+        """Don't wait for what worker processes here are doing when the cluster is closed."""
+        self._hurried = True
+
     def close(self) -> None:
         """Close the cluster and remove what it leaves. A second time it does nothing.
 
@@ -152,6 +160,7 @@ class ClusterLifetime:
             self._give_up("Interrupted again.")
             raise
         finally:
+            dask_client.kill_processes(self.cluster)
             self._settings.undo()
             self._report()
         self._loop.stop()
@@ -185,7 +194,7 @@ class ClusterLifetime:
                 self.cluster = dask_client.new_cluster(cls)
                 await dask_client.start_in_loop(self.cluster, self.plan.arguments)
             else:
-                self.cluster = await asyncio.to_thread(provider.cls, **self.plan.arguments)
+                self.cluster = await in_thread(provider.cls, **self.plan.arguments)
 
     async def _close_all(self) -> None:
         await self._end_start()
@@ -194,26 +203,40 @@ class ClusterLifetime:
             if not dask_client.is_running(cluster) or await self._is_lost():
                 await self._end_members()
                 dask_client.mark_failed(cluster, without_scheduler=self._is_watched())
-            try:
-                await asyncio.wait_for(dask_client.close(cluster), _CLOSE)
-            except Exception as error:
-                _log.warning("The cluster's own way to close failed: %r", error)
-                for member in dask_client.members(cluster):
-                    with contextlib.suppress(Exception):
-                        await asyncio.wait_for(member.close(), _CLOSE)
+            await self._close_cluster(cluster)
         await self._end_members()
         self._progress.closing(f"Removing what the {self.plan.provider.title} has left.")
         try:
-            self.left += await asyncio.to_thread(self._leftovers.remove)
+            self.left += await in_thread(self._leftovers.remove)
         except Exception as error:  # how the flow ended is more than what is left
             self.left.append(Leftover("what is left", "not looked for", problem=repr(error)))
 
+    async def _close_cluster(self, cluster: Any) -> None:
+        limit = _CLOSE_HERE if self.plan.provider.facts.family == "local" else _CLOSE
+        at_once = dask_client.without_its_work if self._hurried else contextlib.nullcontext
+        try:
+            async with asyncio.timeout(limit), at_once(cluster):
+                await dask_client.close(cluster)
+        except Exception as error:
+            _log.warning("The cluster's own way to close failed: %r", error)
+            dask_client.kill_processes(cluster)
+            closing = [asyncio.ensure_future(m.close()) for m in dask_client.members(cluster)]
+            if closing:
+                await asyncio.wait(closing, timeout=limit)
+
     async def _end_start(self) -> None:
-        """End a start that is under way: at once where every part of it is watched."""
-        if self._task is None or self._task.done():
+        """End a start that is under way: at once where every part of it is watched.
+
+        One that isn't ends by itself; worker processes of this machine needn't be waited for.
+        """
+        if self._task is None:
             return
-        if not self._is_watched():
-            await asyncio.wait({self._task}, timeout=_GRACE)
+        deadline = time.monotonic() + _GRACE
+        while not (self._task.done() or self._is_watched() or time.monotonic() > deadline):
+            dask_client.kill_processes(self.cluster, only_starting=True)
+            await asyncio.wait({self._task}, timeout=_TICK)
+        if self._task.done():
+            return
         self._task.cancel()
         await asyncio.wait({self._task}, timeout=_GRACE)
 

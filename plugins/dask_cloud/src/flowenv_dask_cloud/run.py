@@ -12,6 +12,7 @@ from flowenv.errors import CallbackFailed, FlowenvError
 from flowenv.executors.dask import run_on
 from flowenv.executors.dask_cluster import wait_for_workers
 from flowenv.executors.dask_report import check_report_here
+from flowenv.executors.local_cluster import ignore_ctrl_c
 from flowenv.running import Returned, call_with_callbacks
 from flowenv_dask_cloud import client as dask_client
 from flowenv_dask_cloud.cloud_init import quoted
@@ -67,6 +68,9 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
             with run_on(client, flow_run.source_files, performance_report_path=report):
                 progress.running(dask_client.dashboard(lifetime.cluster))
                 return call_with_callbacks(environment, flow_run)
+    except KeyboardInterrupt:
+        lifetime.hurry()
+        raise
     except FlowenvError:
         raise
     except Exception as error:
@@ -207,6 +211,8 @@ def _connected(
     }
     client = dask_client.connect(cluster, options)
     try:
+        if lifetime.plan.provider.facts.family == "local":
+            ignore_ctrl_c(client)
         if adapt is None or adapt["minimum"] > 0:
             link = dask_client.dashboard(cluster)
             progress.say(f"Waiting for the first worker. Dask dashboard: {link or 'none'}")
