@@ -42,7 +42,7 @@ def rig(
     monkeypatch.setenv("KUBECONFIG", str(shared_rig.kubeconfig(tmp_path / "kubeconfig")))
     yield shared_rig
     shared_rig.faults.clear()
-    for kind in ("Job", "DaskCluster", "Pod", "Secret", "Event"):
+    for kind in ("Job", "DaskAutoscaler", "DaskCluster", "Pod", "Secret", "Event"):
         for one in shared_rig.objects(kind):
             name = one["metadata"]["name"]
             if one["metadata"].pop("finalizers", None):

@@ -17,7 +17,7 @@ from flowenv.lifecycle import prepare
 from flowenv.secret import Secret
 from flowenv.states import Reason
 from flowenv.testing import flows
-from flowenv_dask_k8s import DaskKubernetesEnvironment, operator, startup
+from flowenv_dask_k8s import DaskKubernetesEnvironment, removal, startup
 from flowenv_dask_k8s import client as dask_client
 from flowenv_dask_k8s.cluster import ClusterPlan
 from flowenv_dask_k8s.operator import OperatorCluster, check_operator
@@ -287,7 +287,7 @@ def test_a_cluster_that_a_dead_operator_holds_is_let_go(
     said: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(operator, "_OPERATORS_TURN", 0.1)
+    monkeypatch.setattr(removal, "_OPERATORS_TURN", 0.1)
     cluster = OperatorCluster(client, plan, RUN_ID, said.append)
     with pytest.raises(PlatformError):
         cluster.open()
@@ -308,8 +308,8 @@ def test_what_somebody_else_holds_is_reported_and_does_not_hide_the_error(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(operator, "_OPERATORS_TURN", 0.1)
-    monkeypatch.setattr(operator, "_GONE", 0.2)
+    monkeypatch.setattr(removal, "_OPERATORS_TURN", 0.1)
+    monkeypatch.setattr(removal, "_GONE", 0.2)
     cluster = OperatorCluster(client, plan, RUN_ID, said.append)
     with pytest.raises(PlatformError):
         cluster.open()

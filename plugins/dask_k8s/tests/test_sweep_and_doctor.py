@@ -14,6 +14,7 @@ from flowenv_k8s.diagnosis import is_over
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 from rigs.kubernetes.manifests import container, job
 
+OPERATORS = "kopf.zalando.org/KopfFinalizerMarker"
 Environments = Callable[..., DaskKubernetesEnvironment]
 
 
@@ -27,6 +28,24 @@ def cluster(name: str, job: dict[str, Any] | None) -> dict[str, Any]:
         "kind": "DaskCluster",
         "metadata": metadata,
         "spec": {},
+    }
+
+
+def autoscaler(cluster: dict[str, Any]) -> dict[str, Any]:
+    """A cluster's autoscaler, which the operator looks after."""
+    metadata = cluster["metadata"]
+    kind, version = cluster["kind"], cluster["apiVersion"]
+    owner = {"apiVersion": version, "kind": kind, "name": metadata["name"], "uid": metadata["uid"]}
+    return {
+        "apiVersion": version,
+        "kind": "DaskAutoscaler",
+        "metadata": {
+            "name": metadata["name"],
+            "labels": metadata["labels"],
+            "finalizers": [OPERATORS],
+            "ownerReferences": [owner],
+        },
+        "spec": {"cluster": metadata["name"], "minimum": 0, "maximum": 1},
     }
 
 
@@ -54,7 +73,7 @@ def sweep(environment: DaskKubernetesEnvironment, **arguments: Any) -> dict[str,
     hook = registry().hooks("dask_k8s").hook
     given = {"older_than": 0.0, "delete": True, **arguments}
     found = hook.flowenv_sweep(environment=environment, **given)
-    return {one.name: one.removed for one in found if one.kind == "DaskCluster"}
+    return {one.name: one.removed for one in found if one.kind.startswith("Dask")}
 
 
 def test_clusters_whose_job_has_ended_are_removed(
@@ -65,6 +84,37 @@ def test_clusters_whose_job_has_ended_are_removed(
     assert sweep(environment(), delete=False) == {"default/left": False}
     assert sweep(environment()) == {"default/left": True}
     assert rig.objects("DaskCluster") == []
+
+
+def test_a_cluster_goes_although_a_dead_operator_holds_it(
+    rig: KubernetesRig, environment: Environments, ended_job: dict[str, Any]
+) -> None:
+    made = cluster("left", ended_job)
+    made["metadata"]["finalizers"] = [OPERATORS]
+    rig.apply(made)
+
+    assert sweep(environment()) == {"default/left": True}
+    assert rig.objects("DaskCluster") == []
+
+
+def test_an_autoscaler_whose_cluster_is_gone_is_taken_from_the_operator(
+    rig: KubernetesRig, environment: Environments
+) -> None:
+    [made] = rig.apply(cluster("gone", None))
+    rig.apply(autoscaler(made))
+    rig.delete("DaskCluster", "gone")
+
+    assert sweep(environment()) == {"default/gone": True}
+    assert rig.objects("DaskAutoscaler") == []
+
+
+def test_an_autoscaler_is_left_alone_while_its_cluster_is(
+    rig: KubernetesRig, environment: Environments, running_job: dict[str, Any]
+) -> None:
+    [made] = rig.apply(cluster("busy", running_job))
+    rig.apply(autoscaler(made))
+
+    assert sweep(environment()) == {}
 
 
 def test_clusters_of_runs_that_go_on_are_left_alone(

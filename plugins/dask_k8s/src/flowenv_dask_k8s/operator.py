@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from flowenv.errors import FlowenvError, PlatformError, RunConflict
 from flowenv_dask_k8s import client as dask_client
 from flowenv_dask_k8s import diagnosis
 from flowenv_dask_k8s.cluster import ClusterPlan
+from flowenv_dask_k8s.removal import remove
 from flowenv_dask_k8s.resources import AUTOSCALERS, CLUSTERS, GROUP, VERSION
 from flowenv_dask_k8s.startup import Startup
 from flowenv_k8s.labels import PREFIX
@@ -26,12 +26,6 @@ _log = logging.getLogger("flowenv.dask_k8s")
 
 ATTEMPT = PREFIX + "attempt"
 """Annotation: which process made the DaskCluster, as a Job may try again."""
-_FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"
-"""What the operator, which is made with kopf, holds a DaskCluster by."""
-_OPERATORS_TURN = 1.0
-"""Seconds for the operator to let a deleted DaskCluster go."""
-_GONE = 20.0
-"""Seconds for a deleted DaskCluster to be gone."""
 _CLOSE = 5.0
 """Seconds for the connections to be closed."""
 
@@ -137,7 +131,7 @@ class OperatorCluster:
             if found is None or not is_of_run(found, self._run_id):
                 raise _conflict(self._plan) from refused
             self._say("Removing the cluster of an earlier attempt.")
-            self._remove(CLUSTERS, found)
+            remove(self._client, CLUSTERS, found)
             return self._client.create(CLUSTERS, manifest)
         except FlowenvError as error:
             raise _operator_is_missing(error) or error from error.__cause__
@@ -184,45 +178,10 @@ class OperatorCluster:
         if self._may_adapt and (autoscaler := self._get(AUTOSCALERS)):
             # before the scheduler, for which the operator else waits, and then for long; also
             # when the cluster is gone already, with its Job
-            self._remove(AUTOSCALERS, autoscaler)
+            remove(self._client, AUTOSCALERS, autoscaler)
         found = self._get()
         if found is not None and self._is_own(found):
-            self._remove(CLUSTERS, found)
-
-    def _remove(self, resource: Resource, found: Mapping[str, Any]) -> None:
-        """Delete an object that the operator looks after, and return when it is gone."""
-        plan, uid = self._plan, found["metadata"]["uid"]
-        self._client.delete(resource, plan.namespace, plan.name, uid=uid)
-        began, pause, was_freed = time.monotonic(), 0.05, False
-        while True:
-            there = self._get(resource)
-            if there is None or there["metadata"]["uid"] != uid:
-                return
-            waited = time.monotonic() - began
-            if waited > _GONE:
-                raise PlatformError(
-                    f"The {resource.kind} {plan.name} is still there {_GONE:g} s after it was "
-                    "deleted.",
-                    hint=f"Something holds it: {there['metadata'].get('finalizers')}.",
-                )
-            if waited > _OPERATORS_TURN and not was_freed:
-                self._free(resource, there)
-                was_freed = True
-            time.sleep(pause)
-            pause = min(pause * 2, 0.5)
-
-    def _free(self, resource: Resource, deleted: Mapping[str, Any]) -> None:
-        """Take the operator's finalizer off a deleted object.
-
-        The operator has nothing to do at the end; it only stops looking after the object. But
-        for that it may wait long for a scheduler that is dead, or it may not run any more.
-        """
-        plan, held_by = self._plan, deleted["metadata"].get("finalizers") or []
-        left = [name for name in held_by if name != _FINALIZER]
-        if left != held_by:
-            _log.debug("The operator hasn't let %s go; its finalizer is taken off.", plan.name)
-            patch = {"metadata": {"finalizers": left}}
-            self._client.patch(resource, plan.namespace, plan.name, patch)
+            remove(self._client, CLUSTERS, found)
 
     def _get(self, resource: Resource = CLUSTERS) -> dict[str, Any] | None:
         return self._client.get(resource, self._plan.namespace, self._plan.name)

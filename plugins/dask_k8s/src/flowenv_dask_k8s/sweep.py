@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import FlowenvError
 from flowenv.handle import Leftover
-from flowenv_dask_k8s.resources import CLUSTERS
+from flowenv_dask_k8s.removal import remove
+from flowenv_dask_k8s.resources import AUTOSCALERS, CLUSTERS
 from flowenv_k8s.diagnosis import is_over
 from flowenv_k8s.labels import RUN_ID, moment, selector
-from flowenv_k8s.resources import JOBS
+from flowenv_k8s.resources import JOBS, Resource
 
 if TYPE_CHECKING:
     from flowenv_k8s.client import Client
 
 
 def sweep(client: Client, namespace: str, *, older_than: float, delete: bool) -> Iterator[Leftover]:
-    """The DaskClusters in a namespace whose Job has ended or is gone.
+    """The DaskClusters in a namespace whose Job has ended or is gone, and what they leave.
 
     That happens when the flow's container is killed: until the idle timeout they live on. A
     cluster that never had a Job, of a flow that runs outside, is left to its idle timeout,
-    as nobody can see here whether that flow lives.
+    as nobody can see here whether that flow lives. A DaskAutoscaler outlives its cluster while
+    the operator holds it.
 
     Args:
         client: the connection.
@@ -30,35 +32,43 @@ def sweep(client: Client, namespace: str, *, older_than: float, delete: bool) ->
         older_than: seconds since the object was made.
         delete: True to remove what is found.
     """
+    autoscalers, _ = client.list(AUTOSCALERS, namespace, labels=selector())
     clusters, _ = client.list(CLUSTERS, namespace, labels=selector())
-    if not clusters:
-        return
-    found, _ = client.list(JOBS, namespace, labels=selector())
-    jobs = {job["metadata"]["uid"]: job for job in found}
-    for cluster in clusters:
-        age = _age(cluster)
-        if age >= older_than and _is_leftover(cluster, jobs):
-            yield _leftover(client, cluster, age, delete)
+    jobs, _ = client.list(JOBS, namespace, labels=selector()) if clusters else ([], "")
+    running = {job["metadata"]["uid"] for job in jobs if not is_over(job)}
+    left = [one for one in clusters if _has_lost(one, JOBS, running)]
+    used = {one["metadata"]["uid"] for one in clusters if one not in left}
+    # the autoscalers first: for them the operator asks the clusters' schedulers
+    for resource, found in (
+        *((AUTOSCALERS, one) for one in autoscalers if _has_lost(one, CLUSTERS, used)),
+        *((CLUSTERS, one) for one in left),
+    ):
+        age = _age(found)
+        if age >= older_than:
+            yield _leftover(client, resource, found, age, delete)
 
 
-def _is_leftover(cluster: Mapping[str, Any], jobs: Mapping[str, Mapping[str, Any]]) -> bool:
-    owners = cluster["metadata"].get("ownerReferences") or ()
-    uids = [one["uid"] for one in owners if one.get("kind") == JOBS.kind]
-    return bool(uids) and all(uid not in jobs or is_over(jobs[uid]) for uid in uids)
+def _has_lost(found: Mapping[str, Any], resource: Resource, living: Container[str]) -> bool:
+    """Whether an object has owners of a type, of which none lives."""
+    owners = found["metadata"].get("ownerReferences") or ()
+    uids = [one["uid"] for one in owners if one.get("kind") == resource.kind]
+    return bool(uids) and not any(uid in living for uid in uids)
 
 
-def _leftover(client: Client, cluster: Mapping[str, Any], age: float, delete: bool) -> Leftover:
-    metadata = cluster["metadata"]
+def _leftover(
+    client: Client, resource: Resource, found: Mapping[str, Any], age: float, delete: bool
+) -> Leftover:
+    metadata = found["metadata"]
     problem, removed = "", False
     if delete:
         try:
-            client.delete(CLUSTERS, metadata["namespace"], metadata["name"], uid=metadata["uid"])
+            remove(client, resource, found)
             removed = True
         except FlowenvError as error:
             problem = str(error)
     name = f"{metadata['namespace']}/{metadata['name']}"
     run_id = metadata["labels"][RUN_ID]
-    return Leftover(CLUSTERS.kind, name, run_id, age, removed, problem)
+    return Leftover(resource.kind, name, run_id, age, removed, problem)
 
 
 def _age(manifest: Mapping[str, Any]) -> float:
