@@ -29,6 +29,9 @@ SMALL = {
     "scheduler_mem": 512,
     "worker_cpu": 256,
     "worker_mem": 512,
+    # half of the time that a scheduler needs to start is the dashboard's
+    "scheduler_extra_args": ["--no-dashboard"],
+    "worker_extra_args": ["--no-dashboard", "--no-nanny"],
     # most of the kit's flows do nothing on the cluster: no worker has to be waited for
     "adaptive_min_workers": 0,
     "adaptive_max_workers": 1,

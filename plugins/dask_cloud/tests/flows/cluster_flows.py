@@ -9,6 +9,7 @@ from typing import Any
 from distributed import get_client
 
 from flowenv import flow, get_executor
+from flowenv.testing.flows import digests
 
 
 def square(number: int) -> int:
@@ -44,6 +45,15 @@ def connection() -> dict[str, Any]:
         "scheduler": client.scheduler_info()["address"],
         "variables": client.run_on_scheduler(lambda: dict(os.environ)),
         "workers": list(client.run(lambda: dict(os.environ)).values()),
+    }
+
+
+@flow
+def variable_digests(names: list[str]) -> dict[str, Any]:
+    """What the scheduler and a worker have in these variables, as digests."""
+    return {
+        "worker": get_executor().submit(digests, names).result(),
+        "scheduler": get_client().run_on_scheduler(digests, names),
     }
 
 
