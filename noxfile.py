@@ -50,7 +50,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def dist(session: nox.Session) -> None:
-    """Build all distributions into dist/, check them, and run an example from the wheels."""
+    """Build all distributions into dist/, check them, run an example and make plugins with them."""
     install(session, *group("dist"))
     wheels = build(session, DIST)
     session.run("twine", "check", "--strict", *map(str, sorted(DIST.iterdir())))
@@ -65,6 +65,8 @@ def dist(session: nox.Session) -> None:
     example = ROOT / "examples" / "image_check" / "image_check.py"
     flowenv = str(fresh / "bin" / "flowenv")
     session.run(flowenv, "run", str(example), "-p", "pattern=flowenv*", external=True)
+    for kind in ("backend", "hooks"):
+        follow_new_plugin(session, flowenv, kind)
 
 
 @nox.session
@@ -137,14 +139,18 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def e2e(session: nox.Session) -> None:
-    """Run the Kubernetes backend's end-to-end tests on the cluster of FLOWENV_TEST_KUBECONFIG.
+    """Run the end-to-end tests of runs on Kubernetes on the cluster of FLOWENV_TEST_KUBECONFIG.
 
-    FLOWENV_TEST_IMAGE names an image with flowenv and what the examples import.
+    FLOWENV_TEST_IMAGE names an image with flowenv, its plugins and what the examples import. The
+    Dask operator must be installed; `nox -s e2e -- -k "not dask"` does without.
     """
     if "FLOWENV_TEST_KUBECONFIG" not in os.environ:
         session.error("Set FLOWENV_TEST_KUBECONFIG to the kubeconfig of a cluster for tests.")
     install_workspace(session, *group("tests"), *examples())
-    session.run("pytest", "tests/end_to_end/test_k8s_runs.py", *session.posargs)
+    folder = ROOT / "tests" / "end_to_end"
+    session.run(
+        "pytest", str(folder / "test_k8s_runs.py"), str(folder / "dask_k8s"), *session.posargs
+    )
 
 
 @nox.session(default=False)
@@ -268,6 +274,18 @@ def build(session: nox.Session, target: Path) -> dict[str, Path]:
         name = project(folder)["name"]
         (wheels[name],) = target.glob(f"{name.replace('-', '_')}-[0-9]*.whl")
     return wheels
+
+
+def follow_new_plugin(session: nox.Session, flowenv: str, kind: str) -> None:
+    """Write a plugin, and do what `flowenv new-plugin` then says, line by line."""
+    shutil.rmtree(f"flowenv-new-{kind}", ignore_errors=True)
+    new = [flowenv, "new-plugin", f"new-{kind}", "--kind", kind]
+    printed = str(session.run(*new, external=True, silent=True))
+    steps = "\n".join(line for line in printed.splitlines() if line.startswith("  "))
+    variables = {"PIP_CONSTRAINT": str(CONSTRAINTS), "PIP_QUIET": "1"}
+    listed = str(session.run("sh", "-ec", steps, env=variables, external=True, silent=True))
+    if not re.search(rf"^new_{kind} .* \d+$", listed, re.MULTILINE):
+        session.error(f"flowenv plugins doesn't list new_{kind} with its hooks:\n{listed}")
 
 
 def write_isolated_requirements(target: Path, wheels: dict[str, Path]) -> None:
