@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from flowenv_dask_cloud.ecs_tasks import watched_task
 from flowenv_dask_cloud.watch import Watch
@@ -17,6 +18,7 @@ class Task:
     task_type = "scheduler"
     entry_point: list[str] | None = None
     stopped: dict[str, Any] | None = None
+    refusals: list[ClientError] = []  # noqa: RUF012
 
     def __init__(self, task_definition_arn: str = "dask-x-scheduler:1") -> None:
         self.task: dict[str, Any] | None = None
@@ -27,6 +29,13 @@ class Task:
         self.stops = 0
 
     async def start(self) -> None:
+        while True:
+            try:  # as dask-cloudprovider does it, but for its patience
+                async with self._client("ecs") as ecs:
+                    await ecs.run_task()
+                break
+            except Exception:
+                continue
         self.task = {"taskArn": "arn:task/1", "lastStatus": "RUNNING", **(self.stopped or {})}
         if self.stopped:
             raise RuntimeError("Scheduler failed to start")
@@ -38,6 +47,10 @@ class Task:
     @contextlib.asynccontextmanager
     async def _client(self, name: str) -> AsyncIterator[Any]:
         yield self
+
+    async def run_task(self) -> None:
+        if self.refusals:
+            raise self.refusals.pop()
 
     async def describe_task_definition(self, taskDefinition: str) -> dict[str, Any]:
         container = {"entryPoint": self.entry_point} if self.entry_point else {}
@@ -109,3 +122,37 @@ def test_a_task_that_never_began_isnt_stopped() -> None:
 
     assert task.stops == 0
     assert task.is_gone
+
+
+def refusal(code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "RunTask")
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("AccessDeniedException", "User: me is not authorized to perform: ecs:RunTask"),
+        ("InvalidParameterException", "No Fargate configuration exists for given values"),
+        ("ClusterNotFoundException", "Cluster not found."),
+    ],
+)
+def test_a_lasting_refusal_ends_the_start_at_once_in_the_platforms_words(
+    code: str, message: str
+) -> None:
+    task = watched_task(Task, watch())()
+    task.refusals = [refusal(code, message), refusal(code, message)]
+
+    with pytest.raises(RuntimeError, match="the scheduler's task: An error occurred") as raised:
+        started(task)
+    assert message in str(raised.value)
+    assert len(task.refusals) == 1
+
+
+def test_a_passing_refusal_is_left_to_dask_cloudproviders_patience() -> None:
+    task = watched_task(Task, watch())()
+    task.refusals = [
+        refusal("ThrottlingException", "Rate exceeded"),
+        refusal("InvalidParameterException", "Unable to assume the service linked role."),
+    ]
+
+    assert started(task).task

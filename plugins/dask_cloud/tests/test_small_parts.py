@@ -128,3 +128,25 @@ def test_a_start_error_says_each_thing_once() -> None:
 
     assert error.message.count("no room") == 1
     assert "the worker's task has stopped: no image" in error.message
+
+
+def test_a_reason_that_the_task_its_container_and_the_provider_name_is_said_once() -> None:
+    task = {
+        "lastStatus": "STOPPED",
+        "stoppedReason": "CannotPullContainerError: not found",
+        "containers": [{"name": "dask-worker", "reason": "CannotPullContainerError: not found"}],
+    }
+    why = why_stopped(task)
+    assert why
+
+    problem = f"the worker's task {why.message}"
+    error = start_error("FargateCluster", RuntimeError(f"failed to start: {problem}"), [problem])
+
+    assert error.message.count("CannotPullContainerError") == 1
+
+
+def test_what_aws_refuses_for_good_has_a_hint() -> None:
+    error = start_error("FargateCluster", RuntimeError("An error occurred (ClusterNotFound…)"))
+
+    assert error.reason is Reason.CONFIGURATION
+    assert "cluster_arn" in error.hint

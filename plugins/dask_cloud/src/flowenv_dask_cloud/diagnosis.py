@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,10 +17,34 @@ _CAUSES = (
     ("RESOURCE:", Reason.UNSCHEDULABLE, "The container instances have no room for the task."),
     ("SpotInterruption", Reason.PREEMPTED, ""),
     ("AccessDenied", Reason.ACCESS_DENIED, "The credentials lack a permission; see the docs."),
+    ("ExpiredToken", Reason.ACCESS_DENIED, "Renew the credentials for AWS."),
+    ("UnrecognizedClient", Reason.ACCESS_DENIED, "AWS doesn't know these credentials."),
+    ("ClusterNotFound", Reason.CONFIGURATION, "Is cluster_arn right, and in this region?"),
+    ("InvalidParameter", Reason.CONFIGURATION, "Correct the argument that AWS names."),
+    ("ClientException", Reason.CONFIGURATION, "Correct what AWS names."),
+    ("PlatformUnknown", Reason.CONFIGURATION, "Correct platform_version."),
     ("UnauthorizedOperation", Reason.ACCESS_DENIED, "The credentials lack a permission."),
     ("executable file not found", Reason.START_ERROR, "The image needs distributed >= 2026.6."),
     ("Unable to locate credentials", Reason.ACCESS_DENIED, "Configure credentials for AWS."),
 )
+
+_MAY_PASS = re.compile(
+    r"throttl|rate exceeded|too many|limit ?exceeded|ServerException|ServiceUnavailable"
+    # what dask-cloudprovider has made a moment ago isn't known everywhere at once
+    r"|assume|security group",
+    re.IGNORECASE,
+)
+
+
+def may_pass(code: str, message: str, http_status: int = 400) -> bool:
+    """True if a call that AWS refuses may succeed when it is repeated.
+
+    >>> may_pass("InvalidParameterException", "Error retrieving subnets: Rate exceeded")
+    True
+    >>> may_pass("AccessDeniedException", "not authorized to perform: ecs:RunTask")
+    False
+    """
+    return http_status >= 500 or bool(_MAY_PASS.search(f"{code} {message}"))
 
 
 def why_stopped(task: Mapping[str, Any]) -> Status | None:
@@ -32,16 +57,17 @@ def why_stopped(task: Mapping[str, Any]) -> Status | None:
     """
     if task.get("lastStatus") not in ("STOPPED", "DEPROVISIONING", "STOPPING", "DEACTIVATING"):
         return None
+    why = task.get("stoppedReason") or task.get("stopCode") or "no reason given"
     parts = []
     for container in task.get("containers") or []:
         what = [f"exit code {container['exitCode']}"] if "exitCode" in container else []
-        what += [container["reason"]] if container.get("reason") else []
+        reason = container.get("reason")
+        what += [reason] if reason and reason not in why else []
         if what:
             parts.append(f"{container.get('name', 'container')}: {', '.join(what)}")
-    why = task.get("stoppedReason") or task.get("stopCode") or "no reason given"
     text = f"has stopped: {why}" + (f" ({'; '.join(parts)})" if parts else "")
-    reason, hint = cause_of(text)
-    return Status(State.CRASHED, reason, text, hint)
+    cause, hint = cause_of(text)
+    return Status(State.CRASHED, cause, text, hint)
 
 
 def cause_of(text: str) -> tuple[Reason, str]:
@@ -60,7 +86,10 @@ def start_error(title: str, error: BaseException, problems: Iterable[str] = ()) 
         error: what it raised.
         problems: what is known of its tasks or machines.
     """
-    text = "; ".join(dict.fromkeys([*_sentences(error), *problems]))
+    text = ""
+    for sentence in (*_sentences(error), *problems):
+        if sentence not in text:
+            text += f"; {sentence}" if text else sentence
     reason, hint = cause_of(text)
     return PlatformError(
         f"The {title} could not be made: {text}.",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 import uuid
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-from flowenv_dask_cloud.diagnosis import why_stopped
+from flowenv_dask_cloud.diagnosis import may_pass, why_stopped
 from flowenv_dask_cloud.watch import Member, Watch
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
@@ -27,11 +29,34 @@ def todays_command(command: Sequence[str]) -> list[str]:
     return [*_COMMANDS.get(first, (first,)), *rest]
 
 
+class _Refused(BaseException):
+    """AWS's words; no Exception, because dask-cloudprovider repeats its calls after any."""
+
+
+@contextlib.asynccontextmanager
+async def _refusing(client: Callable[[str], Any], service: str) -> AsyncIterator[Any]:
+    """A client of an AWS service within whose block a lasting refusal is final."""
+    from botocore.exceptions import ClientError, ParamValidationError
+
+    async with client(service) as made:
+        try:
+            yield made
+        except ParamValidationError as error:
+            raise _Refused(error) from error
+        except ClientError as error:
+            said = error.response.get("Error", {})
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+            if may_pass(said.get("Code", ""), said.get("Message", ""), status):
+                raise
+            raise _Refused(error) from error
+
+
 def watched_task(cls: type[Any], watch: Watch) -> type[Any]:
     """A task's class: on the watch's list, started once, and with its reason when it fails."""
 
     class WatchedTask(Member, cls):  # type: ignore[misc]
         _pause = _FIRST_PAUSE
+        _client: Callable[[str], Any]
         task_kwargs: dict[str, Any] | None
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -49,12 +74,17 @@ def watched_task(cls: type[Any], watch: Watch) -> type[Any]:
             given: dict[str, Any] = self.task_kwargs or {}
             self.task_kwargs = {"clientToken": uuid.uuid4().hex, **watch.run_task, **given}
             watch.say(f"Starting the {self.task_type}'s task.")
+            client, self._client = self._client, functools.partial(_refusing, self._client)
             try:
                 await super().start()
+            except _Refused as refused:
+                raise RuntimeError(f"the {self.task_type}'s task: {refused}") from refused.__cause__
             except RuntimeError as error:
                 if self.task and (why := why_stopped(self.task)):
                     raise RuntimeError(f"the {self.task_type}'s task {why.message}") from error
                 raise
+            finally:
+                self._client = client
 
         async def _has_entry_point(self) -> bool:
             """True for a definition of the user's own that may expect the old command."""
