@@ -397,3 +397,18 @@ def test_no_way_to_run_a_flow_goes_past_a_required_plugin(crowded, tmp_path, cal
     )
     told, _ = crowded.python(code, tmp_path, FLOWENV_REQUIRED_PLUGINS="policy")
     assert "requires the plugin policy" in told[0][0]
+
+
+def test_runs_can_be_looked_at_without_what_is_required(crowded, tmp_path):
+    code = """
+        import json
+        from flowenv import attach, make_environment
+        from flowenv.errors import FlowenvError
+
+        try:
+            attach("reference", make_environment("acme"))
+        except FlowenvError as error:
+            print(json.dumps(str(error)))
+    """
+    error, _ = crowded.python(code, tmp_path, FLOWENV_REQUIRED_PLUGINS="policy")
+    assert error == "The backend acme can't attach to runs."
