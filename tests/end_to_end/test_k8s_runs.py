@@ -1,7 +1,7 @@
 """Flows as Kubernetes Jobs, as users start them: the command line, files, modules, a prompt.
 
-Runs on the Kubernetes rig; on a real cluster with `FLOWENV_TEST_KUBECONFIG` and
-`FLOWENV_TEST_IMAGE` set, an image with flowenv and what the examples import.
+On the Kubernetes rig; on a real cluster when `FLOWENV_TEST_KUBECONFIG` and `FLOWENV_TEST_IMAGE`
+are set.
 """
 
 from __future__ import annotations
@@ -17,19 +17,25 @@ from typing import Any
 import pytest
 import yaml
 
+from on_kubernetes.cluster_under_test import (
+    IMAGE,
+    KUBECONFIG,
+    PULL_SECONDS,
+    ClusterUnderTest,
+    cluster_under_test,
+    needs_the_rig,
+)
 from rigs.kubernetes import Image, KubernetesRig
 
 ROOT = Path(__file__).parents[2]
 PENGUINS = ROOT / "examples/penguins/penguins.py"
 MODELS = ROOT / "examples/model_selection/model_selection.py"
-REAL_CLUSTER = os.environ.get("FLOWENV_TEST_KUBECONFIG")
-IMAGE = os.environ.get("FLOWENV_TEST_IMAGE", "repo/flow:1")
 SMALL = ("-p", "resolution=2", "-p", "folds=2", "-p", "images=200")
 
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesRig | None]:
-    if REAL_CLUSTER:
+    if KUBECONFIG:
         yield None
         return
     bare = tmp_path_factory.mktemp("bare") / "venv"
@@ -73,12 +79,17 @@ class Shell:
 
 
 @pytest.fixture
-def shell(rig: KubernetesRig | None, tmp_path: Path) -> Shell:
-    made = Shell(tmp_path, REAL_CLUSTER or "")
-    if rig is not None:
-        made.variables["KUBECONFIG"] = str(rig.kubeconfig(tmp_path / "kubeconfig"))
+def cluster(
+    rig: KubernetesRig | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ClusterUnderTest]:
+    with cluster_under_test(rig, tmp_path, monkeypatch) as made:
+        yield made
+
+
+@pytest.fixture
+def shell(cluster: ClusterUnderTest, tmp_path: Path) -> Shell:
     (tmp_path / "flowenv.toml").write_text(f'environment = "k8s"\nimage = "{IMAGE}"\n')
-    return made
+    return Shell(tmp_path, str(cluster.kubeconfig))
 
 
 def test_the_plain_example_runs_unchanged(shell: Shell) -> None:
@@ -125,7 +136,7 @@ def test_a_flow_that_raises_exits_with_one_and_shows_its_traceback(shell: Shell)
 
 
 def test_a_sidecar_that_never_ends_does_not_hold_the_run(
-    shell: Shell, rig: KubernetesRig | None
+    shell: Shell, cluster: ClusterUnderTest
 ) -> None:
     sidecar = {"name": "side", "image": IMAGE, "command": ["python", "-c"]}
     sidecar["args"] = ["import signal; signal.pause()"]
@@ -134,13 +145,17 @@ def test_a_sidecar_that_never_ends_does_not_hold_the_run(
     (shell.folder / "job.yaml").write_text(yaml.safe_dump(manifest))
     found = shell.run("flowenv.testing.flows:add", "-p", "a=1", "-s", "job_spec_file=job.yaml")
     assert (found["state"], found["result"]) == ("Completed", 2)
-    if rig is not None:
-        name = found["reference"].partition("/")[2]
-        rig.wait_for("Job", name, lambda job: job["status"].get("conditions"))
-        rig.wait_until(lambda: not rig.pods_of(name), "the sidecar's end")
+    of_run = f"flowenv.io/run-id={found['run_id']}"
+
+    def job_has_ended() -> Any:
+        [job] = cluster.objects("Job", of_run)
+        return job["status"].get("conditions")
+
+    cluster.wait_until(job_has_ended, "the Job's end")
+    cluster.wait_until(lambda: not cluster.names("Pod", of_run), "the sidecar's end")
 
 
-@pytest.mark.skipif(bool(REAL_CLUSTER), reason="needs an image without flowenv")
+@needs_the_rig("needs an image without flowenv")
 def test_an_image_without_flowenv_is_explained(shell: Shell) -> None:
     found = shell.run(
         "flowenv.testing.flows:add", "-p", "a=1", "-s", "metadata.image=repo/bare:1", exit_code=3
@@ -150,12 +165,17 @@ def test_an_image_without_flowenv_is_explained(shell: Shell) -> None:
 
 
 def test_an_image_that_is_nowhere_is_explained(shell: Shell) -> None:
-    arguments = ("-s", "metadata.image=repo/no-such-image:1", "-s", "start_deadline=2")
+    arguments = (
+        "-s",
+        "metadata.image=repo/no-such-image:1",
+        "-s",
+        f"start_deadline={PULL_SECONDS}",
+    )
     found = shell.run("flowenv.testing.flows:add", "-p", "a=1", *arguments, exit_code=3)
     assert (found["state"], found["reason"]) == ("Crashed", "image_pull")
 
 
-def test_a_plugin_changes_variables_and_the_node(shell: Shell, rig: KubernetesRig | None) -> None:
+def test_a_plugin_changes_variables_and_the_node(shell: Shell, cluster: ClusterUnderTest) -> None:
     (shell.folder / "acme.py").write_text(
         "from flowenv import hookimpl\n"
         "@hookimpl\n"
@@ -177,13 +197,12 @@ def test_a_plugin_changes_variables_and_the_node(shell: Shell, rig: KubernetesRi
     )
     found = shell.run("look.py", "--plugin", "acme.py")
     assert found["result"] == ["yes", "https://acme.example", None]
-    if rig is not None:
-        job = rig.get("Job", found["reference"].partition("/")[2])
-        node = job["spec"]["template"]["spec"]["nodeSelector"]
-        assert node == {"kubernetes.io/os": "linux"}
+    [job] = cluster.objects("Job", f"flowenv.io/run-id={found['run_id']}")
+    node = job["spec"]["template"]["spec"]["nodeSelector"]
+    assert node == {"kubernetes.io/os": "linux"}
 
 
-@pytest.mark.skipif(bool(REAL_CLUSTER), reason="needs a folder that the pod sees")
+@needs_the_rig("needs a folder that the pod sees")
 def test_a_payload_over_the_limit_travels_through_an_object_store(shell: Shell) -> None:
     store = shell.folder / "store"
     (shell.folder / "size.py").write_text(

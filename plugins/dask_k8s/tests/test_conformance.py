@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,10 @@ import pytest
 
 from flowenv.testing import BackendConformance
 from flowenv_dask_k8s import DaskKubernetesEnvironment
-from rigs.kubernetes import KubernetesRig, Timing
-from rigs.kubernetes.dask_operator import DaskOperator
+from on_kubernetes.operated_rig import operated_rig
 
 IMAGE = "repo/flow:1"
 LEFT = ("Job", "Pod", "Secret", "Service", "Deployment", "DaskCluster", "DaskAutoscaler")
-
-
-@pytest.fixture(scope="module")
-def operated_rig() -> Iterator[KubernetesRig]:
-    with KubernetesRig(timing=Timing(longest_grace=5)) as rig, DaskOperator(rig):
-        yield rig
 
 
 @pytest.mark.slow
@@ -34,10 +27,10 @@ class TestConformance(BackendConformance):
 
     @pytest.fixture(autouse=True)
     def _rig(
-        self, operated_rig: KubernetesRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.rig = operated_rig
-        monkeypatch.setenv("KUBECONFIG", str(operated_rig.kubeconfig(tmp_path / "kubeconfig")))
+        self.rig, _ = operated_rig(request.config)
+        monkeypatch.setenv("KUBECONFIG", str(self.rig.kubeconfig(tmp_path / "kubeconfig")))
 
     def make_environment(self, **settings: Any) -> DaskKubernetesEnvironment:
         given = {"min_workers": 0, "max_workers": 1, "metadata": {"image": IMAGE}, **settings}

@@ -15,6 +15,7 @@ from rigs.kubernetes.rig import KubernetesRig
 from rigs.podnet import pod_network_environment
 
 _STOP_SECONDS = 10.0
+_STARTER = Path(__file__).with_name("kopf_starter.py")
 
 
 def install_definitions(rig: KubernetesRig) -> None:
@@ -32,6 +33,7 @@ class DaskOperator:
         rig: the running rig.
         namespace: the namespace that the operator looks after.
         timeout: how long it may take to answer, in seconds.
+        period: seconds between its looks at each cluster; by default its own 5.
 
     Raises:
         TimeoutError: it doesn't answer in time.
@@ -39,11 +41,16 @@ class DaskOperator:
     """
 
     def __init__(
-        self, rig: KubernetesRig, namespace: str = "default", timeout: float = 30.0
+        self,
+        rig: KubernetesRig,
+        namespace: str = "default",
+        timeout: float = 30.0,
+        period: float | None = None,
     ) -> None:
         self._rig = rig
         self._namespace = namespace
         self._timeout = timeout
+        self._period = period
         self._directory = tempfile.TemporaryDirectory(prefix="dask-operator-")
         self._log = Path(self._directory.name) / "log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -73,7 +80,7 @@ class DaskOperator:
         # The operator's autoscaler talks to schedulers by the names of their services.
         network = pod_network_environment(self._rig.url, "", "dask-operator", environment)
         command = [
-            *(sys.executable, "-m", "kopf", "run", "--standalone"),
+            *(sys.executable, str(_STARTER), str(self._period or ""), "run", "--standalone"),
             *("--namespace", self._namespace, "-m", "dask_kubernetes.operator.controller"),
         ]
         with self._log.open("wb") as log:

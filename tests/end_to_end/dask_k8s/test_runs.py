@@ -1,0 +1,149 @@
+"""What runs on a Dask cluster of their own do when all goes well."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flowenv.flow_run import FlowRun
+from flowenv_k8s.labels import label_of
+from on_kubernetes.cluster_under_test import IMAGE, PATIENCE, ClusterUnderTest
+from on_kubernetes.dask_objects import OF_THE_CLUSTER, line_with, of_run
+
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "examples/model_selection/model_selection.py"
+FLOWS = ROOT / "plugins/dask_k8s/tests/flows/cluster_flows.py"
+
+Submit = Callable[..., FlowRun]
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_parallel_example_runs_unchanged(cluster: ClusterUnderTest, submit: Submit) -> None:
+    run = submit(EXAMPLE, {"min_workers": 0}, resolution=2, folds=2, images=200)
+    marked: dict[str, set[str]] = {}
+    for line in run.logs(follow=True):
+        if "The cluster has 1 worker" in line:
+            [name] = cluster.names("DaskCluster", of_run(run))
+            for kind in OF_THE_CLUSTER:
+                for one in cluster.objects(kind):
+                    labels = one["metadata"].get("labels") or {}
+                    if one["metadata"]["name"].startswith(name):
+                        marked.setdefault(kind, set()).add(labels.get("flowenv.io/run-id", ""))
+
+    assert run.result(PATIENCE)["candidates"] == 4
+    log = "\n".join(run.logs())
+    assert "Dask dashboard: http://select-model-" in log
+    assert "Removing the DaskCluster select-model-" in log
+    assert marked == {kind: {run.id} for kind in OF_THE_CLUSTER}
+
+
+def test_the_cluster_grows_with_the_work_and_shrinks_again(
+    cluster: ClusterUnderTest, submit: Submit
+) -> None:
+    run = submit("adapts", {"max_workers": 2})
+    line_with(run, "The cluster has 2 workers, had 1.")
+    end_cool_down(cluster, run)
+
+    assert run.result(PATIENCE) == [2, 1]
+    assert any("The cluster has 1 worker, had 2." in line for line in run.logs())
+
+
+def end_cool_down(cluster: ClusterUnderTest, run: FlowRun) -> None:
+    """Don't wait for the 15 s in which the operator lets a cluster keep its new size."""
+    noted = "kubernetes.dask.org/cooldown-until"
+    [name] = cluster.names("DaskAutoscaler", of_run(run))
+
+    def note() -> Any:
+        [found] = cluster.objects("DaskAutoscaler", of_run(run))
+        return (found["metadata"].get("annotations") or {}).get(noted)
+
+    cluster.wait_until(note, "the operator's note of the cool-down")
+    cluster.annotate("DaskAutoscaler", name, {noted: "0"})
+
+
+def test_custom_specs_keep_what_they_set(
+    cluster: ClusterUnderTest, submit: Submit, tmp_path: Path
+) -> None:
+    job, pod = tmp_path / "job.yaml", tmp_path / "worker.yaml"
+    job.write_text(JOB)
+    pod.write_text(WORKER)
+    names = ["OF_FILE", "DASK_OF_FILE", "PREFECT__LOGGING__LEVEL", "PREFECT__CONTEXT__NAMESPACE"]
+    names += ["DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING"]
+    settings = {"scheduler_spec_file": str(job), "worker_spec_file": str(pod)}
+
+    run = submit("variables", {**settings, "metadata": {}}, names=names)
+    line_with(run, "The cluster has 1 worker")
+    found = cluster.objects("Pod", of_run(run))
+    pods = {one["metadata"]["labels"].get("dask.org/component"): one for one in found}
+
+    space = cluster.namespace
+    assert run.result(PATIENCE) == {
+        "flow": dict(zip(names, ["job", "yes", "DEBUG", space, None], strict=True)),
+        "scheduler": dict(zip(names, [None, "yes", "INFO", space, None], strict=True)),
+        "worker": dict(zip(names, ["worker", None, "ERROR", space, None], strict=True)),
+    }
+    linux = {"kubernetes.io/os": "linux"}
+    nodes = [pods[which]["spec"].get("nodeSelector") for which in (None, "scheduler", "worker")]
+    assert nodes == [linux, linux, None]
+    assert pods["worker"]["metadata"]["labels"]["team"] == "a"
+
+
+JOB = f"""
+apiVersion: batch/v1
+kind: Job
+spec:
+  template:
+    spec:
+      nodeSelector: {{kubernetes.io/os: linux}}
+      restartPolicy: Never
+      containers:
+        - image: {IMAGE}
+          env:
+            - {{name: OF_FILE, value: job}}
+            - {{name: DASK_OF_FILE, value: "yes"}}
+            - {{name: PREFECT__LOGGING__LEVEL, value: DEBUG}}
+"""
+WORKER = """
+kind: Pod
+metadata:
+  labels: {team: a}
+spec:
+  restartPolicy: Never
+  containers:
+    - args: [dask, worker, --name, $(DASK_WORKER_NAME), --nthreads, "1", --no-dashboard]
+      env:
+        - {name: OF_FILE, value: worker}
+        - {name: PREFECT__LOGGING__LEVEL, value: ERROR}
+"""
+
+
+def test_a_flow_runs_here_on_a_cluster_there(
+    cluster: ClusterUnderTest, label: str, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.html"
+    program = (
+        "from flowenv.targets import load_target\n"
+        "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
+        f"environment = DaskKubernetesEnvironment(1, 1, metadata={{'image': {IMAGE!r}}},\n"
+        f"    labels=[{label!r}], performance_report_path={str(report)!r})\n"
+        f"print(environment.run(load_target('{FLOWS}:total'), numbers=5))\n"
+    )
+
+    # a process of its own: forwarded ports stay open in it until it ends
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout.strip()) == (0, "10"), done.stderr
+    assert "Dask Performance Report" in report.read_text()
+    assert cluster.names("Job", label_of(label)) == []

@@ -1,0 +1,126 @@
+"""The cluster that end-to-end tests run on: the rig, or a real one.
+
+A real one has the kubeconfig that `FLOWENV_TEST_KUBECONFIG` names, and `FLOWENV_TEST_IMAGE` names
+an image that it can pull, with this flowenv, the plugin that is tested, and what the examples
+import. The tests look at either through its API.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import kubernetes
+import pytest
+from kubernetes.dynamic import DynamicClient
+
+from flowenv_k8s.namespaces import default_namespace
+from rigs.kubernetes import KubernetesRig
+
+T = TypeVar("T")
+
+KUBECONFIG = os.environ.get("FLOWENV_TEST_KUBECONFIG")
+"""The real cluster's kubeconfig; None for the rig."""
+IMAGE = os.environ.get("FLOWENV_TEST_IMAGE", "repo/flow:1")
+"""The image of the tests' flows."""
+PATIENCE = 300.0 if KUBECONFIG else 60.0
+"""Seconds for a run to end, or for its objects to be gone."""
+PULL_SECONDS = 30 if KUBECONFIG else 2
+"""Seconds in which it is certain that an image can't be pulled."""
+
+_LOOK = 0.1
+
+
+def needs_the_rig(why: str) -> pytest.MarkDecorator:
+    """Mark a test that can't run on a real cluster."""
+    return pytest.mark.skipif(KUBECONFIG is not None, reason=why)
+
+
+class ClusterUnderTest:
+    """A cluster, looked at through its API.
+
+    Args:
+        kubeconfig: how it is reached.
+        namespace: where the tests' objects are.
+        api: the official client's dynamic one.
+    """
+
+    def __init__(self, kubeconfig: Path, namespace: str, api: Any) -> None:
+        self.kubeconfig = kubeconfig
+        self.namespace = namespace
+        self._api = api
+
+    def objects(self, kind: str, label_selector: str = "") -> list[dict[str, Any]]:
+        """The objects of a kind in the namespace."""
+        found = self._of(kind).get(namespace=self.namespace, label_selector=label_selector)
+        items: list[dict[str, Any]] = found.to_dict()["items"]
+        return items
+
+    def names(self, kind: str, label_selector: str = "") -> list[str]:
+        """Their names."""
+        return [one["metadata"]["name"] for one in self.objects(kind, label_selector)]
+
+    def delete(self, kind: str, name: str, *, at_once: bool = False) -> None:
+        """Delete an object with all that it owns.
+
+        Args:
+            kind: its kind.
+            name: its name.
+            at_once: have a pod's processes killed, without any time to end.
+        """
+        options: dict[str, Any] = {"propagationPolicy": "Background"}
+        if at_once:
+            options["gracePeriodSeconds"] = 0
+        self._of(kind).delete(name, namespace=self.namespace, body=options)
+
+    def annotate(self, kind: str, name: str, annotations: dict[str, str]) -> None:
+        """Add annotations to an object, or change them."""
+        self._of(kind).patch(
+            {"metadata": {"annotations": annotations}},
+            name,
+            self.namespace,
+            content_type="application/merge-patch+json",
+        )
+
+    def wait_until(self, holds: Callable[[], T], what: str, timeout: float = PATIENCE) -> T:
+        """Wait until a function returns something true, and return that.
+
+        Raises:
+            TimeoutError: it didn't in time; `what` is in the message.
+        """
+        end = time.monotonic() + timeout
+        while not (answer := holds()):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{what} did not come to hold within {timeout:g} s")
+            threading.Event().wait(_LOOK)
+        return answer
+
+    def _of(self, kind: str) -> Any:
+        if kind.startswith("Dask"):
+            return self._api.resources.get(kind=kind, api_version="kubernetes.dask.org/v1")
+        return self._api.resources.get(kind=kind)
+
+
+@contextmanager
+def cluster_under_test(
+    rig: KubernetesRig | None, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ClusterUnderTest]:
+    """Connect to the cluster, and make it the one that `KUBECONFIG` names.
+
+    Args:
+        rig: the running rig; None for the real cluster.
+        folder: where files go.
+        monkeypatch: of the test.
+    """
+    path = Path(KUBECONFIG or "") if rig is None else rig.kubeconfig(folder / "kubeconfig")
+    monkeypatch.setenv("KUBECONFIG", str(path))
+    configuration: Any = kubernetes.config
+    dynamic: Any = DynamicClient
+    with configuration.new_client_from_config(str(path)) as client:
+        api = dynamic(client, cache_file=str(folder / "discovery"))
+        yield ClusterUnderTest(path, default_namespace(None), api)

@@ -1,0 +1,31 @@
+"""The rig with the Dask operator: one for all tests of a process, since its start takes seconds."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from rigs.kubernetes import Image, KubernetesRig, Timing
+from rigs.kubernetes.dask_operator import DaskOperator
+
+IMAGES = {"repo/flow:1": Image()}
+"""The images that it can pull."""
+OPERATOR_PERIOD = 1.0
+"""Seconds between the operator's looks at each cluster: how busy it is, whether it is idle."""
+
+_RUNNING = pytest.StashKey[tuple[KubernetesRig, DaskOperator]]()
+
+
+def operated_rig(config: pytest.Config) -> tuple[KubernetesRig, DaskOperator]:
+    """The rig and its operator, started by the first test that asks, stopped after the last.
+
+    Every test leaves it empty.
+    """
+    if _RUNNING not in config.stash:
+        with ExitStack() as stack:
+            rig = stack.enter_context(KubernetesRig(images=IMAGES, timing=Timing(longest_grace=5)))
+            operator = stack.enter_context(DaskOperator(rig, period=OPERATOR_PERIOD))
+            config.stash[_RUNNING] = rig, operator
+            config.add_cleanup(stack.pop_all().close)
+    return config.stash[_RUNNING]
