@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from end_to_end.dask_cloud_runs import LONGEST, Shell, flow_named, override_of, said_until
 
-from rigs.ecs import EcsRig, Image
+from rigs.ecs import EcsRig, Image, Task
 from rigs.ecs.contents import contents, log_streams
 
 MADE = ["ECS cluster", "IAM role", "IAM role", "security group"]
@@ -59,6 +59,23 @@ def test_an_interrupt_leaves_nothing_behind(
     assert "Traceback" not in said
 
 
+def test_an_interrupt_while_an_adaptive_cluster_makes_a_worker_leaves_nothing_behind(
+    account: EcsRig, tmp_path: Path
+) -> None:
+    shell = Shell(account, n_workers=0, adaptive_min_workers=0, adaptive_max_workers=1)
+    target = (flow_named("never_ends"), f"-pstarted={tmp_path}/started")
+    with shell.running(*target) as run:
+        said = said_until(run, "Running: ")
+        with account.hold("PENDING"):
+            [scheduler] = living(account, "scheduler")
+            account.tasks.wait(scheduler.arn, lambda _: bool(living(account, "worker")), LONGEST)
+            run.send_signal(signal.SIGINT)
+            said += run.communicate(timeout=LONGEST)[1]
+
+    assert run.returncode == 130, said
+    assert "left behind" not in said.replace("left behind: kept for you to read", "")
+
+
 def test_what_may_not_be_removed_is_reported_and_removed_by_a_sweep_of_another_process(
     account: EcsRig,
 ) -> None:
@@ -94,8 +111,7 @@ def test_a_sweep_leaves_a_living_run_alone_and_removes_all_of_one_whose_submitte
         run.wait(LONGEST)
     assert shell.sweep("--yes") == []  # its scheduler may still be somebody's
 
-    living = [one for one in account.tasks.visible() if one.status == "RUNNING"]
-    [scheduler] = [one for one in living if override_of(one)["command"][1] == "scheduler"]
+    [scheduler] = living(account, "scheduler")
     account.client("ecs").stop_task(cluster=scheduler.cluster_arn, task=scheduler.arn)
     account.tasks.wait(scheduler.arn)
 
@@ -104,3 +120,9 @@ def test_a_sweep_leaves_a_living_run_alone_and_removes_all_of_one_whose_submitte
     assert all(one["removed"] for one in removed)
     assert sorted(set(kinds) - {"ECS task"}) == sorted({*MADE, "log stream"})
     assert shell.sweep() == []
+
+
+def living(rig: EcsRig, role: str) -> list[Task]:
+    """The tasks of all runs that haven't stopped."""
+    tasks = [one for one in rig.tasks.visible() if one.status != "STOPPED"]
+    return [one for one in tasks if override_of(one)["command"][1] == role]
