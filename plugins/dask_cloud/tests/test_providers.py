@@ -59,3 +59,8 @@ def test_skip_cleanup_is_looked_for_in_all_constructors(name: str, accepts: bool
 def test_a_name_that_is_no_cluster_class_is_refused(name: str) -> None:
     with pytest.raises(SettingError, match=name):
         load_provider(name)
+
+
+def test_a_misspelt_class_gets_the_name_that_was_meant() -> None:
+    with pytest.raises(SettingError, match=r"Did you mean 'distributed\.LocalCluster'"):
+        load_provider("distributed.LocalClustr")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from distributed import LocalCluster
 from distributed.security import Security
 
 from flowenv import Flow, Secret, flow
@@ -19,8 +20,24 @@ from flowenv_dask_cloud.spec import real, shown
 
 GOLDEN = Path(__file__).parent / "golden"
 FARGATE = "dask_cloudprovider.aws.FargateCluster"
+LOCAL = "distributed.LocalCluster"
 MACHINES = "rigs.machines.LocalMachineCluster"
 RUN_ID = "123e4567-e89b-12d3-a456-426614174000"
+
+
+class Sealed(LocalCluster):  # type: ignore[misc]
+    """A user's class that takes nothing else."""
+
+    def __init__(self, n_workers: int = 1) -> None:
+        super().__init__(n_workers=n_workers)
+
+
+class Taker(LocalCluster):  # type: ignore[misc]
+    """A user's class that takes arguments of its own."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.pop("cabinet", None)
+        super().__init__(**kwargs)
 
 
 @flow(image="flow:1")
@@ -139,6 +156,12 @@ def test_objects_are_shown_by_name_and_come_back_themselves() -> None:
     ("settings", "message"),
     [
         ({"n_wokers": 1}, "Did you mean 'n_workers'"),
+        ({"provider": LOCAL, "n_wokers": 1}, "Did you mean 'n_workers'"),
+        ({"provider": LOCAL, "memory_limt": 1}, "Did you mean 'memory_limit'"),
+        ({"provider": LOCAL, "idle_timeout": "1m"}, "Give it in scheduler_kwargs"),
+        ({"provider": LOCAL, "adaptive_min_worker": 1}, "Did you mean 'adaptive_min_workers'"),
+        ({"provider": MACHINES, "adaptive_min_worker": 1}, "Did you mean 'adaptive_min_workers'"),
+        ({"provider": Sealed, "size": 1}, "Sealed has no argument 'size'"),
         ({"asynchronous": True}, "gets its asynchronous from the environment"),
         ({"environment": {"BIG": "x" * 9000}}, "the largest is BIG"),
         ({"environment": {"T": Secret(reference="arn:aws:ssm:1")}}, "can't resolve"),
@@ -152,6 +175,19 @@ def test_what_the_provider_would_refuse_is_refused_before_anything_is_made(
 ) -> None:
     with pytest.raises(SpecError, match=message):
         spec_of(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"provider": LOCAL, "memory_limit": "1GB", "lifetime": "1h", "env": {"A": "1"}},
+        {"provider": Taker, "cabinet": 7},
+    ],
+)
+def test_what_the_constructor_may_take_is_left_to_it(settings: dict[str, Any]) -> None:
+    arguments = {name: value for name, value in settings.items() if name != "provider"}
+
+    assert arguments.keys() <= spec_of(**settings)["arguments"].keys()
 
 
 def test_the_backend_is_found(flow_named: Callable[[str], Flow[..., Any]]) -> None:

@@ -14,7 +14,7 @@ from flowenv.errors import PlatformError, SettingError
 from flowenv.executors.base import Executor, active
 from flowenv.executors.dask_connection import connected
 from flowenv.executors.local_cluster import close_at_once, ignore_ctrl_c, started_without_ctrl_c
-from flowenv.settings import setting
+from flowenv.settings import closest, setting
 from flowenv.states import Reason
 
 if TYPE_CHECKING:
@@ -184,11 +184,17 @@ def load_class(dotted: str) -> Any:
     """
     import importlib
 
-    module, _, name = dotted.replace(":", ".").rpartition(".")
+    path, _, name = dotted.replace(":", ".").rpartition(".")
     try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+        module = importlib.import_module(path)
+    except (ImportError, ValueError) as error:
         raise SettingError(f"{dotted!r} can't be imported: {error}.") from error
+    try:
+        return getattr(module, name)
+    except (AttributeError, ImportError) as error:
+        close = closest(name, [n for n in dir(module) if not n.startswith("_")])
+        hint = f"Did you mean '{path}.{close}'?" if close else ""
+        raise SettingError(f"{dotted!r} can't be imported: {error}.", hint=hint) from error
 
 
 def import_dask(name: str) -> Any:

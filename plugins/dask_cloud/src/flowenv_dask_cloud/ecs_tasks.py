@@ -79,9 +79,9 @@ def watched_task(cls: type[Any], watch: Watch) -> type[Any]:
                 await super().start()
             except _Refused as refused:
                 raise RuntimeError(f"the {self.task_type}'s task: {refused}") from refused.__cause__
-            except RuntimeError as error:
+            except RuntimeError:  # it only says that it failed
                 if self.task and (why := why_stopped(self.task)):
-                    raise RuntimeError(f"the {self.task_type}'s task {why.message}") from error
+                    raise RuntimeError(f"the {self.task_type}'s task {why.message}") from None
                 raise
             finally:
                 self._client = client

@@ -130,9 +130,11 @@ def _limited(facts: Facts, names: set[str]) -> Facts:
 def named_arguments(cls: type[Any]) -> tuple[set[str], bool]:
     """The arguments that a class's constructors name, and whether there may be others.
 
-    A constructor with `**kwargs` is taken to pass them on to the next one up.
+    A constructor with `**kwargs` is taken to pass them on to the next one up; only of Dask's
+    own is it known that they do nothing else with them.
     """
     names: set[str] = set()
+    others = False
     for base in cls.__mro__:
         constructor = vars(base).get("__init__")
         if constructor is None or base is object:
@@ -140,8 +142,22 @@ def named_arguments(cls: type[Any]) -> tuple[set[str], bool]:
         parameters = list(inspect.signature(constructor).parameters.values())[1:]
         names |= {p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
         if not any(p.kind is p.VAR_KEYWORD for p in parameters):
-            return names, False
+            return names, others
+        others |= not base.__module__.startswith(("dask_cloudprovider.", "distributed."))
     return names, True
+
+
+def worker_arguments(worker_class: Any) -> tuple[set[str], bool]:
+    """What a LocalCluster passes on to its workers, and whether there may be others.
+
+    Args:
+        worker_class: the cluster's argument of that name; None for its default.
+    """
+    from distributed import Nanny, Worker
+
+    classes = {Nanny, Worker, worker_class} if isinstance(worker_class, type) else {Nanny, Worker}
+    found = [named_arguments(cls) for cls in classes]
+    return set().union(*(names for names, _ in found)), any(others for _, others in found)
 
 
 def dotted_name(given: type[Any] | str) -> str:

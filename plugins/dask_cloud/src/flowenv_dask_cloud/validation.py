@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.settings import nearest
-from flowenv_dask_cloud.providers import Provider, load_provider, named_arguments
+from flowenv.settings import nearest, settings_of
+from flowenv_dask_cloud.providers import (
+    Provider,
+    load_provider,
+    named_arguments,
+    worker_arguments,
+)
 from flowenv_dask_cloud.spec import PART, revealed
 
 _ECS_OVERRIDES = 8192
 """Characters that RunTask's overrides may have: AWS ECS API reference, TaskOverride."""
 _OTHER_OVERRIDES = 1000
 """Characters kept free for the command and the names around the variables."""
+_SURELY = 0.9
+"""How near a name must be to one of the environment's own settings to be taken for it, where a
+constructor may take any."""
 _OURS = ("asynchronous", "loop", "security")
 
 
@@ -40,6 +49,8 @@ def check_arguments(provider: Provider, arguments: Mapping[str, Any]) -> None:
     Raises:
         SpecError: if one can't be given.
     """
+    from distributed import Scheduler
+
     for name in _OURS:
         if name in arguments:
             raise SpecError(
@@ -47,14 +58,23 @@ def check_arguments(provider: Provider, arguments: Mapping[str, Any]) -> None:
                 hint="Set security on the environment." if name == "security" else "Leave it out.",
             )
     known, others = named_arguments(provider.cls)
-    # other libraries' constructors may do anything with their **kwargs
-    if others or not provider.name.startswith("dask_cloudprovider."):
-        return
+    if provider.facts.family == "local" and provider.accepts("worker_class"):
+        workers, more = worker_arguments(arguments.get("worker_class"))
+        known, others = known | workers, others or more
+    own = _own_settings()
     for name in arguments:
-        if name not in known:
-            raise SpecError(
-                f"{provider.title} has no argument {name!r}.", hint=nearest(name, known)
-            )
+        if name in known or (others and not get_close_matches(name, own, cutoff=_SURELY)):
+            continue
+        hint = nearest(name, known | own)
+        if name in named_arguments(Scheduler)[0] and provider.accepts("scheduler_kwargs"):
+            hint = "Give it in scheduler_kwargs."
+        raise SpecError(f"{provider.title} has no argument {name!r}.", hint=hint)
+
+
+def _own_settings() -> set[str]:
+    from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
+
+    return {one.name for one in settings_of(DaskCloudProviderEnvironment)} - {"kwargs"}
 
 
 def check_workers(provider: Provider, arguments: Mapping[str, Any], adaptive: bool) -> None:
