@@ -5,12 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from .forking import Forking
 from .project import Project
 
 
+@pytest.fixture(scope="session")
+def forking() -> Iterator[Forking]:
+    with Forking() as process:
+        yield process
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
-    return Project(tmp_path)
+def project(tmp_path: Path, forking: Forking) -> Project:
+    return Project(tmp_path, forking)
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .forking import Forking
+
 FLOWENV = str(Path(sys.executable).parent / "flowenv")
 DEADLINE = 30.0
 """Seconds after which something that should have happened has not."""
@@ -66,7 +68,9 @@ class Running:
 class Project:
     """A folder with flows, and plugins that are installed for it alone."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, forking: Forking) -> None:
+        self.forking = forking
+        self.output = folder
         self.folder = folder / "project"
         self.site = folder / "site"
         self.fake = folder / "fake"
@@ -109,17 +113,15 @@ class Project:
 
     def flowenv(self, *arguments: str, **variables: str) -> Ended:
         """Call `flowenv`, and wait for it; its output is no terminal."""
-        found = subprocess.run(
-            [FLOWENV, *arguments],
-            cwd=self.folder,
-            env={**self.variables, **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        return Ended([], found.returncode, found.stdout, found.stderr)
+        output = self.output
+        given = {**self.variables, **variables}
+        code = self.forking.call(arguments, self.folder, given, output)
+        return Ended([], code, (output / "stdout").read_text(), (output / "stderr").read_text())
+
+    def flowenv_anew(self, *arguments: str, **variables: str) -> Ended:
+        """Call `flowenv` as a shell does: Python starts, and imports what is there."""
+        with self.start(*arguments, **variables) as running:
+            return running.wait()
 
     @contextlib.contextmanager
     def start(self, *arguments: str, **variables: str) -> Iterator[Running]:

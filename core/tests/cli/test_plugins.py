@@ -232,7 +232,7 @@ def test_hooks_shows_one_hook(project: Project) -> None:
 
 def imported_by(project: Project, *arguments: str) -> set[str]:
     """The top-level modules that a call imports, as Python itself reports them."""
-    ended = project.flowenv(*arguments, PYTHONPROFILEIMPORTTIME="1")
+    ended = project.flowenv_anew(*arguments, PYTHONPROFILEIMPORTTIME="1")
     assert ended.returncode == 0
     return {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
 

@@ -150,7 +150,7 @@ def test_an_executor_that_cant_be_had_is_said_before_the_run_begins(
     gone = "import sys\nsys.modules['dask'] = sys.modules['distributed'] = None\n"
     (project.site / "sitecustomize.py").write_text(gone)
     project.write("flow.py", FLOW)
-    ended = project.flowenv("run", "flow.py", "-p", "size=1", *arguments, **variables)
+    ended = project.flowenv_anew("run", "flow.py", "-p", "size=1", *arguments, **variables)
     check(project, ended, *parts)
     assert "Running" not in ended.stderr
 
@@ -195,7 +195,7 @@ def test_a_known_backend_that_isnt_installed_says_how_to_install_it(project: Pro
     project.write("flow.py", FLOW)
     project.write("sitecustomize.py", "from flowenv import discovery\ndiscovery.installed = list\n")
     everything_gone = {"PYTHONPATH": str(project.folder)}
-    ended = project.flowenv("run", "flow.py", "--env", "fargate", **everything_gone)
+    ended = project.flowenv_anew("run", "flow.py", "--env", "fargate", **everything_gone)
     check(
         project,
         ended,
