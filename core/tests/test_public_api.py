@@ -59,6 +59,10 @@ def modules_after(code: str) -> set[str]:
 HEAVY = {"click", "pluggy", "yaml", "cloudpickle", "dask", "distributed", "importlib_metadata"}
 
 
+def test_the_kits_flows_need_no_pytest():
+    assert "pytest" not in modules_after("import flowenv.testing.flows")
+
+
 def test_importing_flowenv_imports_nothing_heavy():
     assert not HEAVY & modules_after("import flowenv")
 
