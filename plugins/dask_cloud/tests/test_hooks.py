@@ -2,7 +2,8 @@
 
 import pytest
 
-from flowenv.errors import UnsupportedOperation
+from flowenv.errors import PlatformUnreachable, UnsupportedOperation
+from flowenv.handle import Finding
 from flowenv.registry import registry
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 
@@ -17,11 +18,16 @@ def _no_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
 
 
-def findings(provider: str, **settings: object) -> dict[str, bool | None]:
+def found_by_doctor(provider: str, **settings: object) -> dict[str, Finding]:
     environment = DaskCloudProviderEnvironment(provider, **settings)
     hook = registry().hooks("dask_cloud").hook
     found = (one for many in hook.flowenv_check(environment=environment) for one in many)
-    return {one.subject: one.ok for one in found}
+    return {one.subject: one for one in found}
+
+
+def findings(provider: str, **settings: object) -> dict[str, bool | None]:
+    found = found_by_doctor(provider, **settings)
+    return {subject: one.ok for subject, one in found.items()}
 
 
 def test_sweep_says_so_where_it_cant_find_anything() -> None:
@@ -42,6 +48,22 @@ def test_doctor_finds_missing_credentials_and_the_open_scheduler() -> None:
 
     assert found["credentials"] is False
     assert found["scheduler"] is None
+
+
+def test_missing_credentials_are_said_in_a_sentence_with_what_to_do() -> None:
+    fargate = "dask_cloudprovider.aws.FargateCluster"
+    finding = found_by_doctor(fargate, region_name="eu-west-1")["credentials"]
+
+    assert finding.message == "Unable to locate credentials."
+    assert finding.hint == "Configure credentials for AWS."
+    with pytest.raises(PlatformUnreachable) as raised:
+        registry().hooks("dask_cloud").hook.flowenv_sweep(
+            environment=DaskCloudProviderEnvironment(fargate, region_name="eu-west-1"),
+            older_than=0,
+            delete=False,
+        )
+    assert raised.value.message.endswith(finding.message)
+    assert raised.value.hint == finding.hint
 
 
 def test_doctor_finds_a_provider_that_isnt_there() -> None:

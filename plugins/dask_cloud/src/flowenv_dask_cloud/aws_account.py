@@ -10,6 +10,7 @@ from typing import Any
 
 from flowenv.handle import Leftover
 from flowenv_dask_cloud.identity import CREATED, LOG_PREFIX, RUN_ID, STARTED_BY
+from flowenv_dask_cloud.leftovers import UNSEEN
 
 _DEFAULT_LOG_GROUP = "dask-ecs"
 _FAMILY_PREFIX = ROLE_PREFIX = "dask-"
@@ -120,7 +121,7 @@ class Account:
         try:
             yield from source
         except self._error() as error:
-            self.unseen.append(Leftover(kind, "not looked for", problem=str(error)))
+            self.unseen.append(Leftover(kind, UNSEEN, problem=str(error)))
 
     def log_streams(self, is_wanted: Callable[[str], bool], run_id: str = "") -> Iterator[Thing]:
         """The log streams of the wanted runs: their names begin with the run's id."""

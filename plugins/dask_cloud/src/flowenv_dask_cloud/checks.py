@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flowenv.errors import SpecError
 from flowenv.handle import Finding
+from flowenv_dask_cloud.diagnosis import said
 from flowenv_dask_cloud.providers import Provider, load_provider
 from flowenv_dask_cloud.spec import revealed, security_of
 
@@ -65,6 +66,6 @@ def _aws(environment: DaskCloudProviderEnvironment) -> Iterator[Finding]:
         try:
             ask()
         except (BotoCoreError, ClientError) as error:
-            yield Finding(subject, False, str(error), "See the permissions in the docs.")
+            yield Finding(subject, False, *said(error))
         else:
             yield Finding(subject, True, f"AWS answers for {subject}.")

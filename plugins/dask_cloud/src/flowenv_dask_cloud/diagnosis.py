@@ -26,6 +26,9 @@ _CAUSES = (
     ("UnauthorizedOperation", Reason.ACCESS_DENIED, "The credentials lack a permission."),
     ("executable file not found", Reason.START_ERROR, "The image needs distributed >= 2026.6."),
     ("Unable to locate credentials", Reason.ACCESS_DENIED, "Configure credentials for AWS."),
+    ("Partial credentials", Reason.ACCESS_DENIED, "Configure credentials for AWS."),
+    ("specify a region", Reason.CONFIGURATION, "Set region_name, or AWS_DEFAULT_REGION."),
+    ("endpoint URL", Reason.NETWORK, "Does this machine reach AWS?"),
 )
 
 _MAY_PASS = re.compile(
@@ -76,6 +79,16 @@ def cause_of(text: str) -> tuple[Reason, str]:
         if mark in text:
             return reason, hint
     return Reason.START_ERROR, ""
+
+
+def said(error: Exception) -> tuple[str, str]:
+    """An error of AWS's as a whole sentence, and what to do about it.
+
+    >>> said(ValueError("Unable to locate credentials"))
+    ('Unable to locate credentials.', 'Configure credentials for AWS.')
+    """
+    text = f"{str(error).rstrip('.')}."
+    return text, cause_of(text)[1] or "See the permissions that the backend's documentation lists."
 
 
 def start_error(title: str, error: BaseException, problems: Iterable[str] = ()) -> PlatformError:

@@ -10,6 +10,24 @@ from flowenv_dask_cloud.diagnosis import why_stopped
 from flowenv_dask_cloud.identity import cluster_name
 from flowenv_dask_cloud.providers import Provider
 
+UNSEEN = "not looked for"
+"""In place of a name: whether there is anything of the kind isn't known."""
+
+
+def sentence(one: Leftover) -> str:
+    """What became of something that a run made.
+
+    >>> sentence(Leftover("machine", "dask-1", problem="Interrupted again."))
+    'machine dask-1 left behind: Interrupted again.'
+    >>> sentence(Leftover("IAM roles", UNSEEN, problem="access denied"))
+    "Whether IAM roles are left behind isn't known: access denied"
+    """
+    if one.removed:
+        return f"{one.kind} {one.name} removed"
+    if one.name == UNSEEN:
+        return f"Whether {one.kind} are left behind isn't known: {one.problem}"
+    return f"{one.kind} {one.name} left behind: {one.problem}"
+
 
 class Leftovers:
     """Looks after what a provider itself doesn't remove. This one knows of nothing.

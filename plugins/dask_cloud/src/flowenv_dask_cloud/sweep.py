@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from flowenv.errors import PlatformUnreachable, UnsupportedOperation
 from flowenv.handle import Leftover
+from flowenv_dask_cloud.diagnosis import said
 from flowenv_dask_cloud.providers import load_provider
 from flowenv_dask_cloud.spec import revealed
 
@@ -48,9 +49,9 @@ def sweep(
     try:
         return list(_swept(account, older_than, delete))
     except (BotoCoreError, ClientError) as error:
+        text, hint = said(error)
         raise PlatformUnreachable(
-            f"AWS doesn't let us look for what is left: {error}",
-            hint="See the permissions in the backend's documentation.",
+            f"AWS doesn't let us look for what is left: {text}", hint=hint
         ) from error
 
 
