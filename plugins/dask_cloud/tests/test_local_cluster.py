@@ -11,6 +11,7 @@ from flowenv import Flow, Secret
 from flowenv.errors import CallbackFailed, RunFailed, SettingError, SpecError
 from flowenv.states import Reason, State
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
+from flowenv_dask_cloud.leftovers import Leftovers
 
 LOCAL = "distributed.LocalCluster"
 
@@ -153,3 +154,20 @@ def test_the_log_says_that_an_unknown_providers_scheduler_is_open_unless_that_is
     assert run.result() == {"total": 30, "workers": 1}
     warned = any("is open to everybody who reaches it" in r.getMessage() for r in caplog.records)
     assert warned is (security is None)
+
+
+def test_what_couldnt_be_looked_for_is_said_and_doesnt_change_how_the_run_ended(
+    flow_named: Callable[[str], Flow[..., Any]],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def remove(self: Leftovers) -> None:
+        raise OSError("nobody answers")
+
+    monkeypatch.setattr(Leftovers, "remove", remove)
+
+    run = local(processes=False).execute(flow_named("total"))
+
+    assert run.state is State.COMPLETED
+    expected = "Whether things of the cluster are left behind isn't known: OSError: nobody answers"
+    assert expected in caplog.messages

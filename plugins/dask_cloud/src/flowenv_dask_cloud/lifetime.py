@@ -19,7 +19,7 @@ from flowenv_dask_cloud import client as dask_client
 from flowenv_dask_cloud.dask_settings import ProviderSettings
 from flowenv_dask_cloud.diagnosis import not_in_time, start_error
 from flowenv_dask_cloud.event_loop import EventLoop, in_thread
-from flowenv_dask_cloud.leftovers import Leftovers
+from flowenv_dask_cloud.leftovers import UNSEEN, Leftovers, sentence
 from flowenv_dask_cloud.progress import Progress
 from flowenv_dask_cloud.providers import Provider
 from flowenv_dask_cloud.watch import Watch, describe, watched
@@ -209,7 +209,8 @@ class ClusterLifetime:
         try:
             self.left += await in_thread(self._leftovers.remove)
         except Exception as error:  # how the flow ended is more than what is left
-            self.left.append(Leftover("what is left", "not looked for", problem=repr(error)))
+            problem = f"{type(error).__name__}: {error}"
+            self.left.append(Leftover("things of the cluster", UNSEEN, problem=problem))
 
     async def _close_cluster(self, cluster: Any) -> None:
         limit = _CLOSE_HERE if self.plan.provider.facts.family == "local" else _CLOSE
@@ -274,8 +275,7 @@ class ClusterLifetime:
     def _report(self) -> None:
         for one in self.left:
             level = logging.INFO if one.removed or one.kind == "log stream" else logging.WARNING
-            state = "removed" if one.removed else f"left behind: {one.problem}"
-            _log.log(level, "%s %s %s", one.kind, one.name, state)
+            _log.log(level, "%s", sentence(one))
 
 
 class _NotInTime(Exception):
