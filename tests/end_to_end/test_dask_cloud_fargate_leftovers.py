@@ -73,7 +73,8 @@ def test_an_interrupt_while_an_adaptive_cluster_makes_a_worker_leaves_nothing_be
             said += run.communicate(timeout=LONGEST)[1]
 
     assert run.returncode == 130, said
-    assert "left behind" not in said.replace("left behind: kept for you to read", "")
+    # a close that waited for the worker to be up would have given up
+    assert "own way to close failed" not in said
 
 
 def test_what_may_not_be_removed_is_reported_and_removed_by_a_sweep_of_another_process(

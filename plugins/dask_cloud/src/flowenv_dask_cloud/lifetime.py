@@ -81,6 +81,7 @@ class ClusterLifetime:
             self._loop = EventLoop()
         self._start: concurrent.futures.Future[None] | None = None
         self._task: asyncio.Task[Any] | None = None
+        self._adaptive: Any = None
         self._closed = False
         self._hurried = False
 
@@ -104,7 +105,7 @@ class ClusterLifetime:
         except Exception as error:
             raise start_error(title, error, self.problems()) from error
         if self.plan.adapt is not None:
-            self.cluster.adapt(**self.plan.adapt)
+            self._adaptive = self.cluster.adapt(**self.plan.adapt)
         return self.cluster
 
     def problems(self) -> list[str]:
@@ -203,6 +204,8 @@ class ClusterLifetime:
             if not dask_client.is_running(cluster) or await self._is_lost():
                 await self._end_members()
                 dask_client.mark_failed(cluster, without_scheduler=self._is_watched())
+            else:
+                await self._end_starting()
             await self._close_cluster(cluster)
         await self._end_members()
         self._progress.closing(f"Removing what the {self.plan.provider.title} has left.")
@@ -252,6 +255,12 @@ class ClusterLifetime:
     async def _end_members(self) -> None:
         """End every machine and task that isn't gone; what can't be ended is noted."""
         await asyncio.gather(*(self._end(one) for one in self._watch.made if not one.is_gone))
+
+    async def _end_starting(self) -> None:
+        """End what a running cluster is just making: its own close would wait until it is up."""
+        if self._adaptive is not None:
+            self._adaptive.stop()
+        await asyncio.gather(*(self._end(one) for one in self._watch.made if one.is_starting))
 
     async def _end(self, member: Any) -> None:
         kind, name = describe(member)

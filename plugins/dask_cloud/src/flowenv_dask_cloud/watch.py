@@ -113,6 +113,11 @@ class Member:
         ended = self._ending is not None and self._ending.done()
         return self._making is None or (ended and not _failed(self._ending))
 
+    @property
+    def is_starting(self) -> bool:
+        """True from when it was begun to be made until it is up, or has failed."""
+        return self._making is not None and not self._making.done()
+
     async def _end_once(self, **kwargs: Any) -> None:
         if self.is_gone:
             return
