@@ -194,6 +194,11 @@ def test_doctor_asks_the_platform(fake: Project) -> None:
     assert failed.json[-1]["hint"] == "Ask it nicely."
 
 
+def test_doctor_asks_the_platform_of_the_configured_environment(fake: Project) -> None:
+    assert "folder: is there" not in fake.flowenv("doctor").stdout
+    assert "folder: is there" in fake.flowenv("doctor", FLOWENV_ENVIRONMENT="fake").stdout
+
+
 def test_doctor_names_every_problem(project: Project) -> None:
     broken_plugins(project)
     ended = project.flowenv("doctor", "--env", "nowhere", "--plugin", "missing.py", "-o", "json")

@@ -105,13 +105,21 @@ def test_a_run_that_isnt_there(fake: Project, command: str) -> None:
 
 
 def test_sweep_lists_and_removes_only_when_told(fake: Project) -> None:
-    assert fake.flowenv("sweep", *HERE).stdout == "Nothing is left over.\n"
+    assert fake.flowenv("sweep", *HERE).stdout == "Nothing older than 1h is left over.\n"
     reference = submit(fake)
     fake.flowenv("attach", reference, *HERE)
     listed = fake.flowenv("sweep", *HERE)
     assert (listed.returncode, listed.stderr) == (0, "Remove them with --yes.\n")
     (one,) = fake.flowenv("sweep", *HERE, "--yes", "-o", "json").json
     assert (one["run_id"], one["removed"]) == (reference, True)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"), [("0s", ""), ("90m", "older than 90m "), ("48h", "older than 2d ")]
+)
+def test_sweep_says_how_far_it_has_looked(fake: Project, typed: str, said: str) -> None:
+    ended = fake.flowenv("sweep", *HERE, "--older-than", typed)
+    assert ended.stdout == f"Nothing {said}is left over.\n"
 
 
 def test_sweep_exits_with_3_if_something_cant_be_removed(fake: Project) -> None:

@@ -22,8 +22,9 @@ _MARKS = {True: ("ok", "green"), False: ("error", "red"), None: ("warning", "yel
 def doctor(
     env: str | None, settings: tuple[str, ...], plugins: tuple[str, ...], output: str
 ) -> int:
-    """Check this installation, and with --env the platform.
+    """Check this installation and the environment's platform.
 
+    The platform is that of --env, else of the environment that the configuration names.
     Exits with 0 if nothing is wrong, 3 if something is.
 
     \b
@@ -31,7 +32,7 @@ def doctor(
       flowenv doctor --env prod
     """
     findings = _installation(plugins)
-    if env or settings:
+    if env or settings or _is_configured():
         findings += _platform(env, settings, plugins)
     if output == "json":
         echo_json([finding.to_json() for finding in findings])
@@ -39,6 +40,17 @@ def doctor(
         for finding in findings:
             _print(finding)
     return 3 if any(finding.ok is False for finding in findings) else 0
+
+
+def _is_configured() -> bool:
+    """Whether the configuration names an environment; one that can't be read is a finding."""
+    from flowenv.configuration import configuration
+    from flowenv.errors import ConfigurationError
+
+    try:
+        return configuration().environment is not None
+    except ConfigurationError:
+        return False
 
 
 def _print(finding: Finding) -> None:

@@ -59,13 +59,20 @@ def sweep(
     if output == "json":
         echo_json([one.to_json() for one in found])
     elif not found:
-        click.echo("Nothing is left over.")
+        click.echo(f"Nothing {_older(older_than)}is left over.")
     else:
         rows = [[one.kind, one.name, one.run_id, _state(one.removed, one.problem)] for one in found]
         echo_table(rows, ["kind", "name", "run", ""])
         if not yes:
             click.echo("Remove them with --yes.", err=True)
     return 3 if any(one.problem for one in found) else 0
+
+
+def _older(seconds: float) -> str:
+    if not seconds:
+        return ""
+    unit = next(unit for unit in "dhms" if unit == "s" or seconds % _UNITS[unit] == 0)
+    return f"older than {seconds / _UNITS[unit]:g}{unit} "
 
 
 def _state(removed: bool, problem: str) -> str:
