@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from distributed import LocalCluster
+from distributed import LocalCluster, get_client
+from distributed.security import Security
 
 from flowenv import Flow, Secret
 from flowenv.errors import CallbackFailed, RunFailed, SettingError, SpecError
@@ -171,3 +172,29 @@ def test_what_couldnt_be_looked_for_is_said_and_doesnt_change_how_the_run_ended(
     assert run.state is State.COMPLETED
     expected = "Whether things of the cluster are left behind isn't known: OSError: nobody answers"
     assert expected in caplog.messages
+
+
+def test_every_run_has_a_cluster_of_its_own(flow_named: Callable[[str], Flow[..., Any]]) -> None:
+    seen: list[str] = []
+    environment = local(
+        processes=False, on_start=lambda: seen.append(get_client().scheduler_info()["id"])
+    )
+
+    for _ in range(2):
+        environment.run(flow_named("total"))
+
+    assert len(set(seen)) == 2
+
+
+def test_a_security_of_the_users_own_reaches_the_cluster_and_the_client(
+    flow_named: Callable[[str], Flow[..., Any]],
+) -> None:
+    security = Security.temporary()
+    seen: list[object] = []
+
+    run = local(
+        processes=False, security=security, on_start=lambda: seen.append(get_client().security)
+    ).execute(flow_named("connection"))
+
+    assert run.result()["scheduler"].startswith("tls://")
+    assert seen == [security]

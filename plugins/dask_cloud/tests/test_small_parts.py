@@ -11,12 +11,15 @@ from dask_cloudprovider.generic.vmcluster import VMCluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flowenv import FlowRun
 from flowenv.states import Reason
+from flowenv_dask_cloud import DaskCloudProviderEnvironment
 from flowenv_dask_cloud.cloud_init import quoted
 from flowenv_dask_cloud.dask_settings import ProviderSettings
 from flowenv_dask_cloud.diagnosis import cause_of, start_error, why_stopped
 from flowenv_dask_cloud.ecs_tasks import todays_command
 from flowenv_dask_cloud.identity import cluster_name, tag_value
+from flowenv_dask_cloud.progress import Progress
 
 
 @given(st.uuids())
@@ -150,3 +153,23 @@ def test_what_aws_refuses_for_good_has_a_hint() -> None:
 
     assert error.reason is Reason.CONFIGURATION
     assert "cluster_arn" in error.hint
+
+
+def test_the_log_says_again_and_again_what_is_waited_for_and_for_how_long(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    caplog.set_level("INFO", "flowenv.dask_cloud")
+    environment = DaskCloudProviderEnvironment("distributed.LocalCluster")
+    progress = Progress(FlowRun(environment, id="run-1", flow_name="total"))
+    progress.say("Making a LocalCluster.")
+
+    for clock[0] in (5.0, 12.0, 15.0, 30.0):
+        progress.still()
+
+    assert caplog.messages == [
+        "Making a LocalCluster.",
+        "Making a LocalCluster. (for 12 s)",
+        "Making a LocalCluster. (for 30 s)",
+    ]
