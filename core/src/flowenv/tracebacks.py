@@ -9,7 +9,7 @@ from types import TracebackType
 from flowenv.errors import FlowenvError
 
 _NOT_THE_USERS = frozenset(
-    {"asyncio", "concurrent", "contextlib", "flowenv", "importlib", "pluggy"}
+    {"asyncio", "concurrent", "contextlib", "flowenv", "importlib", "pathlib", "pluggy"}
 )
 """Top-level modules that stand between the command line and the user's code."""
 

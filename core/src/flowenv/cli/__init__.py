@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 BUG = 3
+"""The exit code for a bug, and for output that can't be written."""
 
 
 def main() -> None:
@@ -17,6 +18,7 @@ def main() -> None:
 
     interrupts.install()
     _show_warnings_plainly()
+    _never_fail_to_encode()
     try:
         code = run_app(sys.argv[1:])
     except KeyboardInterrupt:  # another one, while the first was being reported
@@ -24,8 +26,7 @@ def main() -> None:
     if interrupts.came_twice():
         interrupts.leave()
     interrupts.is_over()
-    _flush()
-    sys.exit(code)
+    sys.exit(_flush(code))
 
 
 def _show_warnings_plainly() -> None:
@@ -48,10 +49,14 @@ def run_app(arguments: Sequence[str]) -> int:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader has gone: `flowenv runs | head`
-        from flowenv.cli.stdout import drop_output
-
-        drop_output()
+        _drop_output()
         return 0
+
+
+def _drop_output() -> None:
+    from flowenv.cli.stdout import drop_output
+
+    drop_output()
 
 
 def _call(arguments: Sequence[str]) -> int:
@@ -89,8 +94,24 @@ def _call(arguments: Sequence[str]) -> int:
         return error.exit_code
     except BrokenPipeError:
         raise
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and (refused := _refused_by_machine(error)):
+            print(f"Error: {refused}", file=sys.stderr)
+            return BUG if error.filename is None else FlowenvError.exit_code
         return _report_bug()
+
+
+def _refused_by_machine(error: OSError) -> str:
+    """What this machine didn't let flowenv do, which is nobody's bug; else nothing."""
+    import errno
+
+    codes = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+    if error.errno not in codes:
+        return ""
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    _drop_output()
+    return f"The output can't be written: {error.strerror}."
 
 
 def _advice(message: str) -> str:
@@ -120,12 +141,25 @@ def _report_bug() -> int:
     return BUG
 
 
-def _flush() -> None:
-    """See to it that what is printed reaches its reader, or that nobody minds."""
+def _flush(code: int) -> int:
+    """See to it that what is printed reaches its reader, or that nobody minds.
+
+    Returns:
+        The exit code: the one given, unless what was asked for could not be written.
+    """
     try:
         if sys.stdout:
             sys.stdout.flush()
     except BrokenPipeError:
-        from flowenv.cli.stdout import drop_output
+        _drop_output()
+    except OSError as error:
+        print(f"Error: {_refused_by_machine(error) or error}", file=sys.stderr)
+        return code or BUG
+    return code
 
-        drop_output()
+
+def _never_fail_to_encode() -> None:
+    """What the terminal's or the file's encoding lacks is escaped, and fails nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

@@ -51,8 +51,11 @@ def load_flow(target: str) -> Flow[..., Any]:
             hint='Put what a script does below `if __name__ == "__main__":`.',
         ) from error
     except Exception as error:
-        if isinstance(error, FlowenvError) and not has_user_frames(error):
-            raise
+        if not has_user_frames(error):
+            if isinstance(error, FlowenvError):
+                raise
+            if isinstance(error, OSError):  # of the target itself: nothing of it has run
+                raise FlowNotFound(f"{target} can't be read: {error.strerror}.") from error
         show_user_traceback(error)
         shown = "".join(str(error).splitlines()[:1])
         raise FlowNotFound(

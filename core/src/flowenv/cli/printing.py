@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
@@ -16,7 +17,12 @@ def echo_json(data: Any, stream: TextIO | None = None) -> None:
         data: the data.
         stream: where to; by default the standard output.
     """
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, default=repr), file=stream)
+    text = json.dumps(data, indent=2, ensure_ascii=False, default=repr)
+    try:
+        text.encode(getattr(stream or sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(data, indent=2, default=repr)  # JSON has its own way to write them
+    click.echo(text, file=stream)
 
 
 def echo_table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:

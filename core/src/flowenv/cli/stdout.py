@@ -17,6 +17,10 @@ def result_stream(*, alone: bool) -> Iterator[TextIO]:
         alone: True if nothing else may: what a flow, its threads and its child processes
             print to the standard output goes to the standard error then.
     """
+    if sys.stdout is None:  # it is closed, and its number may be another file's by now
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - pathlib has its price
+            yield nowhere
+        return
     if not alone:
         yield sys.stdout
         return
@@ -24,7 +28,8 @@ def result_stream(*, alone: bool) -> Iterator[TextIO]:
     kept = os.dup(1)
     os.dup2(2, 1)
     try:
-        with os.fdopen(os.dup(kept), "w", encoding=sys.stdout.encoding) as stream:
+        encoding, errors = sys.stdout.encoding, sys.stdout.errors
+        with os.fdopen(os.dup(kept), "w", encoding=encoding, errors=errors) as stream:
             yield stream
     finally:
         sys.stdout.flush()  # while it is still the standard error

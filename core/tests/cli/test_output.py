@@ -1,0 +1,80 @@
+"""Where the output goes may be full, closed, or know few letters."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from concurrent.futures import Future
+
+import pytest
+
+from flowenv.cli import run_app
+
+from .project import Project
+
+FLOW = """
+    from flowenv import flow
+
+    @flow
+    def letters():
+        return "\\N{RIGHTWARDS ARROW} \\N{GRINNING FACE}"
+"""
+RESULT = "\N{RIGHTWARDS ARROW} \N{GRINNING FACE}"
+
+
+@pytest.fixture
+def project_with_flow(project: Project) -> Project:
+    project.write("flow.py", FLOW)
+    return project
+
+
+@pytest.mark.parametrize("command", ["hooks", "run flow.py", "run flow.py -o json"])
+def test_a_full_disk_is_no_bug(project_with_flow: Project, command: str) -> None:
+    said = project_with_flow.shell("bash", f"flowenv {command} 2>&1 >/dev/full; echo $?")
+    *_, error, code = said.splitlines()
+    assert error == "Error: The output can't be written: No space left on device."
+    assert code == "3"
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", ["hooks", "run flow.py", "run flow.py -o json"])
+def test_an_output_that_is_closed_is_not_missed(project_with_flow: Project, command: str) -> None:
+    said = project_with_flow.shell("bash", f"exec 3>&1; flowenv {command} 2>&3 >&-; echo $? >&3")
+    assert said.splitlines()[-1] == "0"
+    assert "Error" not in said
+
+
+def test_letters_that_the_output_lacks_are_escaped(project_with_flow: Project) -> None:
+    ended = project_with_flow.flowenv_anew("run", "flow.py", PYTHONIOENCODING="ascii")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == f"Result: {RESULT!a}\n"
+
+
+def test_json_is_json_whatever_letters_the_output_has(project_with_flow: Project) -> None:
+    given = {"PYTHONIOENCODING": "ascii"}
+    ended = project_with_flow.flowenv_anew("run", "flow.py", "-o", "json", **given)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["result"] == RESULT
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "flowenv.toml")
+
+
+def test_a_file_that_may_not_be_looked_at_is_no_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("flowenv.configuration._find", refuse)
+    assert run_app(["runs"]) == 2
+    assert capsys.readouterr().err == "Error: flowenv.toml: Permission denied.\n"
+
+
+def test_a_target_that_may_not_be_read_is_said_in_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refused: Future[None] = Future()  # its frames are the standard library's, not a user's
+    refused.set_exception(PermissionError(errno.EACCES, os.strerror(errno.EACCES), "flow.py"))
+    monkeypatch.setattr("flowenv.targets.load_target", refused.result)
+    assert run_app(["run", "flow.py"]) == 2
+    assert capsys.readouterr().err == "Error: flow.py can't be read: Permission denied.\n"
