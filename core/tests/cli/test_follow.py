@@ -31,6 +31,11 @@ class Findable(Environment):
     capabilities = Capabilities(attach=True)
 
 
+class Cancellable(Environment):
+    backend = "local"
+    capabilities = Capabilities(cancel=True)
+
+
 class ScriptedHandle:
     """A run that goes on when the test lets it."""
 
@@ -86,18 +91,17 @@ def test_news_within_a_state_is_shown(capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_run_that_waits_is_remembered(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "REMIND_FIRST", 0.01)
-    monkeypatch.setattr(follow, "REMIND_AGAIN", 0.02)
+    monkeypatch.setattr(follow, "REMINDERS", (0.01, 0.02))
     go_on, shown = threading.Event(), []
 
     def look() -> bool:
         shown.append(capsys.readouterr().err)
-        return "".join(shown).count("still Starting (image_pull): Pulling a:1") >= 2
+        return "".join(shown).count("still Starting (image_pull)\n") >= 3
 
     handle = ScriptedHandle(STARTING, go_on, Status(State.COMPLETED))
     thread = threading.Thread(target=follow_run, args=(handle,))
     thread.start()
-    eventually(look, "the second reminder")
+    eventually(look, "the third reminder")
     go_on.set()
     thread.join(10)
 
@@ -105,7 +109,7 @@ def test_a_run_that_waits_is_remembered(
 def test_a_run_that_runs_needs_no_reminder(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "REMIND_FIRST", 0.001)
+    monkeypatch.setattr(follow, "REMINDERS", (0.001,))
     run = FlowRun(Remote(), id="run-1", flow_name="scripted")
     run.observe(Status(State.RUNNING))
     with follow.Follower(run) as follower:
@@ -114,8 +118,33 @@ def test_a_run_that_runs_needs_no_reminder(
     assert capsys.readouterr().err == ""
 
 
-def test_reminders_come_after_2_seconds_and_then_every_10() -> None:
-    assert (follow.REMIND_FIRST, follow.REMIND_AGAIN) == (2.0, 10.0)
+def test_the_first_reminder_comes_after_2_seconds_and_the_others_ever_later() -> None:
+    assert follow.REMINDERS[0] == 2.0
+    assert list(follow.REMINDERS) == sorted(follow.REMINDERS)
+
+
+def test_a_run_that_is_slow_to_stop_is_remembered(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "REMINDERS", (0.01,))
+    shown: list[str] = []
+
+    class SlowToStop(ScriptedHandle):
+        def cancel(self) -> None:
+            eventually(look, "the reminder")
+
+        def status(self) -> Status:
+            return Status(State.CANCELLED)
+
+    def look() -> bool:
+        shown.append(capsys.readouterr().err)
+        return "still waiting for the run to stop" in "".join(shown)
+
+    run = FlowRun(Cancellable(), id="run-1", flow_name="scripted")
+    run.handle = SlowToStop()
+    with pytest.raises(KeyboardInterrupt), follow.Follower(run):
+        raise KeyboardInterrupt
+    assert run.state is State.CANCELLED
 
 
 def test_log_lines_go_to_stdout_without_the_outcome_record(

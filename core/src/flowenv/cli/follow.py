@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from flowenv.flow_run import FlowRun
     from flowenv.states import Status
 
-REMIND_FIRST = 2.0
-REMIND_AGAIN = 10.0
-"""Seconds without news after which a line says what the run waits for."""
+REMINDERS = (2.0, 10.0, 20.0, 30.0, 60.0)
+"""Seconds without news after each of which a line says what the run waits for; the last again
+and again."""
 _DRAIN = 15.0
 """Seconds that the last log lines may take after the run is over."""
 
@@ -45,6 +45,7 @@ class Follower:
         self.where = where
         self.cancel_on_interrupt = cancel_on_interrupt
         self._submitting = False
+        self._cancelling = False
         self._started = time.monotonic()
         self._shown: Status | None = None
         self._news = threading.Event()
@@ -127,18 +128,26 @@ class Follower:
 
     def _remind(self) -> None:
         """While nothing is heard of a run that isn't running, say what it is waiting for."""
-        from flowenv.states import State
-
-        patience = REMIND_FIRST
+        said = 0
         while not self._over.is_set():
-            if self._news.wait(patience):
+            if self._news.wait(REMINDERS[min(said, len(REMINDERS) - 1)]):
                 self._news.clear()
-                patience = REMIND_FIRST
-            elif self.flow_run.state.is_final:
-                patience = REMIND_AGAIN
-            elif self.flow_run.state is not State.RUNNING:
-                self._say(f"still {self.flow_run.status}")
-                patience = REMIND_AGAIN
+                said = 0
+            else:
+                said += 1
+                if waits := self._waits_for():
+                    self._say(f"still {waits}")
+
+    def _waits_for(self) -> str:
+        """What the run is waiting for, without the sentence that stands above already."""
+        from flowenv.states import State, Status
+
+        status = self.flow_run.status
+        if status.state.is_final:
+            return ""
+        if self._cancelling:
+            return "waiting for the run to stop"
+        return "" if status.state is State.RUNNING else str(Status(status.state, status.reason))
 
     def _print_logs(self) -> None:
         from flowenv.errors import FlowenvError
@@ -175,6 +184,7 @@ class Follower:
         from flowenv.errors import FlowenvError
 
         click.echo("Cancelling the run. Ctrl-C again leaves it.", err=True)
+        self._cancelling = True
         try:
             status = self.flow_run.cancel()
             self._drain()
