@@ -16,7 +16,7 @@ from flowenv.states import Reason
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 from flowenv_dask_cloud.cloud_init import quoted
 from flowenv_dask_cloud.dask_settings import ProviderSettings
-from flowenv_dask_cloud.diagnosis import cause_of, start_error, why_stopped
+from flowenv_dask_cloud.diagnosis import cause_of, not_in_time, start_error, why_stopped
 from flowenv_dask_cloud.ecs_tasks import todays_command
 from flowenv_dask_cloud.identity import cluster_name, tag_value
 from flowenv_dask_cloud.progress import Progress
@@ -173,3 +173,13 @@ def test_the_log_says_again_and_again_what_is_waited_for_and_for_how_long(
         "Making a LocalCluster. (for 12 s)",
         "Making a LocalCluster. (for 30 s)",
     ]
+
+
+@pytest.mark.parametrize(("here", "asks"), [(True, False), (False, True)])
+def test_a_cluster_on_this_machine_isnt_asked_for_an_image_and_a_port(
+    here: bool, asks: bool
+) -> None:
+    error = not_in_time("LocalCluster", 4, "Making a LocalCluster.", [], here=here)
+
+    assert ("image" in error.hint) is asks
+    assert "start_timeout" in error.hint

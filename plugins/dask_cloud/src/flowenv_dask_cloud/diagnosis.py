@@ -50,6 +50,9 @@ def may_pass(code: str, message: str, http_status: int = 400) -> bool:
     return http_status >= 500 or bool(_MAY_PASS.search(f"{code} {message}"))
 
 
+_ELSEWHERE = "Does the image hold Dask, and may this machine reach the scheduler's port (8786)? "
+
+
 def why_stopped(task: Mapping[str, Any]) -> Status | None:
     """Why an ECS task isn't running; None if it is, or nothing is known.
 
@@ -123,15 +126,23 @@ def _sentences(error: BaseException) -> Iterable[str]:
         seen = seen.__cause__
 
 
-def not_in_time(title: str, seconds: float, doing: str, problems: Iterable[str]) -> PlatformError:
-    """The cluster wasn't up when the deadline came."""
+def not_in_time(
+    title: str, seconds: float, doing: str, problems: Iterable[str], *, here: bool = False
+) -> PlatformError:
+    """The cluster wasn't up when the deadline came.
+
+    Args:
+        title: the provider's class.
+        seconds: the deadline.
+        doing: what was last seen.
+        problems: what is known of its tasks or machines.
+        here: True if it is made on this machine.
+    """
     why = "; ".join(problems)
     reason, hint = cause_of(why) if why else (Reason.DEADLINE, "")
     return PlatformError(
         f"The {title} wasn't up after {seconds:g} s. Last seen: {doing}"
         + (f" Problems: {why}." if why else ""),
-        hint=hint
-        or "Does the image hold Dask, and may this machine reach the scheduler's port (8786)? "
-        "start_timeout gives it longer.",
+        hint=hint or f"{'' if here else _ELSEWHERE}start_timeout gives it longer.",
         reason=Reason.DEADLINE if reason is Reason.START_ERROR else reason,
     )

@@ -99,7 +99,9 @@ class ClusterLifetime:
         try:
             self._wait(self._start, limit)
         except _NotInTime:
-            raise not_in_time(title, limit, self._progress.text, self.problems()) from None
+            here = self.plan.provider.facts.family == "local"
+            doing, problems = self._progress.text, self.problems()
+            raise not_in_time(title, limit, doing, problems, here=here) from None
         except FlowenvError:
             raise
         except Exception as error:
