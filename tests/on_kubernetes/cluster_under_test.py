@@ -11,13 +11,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import kubernetes
 import pytest
 from kubernetes.dynamic import DynamicClient
+from kubernetes.dynamic.exceptions import NotFoundError
 
 from flowenv_k8s.namespaces import default_namespace
 from rigs.kubernetes import KubernetesRig
@@ -28,6 +29,8 @@ KUBECONFIG = os.environ.get("FLOWENV_TEST_KUBECONFIG")
 """The real cluster's kubeconfig; None for the rig."""
 IMAGE = os.environ.get("FLOWENV_TEST_IMAGE", "repo/flow:1")
 """The image of the tests' flows."""
+BOKEH_IMAGE = os.environ.get("FLOWENV_TEST_IMAGE", "repo/bokeh:1")
+"""One with bokeh, for Dask's reports."""
 PATIENCE = 300.0 if KUBECONFIG else 60.0
 """Seconds for a run to end, or for its objects to be gone."""
 PULL_SECONDS = 30 if KUBECONFIG else 2
@@ -66,7 +69,7 @@ class ClusterUnderTest:
         return [one["metadata"]["name"] for one in self.objects(kind, label_selector)]
 
     def delete(self, kind: str, name: str, *, at_once: bool = False) -> None:
-        """Delete an object with all that it owns.
+        """Delete an object, if it is there, with all that it owns.
 
         Args:
             kind: its kind.
@@ -76,7 +79,8 @@ class ClusterUnderTest:
         options: dict[str, Any] = {"propagationPolicy": "Background"}
         if at_once:
             options["gracePeriodSeconds"] = 0
-        self._of(kind).delete(name, namespace=self.namespace, body=options)
+        with suppress(NotFoundError):
+            self._of(kind).delete(name, namespace=self.namespace, body=options)
 
     def annotate(self, kind: str, name: str, annotations: dict[str, str]) -> None:
         """Add annotations to an object, or change them."""
