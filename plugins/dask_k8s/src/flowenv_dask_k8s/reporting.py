@@ -29,11 +29,14 @@ K8S_LOGGERS = ("dask_kubernetes", "kr8s", "distributed.deploy")
 
 
 def raise_loggers(*names: str) -> None:
-    """Have these libraries log where flowenv logs, from INFO on."""
+    """Have these libraries log everything where flowenv logs.
+
+    Refused requests, expired credentials and watches that break are debug messages there.
+    """
     own = logging.getLogger("flowenv")
     for name in names:
         logger = logging.getLogger(name)
-        logger.setLevel(min(logger.level or logging.INFO, logging.INFO))
+        logger.setLevel(logging.DEBUG)
         for handler in own.handlers:
             if handler not in logger.handlers:
                 logger.addHandler(handler)
