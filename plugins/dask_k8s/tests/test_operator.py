@@ -17,7 +17,7 @@ from flowenv.lifecycle import prepare
 from flowenv.secret import Secret
 from flowenv.states import Reason
 from flowenv.testing import flows
-from flowenv_dask_k8s import DaskKubernetesEnvironment, removal, startup
+from flowenv_dask_k8s import DaskKubernetesEnvironment, operator, removal, startup
 from flowenv_dask_k8s import client as dask_client
 from flowenv_dask_k8s.cluster import ClusterPlan
 from flowenv_dask_k8s.operator import OperatorCluster, check_operator
@@ -287,7 +287,6 @@ def test_a_cluster_that_a_dead_operator_holds_is_let_go(
     said: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(removal, "_OPERATORS_TURN", 0.1)
     cluster = OperatorCluster(client, plan, RUN_ID, said.append)
     with pytest.raises(PlatformError):
         cluster.open()
@@ -300,6 +299,38 @@ def test_a_cluster_that_a_dead_operator_holds_is_let_go(
     assert rig.objects("DaskCluster") == []
 
 
+def test_an_operator_that_asks_a_living_scheduler_is_waited_for(
+    rig: KubernetesRig,
+    client: Client,
+    plan: ClusterPlan,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(operator, "_TURN_WITH_SCHEDULER", 30.0)
+    monkeypatch.setattr(dask_client, "connect", lambda plan, timeout: None)
+    monkeypatch.setattr(startup.Startup, "wait_for_scheduler", lambda self: scheduler_pod(plan))
+    cluster = OperatorCluster(client, changed(plan, minimum=2), RUN_ID, said.append)
+    cluster.open()
+    found = rig.get("DaskCluster", plan.name)
+    found["metadata"]["finalizers"] = ["kopf.zalando.org/KopfFinalizerMarker"]
+    rig.apply(found)
+    rig.requests.clear()
+    closing = threading.Thread(target=cluster.close)
+    closing.start()
+
+    # looks come at most half a second apart
+    rig.wait_until(
+        lambda: rig.requests.count(verb="get", resource="daskclusters") > 4, "a fifth look"
+    )
+
+    held = rig.get("DaskCluster", plan.name)
+    assert held["metadata"]["finalizers"]
+    rig.apply({**held, "metadata": {**held["metadata"], "finalizers": []}})
+    rig.delete("DaskCluster", plan.name)
+    closing.join(10)
+    assert rig.find("DaskCluster", plan.name) is None
+
+
 def test_what_somebody_else_holds_is_reported_and_does_not_hide_the_error(
     rig: KubernetesRig,
     client: Client,
@@ -308,7 +339,6 @@ def test_what_somebody_else_holds_is_reported_and_does_not_hide_the_error(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(removal, "_OPERATORS_TURN", 0.1)
     monkeypatch.setattr(removal, "_GONE", 0.2)
     cluster = OperatorCluster(client, plan, RUN_ID, said.append)
     with pytest.raises(PlatformError):

@@ -11,7 +11,7 @@ from flowenv.errors import FlowenvError, PlatformError, RunConflict
 from flowenv_dask_k8s import client as dask_client
 from flowenv_dask_k8s import diagnosis
 from flowenv_dask_k8s.cluster import ClusterPlan
-from flowenv_dask_k8s.removal import remove
+from flowenv_dask_k8s.removal import OPERATORS_TURN, remove
 from flowenv_dask_k8s.resources import AUTOSCALERS, CLUSTERS, GROUP, VERSION
 from flowenv_dask_k8s.startup import Startup
 from flowenv_k8s.labels import PREFIX
@@ -26,6 +26,12 @@ _log = logging.getLogger("flowenv.dask_k8s")
 
 ATTEMPT = PREFIX + "attempt"
 """Annotation: which process made the DaskCluster, as a Job may try again."""
+_TURN_WITH_SCHEDULER = 1.0
+"""Seconds for the operator to end what it asks a scheduler that was up.
+
+If the scheduler's service vanishes in between, the operator looks for it in a loop that blocks it
+for all clusters, for more than three minutes (dask-kubernetes 2026.3, `is_comm_open`).
+"""
 _CLOSE = 5.0
 """Seconds for the connections to be closed."""
 
@@ -131,7 +137,7 @@ class OperatorCluster:
             if found is None or not is_of_run(found, self._run_id):
                 raise _conflict(self._plan) from refused
             self._say("Removing the cluster of an earlier attempt.")
-            remove(self._client, CLUSTERS, found)
+            remove(self._client, CLUSTERS, found, _TURN_WITH_SCHEDULER)
             return self._client.create(CLUSTERS, manifest)
         except FlowenvError as error:
             raise _operator_is_missing(error) or error from error.__cause__
@@ -178,10 +184,14 @@ class OperatorCluster:
         if self._may_adapt and (autoscaler := self._get(AUTOSCALERS)):
             # before the scheduler, for which the operator else waits, and then for long; also
             # when the cluster is gone already, with its Job
-            remove(self._client, AUTOSCALERS, autoscaler)
+            remove(self._client, AUTOSCALERS, autoscaler, self._turn)
         found = self._get()
         if found is not None and self._is_own(found):
-            remove(self._client, CLUSTERS, found)
+            remove(self._client, CLUSTERS, found, self._turn)
+
+    @property
+    def _turn(self) -> float:
+        return _TURN_WITH_SCHEDULER if self._pod else OPERATORS_TURN
 
     def _get(self, resource: Resource = CLUSTERS) -> dict[str, Any] | None:
         return self._client.get(resource, self._plan.namespace, self._plan.name)

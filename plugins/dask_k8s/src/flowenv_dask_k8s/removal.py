@@ -17,14 +17,19 @@ _log = logging.getLogger("flowenv.dask_k8s")
 
 _FINALIZER = "kopf.zalando.org/KopfFinalizerMarker"
 """What the operator, which is made with kopf, holds an object by."""
-_OPERATORS_TURN = 0.3
+OPERATORS_TURN = 0.3
 """Seconds for the operator to let a deleted object go."""
 _GONE = 20.0
 """Seconds for a deleted object to be gone."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 
 
-def remove(client: Client, resource: Resource, found: Mapping[str, Any]) -> None:
+def remove(
+    client: Client,
+    resource: Resource,
+    found: Mapping[str, Any],
+    turn: float = OPERATORS_TURN,
+) -> None:
     """Delete an object that the operator looks after, and return when it is gone.
 
     The operator has nothing to do at the end; it only stops looking after the object. But for
@@ -35,6 +40,7 @@ def remove(client: Client, resource: Resource, found: Mapping[str, Any]) -> None
         client: the connection.
         resource: the object's type.
         found: the object as it was found.
+        turn: seconds after which it is taken from the operator.
 
     Raises:
         PlatformError: if something else holds it.
@@ -53,7 +59,7 @@ def remove(client: Client, resource: Resource, found: Mapping[str, Any]) -> None
                 f"The {resource.kind} {name} is still there {_GONE:g} s after it was deleted.",
                 hint=f"Something holds it: {there['metadata'].get('finalizers')}.",
             )
-        if waited > _OPERATORS_TURN and not was_freed:
+        if waited > turn and not was_freed:
             _free(client, resource, there)
             pause, was_freed = _FIRST_PAUSE, True
         time.sleep(pause)
