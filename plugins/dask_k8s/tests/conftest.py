@@ -8,8 +8,10 @@ import pytest
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_k8s.client import Client, connect
 from on_kubernetes.clean_slate import clean_slate
+from on_kubernetes.dask_runs import nothing_stays
+from on_kubernetes.operated_rig import operated_rig
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
-from rigs.kubernetes.dask_operator import install_definitions
+from rigs.kubernetes.dask_operator import DaskOperator, install_definitions
 
 
 @pytest.fixture(autouse=True)
@@ -56,3 +58,19 @@ def rig(
 @pytest.fixture
 def client(rig: KubernetesRig) -> Client:
     return connect()
+
+
+@pytest.fixture(scope="session")
+def rig_and_operator(request: pytest.FixtureRequest) -> tuple[KubernetesRig, DaskOperator]:
+    """A cluster where pods run, and the real operator."""
+    return operated_rig(request.config)
+
+
+@pytest.fixture
+def operated(
+    rig_and_operator: tuple[KubernetesRig, DaskOperator], tmp_path: Path
+) -> Iterator[KubernetesRig]:
+    """A cluster with the operator, where pods run; after the test no run may have left anything."""
+    rig, _ = rig_and_operator
+    with nothing_stays(rig, tmp_path):
+        yield rig

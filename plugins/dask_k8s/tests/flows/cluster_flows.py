@@ -1,9 +1,12 @@
 """Flows that look at their own Dask cluster. They run in pods of the rig."""
 
+import hashlib
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from distributed import Client, Event, get_client
 
@@ -92,3 +95,38 @@ def variables(names: list[str]) -> dict[str, dict[str, str | None]]:
         "scheduler": client.run_on_scheduler(look, names),
         "worker": client.submit(look, names).result(),
     }
+
+
+@flow
+def fingerprints(variable: str, until: str) -> dict[str, str]:
+    """What tells a variable's value without showing it, in all three; ends when a file is there."""
+
+    def look(name: str) -> str:
+        return hashlib.sha256(os.environ[name].encode()).hexdigest()
+
+    client = get_client()
+    found = {
+        "flow": look(variable),
+        "scheduler": client.run_on_scheduler(look, variable),
+        "worker": client.submit(look, variable).result(),
+    }
+    print("looked", flush=True)
+    wait_until(Path(until).exists, "the file")
+    return found
+
+
+@flow
+def scheduler() -> str:
+    """Which scheduler this is."""
+    print("the flow runs", flush=True)
+    return str(get_client().scheduler_info()["id"])
+
+
+@flow
+def dies_at_first(note: str) -> list[str]:
+    """Be killed, and then tell the first scheduler from the second."""
+    now, path = str(get_client().scheduler_info()["id"]), Path(note)
+    if not path.exists():
+        path.write_text(now)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return [path.read_text(), now]
