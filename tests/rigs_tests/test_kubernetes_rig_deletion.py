@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import kubernetes
@@ -11,7 +10,6 @@ import pytest
 from kubernetes.client.rest import ApiException
 
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet, Timing
-from rigs.kubernetes.clients import official_client
 from rigs.kubernetes.manifests import config_map, job, pod
 
 # Their methods also take plain dicts, against their annotations.
@@ -24,12 +22,6 @@ RUNS_ON = Script(ends_after=None)
 def rig() -> Iterator[KubernetesRig]:
     with KubernetesRig(kubelet=ScriptedKubelet(RUNS_ON)) as rig:
         yield rig
-
-
-@pytest.fixture
-def api(rig: KubernetesRig, tmp_path: Path) -> Iterator[Any]:
-    with official_client(rig, tmp_path) as api:
-        yield api
 
 
 def running_job(rig: KubernetesRig, name: str = "job", **spec: Any) -> str:

@@ -57,11 +57,6 @@ def api(rig: KubernetesRig, tmp_path: Path) -> Iterator[Any]:
         yield api
 
 
-@pytest.fixture
-def core(api: Any) -> Any:
-    return client.CoreV1Api(api)
-
-
 def first_status(found: Manifest) -> Manifest:
     statuses = found["status"].get("containerStatuses") or [{"state": {}}]
     entry: Manifest = statuses[0]

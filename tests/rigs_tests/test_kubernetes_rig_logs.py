@@ -34,12 +34,6 @@ def rig(kubelet: ScriptedKubelet) -> Iterator[KubernetesRig]:
         yield rig
 
 
-@pytest.fixture
-def core(rig: KubernetesRig, tmp_path: Path) -> Iterator[Any]:
-    with official_client(rig, tmp_path) as api:
-        yield client.CoreV1Api(api)
-
-
 def log(rig: KubernetesRig, **query: str) -> str:
     """Return the log of the pod for a query that the official client can't make."""
     url = f"{rig.url}/api/v1/namespaces/default/pods/pod/log"

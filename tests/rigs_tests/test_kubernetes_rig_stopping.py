@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def started(rig: KubernetesRig, container: str = "main") -> int:
     return int(rig.log("pod", container))
 
 
-def waiting_for(reason: str) -> object:
+def waiting_for(reason: str) -> Callable[[Manifest], bool]:
     """Whether a pod's second container waits for this reason."""
 
     def waits(found: Manifest) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import kubernetes
@@ -11,7 +10,6 @@ import pytest
 from kubernetes.client.rest import ApiException
 
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
-from rigs.kubernetes.clients import official_client
 from rigs.kubernetes.manifests import config_map
 
 # Their methods also take plain dicts, against their annotations.
@@ -23,12 +21,6 @@ watch: Any = kubernetes.watch
 def rig() -> Iterator[KubernetesRig]:
     with KubernetesRig(kubelet=ScriptedKubelet()) as rig:
         yield rig
-
-
-@pytest.fixture
-def core(rig: KubernetesRig, tmp_path: Path) -> Iterator[Any]:
-    with official_client(rig, tmp_path) as api:
-        yield client.CoreV1Api(api)
 
 
 def events(core: Any, count: int, **query: Any) -> list[tuple[str, str]]:

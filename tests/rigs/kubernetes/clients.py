@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import kubernetes
+from kubernetes.client.rest import ApiException
 
 from rigs.kubernetes.rig import KubernetesRig
 
@@ -27,3 +29,9 @@ def official_client(rig: KubernetesRig, directory: Path, **options: Any) -> Iter
     path = rig.kubeconfig(directory / "kubeconfig", **options)
     with configuration.new_client_from_config(str(path)) as api:
         yield api
+
+
+def refusal(error: ApiException) -> dict[str, Any]:
+    """The `Status` object with which the API server refused a request."""
+    body: dict[str, Any] = json.loads(str(error.body))
+    return body
