@@ -147,7 +147,12 @@ class Follower:
             return ""
         if self._cancelling:
             return "waiting for the run to stop"
-        return "" if status.state is State.RUNNING else str(Status(status.state, status.reason))
+        if status.state is State.RUNNING:
+            return ""
+        if status == self._shown:
+            return str(Status(status.state, status.reason))
+        self._shown = status  # a new sentence in the same state is news to nobody else
+        return str(status)
 
     def _print_logs(self) -> None:
         from flowenv.errors import FlowenvError
