@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import dask.config
-import distributed  # its defaults are part of the configuration
 import pytest
 
 from flowenv import Flow, FlowRun
 from flowenv.errors import RunCrashed
 from flowenv.states import Reason, State
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
-
-PROVIDER = "rigs.machines.LocalMachineCluster"
+from rigs.machines import LocalMachineCluster  # imports Dask, whose defaults are configuration
 
 
 @pytest.fixture
@@ -30,7 +28,7 @@ def cloud(tmp_path: Path) -> Path:
 def environment(cloud: Path) -> Callable[..., DaskCloudProviderEnvironment]:
     def make(**settings: Any) -> DaskCloudProviderEnvironment:
         settings = {"n_workers": 1, "directory": str(cloud), **settings}
-        return DaskCloudProviderEnvironment(PROVIDER, **settings)
+        return DaskCloudProviderEnvironment(LocalMachineCluster, **settings)
 
     return make
 
@@ -44,7 +42,6 @@ def test_connections_are_encrypted_and_variables_arrive_but_no_configuration_out
     environment: Callable[..., DaskCloudProviderEnvironment],
 ) -> None:
     before = copy.deepcopy(dask.config.config)
-    assert distributed.__name__ in before
     awkward = """it's "quoted", $HOME `x` \\ [] {{y}}"""
 
     run = environment(env_vars={"AWKWARD": awkward, "NUMBER": 3}).execute(flow_named("connection"))
