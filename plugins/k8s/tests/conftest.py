@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from flowenv.flow_run import FlowRun
+from flowenv.lifecycle import submit
+from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.client import Client, connect
 from on_kubernetes.clean_slate import clean_slate
@@ -46,3 +49,15 @@ def environment() -> Callable[..., KubernetesJobEnvironment]:
         return KubernetesJobEnvironment(**settings)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def start(
+    rig: KubernetesRig, environment: Callable[..., KubernetesJobEnvironment]
+) -> Callable[..., FlowRun]:
+    """Submit a run, with settings of its environment."""
+
+    def submit_flow(**settings: object) -> FlowRun:
+        return submit(flows.add, environment=environment(**settings), parameters={"a": 1})
+
+    return submit_flow

@@ -1,26 +1,24 @@
-"""Following runs: states, reasons, deadlines, the shared watch, cancelling. No process runs."""
+"""Following runs: states, reasons, deadlines, cancelling. No process runs."""
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from flowenv.errors import PlatformError, RunCancelled, TransientPlatformError, WaitTimeout
+from flowenv.errors import PlatformError, RunCancelled, WaitTimeout
 from flowenv.flow_run import FlowRun
-from flowenv.lifecycle import attach, submit
+from flowenv.lifecycle import attach
 from flowenv.outcome import Outcome
 from flowenv.states import Reason, State, Status
-from flowenv.testing import flows
-from flowenv_k8s import KubernetesJobEnvironment, ending, tracking, watch
+from flowenv_k8s import ending, tracking
 from flowenv_k8s.client import Client
 from flowenv_k8s.resources import PODS
+from on_kubernetes.job_runs import name_of, pod_of, running, until
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
-Environments = Callable[..., KubernetesJobEnvironment]
 _WITH_SIDECAR = {
     "spec": {
         "template": {
@@ -41,36 +39,7 @@ def shared_rig(kubelet: ScriptedKubelet) -> Iterator[KubernetesRig]:
         yield rig
 
 
-@pytest.fixture
-def start(rig: KubernetesRig, environment: Environments) -> Callable[..., FlowRun]:
-    def start(**settings: Any) -> FlowRun:
-        return submit(flows.add, environment=environment(**settings), parameters={"a": 1})
-
-    return start
-
-
 Start = Callable[..., FlowRun]
-
-
-def name_of(run: FlowRun) -> str:
-    return run.reference.partition("/")[2]
-
-
-def pod_of(rig: KubernetesRig, run: FlowRun) -> str:
-    pods = rig.wait_until(lambda: rig.pods_of(name_of(run)), "a pod")
-    return str(pods[-1]["metadata"]["name"])
-
-
-def until(run: FlowRun, holds: Callable[[Status], bool]) -> Status:
-    assert run.handle
-    for status in run.handle.follow(20):
-        if holds(status):
-            return status
-    raise AssertionError(f"it never came: {run.status}")
-
-
-def running(run: FlowRun) -> Status:
-    return until(run, lambda status: status.state is State.RUNNING)
 
 
 def record(run: FlowRun, state: State, **more: Any) -> str:
@@ -315,129 +284,3 @@ def test_whoever_follows_hears_of_the_cancellation(rig: KubernetesRig, start: St
     run.cancel()
     thread.join(20)
     assert ends[0].state is State.CANCELLED
-
-
-# -- the shared watch ---------------------------------------------------------------------
-
-
-def follow_all(runs: list[FlowRun]) -> tuple[list[threading.Thread], dict[str, State]]:
-    ends: dict[str, State] = {}
-
-    def wait(run: FlowRun) -> None:
-        ends[run.id] = run.wait(50).state
-
-    threads = [threading.Thread(target=wait, args=(run,)) for run in runs]
-    for thread in threads:
-        thread.start()
-    return threads, ends
-
-
-def test_many_runs_share_one_list_and_one_watch(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, client: Client
-) -> None:
-    runs = [start() for _ in range(30)]
-    threads, ends = follow_all(runs)
-    rig.wait_until(lambda: rig.requests.open_watches, "the watch")
-    for run in runs:
-        kubelet.end(pod_of(rig, run))
-    for thread in threads:
-        thread.join(50)
-    assert ends == dict.fromkeys((run.id for run in runs), State.COMPLETED)
-    assert rig.requests.count(verb="list") == 1
-    assert rig.requests.count(verb="watch") == 1
-
-
-def test_the_watch_ends_with_the_last_run(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, client: Client
-) -> None:
-    run = start()
-    running(run)
-    kubelet.end(pod_of(rig, run))
-    run.wait(20)
-    rig.wait_until(lambda: not rig.requests.open_watches, "the watch's end")
-    rig.wait_until(
-        lambda: not [t for t in threading.enumerate() if t.name.startswith("flowenv-watch")],
-        "the thread's end",
-    )
-    assert not client.watch_pods("default").is_active
-
-
-@pytest.mark.parametrize("fault", ["watch_cut", "watch_gone"])
-def test_a_broken_watch_goes_on_without_loss(
-    fault: str, rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
-) -> None:
-    run = start()
-    states = run.follow(20)
-    next(s for s in states if s.state is State.RUNNING)
-    with rig.faults.inject(fault, resource="pods") as injected:
-        injected.wait_until_hit()
-        kubelet.end(pod_of(rig, run))
-        assert list(states)[-1].state is State.COMPLETED
-
-
-def test_a_pod_that_went_while_nobody_watched_is_noticed(
-    rig: KubernetesRig, start: Start, client: Client
-) -> None:
-    run = start()
-    states = run.follow(20)
-    next(s for s in states if s.state is State.RUNNING)
-    with rig.faults.inject("503", verb="list", resource="pods", times=3):
-        with rig.faults.inject("watch_gone", resource="pods") as injected:
-            injected.wait_until_hit()
-            rig.delete("Job", name_of(run), propagation="Background")
-            assert list(states)[-1].reason is Reason.LOST
-
-
-def test_a_watch_that_is_forbidden_tells_who_follows(rig: KubernetesRig, start: Start) -> None:
-    run = start()
-    with rig.access.denied("watch", "pods"), pytest.raises(PlatformError) as caught:
-        run.wait(20)
-    assert 'verbs: ["watch"]' in caught.value.hint
-    assert running(run)  # allowed again, it goes on
-
-
-def test_a_cluster_that_stays_busy_tells_who_begins_to_follow(
-    rig: KubernetesRig, start: Start, client: Client
-) -> None:
-    run = start()
-    object.__setattr__(client.retries, "sleep", lambda seconds: None)
-    with rig.faults.inject("503", verb="list", resource="pods", times=None):
-        with pytest.raises(TransientPlatformError, match="HTTP 503"):
-            run.wait(20)
-    assert running(run)
-
-
-def test_a_silent_watch_is_opened_anew(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watch, "SILENCE", 0.1)
-    run = start()
-    states = run.follow(20)
-    next(s for s in states if s.state is State.RUNNING)
-    rig.wait_until(lambda: rig.requests.count(verb="watch") >= 3, "the watch being opened again")
-    kubelet.end(pod_of(rig, run))
-    assert list(states)[-1].state is State.COMPLETED
-    assert rig.requests.count(verb="list") == 1
-
-
-def test_expired_credentials_do_not_disturb_who_follows(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
-) -> None:
-    run = start()
-    states = run.follow(20)
-    next(s for s in states if s.state is State.RUNNING)
-    with rig.faults.inject("token_expired"), rig.faults.inject("watch_cut") as injected:
-        injected.wait_until_hit()
-        kubelet.end(pod_of(rig, run))
-        assert list(states)[-1].state is State.COMPLETED
-
-
-def test_following_again_and_again_is_possible(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
-) -> None:
-    run = start()
-    for _ in range(5):
-        assert run.handle
-        assert list(itertools.islice(run.handle.follow(20), 1))
-    kubelet.end(pod_of(rig, run))
-    assert run.wait(20).state is State.COMPLETED
