@@ -19,15 +19,16 @@ OPERATOR_PERIOD = 1.0
 _RUNNING = pytest.StashKey[tuple[KubernetesRig, DaskOperator]]()
 
 
-def operated_rig(config: pytest.Config) -> tuple[KubernetesRig, DaskOperator]:
+def operated_rig(session: pytest.Session) -> tuple[KubernetesRig, DaskOperator]:
     """The rig and its operator, started by the first test that asks, stopped after the last.
 
     Every test leaves it empty.
     """
-    if _RUNNING not in config.stash:
+    if _RUNNING not in session.stash:
         with ExitStack() as stack:
             rig = stack.enter_context(KubernetesRig(images=IMAGES, timing=Timing(longest_grace=5)))
             operator = stack.enter_context(DaskOperator(rig, period=OPERATOR_PERIOD))
-            config.stash[_RUNNING] = rig, operator
-            config.add_cleanup(stack.pop_all().close)
-    return config.stash[_RUNNING]
+            session.stash[_RUNNING] = rig, operator
+            # a cleanup of the configuration would come too late: xdist kills its worker then
+            session.addfinalizer(stack.pop_all().close)
+    return session.stash[_RUNNING]

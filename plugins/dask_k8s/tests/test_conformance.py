@@ -29,7 +29,7 @@ class TestConformance(BackendConformance):
     def _rig(
         self, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        self.rig, _ = operated_rig(request.config)
+        self.rig, _ = operated_rig(request.session)
         monkeypatch.setenv("KUBECONFIG", str(self.rig.kubeconfig(tmp_path / "kubeconfig")))
 
     def make_environment(self, **settings: Any) -> DaskKubernetesEnvironment:

@@ -48,7 +48,7 @@ def cluster(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, label: str
 ) -> Iterator[ClusterUnderTest]:
     """A cluster with the operator; after the test nothing of its runs may be left."""
-    rig = None if KUBECONFIG else operated_rig(request.config)[0]
+    rig = None if KUBECONFIG else operated_rig(request.session)[0]
     with cluster_under_test(rig, tmp_path, monkeypatch) as made:
         yield made
         # the rig has nothing but the test's objects: there those without a label count, too

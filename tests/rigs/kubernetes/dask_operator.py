@@ -14,7 +14,6 @@ import dask_kubernetes
 from rigs.kubernetes.rig import KubernetesRig
 from rigs.podnet import pod_network_environment
 
-_STOP_SECONDS = 10.0
 _STARTER = Path(__file__).with_name("kopf_starter.py")
 
 
@@ -100,14 +99,10 @@ class DaskOperator:
         return self
 
     def stop(self) -> None:
-        """End the operator."""
+        """Kill the operator, which takes seconds to end by itself and has nothing to save."""
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            self._process.kill()
+            self._process.wait()
             self._process = None
         self._directory.cleanup()
 
