@@ -63,7 +63,7 @@ def client(rig: KubernetesRig) -> Client:
 @pytest.fixture(scope="session")
 def rig_and_operator(request: pytest.FixtureRequest) -> tuple[KubernetesRig, DaskOperator]:
     """A cluster where pods run, and the real operator."""
-    return operated_rig(request.config)
+    return operated_rig(request.session)
 
 
 @pytest.fixture
