@@ -106,7 +106,7 @@ def test_a_run_that_waits_is_remembered(
     thread.join(10)
 
 
-def test_a_reminder_says_what_is_new_within_a_state_of_which_nobody_else_hears(
+def test_what_is_new_within_a_state_is_shown_though_only_the_run_has_heard_of_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(follow, "REMINDERS", (0.01,))
@@ -114,13 +114,13 @@ def test_a_reminder_says_what_is_new_within_a_state_of_which_nobody_else_hears(
 
     def look() -> bool:
         shown.append(capsys.readouterr().err)
-        return "still Starting: The task is PENDING\n" in "".join(shown)
+        return "] Starting: The task is PENDING\n" in "".join(shown)
 
     run = FlowRun(Remote(), id="run-1", flow_name="scripted")
     with follow.Follower(run):  # as a backend does that runs the flow in this process
         run.observe(Status(State.STARTING, message="Making a cluster"))
         run.observe(Status(State.STARTING, message="The task is PENDING"))
-        eventually(look, "the reminder")
+        eventually(look, "the new sentence")
     assert "".join(shown).count("The task is PENDING") == 1
 
 

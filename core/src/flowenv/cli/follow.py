@@ -128,15 +128,27 @@ class Follower:
 
     def _remind(self) -> None:
         """While nothing is heard of a run that isn't running, say what it is waiting for."""
-        said = 0
+        said, last = 0, time.monotonic()
         while not self._over.is_set():
-            if self._news.wait(REMINDERS[min(said, len(REMINDERS) - 1)]):
-                self._news.clear()
-                said = 0
-            else:
-                said += 1
+            is_news = self._news.wait(REMINDERS[0])
+            self._news.clear()
+            if is_news or self._show_unheard():
+                said, last = 0, time.monotonic()
+            elif time.monotonic() - last >= REMINDERS[min(said, len(REMINDERS) - 1)]:
+                said, last = said + 1, time.monotonic()
                 if waits := self._waits_for():
                     self._say(f"still {waits}")
+
+    def _show_unheard(self) -> bool:
+        """Show a new sentence within a state, of which only the run itself has heard."""
+        from flowenv.states import State
+
+        status = self.flow_run.status
+        is_new = status != self._shown and self._shown is not None
+        if not is_new or status.state.is_final or status.state is State.RUNNING:
+            return False
+        self._show(status)
+        return True
 
     def _waits_for(self) -> str:
         """What the run is waiting for, without the sentence that stands above already."""
@@ -147,12 +159,7 @@ class Follower:
             return ""
         if self._cancelling:
             return "waiting for the run to stop"
-        if status.state is State.RUNNING:
-            return ""
-        if status == self._shown:
-            return str(Status(status.state, status.reason))
-        self._shown = status  # a new sentence in the same state is news to nobody else
-        return str(status)
+        return "" if status.state is State.RUNNING else str(Status(status.state, status.reason))
 
     def _print_logs(self) -> None:
         from flowenv.errors import FlowenvError
