@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import sys
@@ -12,7 +11,7 @@ from types import ModuleType
 
 from flowenv.backend_hooks import LoadedPlugin, try_out
 from flowenv.errors import PluginError
-from flowenv.targets import import_module, module_name
+from flowenv.targets import import_file, import_module, module_name
 
 _log = logging.getLogger("flowenv.plugins")
 
@@ -55,16 +54,4 @@ def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     name = f"flowenv_local_plugin_{module_name(path)}_{zlib.crc32(bytes(path)):08x}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickles look their module up there
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+    return sys.modules.get(name) or import_file(name, path)

@@ -92,12 +92,18 @@ def load_file(path: Path) -> ModuleType:
         )
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
+    module = import_file(name, path)
+    vars(module)[_LOADED] = True
+    return module
+
+
+def import_file(name: str, path: Path) -> ModuleType:
+    """Run a file as a new module of that name, of which nothing is left if it raises."""
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    vars(module)[_LOADED] = True
-    sys.modules[name] = module
+    sys.modules[name] = module  # dataclasses and pickles look their module up there
     try:
         spec.loader.exec_module(module)
     except BaseException:
