@@ -17,7 +17,7 @@ from flowenv.lifecycle import prepare
 from flowenv.secret import Secret
 from flowenv.states import Reason
 from flowenv.testing import flows
-from flowenv_dask_k8s import DaskKubernetesEnvironment, operator, removal, startup
+from flowenv_dask_k8s import DaskKubernetesEnvironment, alive, operator, removal, startup
 from flowenv_dask_k8s import client as dask_client
 from flowenv_dask_k8s.cluster import ClusterPlan
 from flowenv_dask_k8s.operator import OperatorCluster, check_operator
@@ -31,6 +31,7 @@ RUN_ID = "11111111-2222-4333-8444-555555555555"
 @pytest.fixture(autouse=True)
 def no_dask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dask_client, "load", lambda: None)
+    monkeypatch.setattr(alive, "_PERIOD", 3600.0)
 
 
 @pytest.fixture
@@ -218,6 +219,40 @@ def test_secrets_of_a_run_without_a_job_belong_to_the_cluster(
 
     [owner] = rig.get("Secret", "s")["metadata"]["ownerReferences"]
     assert owner["uid"] == rig.get("DaskCluster", plan.name)["metadata"]["uid"]
+
+
+def test_a_flow_without_a_job_marks_its_cluster_until_it_is_closed(
+    rig: KubernetesRig,
+    client: Client,
+    plan: ClusterPlan,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(alive, "_PERIOD", 0.01)
+    cluster = OperatorCluster(client, plan, RUN_ID, said.append)
+    with pytest.raises(PlatformError):
+        cluster.open()
+    assert alive.seconds_silent(rig.get("DaskCluster", plan.name)) is not None
+
+    def marked() -> bool:
+        return rig.requests.count(verb="patch", resource="daskclusters") > 0
+
+    rig.requests.clear()
+    rig.wait_until(marked, "another mark")
+    before = {one for one in threading.enumerate() if one.name == "mark-dask-cluster"}
+    cluster.close()
+    rig.wait_until(lambda: not all(one.is_alive() for one in before), "the end of the marks")
+
+
+def test_a_cluster_with_a_job_needs_no_mark(
+    rig: KubernetesRig, client: Client, plan: ClusterPlan, said: list[str]
+) -> None:
+    [made] = rig.apply(job(container()))
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "job", "uid": made["metadata"]["uid"]}
+    with pytest.raises(PlatformError):
+        OperatorCluster(client, changed(plan, owner=owner), RUN_ID, said.append).open()
+
+    assert alive.seconds_silent(rig.get("DaskCluster", plan.name)) is None
 
 
 def test_a_lost_answer_makes_no_second_cluster(

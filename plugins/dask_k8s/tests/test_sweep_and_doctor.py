@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,10 +126,45 @@ def test_clusters_of_runs_that_go_on_are_left_alone(
     assert sweep(environment()) == {}
 
 
-def test_clusters_of_flows_that_run_elsewhere_are_left_alone(
+def alive(seconds_ago: float) -> dict[str, Any]:
+    """A cluster of a flow in a notebook, which marked it so many seconds ago."""
+    made = cluster("of-a-notebook", None)
+    last = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=seconds_ago)
+    made["metadata"]["annotations"] = {"flowenv.io/alive": last.isoformat(timespec="seconds")}
+    return made
+
+
+def test_a_cluster_whose_flow_ran_elsewhere_and_was_killed_is_removed(
     rig: KubernetesRig, environment: Environments
 ) -> None:
-    rig.apply(cluster("of-a-notebook", None))
+    rig.apply(alive(seconds_ago=200))
+
+    assert sweep(environment()) == {"default/of-a-notebook": True}
+    assert rig.objects("DaskCluster") == []
+
+
+def test_a_cluster_whose_flow_runs_elsewhere_is_left_alone(
+    rig: KubernetesRig, environment: Environments
+) -> None:
+    rig.apply(alive(seconds_ago=150))
+
+    assert sweep(environment()) == {}
+
+
+def test_a_cluster_of_which_nobody_knows_is_left_to_its_idle_timeout(
+    rig: KubernetesRig, environment: Environments
+) -> None:
+    rig.apply(cluster("of-an-old-version", None))
+
+    assert sweep(environment()) == {}
+
+
+def test_a_cluster_is_left_alone_while_a_job_of_its_run_is_there(
+    rig: KubernetesRig, environment: Environments, running_job: dict[str, Any]
+) -> None:
+    made = alive(seconds_ago=200)
+    made["metadata"]["labels"] = {"flowenv.io/run-id": "run-left"}
+    rig.apply(made)
 
     assert sweep(environment()) == {}
 

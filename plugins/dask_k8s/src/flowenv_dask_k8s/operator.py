@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import FlowenvError, PlatformError, RunConflict
+from flowenv_dask_k8s import alive, diagnosis
 from flowenv_dask_k8s import client as dask_client
-from flowenv_dask_k8s import diagnosis
 from flowenv_dask_k8s.cluster import ClusterPlan
 from flowenv_dask_k8s.removal import OPERATORS_TURN, remove
 from flowenv_dask_k8s.resources import AUTOSCALERS, CLUSTERS, GROUP, VERSION
@@ -55,6 +55,7 @@ class OperatorCluster:
         self._say = say
         self._attempt = uuid.uuid4().hex
         self._startup = Startup(client, plan, say)
+        self._marking = alive.Marking(client, plan.namespace, plan.name)
         self._may_exist = self._may_adapt = False
         self._pod: Mapping[str, Any] = {}
         self.dask: Any = None
@@ -74,6 +75,8 @@ class OperatorCluster:
         self._say(f"Making the DaskCluster {self._plan.name}.")
         self._may_exist = True
         made = self._create()
+        if not self._plan.owner:
+            self._marking.start()
         self._startup = Startup(self._client, self._plan, self._say)
         if self._plan.secret:
             self._create_secret(made)
@@ -113,6 +116,7 @@ class OperatorCluster:
         """Remove the cluster, however far it has come, and wait until it is gone."""
         if not self._may_exist:
             return
+        self._marking.stop()
         self._say(f"Removing the DaskCluster {self._plan.name}.")
         try:
             self._delete()
@@ -145,9 +149,12 @@ class OperatorCluster:
     def _manifest(self) -> dict[str, Any]:
         given = self._plan.manifest
         metadata = dict(given["metadata"])
-        metadata["annotations"] = {**(metadata.get("annotations") or {}), ATTEMPT: self._attempt}
+        notes = {**(metadata.get("annotations") or {}), ATTEMPT: self._attempt}
         if self._plan.owner:
             metadata["ownerReferences"] = [dict(self._plan.owner)]
+        else:
+            notes |= alive.mark()
+        metadata["annotations"] = notes
         return {**given, "metadata": metadata}
 
     def _create_secret(self, made: Mapping[str, Any]) -> None:

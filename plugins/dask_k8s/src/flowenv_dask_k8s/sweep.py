@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import FlowenvError
 from flowenv.handle import Leftover
+from flowenv_dask_k8s.alive import SILENCE, seconds_silent
 from flowenv_dask_k8s.removal import remove
 from flowenv_dask_k8s.resources import AUTOSCALERS, CLUSTERS
 from flowenv_k8s.diagnosis import is_over
@@ -19,24 +20,23 @@ if TYPE_CHECKING:
 
 
 def sweep(client: Client, namespace: str, *, older_than: float, delete: bool) -> Iterator[Leftover]:
-    """The DaskClusters in a namespace whose Job has ended or is gone, and what they leave.
+    """The DaskClusters in a namespace whose flow is gone, and what they leave.
 
-    That happens when the flow's container is killed: until the idle timeout they live on. A
-    cluster that never had a Job, of a flow that runs outside, is left to its idle timeout,
-    as nobody can see here whether that flow lives. A DaskAutoscaler outlives its cluster while
-    the operator holds it.
+    That happens when the flow is killed: until the idle timeout they live on. The flow is gone
+    when its Job has ended or is gone; without a Job, when it has marked its cluster for the last
+    time a while ago. Where neither can be seen, a cluster is left to its idle timeout. A
+    DaskAutoscaler outlives its cluster while the operator holds it.
 
     Args:
         client: the connection.
         namespace: where to look.
-        older_than: seconds since the object was made.
+        older_than: seconds since the object was made, and since the flow's last mark.
         delete: True to remove what is found.
     """
     autoscalers, _ = client.list(AUTOSCALERS, namespace, labels=selector())
     clusters, _ = client.list(CLUSTERS, namespace, labels=selector())
     jobs, _ = client.list(JOBS, namespace, labels=selector()) if clusters else ([], "")
-    running = {job["metadata"]["uid"] for job in jobs if not is_over(job)}
-    left = [one for one in clusters if _has_lost(one, JOBS, running)]
+    left = [one for one in clusters if _is_left(one, jobs)]
     used = {one["metadata"]["uid"] for one in clusters if one not in left}
     # the autoscalers first: for them the operator asks the clusters' schedulers
     for resource, found in (
@@ -44,8 +44,21 @@ def sweep(client: Client, namespace: str, *, older_than: float, delete: bool) ->
         *((CLUSTERS, one) for one in left),
     ):
         age = _age(found)
-        if age >= older_than:
+        silent = seconds_silent(found)
+        if min(age, age if silent is None else silent) >= older_than:
             yield _leftover(client, resource, found, age, delete)
+
+
+def _is_left(cluster: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether nobody uses a cluster any more, as far as can be seen."""
+    running = [job["metadata"] for job in jobs if not is_over(job)]
+    if cluster["metadata"].get("ownerReferences"):
+        return _has_lost(cluster, JOBS, {job["uid"] for job in running})
+    run_id = cluster["metadata"]["labels"][RUN_ID]
+    if run_id in (job["labels"][RUN_ID] for job in running):
+        return False
+    silent = seconds_silent(cluster)
+    return silent is not None and silent > SILENCE
 
 
 def _has_lost(found: Mapping[str, Any], resource: Resource, living: Container[str]) -> bool:
