@@ -11,7 +11,7 @@ from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.client import Client, connect
 from on_kubernetes.clean_slate import clean_slate
-from rigs.kubernetes import KubernetesRig, Timing
+from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
 
 @pytest.fixture(autouse=True)
@@ -21,8 +21,14 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def shared_rig() -> Iterator[KubernetesRig]:
-    with KubernetesRig(token="first-token", timing=Timing(longest_grace=1)) as rig:
+def kubelet() -> ScriptedKubelet:
+    """Starts pods that run until a test ends them."""
+    return ScriptedKubelet(Script(ends_after=None))
+
+
+@pytest.fixture(scope="module")
+def shared_rig(kubelet: ScriptedKubelet) -> Iterator[KubernetesRig]:
+    with KubernetesRig(kubelet=kubelet, token="first-token") as rig:
         yield rig
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,12 +21,6 @@ from flowenv_k8s.retries import Retries
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 Environments = Callable[..., KubernetesJobEnvironment]
-
-
-@pytest.fixture(scope="module")
-def shared_rig() -> Iterator[KubernetesRig]:
-    with KubernetesRig(kubelet=ScriptedKubelet(), token="first-token") as rig:
-        yield rig
 
 
 def test_without_any_configuration_both_attempts_are_named(environment: Environments) -> None:

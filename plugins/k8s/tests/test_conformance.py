@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from flowenv.testing import BackendConformance
 from flowenv_k8s import KubernetesJobEnvironment
-from rigs.kubernetes import KubernetesRig
+from rigs.kubernetes import KubernetesRig, Timing
+
+
+@pytest.fixture(scope="module")
+def shared_rig() -> Iterator[KubernetesRig]:
+    """A cluster whose pods really run."""
+    with KubernetesRig(token="first-token", timing=Timing(longest_grace=1)) as rig:
+        yield rig
 
 
 class TestConformance(BackendConformance):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +17,7 @@ from flowenv_k8s import ending, tracking
 from flowenv_k8s.client import Client
 from flowenv_k8s.resources import PODS
 from on_kubernetes.job_runs import name_of, pod_of, running, until
-from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 _WITH_SIDECAR = {
     "spec": {
@@ -26,17 +26,6 @@ _WITH_SIDECAR = {
         }
     }
 }
-
-
-@pytest.fixture(scope="module")
-def kubelet() -> ScriptedKubelet:
-    return ScriptedKubelet(Script(ends_after=None))
-
-
-@pytest.fixture(scope="module")
-def shared_rig(kubelet: ScriptedKubelet) -> Iterator[KubernetesRig]:
-    with KubernetesRig(kubelet=kubelet, token="first-token") as rig:
-        yield rig
 
 
 Start = Callable[..., FlowRun]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -19,12 +19,6 @@ from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 @pytest.fixture(scope="module")
 def kubelet() -> ScriptedKubelet:
     return ScriptedKubelet(Script(starts_after=None, ends_after=None))
-
-
-@pytest.fixture(scope="module")
-def shared_rig(kubelet: ScriptedKubelet) -> Iterator[KubernetesRig]:
-    with KubernetesRig(kubelet=kubelet, token="first-token") as rig:
-        yield rig
 
 
 @pytest.fixture

@@ -20,20 +20,9 @@ from flowenv.states import State
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.client import Client, forget_connections
-from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 Environments = Callable[..., KubernetesJobEnvironment]
-
-
-@pytest.fixture(scope="module")
-def kubelet() -> ScriptedKubelet:
-    return ScriptedKubelet(Script(ends_after=None))
-
-
-@pytest.fixture(scope="module")
-def shared_rig(kubelet: ScriptedKubelet) -> Iterator[KubernetesRig]:
-    with KubernetesRig(kubelet=kubelet, token="first-token") as rig:
-        yield rig
 
 
 @pytest.fixture(autouse=True)

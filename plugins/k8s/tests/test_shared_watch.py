@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -14,20 +14,9 @@ from flowenv.states import Reason, State
 from flowenv_k8s import watch
 from flowenv_k8s.client import Client
 from on_kubernetes.job_runs import name_of, pod_of, running
-from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 Start = Callable[..., FlowRun]
-
-
-@pytest.fixture(scope="module")
-def kubelet() -> ScriptedKubelet:
-    return ScriptedKubelet(Script(ends_after=None))
-
-
-@pytest.fixture(scope="module")
-def shared_rig(kubelet: ScriptedKubelet) -> Iterator[KubernetesRig]:
-    with KubernetesRig(kubelet=kubelet, token="first-token") as rig:
-        yield rig
 
 
 def follow_all(runs: list[FlowRun]) -> tuple[list[threading.Thread], dict[str, State]]:

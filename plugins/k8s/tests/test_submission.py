@@ -28,10 +28,8 @@ NAMED = {
 
 
 @pytest.fixture(scope="module")
-def shared_rig() -> Iterator[KubernetesRig]:
-    kubelet = ScriptedKubelet(Script(starts_after=None))
-    with KubernetesRig(kubelet=kubelet, token="first-token") as rig:
-        yield rig
+def kubelet() -> ScriptedKubelet:
+    return ScriptedKubelet(Script(starts_after=None))
 
 
 @pytest.fixture(autouse=True)
