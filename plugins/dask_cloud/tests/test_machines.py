@@ -13,6 +13,7 @@ from flowenv import Flow, FlowRun
 from flowenv.errors import RunCrashed
 from flowenv.states import Reason, State
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
+from flowenv_dask_cloud.leftovers import Leftovers
 from rigs.machines import LocalMachineCluster  # imports Dask, whose defaults are configuration
 
 
@@ -135,17 +136,20 @@ def test_workers_that_never_join_are_given_up_in_time(
     assert machines(cloud) == []
 
 
-def test_a_lost_scheduler_crashes_the_run_and_the_other_machines_are_destroyed(
+def test_a_lost_scheduler_crashes_the_run_with_the_providers_words_and_no_machine_is_left(
     flow_named: Callable[[str], Flow[..., Any]],
     environment: Callable[..., DaskCloudProviderEnvironment],
     cloud: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(Leftovers, "problems", lambda _: ["The machine was taken back"])
     chosen = environment(security=False, executor_kwargs={"client_kwargs": {"timeout": 1}})
 
     run = chosen.execute(flow_named("lose_scheduler"), cloud=str(cloud))
 
     assert (run.state, run.status.reason) == (State.CRASHED, Reason.LOST)
-    assert "was lost while the flow ran" in run.status.message
+    expected = "was lost while the flow ran. The machine was taken back."
+    assert expected in run.status.message
     assert machines(cloud) == []
 
 

@@ -6,7 +6,7 @@ import concurrent.futures
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import PlatformUnreachable, SettingError
@@ -16,16 +16,25 @@ _log = logging.getLogger("flowenv.dask")
 
 _PATIENCE = 2.0
 """Seconds without a connection after which a line says what is waited for."""
+_GOODBYE = 10.0
+"""Seconds for a client to say goodbye to a scheduler that may not answer."""
 
 
 @contextlib.contextmanager
-def connected(where: Any, settings: Mapping[str, Any]) -> Iterator[Any]:
+def connected(
+    where: Any,
+    settings: Mapping[str, Any],
+    *,
+    why_lost: Callable[[], Iterable[str]] = tuple,
+) -> Iterator[Any]:
     """A client that is connected to a scheduler, and closed at the end.
 
     Args:
         where: the scheduler's address, or a cluster.
         settings: what the Client gets; its `timeout` says how long the scheduler is waited
             for, else Dask's configuration does (30 s).
+        why_lost: what the scheduler's platform knows when the connection is lost, without
+            full stops.
 
     Raises:
         PlatformUnreachable: if there is no connection by then, or if the block fails because
@@ -52,15 +61,17 @@ def connected(where: Any, settings: Mapping[str, Any]) -> Iterator[Any]:
     except Exception as error:
         if client.status == "running" or not _is_of_dask(error):
             raise
+        why = "".join(f" {one}." for one in why_lost())
         raise PlatformUnreachable(
-            f"The connection to the Dask scheduler at {address} was lost while the flow ran.",
+            f"The connection to the Dask scheduler at {address} was lost while the flow ran.{why}",
             hint="Look at the scheduler's log: did it end, or run out of memory?",
             reason=Reason.LOST,
         ) from error
     finally:
         # a client that looks for a scheduler that is gone would tell of it at length
-        with contextlib.nullcontext() if client.status == "running" else silenced():
-            client.close()
+        quietly = contextlib.nullcontext() if client.status == "running" else silenced()
+        with quietly, contextlib.suppress(OSError, TimeoutError):
+            client.close(timeout=_GOODBYE)
 
 
 def _seconds(timeout: Any) -> float:

@@ -6,10 +6,12 @@ and are closed by their owner.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from flowenv.executors.dask_connection import silenced
@@ -58,24 +60,57 @@ def ignore_ctrl_c(client: Any) -> None:
 
 
 def close_at_once(cluster: Any) -> None:
-    """Close a LocalCluster without waiting for what its processes are working at.
+    """Close a LocalCluster without waiting for what its workers are doing.
 
     Args:
         cluster: a `distributed.LocalCluster`.
     """
-    with silenced():  # it warns of every worker that goes before its task
-        cluster.sync(_kill_workers, list(cluster.workers.values()))
-        cluster.close()
+    cluster.sync(_close_at_once, cluster)
 
 
-async def _kill_workers(workers: list[Any]) -> None:
-    import asyncio
+async def _close_at_once(cluster: Any) -> None:
+    async with without_its_work(cluster):
+        await cluster.close()
 
-    from distributed import Nanny
 
-    nannies = [one for one in workers if isinstance(one, Nanny)]  # threads can't be killed
-    for nanny in nannies:
-        nanny.close_gracefully()  # or it would start another worker
-        if nanny.process and nanny.process.process:
-            await nanny.process.process.kill()
-    await asyncio.gather(*(one.close() for one in nannies), return_exceptions=True)
+@contextlib.asynccontextmanager
+async def without_its_work(cluster: Any) -> AsyncIterator[None]:
+    """End what a cluster's workers on this machine are doing, so that it can be closed at once.
+
+    Processes are killed; threads go on, but nobody waits for them. Dask warns of neither as
+    long as the block lasts.
+
+    Args:
+        cluster: a `distributed` cluster, in whose event loop this runs.
+    """
+    from distributed import Worker
+
+    with silenced():
+        kill_workers(cluster)
+        threads = [one for one in _workers(cluster) if isinstance(one, Worker)]
+        await asyncio.gather(*(one.close(executor_wait=False) for one in threads))
+        yield
+
+
+def kill_workers(cluster: Any, *, only_starting: bool = False) -> None:
+    """Kill the worker processes of a cluster that lives here, whatever they are doing.
+
+    Args:
+        cluster: a `distributed` cluster; one whose workers are elsewhere is left alone.
+        only_starting: True to spare those that are up, and those that are being closed.
+    """
+    from distributed import Nanny, Status
+
+    for nanny in _workers(cluster):
+        if not isinstance(nanny, Nanny):
+            continue
+        if nanny.status is Status.running and not only_starting:
+            nanny.close_gracefully()  # else it would start another one
+        if nanny.pid and (nanny.status is Status.init or not only_starting):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(nanny.pid, signal.SIGKILL)
+
+
+def _workers(cluster: Any) -> list[Any]:
+    """The workers that a cluster's own object knows, also those that are still starting."""
+    return list(getattr(cluster, "_created", ()))

@@ -5,21 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
-import logging
-import os
-import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from flowenv.errors import PlatformError
-from flowenv.states import Reason
 from flowenv_dask_cloud.event_loop import in_thread
 from flowenv_dask_cloud.providers import Provider
 
 _ANSWER = 5.0
 """Seconds for a scheduler's port to answer."""
-_DISCONNECT = 10.0
-"""Seconds for a client to say goodbye."""
 _ENCRYPTED = ("tls://", "wss://", "inproc://")
 
 
@@ -110,65 +103,6 @@ def members(cluster: Any) -> list[Any]:
     """The scheduler and workers that a cluster's own object knows, started or not."""
     found = [getattr(cluster, "scheduler", None), *getattr(cluster, "_created", ())]
     return [one for one in found if one is not None]
-
-
-def kill_processes(cluster: Any, *, only_starting: bool = False) -> None:
-    """Kill the worker processes of a cluster that lives here, whatever they are doing.
-
-    Args:
-        cluster: the cluster.
-        only_starting: True to spare those that are up, and those that are being closed.
-    """
-    from distributed import Nanny, Status
-
-    nannies = [one for one in members(cluster) if isinstance(one, Nanny)]
-    for nanny in nannies:
-        if nanny.status is Status.running and not only_starting:
-            nanny.close_gracefully()  # else it would start another one
-        if nanny.pid and (nanny.status is Status.init or not only_starting):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(nanny.pid, signal.SIGKILL)
-
-
-@contextlib.asynccontextmanager
-async def without_its_work(cluster: Any) -> AsyncIterator[None]:
-    """End what a cluster's workers on this machine are doing, so that it can be closed at once.
-
-    Processes are killed; threads go on, but nobody waits for them. Dask warns of neither as
-    long as the block lasts.
-    """
-    from distributed import Worker
-    from distributed.utils import silence_logging_cmgr
-
-    with silence_logging_cmgr(logging.CRITICAL):
-        kill_processes(cluster)
-        workers = [one for one in members(cluster) if isinstance(one, Worker)]
-        await asyncio.gather(*(one.close(executor_wait=False) for one in workers))
-        yield
-
-
-def connect(cluster: Any, client_kwargs: Mapping[str, Any]) -> Any:
-    """A client of the cluster, with the cluster's own security.
-
-    Raises:
-        PlatformError: if the scheduler doesn't answer.
-    """
-    from distributed import Client
-
-    try:
-        return Client(cluster, **client_kwargs)
-    except (OSError, TimeoutError) as error:
-        raise PlatformError(
-            f"The Dask scheduler at {cluster.scheduler_address} doesn't answer: {error}.",
-            hint="May this machine reach the scheduler's port?",
-            reason=Reason.NETWORK,
-        ) from error
-
-
-def disconnect(client: Any) -> None:
-    """Close a client, without waiting for ever for a scheduler that doesn't answer."""
-    with contextlib.suppress(OSError, TimeoutError):
-        client.close(timeout=_DISCONNECT)
 
 
 def is_open(cluster: Any) -> bool:

@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from flowenv.errors import FlowenvError, PlatformError
-from flowenv.executors.local_cluster import started_without_ctrl_c
+from flowenv.errors import FlowenvError
+from flowenv.executors.local_cluster import (
+    kill_workers,
+    started_without_ctrl_c,
+    without_its_work,
+)
 from flowenv.handle import Leftover
-from flowenv.states import Reason
 from flowenv_dask_cloud import client as dask_client
 from flowenv_dask_cloud.dask_settings import ProviderSettings
 from flowenv_dask_cloud.diagnosis import not_in_time, start_error
@@ -125,21 +128,6 @@ class ClusterLifetime:
             _log.debug("The provider can't be asked what is wrong: %s", error)
             return None
 
-    def check_alive(self, error: Exception) -> None:
-        """Find out whether the flow failed because its scheduler is gone.
-
-        Raises:
-            PlatformError: if the scheduler no longer answers; it says what the provider knows.
-        """
-        if self._wait(self._loop.submit(self._is_lost()), _CLOSE):
-            why = "".join(f" {problem}." for problem in self.problems())
-            raise PlatformError(
-                f"The Dask scheduler at {dask_client.address(self.cluster)} was lost while the "
-                f"flow ran.{why}",
-                hint="See the scheduler's log.",
-                reason=Reason.LOST,
-            ) from error
-
     def hurry(self) -> None:
         """Don't wait for what worker processes here are doing when the cluster is closed."""
         self._hurried = True
@@ -163,7 +151,7 @@ class ClusterLifetime:
             self._give_up("Interrupted again.")
             raise
         finally:
-            dask_client.kill_processes(self.cluster)
+            kill_workers(self.cluster)
             self._settings.undo()
             self._report()
         self._loop.stop()
@@ -219,13 +207,13 @@ class ClusterLifetime:
 
     async def _close_cluster(self, cluster: Any) -> None:
         limit = _CLOSE_HERE if self.plan.provider.facts.family == "local" else _CLOSE
-        at_once = dask_client.without_its_work if self._hurried else contextlib.nullcontext
+        at_once = without_its_work if self._hurried else contextlib.nullcontext
         try:
             async with asyncio.timeout(limit), at_once(cluster):
                 await dask_client.close(cluster)
         except Exception as error:
             _log.warning("The cluster's own way to close failed: %r", error)
-            dask_client.kill_processes(cluster)
+            kill_workers(cluster)
             closing = [asyncio.ensure_future(m.close()) for m in dask_client.members(cluster)]
             if closing:
                 await asyncio.wait(closing, timeout=limit)
@@ -239,7 +227,7 @@ class ClusterLifetime:
             return
         deadline = time.monotonic() + _GRACE
         while not (self._task.done() or self._is_watched() or time.monotonic() > deadline):
-            dask_client.kill_processes(self.cluster, only_starting=True)
+            kill_workers(self.cluster, only_starting=True)
             await asyncio.wait({self._task}, timeout=_TICK)
         if self._task.done():
             return

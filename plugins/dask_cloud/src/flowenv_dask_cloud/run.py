@@ -8,9 +8,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flowenv.errors import CallbackFailed, FlowenvError
+from flowenv.errors import CallbackFailed
 from flowenv.executors.dask import run_on
 from flowenv.executors.dask_cluster import wait_for_workers
+from flowenv.executors.dask_connection import connected
 from flowenv.executors.dask_report import check_report_here
 from flowenv.executors.local_cluster import ignore_ctrl_c
 from flowenv.running import Returned, call_with_callbacks
@@ -70,11 +71,6 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
                 return call_with_callbacks(environment, flow_run)
     except KeyboardInterrupt:
         lifetime.hurry()
-        raise
-    except FlowenvError:
-        raise
-    except Exception as error:
-        lifetime.check_alive(error)
         raise
     finally:
         lifetime.close()
@@ -209,8 +205,7 @@ def _connected(
         "security": environment.security if _is_given(environment.security) else None,
         **((environment.executor_kwargs or {}).get("client_kwargs") or {}),
     }
-    client = dask_client.connect(cluster, options)
-    try:
+    with connected(cluster, options, why_lost=lifetime.problems) as client:
         if lifetime.plan.provider.facts.family == "local":
             ignore_ctrl_c(client)
         if adapt is None or adapt["minimum"] > 0:
@@ -223,8 +218,6 @@ def _connected(
                 hint="worker_timeout gives them longer.",
             )
         yield client
-    finally:
-        dask_client.disconnect(client)
 
 
 def _is_given(security: object) -> bool:
