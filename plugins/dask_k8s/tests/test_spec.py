@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import distributed
 import pytest
 import yaml
 from dask_kubernetes.operator.validation import validate_cluster_name
@@ -159,6 +161,17 @@ def test_the_scheduler_goes_where_the_flow_goes(environment: Environments) -> No
     for setting in ("nodeSelector", "tolerations", "serviceAccountName", "imagePullSecrets"):
         assert pod[setting] == given[setting]
     assert "volumes" not in pod
+
+
+def test_the_scheduler_answers_what_the_operator_asks_it(environment: Environments) -> None:
+    container = pod_of(build(environment()), "scheduler")["containers"][0]
+    routes = json.loads(env(container)["DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES"])
+    config = yaml.safe_load(Path(distributed.__file__).with_name("distributed.yaml").read_text())
+    default = config["distributed"]["scheduler"]["http"]["routes"]
+
+    assert set(routes) == {*default, "distributed.http.scheduler.api"}
+    for route in routes:
+        assert importlib.import_module(route).routes
 
 
 def test_custom_specs_get_no_pull_secrets_of_ours(environment: Environments) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,17 @@ DASK_CONTRACT = tuple(name for name in FLOW_CONTRACT if name != contract.AUTH_TO
 """Those for the scheduler and the workers: all but the token, which only the flow gets."""
 
 WORK_STEALING = "DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING"
+HTTP_ROUTES = "DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES"
+SCHEDULER_ROUTES = (
+    *(f"distributed.http.scheduler.{name}" for name in ("prometheus", "info", "json", "api")),
+    *(f"distributed.http.{name}" for name in ("health", "proxy", "statics")),
+)
+"""What the scheduler's web server answers: Dask's default, and the `api` that the operator asks.
+
+Without it the operator runs a function in the scheduler instead, which fails with a traceback in
+the log while there is work, and gives the scheduler an idle timeout of 300 s, whatever was asked
+for (dask-kubernetes 2026.3, `check_scheduler_idle`).
+"""
 DEFAULT_DOCKER_SECRET = "DOCKER_REGISTRY_CREDENTIALS"
 DEFAULT_CLUSTER_DEADLINE = 300
 DEFAULT_IDLE_TIMEOUT = 300
@@ -227,7 +239,9 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         """What Dask's scheduler is told by variables."""
         if target is not Target.SCHEDULER:
             return {}
-        told = {WORK_STEALING: str(self.work_stealing)} if not self.manifest.data else {}
+        told = {HTTP_ROUTES: json.dumps(SCHEDULER_ROUTES)}
+        if not self.manifest.data:
+            told[WORK_STEALING] = str(self.work_stealing)
         if self.scheduler_logs:
             told["DASK_LOGGING"] = '{"distributed.scheduler": "debug"}'
         return told

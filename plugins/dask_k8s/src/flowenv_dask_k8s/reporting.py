@@ -8,7 +8,8 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from flowenv.errors import FlowenvError
+from flowenv.errors import FlowenvError, PlatformError
+from flowenv.executors.dask import check_versions
 from flowenv_k8s.logs import ContainerLog
 from flowenv_k8s.refusals import Refused
 
@@ -20,7 +21,7 @@ _log = logging.getLogger("flowenv.dask_k8s")
 _scheduler_log = logging.getLogger("flowenv.dask_k8s.scheduler")
 
 _LOOK = 0.5
-"""Seconds between two looks at the number of workers, which this process knows anyway."""
+"""Seconds between two questions to the scheduler how many workers it has."""
 _END = 2.0
 """Seconds for a thread to end."""
 
@@ -56,28 +57,57 @@ def report_dashboard(dask: Any, plan: ClusterPlan) -> None:
 
 
 @contextlib.contextmanager
-def report_workers(dask: Any) -> Iterator[None]:
-    """Say it when workers join or leave, for as long as the block lasts."""
+def report_workers(client: Any) -> Iterator[None]:
+    """Say it when workers join or leave, for as long as the block lasts.
 
-    def count() -> int:
-        return len(dask.scheduler_info["workers"])
+    Of workers that join later the versions are compared as well; the flow runs already, so that
+    a difference is only told.
 
-    def report() -> None:
-        known = count()
-        _log.info("The cluster has %s.", _workers(known))
-        is_over = False
-        while not is_over:
-            is_over = over.wait(_LOOK)
-            if (now := count()) != known:
-                _log.info("The cluster has %s, had %d.", _workers(now), known)
-                known = now
-
+    Args:
+        client: a connected `distributed.Client`.
+    """
     over = threading.Event()
-    with _thread(report, "report-dask-workers"):
+    with _thread(lambda: _watch_workers(client, over), "report-dask-workers"):
         try:
             yield
         finally:
             over.set()
+
+
+def _watch_workers(client: Any, over: threading.Event) -> None:
+    known = _count(client)
+    if known is not None:
+        _log.info("The cluster has %s.", _workers(known))
+    is_over = False
+    while not is_over:
+        is_over = over.wait(_LOOK)
+        now = _count(client)
+        if now is None or now == known:
+            continue
+        had = "" if known is None else f", had {known}"
+        _log.info("The cluster has %s%s.", _workers(now), had)
+        if now > (known or 0) and not is_over:
+            _compare_versions(client)
+        known = now
+
+
+def _count(client: Any) -> int | None:
+    """How many workers the scheduler has; None if it can't be asked."""
+    try:
+        # not client.scheduler_info, whose answers are shared with the flow
+        return int(client.sync(client.scheduler.identity, n_workers=0)["n_workers"])
+    except Exception as error:  # the flow itself will notice a lost scheduler
+        _log.debug("The scheduler can't be asked for its workers: %r", error)
+        return None
+
+
+def _compare_versions(client: Any) -> None:
+    try:
+        check_versions(client)
+    except PlatformError as error:
+        _log.error("%s %s", error.message, error.hint)
+    except Exception as error:
+        _log.debug("The workers' versions can't be compared: %r", error)
 
 
 def _workers(count: int) -> str:

@@ -147,7 +147,7 @@ def _ready(
         stack.enter_context(keep_awake(dask, environment.idle_timeout))
         if environment.min_workers:
             _wait_for_first_worker(dask, cluster, environment.worker_deadline)
-        stack.enter_context(report_workers(cluster.dask))
+        stack.enter_context(report_workers(dask))
         yield dask
 
 

@@ -1,0 +1,110 @@
+"""What a run's log says of its cluster's workers while the flow runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+from typing import Any
+
+import distributed
+import pytest
+
+from flowenv_dask_k8s import reporting
+from flowenv_dask_k8s.reporting import report_workers
+
+PATIENCE = 30.0
+
+
+class Lines(logging.Handler):
+    """Hands over what is logged, as it is logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.records: SimpleQueue[logging.LogRecord] = SimpleQueue()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.put(record)
+
+    def next(self) -> str:
+        record = self.records.get(timeout=PATIENCE)
+        return f"{record.levelname} {record.getMessage()}"
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
+    monkeypatch.setattr(reporting, "_LOOK", 0.01)
+    logger, handler = logging.getLogger("flowenv.dask_k8s"), Lines()
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+
+
+class FakeScheduler:
+    """A client of a scheduler whose workers come and go as a test says."""
+
+    def __init__(self, *pythons: str) -> None:
+        self.pythons = list(pythons)
+        self.scheduler = self
+        self.is_lost = False
+
+    def identity(self, n_workers: int) -> dict[str, Any]:
+        if self.is_lost:
+            raise OSError("the scheduler is gone")
+        return {"n_workers": len(self.pythons)}
+
+    def sync(self, call: Callable[..., Any], **arguments: Any) -> Any:
+        return call(**arguments)
+
+    def get_versions(self, check: bool) -> dict[str, Any]:
+        def host(python: str) -> dict[str, Any]:
+            return {"packages": {"python": python, "dask": "1", "distributed": "1"}}
+
+        workers = {f"tcp://w{index}": host(one) for index, one in enumerate(self.pythons)}
+        return {"client": host("3.11.1"), "scheduler": host("3.11.1"), "workers": workers}
+
+
+def test_the_scheduler_itself_is_asked_how_many_workers_there_are(lines: Lines) -> None:
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
+        ) as cluster,
+        # it knows only the address, so that nobody tells it of workers
+        distributed.Client(cluster.scheduler_address) as client,
+        report_workers(client),
+    ):
+        assert lines.next() == "INFO The cluster has 1 worker."
+
+
+def test_workers_that_come_and_go_are_told(lines: Lines) -> None:
+    client = FakeScheduler("3.11.1")
+
+    with report_workers(client):
+        assert lines.next() == "INFO The cluster has 1 worker."
+        client.pythons += ["3.11.1"]
+        assert lines.next() == "INFO The cluster has 2 workers, had 1."
+        client.pythons.clear()
+        assert lines.next() == "INFO The cluster has 0 workers, had 2."
+
+
+def test_a_scheduler_that_can_not_be_asked_ends_nothing(lines: Lines) -> None:
+    client = FakeScheduler("3.11.1")
+    client.is_lost = True
+
+    with report_workers(client):
+        client.is_lost = False
+        assert lines.next() == "INFO The cluster has 1 worker."
+
+
+def test_a_worker_with_another_python_that_joins_later_is_named(lines: Lines) -> None:
+    client = FakeScheduler()
+
+    with report_workers(client):
+        assert lines.next() == "INFO The cluster has 0 workers."
+        client.pythons += ["3.9.2"]
+        assert lines.next() == "INFO The cluster has 1 worker, had 0."
+        error = lines.next()
+
+    assert error.startswith("ERROR The versions of the Dask cluster don't match: ")
+    assert "worker tcp://w0: Python 3.9" in error
