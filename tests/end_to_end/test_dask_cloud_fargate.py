@@ -7,9 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from end_to_end.dask_cloud_runs import SMALL_EXAMPLE, Shell, flow_named, override_of, tasks_of
+from end_to_end.dask_cloud_runs import (
+    IMAGES,
+    SMALL_EXAMPLE,
+    STOP_TIMEOUT,
+    Shell,
+    flow_named,
+    override_of,
+    tasks_of,
+)
 
-from rigs.ecs import EcsRig, Image
+from rigs.ecs import EcsRig
 from rigs.ecs.contents import contents, log_streams
 
 pytestmark = pytest.mark.slow
@@ -31,8 +39,7 @@ def flowenv_environment_variables(environment, flow_run, target):
 
 @pytest.fixture(scope="module")
 def rig() -> Iterator[EcsRig]:
-    images = {"dask:today": Image.of_interpreter()}
-    with EcsRig(images, stop_timeout=2, aws_managed_policies=True) as rig:
+    with EcsRig(IMAGES, stop_timeout=STOP_TIMEOUT, aws_managed_policies=True) as rig:
         yield rig
 
 
@@ -72,14 +79,6 @@ def test_a_failing_flow_exits_with_1_and_its_own_traceback(account: EcsRig) -> N
     assert done.returncode == 1
     assert "ZeroDivisionError: division by zero" in done.stderr
     assert "in divide" in done.stderr
-
-
-def test_an_image_that_isnt_there_is_said_in_the_platforms_words(account: EcsRig) -> None:
-    done = Shell(account).run(flow_named("total"), **{"metadata.image": "dask:none"})
-
-    assert done.returncode == 3
-    assert "crashed (image_pull)" in done.stderr
-    assert "CannotPullContainerError" in done.stderr
 
 
 def test_a_start_that_takes_too_long_ends_and_says_what_it_waited_for(account: EcsRig) -> None:

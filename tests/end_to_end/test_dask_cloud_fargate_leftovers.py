@@ -8,9 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from end_to_end.dask_cloud_runs import LONGEST, Shell, flow_named, override_of, said_until
+from end_to_end.dask_cloud_runs import (
+    IMAGES,
+    LONGEST,
+    STOP_TIMEOUT,
+    Shell,
+    flow_named,
+    override_of,
+    said_until,
+)
 
-from rigs.ecs import EcsRig, Image, Task
+from rigs.ecs import EcsRig, Task
 from rigs.ecs.contents import contents, log_streams
 
 MADE = ["ECS cluster", "IAM role", "IAM role", "security group"]
@@ -22,9 +30,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def rig() -> Iterator[EcsRig]:
     """An account with things of somebody else in it, made by dask-cloudprovider without us."""
-    images = {"dask:today": Image.of_interpreter()}
     tag = {"key": "createdBy", "value": "dask-cloudprovider"}
-    with EcsRig(images, stop_timeout=2, aws_managed_policies=True) as rig:
+    with EcsRig(IMAGES, stop_timeout=STOP_TIMEOUT, aws_managed_policies=True) as rig:
         rig.client("ecs").create_cluster(clusterName="dask-else", tags=[tag])
         rig.client("iam").create_role(RoleName="dask-else-task-role", AssumeRolePolicyDocument="{}")
         rig.client("logs").create_log_group(logGroupName="dask-ecs")
@@ -77,7 +84,7 @@ def test_an_interrupt_while_an_adaptive_cluster_makes_a_worker_leaves_nothing_be
     assert "own way to close failed" not in said
 
 
-def test_what_may_not_be_removed_is_reported_and_removed_by_a_sweep_of_another_process(
+def test_a_start_that_fails_says_why_and_what_it_may_not_remove_which_a_sweep_of_another_does(
     account: EcsRig,
 ) -> None:
     shell = Shell(account, **{"metadata.image": "dask:none"})
@@ -89,14 +96,16 @@ def test_what_may_not_be_removed_is_reported_and_removed_by_a_sweep_of_another_p
         done = shell.run(flow_named("total"))
 
     assert done.returncode == 3
+    assert "crashed (image_pull)" in done.stderr
+    assert "CannotPullContainerError" in done.stderr
     left = re.findall(r"^(.+?) (\S+(?: \(\S+\))?) left behind: .*not authorized", done.stderr, re.M)
     assert sorted(kind for kind, _ in left) == MADE
     listed = shell.sweep()
     found = [(one["kind"], one["name"]) for one in listed if one["kind"] != "log stream"]
     assert sorted(found) == sorted(left)
     assert not any(one["removed"] for one in listed)
-    assert all(one["removed"] for one in shell.sweep("--yes"))
-    assert shell.sweep() == []
+    assert all(one.removed for one in shell.sweep_from_here(delete=True))
+    assert shell.sweep_from_here() == []
 
 
 def test_a_sweep_leaves_a_living_run_alone_and_removes_all_of_one_whose_submitter_was_killed(
@@ -106,11 +115,11 @@ def test_a_sweep_leaves_a_living_run_alone_and_removes_all_of_one_whose_submitte
     with shell.running(flow_named("never_ends"), f"-pstarted={tmp_path}/started") as run:
         said_until(run, "Running: ")
         whole = contents(account)
-        assert shell.sweep("--yes") == []
+        assert shell.sweep_from_here(delete=True) == []
         assert contents(account) == whole
         run.send_signal(signal.SIGKILL)
         run.wait(LONGEST)
-    assert shell.sweep("--yes") == []  # its scheduler may still be somebody's
+    assert shell.sweep_from_here(delete=True) == []  # its scheduler may still be somebody's
 
     [scheduler] = living(account, "scheduler")
     account.client("ecs").stop_task(cluster=scheduler.cluster_arn, task=scheduler.arn)
@@ -120,7 +129,7 @@ def test_a_sweep_leaves_a_living_run_alone_and_removes_all_of_one_whose_submitte
     kinds = [one["kind"] for one in removed]
     assert all(one["removed"] for one in removed)
     assert sorted(set(kinds) - {"ECS task"}) == sorted({*MADE, "log stream"})
-    assert shell.sweep() == []
+    assert shell.sweep_from_here() == []
 
 
 def living(rig: EcsRig, role: str) -> list[Task]:

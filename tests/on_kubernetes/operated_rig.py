@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
+from rigs import WITHOUT_BOKEH
 from rigs.kubernetes import Image, KubernetesRig, Timing
 from rigs.kubernetes.dask_operator import DaskOperator
 
-_WITHOUT_BOKEH = {**Image().env, "PYTHONPATH": str(Path(__file__).with_name("without_bokeh"))}
+_WITHOUT_BOKEH = {**Image().env, "PYTHONPATH": WITHOUT_BOKEH}
 IMAGES = {"repo/flow:1": Image(_WITHOUT_BOKEH), "repo/bokeh:1": Image()}
 """The images that it can pull. Bokeh doubles what a scheduler's start costs."""
 OPERATOR_PERIOD = 1.0

@@ -1,7 +1,7 @@
-"""The backend passes the kit with dask-cloudprovider's real FargateCluster, on the ECS rig.
+"""What of the kit depends on the provider, with the real FargateCluster on the ECS rig.
 
-The flow runs in the submitting process: nobody else can cancel it or pick it up, and nobody
-can tell that it crashed. Its variables reach the tasks of scheduler and workers.
+Variables that reach the tasks of scheduler and workers, and a sweep. The rest is the same for
+every provider, and `test_conformance.py` has it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from distributed import get_client
 
 from flowenv import flow, get_executor
 from flowenv.contract import Target
-from flowenv.testing import BackendConformance
 from flowenv.testing.flows import digests
+from flowenv.testing.operations import OperationChecks
+from flowenv.testing.variables import VariableChecks
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
+from rigs import WITHOUT_BOKEH
 from rigs.ecs import EcsRig, Image
-from rigs.ecs.contents import contents, log_streams
 
 SMALL = {
     "provider_class": "dask_cloudprovider.aws.FargateCluster",
@@ -29,10 +30,8 @@ SMALL = {
     "scheduler_mem": 512,
     "worker_cpu": 256,
     "worker_mem": 512,
-    # half of the time that a scheduler needs to start is the dashboard's
-    "scheduler_extra_args": ["--no-dashboard"],
-    "worker_extra_args": ["--no-dashboard", "--no-nanny"],
-    # most of the kit's flows do nothing on the cluster: no worker has to be waited for
+    "worker_extra_args": ["--no-nanny"],
+    # the flow of the sweep does nothing on the cluster: no worker has to be waited for
     "adaptive_min_workers": 0,
     "adaptive_max_workers": 1,
 }
@@ -50,30 +49,21 @@ def digests_on_cluster(names: list[str]) -> dict[str, str | None]:
 
 @pytest.fixture(scope="module")
 def running_rig() -> Iterator[EcsRig]:
-    images = {"dask:today": Image.of_interpreter()}
-    with EcsRig(images, stop_timeout=1, aws_managed_policies=True) as rig:
+    images = {"dask:today": Image.of_interpreter(PYTHONPATH=WITHOUT_BOKEH)}
+    with EcsRig(images, stop_timeout=0.5, aws_managed_policies=True) as rig:
         yield rig
-
-
-@pytest.fixture(scope="module")
-def at_first(running_rig: EcsRig) -> set[str]:
-    return contents(running_rig)
 
 
 @pytest.mark.slow
 # on a busy machine a start takes more than the 10 s after which dask-cloudprovider warns
 @pytest.mark.filterwarnings("ignore:Creating your cluster is taking:UserWarning")
-class TestConformance(BackendConformance):
-    idempotent = False  # each submission runs the flow, here
-    tells_crashes = False  # a crash would be this process's own
+class TestConformanceOnFargate(VariableChecks):
     variable_targets = (Target.SCHEDULER, Target.WORKER)
     variable_digests = digests_on_cluster
+    test_a_sweep_removes_only_when_told_to = OperationChecks.test_a_sweep_removes_only_when_told_to
 
     @pytest.fixture(autouse=True)
-    def _account(
-        self, running_rig: EcsRig, at_first: set[str], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        self.rig, self.at_first = running_rig, at_first
+    def _account(self, running_rig: EcsRig, monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in running_rig.environment().items():
             monkeypatch.setenv(name, value)
 
@@ -84,8 +74,3 @@ class TestConformance(BackendConformance):
         self, entries: Sequence[dict[str, str]]
     ) -> DaskCloudProviderEnvironment:
         return self.make_environment(environment={one["name"]: one["value"] for one in entries})
-
-    def leftovers(self) -> list[str]:
-        """What the account itself has after a sweep, and hadn't at first."""
-        unswept = super().leftovers()
-        return [*unswept, *(contents(self.rig) - self.at_first), *log_streams(self.rig)]

@@ -2,6 +2,7 @@
 
 import copy
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,31 +10,35 @@ from typing import Any
 
 import dask.config
 import pytest
-from distributed import LocalCluster
+from distributed import LocalCluster, get_client
 
 from flowenv import Flow
 from flowenv.errors import RunFailed
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 from rigs.machines import LocalMachineCluster
 
-FIXED: dict[str, Any] = {"n_workers": 1}
+FIXED: dict[str, Any] = {"n_workers": 3}
 ADAPTIVE: dict[str, Any] = {
     "n_workers": 0,
-    "adaptive_min_workers": 1,
-    "adaptive_max_workers": 2,
+    "adaptive_min_workers": 0,
+    "adaptive_max_workers": 1,
     # a worker that isn't needed stays: what `on_execute` says can be seen
     "executor_kwargs": {"adapt_kwargs": {"interval": "50ms", "wait_count": 10_000}},
 }
 LOCAL: dict[str, Any] = {"provider_class": LocalCluster}
-TLS: dict[str, Any] = {"provider_class": LocalMachineCluster}
+TLS: dict[str, Any] = {
+    "provider_class": LocalMachineCluster,
+    "worker_class": "dask.distributed.Worker",  # a machine needs no second process
+}
 PLAIN: dict[str, Any] = {**TLS, "security": False}
 
 
 @pytest.fixture(
     params=[
-        pytest.param({**provider, **size}, id=f"{name}-{size_name}")
-        for name, provider in (("local", LOCAL), ("machines", PLAIN), ("machines-tls", TLS))
-        for size_name, size in (("fixed", FIXED), ("adaptive", ADAPTIVE))
+        pytest.param({**LOCAL, **FIXED}, id="local-fixed"),
+        pytest.param({**PLAIN, **FIXED}, id="machines-fixed"),
+        # a worker that is made later needs certificates too
+        pytest.param({**TLS, **ADAPTIVE}, id="machines-tls-adaptive"),
     ]
 )
 def environment(
@@ -58,37 +63,44 @@ def environment(
     assert folders == []
 
 
+def one_worker(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:
+    """An `on_execute` that makes the cluster small."""
+    provider_kwargs["n_workers"] = 1
+
+
 def test_the_parallel_example_unchanged(
     environment: Callable[..., DaskCloudProviderEnvironment],
     example: Flow[..., Any],
     example_parameters: dict[str, int],
 ) -> None:
-    assert environment().run(example, **example_parameters) == example(**example_parameters)
+    chosen = environment(on_execute=one_worker)
+
+    assert chosen.run(example, **example_parameters) == example(**example_parameters)
 
 
-def test_a_failing_flow(
+def test_a_failing_flow_on_a_cluster_that_on_execute_has_resized_by_the_parameters(
     environment: Callable[..., DaskCloudProviderEnvironment],
     flow_named: Callable[[str], Flow[..., Any]],
 ) -> None:
-    run = environment().execute(flow_named("fail"))
+    variables = "env" if environment().provider_class is LocalCluster else "env_vars"
+    seen: list[str] = []
+
+    def resize(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:
+        provider_kwargs["n_workers"] = parameters["workers"]
+        provider_kwargs[variables]["SIZE"] = "small"
+
+    def look() -> None:
+        client = get_client()
+        client.wait_for_workers(1, timeout=20)
+        seen.extend(client.run(os.getenv, "SIZE").values())
+
+    chosen = environment(**{variables: {}, "on_execute": resize, "on_start": look})
+    before = copy.deepcopy(chosen.kwargs)
+
+    run = chosen.execute(flow_named("fail"), workers=1)
 
     with pytest.raises(RunFailed, match="division by zero") as raised:
         run.result()
     assert isinstance(raised.value.__cause__, ZeroDivisionError)
-
-
-def test_on_execute_resizes_a_copy_by_the_parameters(
-    environment: Callable[..., DaskCloudProviderEnvironment],
-    flow_named: Callable[[str], Flow[..., Any]],
-) -> None:
-    def resize(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:
-        provider_kwargs["n_workers"] = parameters["numbers"]
-        provider_kwargs[variables]["SIZE"] = "2"
-
-    local = environment().provider_class is LocalCluster
-    variables = "env" if local else "env_vars"
-    chosen = environment(**{variables: {}, "on_execute": resize})
-    before = copy.deepcopy(chosen.kwargs)
-
-    assert chosen.run(flow_named("two_workers"), numbers=2) == ["2", "2"]
-    assert chosen.kwargs == before
+    assert seen == ["small"]
+    assert chosen.kwargs == before  # on_execute gets a copy

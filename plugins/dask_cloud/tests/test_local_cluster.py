@@ -150,7 +150,14 @@ def test_the_log_says_that_an_unknown_providers_scheduler_is_open_unless_that_is
     monkeypatch.setattr(providers, "_FACTS", {})
     caplog.set_level(logging.WARNING, "flowenv.dask_cloud")
 
-    run = local(dashboard_address="127.0.0.1:0", security=security).execute(flow_named("total"))
+    environment = local(
+        processes=False,
+        protocol="tcp://",
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        security=security,
+    )
+    run = environment.execute(flow_named("total"))
 
     assert run.result() == {"total": 30, "workers": 1}
     warned = any("is open to everybody who reaches it" in r.getMessage() for r in caplog.records)

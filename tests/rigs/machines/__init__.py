@@ -31,6 +31,7 @@ from dask_cloudprovider.generic.vmcluster import (
     WorkerMixin,
 )
 
+from rigs import WITHOUT_BOKEH
 from rigs.podnet import pod_network_environment
 
 __all__ = ["LocalMachineCluster"]
@@ -95,6 +96,7 @@ class LocalMachine(VMInterface):  # type: ignore[misc]
     def _environment(self, address: str) -> dict[str, str]:
         path = f"{_HERE}:{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
         machine = {"PATH": path, "HOME": "/nonexistent", "PYTHONDONTWRITEBYTECODE": "1"}
+        machine["PYTHONPATH"] = WITHOUT_BOKEH
         return {**machine, **pod_network_environment(_NO_NAMES, address, self.name, machine)}
 
     async def destroy_vm(self) -> None:

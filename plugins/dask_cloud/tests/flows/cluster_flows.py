@@ -32,8 +32,8 @@ def total(numbers: int = 5) -> dict[str, Any]:
 
 
 @flow
-def fail() -> None:
-    """Fails on a worker."""
+def fail(workers: int = 1) -> None:
+    """Fails on a worker; `workers` is for `on_execute`."""
     list(get_executor().map(divide, [0]))
 
 
@@ -63,14 +63,6 @@ def never_ends(started: str) -> None:
     future = get_executor().submit(wait_for_ever, 0)
     Path(started).write_text("running")
     future.result()
-
-
-@flow
-def two_workers(numbers: int) -> list[str]:
-    """Wait for so many workers; their variable SIZE."""
-    client = get_client()
-    client.wait_for_workers(numbers, timeout=20)
-    return list(client.run(os.getenv, "SIZE").values())
 
 
 @flow
