@@ -27,12 +27,22 @@ _RATES = {"RunTask": (100, 20), "RegisterTaskDefinition": (20, 1), "GetLogEvents
 
 @dataclass(frozen=True)
 class Access:
-    """Whose AWS is called; what is None is found by boto3."""
+    """Whose AWS is called; what is None is found by boto3.
+
+    Args:
+        key_id: access key id.
+        secret: secret access key.
+        token: session token.
+        region: the region.
+        last_region: the region if boto3 finds none either.
+        endpoint: URL of another AWS.
+    """
 
     key_id: str | None = field(default=None, repr=False)
     secret: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     region: str | None = None
+    last_region: str | None = None
     endpoint: str | None = None
 
 
@@ -158,8 +168,7 @@ class Aws:
                     aws_session_token=access.token if access.key_id else None,
                     region_name=access.region,
                 )
-            # boto3 alone of AWS's SDKs doesn't look there
-            region = region or self._session.region_name or os.environ.get("AWS_REGION")
+            region = region or self._session.region_name or access.last_region
             make: Any = self._session.client
             return make(service, region_name=region, endpoint_url=access.endpoint, config=config)
         except (BotoCoreError, ValueError) as error:
@@ -234,6 +243,7 @@ def aws_of(environment: FargateTaskEnvironment) -> Aws:
         environment.aws_secret_access_key,
         environment.aws_session_token,
         environment.region_name,
+        os.environ.get("AWS_REGION"),  # boto3 alone of AWS's SDKs doesn't look there
         environment.endpoint_url,
     )
     with _made_lock:
