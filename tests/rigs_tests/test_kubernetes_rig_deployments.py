@@ -84,7 +84,7 @@ def test_a_quota_keeps_pods_from_being_made(rig: KubernetesRig) -> None:
     rig.faults.inject("quota", label_selector="app=web")
     rig.apply(deployment(1))
 
-    [event] = rig.wait_until(
+    event, *_ = rig.wait_until(
         lambda: [one for one in rig.objects("Event") if one["reason"] == "FailedCreate"]
     )
 
