@@ -5,6 +5,8 @@ Nothing runs in these pods, and there is no operator unless a test plays it.
 
 from __future__ import annotations
 
+import logging
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -303,6 +305,30 @@ def test_closing_removes_a_cluster_that_never_came_up(
     cluster.close()
 
     assert rig.objects("DaskCluster") == []
+    assert re.fullmatch(rf"The DaskCluster {plan.name} is gone, after \d+\.\d s\.", said[-1])
+
+
+def test_what_dask_says_of_a_cluster_that_is_taken_away_is_not_shown(
+    rig: KubernetesRig,
+    client: Client,
+    plan: ClusterPlan,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[bool] = []
+
+    def close(dask: Any, timeout: float) -> None:
+        shown.append(logging.getLogger("distributed.core").isEnabledFor(logging.ERROR))
+
+    monkeypatch.setattr(dask_client, "close", close)
+    cluster = OperatorCluster(client, plan, RUN_ID, said.append)
+    with pytest.raises(PlatformError):
+        cluster.open()
+    cluster.dask = object()
+
+    cluster.close()
+
+    assert shown == [False]
 
 
 def test_closing_what_was_never_opened_asks_nothing(

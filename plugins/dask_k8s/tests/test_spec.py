@@ -174,6 +174,24 @@ def test_the_scheduler_answers_what_the_operator_asks_it(environment: Environmen
         assert importlib.import_module(route).routes
 
 
+@pytest.mark.parametrize(
+    ("pod", "seconds"),
+    [
+        (None, 5),
+        ({"terminationGracePeriodSeconds": 60, "containers": [{}]}, 60),
+        ({"containers": [{}, {"name": "sidecar", "image": "b:1"}]}, None),
+    ],
+)
+def test_a_worker_gets_little_time_to_end_unless_its_pod_needs_more(
+    pod: dict[str, Any] | None, seconds: int | None, environment: Environments
+) -> None:
+    worker = {"kind": "Pod", "spec": pod} if pod else None
+
+    found = pod_of(build(environment(worker_spec=worker)), "worker")
+
+    assert found.get("terminationGracePeriodSeconds") == seconds
+
+
 def test_custom_specs_get_no_pull_secrets_of_ours(environment: Environments) -> None:
     custom = {"scheduler_spec": CUSTOM_JOB, "worker_spec": CUSTOM_POD}
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import FlowenvError, PlatformError, RunConflict
+from flowenv.executors.dask_connection import silenced
 from flowenv_dask_k8s import alive, diagnosis
 from flowenv_dask_k8s import client as dask_client
 from flowenv_dask_k8s.cluster import ClusterPlan
@@ -118,15 +120,24 @@ class OperatorCluster:
             return
         self._marking.stop()
         self._say(f"Removing the DaskCluster {self._plan.name}.")
-        try:
-            self._delete()
-        except FlowenvError as error:
-            _log.warning("The DaskCluster %s may be left behind: %s", self._plan.name, error)
-        if self.dask is not None:
+        began = time.monotonic()
+        with silenced():  # Dask would warn of the scheduler that we take away
             try:
-                dask_client.close(self.dask, _CLOSE)
-            except Exception as error:  # it is gone; only this process's connections are left
-                _log.debug("The connection to the cluster can't be closed: %r", error)
+                self._delete()
+            except FlowenvError as error:
+                _log.warning("The DaskCluster %s may be left behind: %s", self._plan.name, error)
+            else:
+                seconds = time.monotonic() - began
+                self._say(f"The DaskCluster {self._plan.name} is gone, after {seconds:.1f} s.")
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self.dask is None:
+            return
+        try:
+            dask_client.close(self.dask, _CLOSE)
+        except Exception as error:  # it is gone; only this process's connections are left
+            _log.debug("The connection to the cluster can't be closed: %r", error)
 
     # -- making -----------------------------------------------------------------------------
 
