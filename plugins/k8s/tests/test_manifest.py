@@ -88,6 +88,12 @@ def test_a_file_may_go_once_the_environment_is_made(write: Write) -> None:
             "'nodeSelector'?",
         ),
         (":1\n", ":1\n        resorces: {limits: {cpu: 1}}\n", 11, "Did you mean 'resources'?"),
+        (
+            ":1\n",
+            ":1\n        resources:\n          limits:\n            memory: 1 Gigs\n",
+            13,
+            "limits.memory is '1 Gigs', which is no quantity",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(
@@ -144,6 +150,8 @@ def test_a_date_in_yaml_is_a_string_as_for_kubernetes(write: Write) -> None:
         ({"deadline": "1h"}, "deadline must be"),
         ({"image_pull_policy": "Sometimes"}, "image_pull_policy must be"),
         ({"resources": {"memory": "2Gi"}}, "resources has memory"),
+        ({"resources": {"limits": {"memory": "1 Gigs"}}}, "limits.memory is '1 Gigs'"),
+        ({"resources": {"requests": "2Gi"}}, "requests is '2Gi', which is no quantity"),
         ({"job_spec": {}, "job_spec_file": "a"}, "not both"),
     ],
 )

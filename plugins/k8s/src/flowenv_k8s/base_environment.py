@@ -13,7 +13,15 @@ from flowenv.errors import SettingError
 from flowenv.flow_run import FlowRun
 from flowenv.settings import setting
 from flowenv_k8s.checks import POD_SPEC, check_job
-from flowenv_k8s.manifest import Manifest, check_kind, list_at, mapping_at, read_manifest
+from flowenv_k8s.manifest import (
+    Manifest,
+    check_kind,
+    dotted,
+    list_at,
+    mapping_at,
+    read_manifest,
+)
+from flowenv_k8s.quantities import HINT, wrong_quantities
 
 if TYPE_CHECKING:
     from flowenv.encoding import Encoder
@@ -213,10 +221,14 @@ def check_resources(environment: Environment, *settings: str) -> None:
         SettingError: naming what a container can't have.
     """
     for one in settings:
-        unknown = set(getattr(environment, one) or {}) - {"requests", "limits", "claims"}
-        if unknown:
-            name = type(environment).__name__
+        given = getattr(environment, one) or {}
+        name = f"{type(environment).__name__} {one}"
+        if unknown := set(given) - {"requests", "limits", "claims"}:
             raise SettingError(
-                f"{name} {one} has {', '.join(sorted(unknown))}; it takes requests and limits.",
+                f"{name} has {', '.join(sorted(unknown))}; it takes requests and limits.",
                 hint='Such as {"requests": {"cpu": "1", "memory": "2Gi"}}.',
+            )
+        for place, amount in wrong_quantities(given):
+            raise SettingError(
+                f"{name}: {dotted(place)} is {amount!r}, which is no quantity.", hint=HINT
             )

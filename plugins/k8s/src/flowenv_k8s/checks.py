@@ -12,6 +12,7 @@ from flowenv.errors import SpecError
 from flowenv_k8s import fields
 from flowenv_k8s.manifest import Manifest, Path_, dotted, list_at, mapping_at
 from flowenv_k8s.names import LONGEST, is_label_key, is_label_value, is_name
+from flowenv_k8s.quantities import HINT, wrong_quantities
 
 TEMPLATE = ("spec", "template")
 POD_SPEC = (*TEMPLATE, "spec")
@@ -123,6 +124,16 @@ def _check_container(
     image = container.get("image")
     if (finished or needs_image or image is not None) and not (isinstance(image, str) and image):
         manifest.fail(f"the container {name or dotted(at[-2:])} has no image.", *at)
+    for place, amount in wrong_quantities(mapping_at(manifest, *at, "resources")):
+        manifest.fail(
+            f"{dotted(place)} is {amount!r}, which is no quantity.",
+            *(*at, "resources", *place),
+            hint=HINT,
+        )
+    _check_env(manifest, at)
+
+
+def _check_env(manifest: Manifest, at: Path_) -> None:
     seen = set()
     for index, entry in enumerate(list_at(manifest, *at, "env")):
         place = (*at, "env", index)

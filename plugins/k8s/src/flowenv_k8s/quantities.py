@@ -1,0 +1,45 @@
+"""How much of a resource: what Kubernetes takes as a quantity.
+
+See https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_NUMBER = r"(\d+(\.\d*)?|\.\d+)"
+_SUFFIX = r"([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?"
+_QUANTITY = re.compile(rf"\+?{_NUMBER}{_SUFFIX}")
+
+HINT = "Such as 0.5, 500m, 2Gi or 4G."
+
+
+def is_quantity(value: object) -> bool:
+    """True if Kubernetes takes the value as how much of a resource a container asks for.
+
+    >>> [is_quantity(one) for one in ("500m", "4Gi", 2, 0.5, "1e3", "1 Gigs", "-1", True)]
+    [True, True, True, True, True, False, False, False]
+    """
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, int | float):
+        return value >= 0
+    return isinstance(value, str) and bool(_QUANTITY.fullmatch(value))
+
+
+def wrong_quantities(resources: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], object]]:
+    """What of a container's resources is no quantity: where, such as `limits`, `cpu`; and what.
+
+    Args:
+        resources: its `requests` and `limits`.
+    """
+    for part in ("requests", "limits"):
+        given = resources.get(part) or {}
+        if not isinstance(given, Mapping):
+            yield (part,), given
+            continue
+        for name, value in given.items():
+            if not is_quantity(value):
+                yield (part, str(name)), value
