@@ -71,6 +71,7 @@ def test_scheduler_and_workers_get_all_but_the_token(target: Target) -> None:
         ({"cluster_deadline": 0}, "cluster_deadline must be"),
         ({"idle_timeout": -1}, "idle_timeout must not be negative"),
         ({"worker_resources": {"cpu": "1"}}, "worker_resources has cpu"),
+        ({"worker_resources": {"limits": {"memory": "1 Gigs"}}}, "limits.memory is '1 Gigs'"),
         ({"worker_spec": {}, "worker_spec_file": "w.yaml"}, "worker_spec_file or worker_spec"),
         ({"max_workers": "2"}, "max_workers"),
     ],
@@ -147,4 +148,6 @@ def test_the_scheduler_is_told_about_work_stealing(environment: Environments) ->
 def test_a_custom_scheduler_spec_is_not_told(environment: Environments) -> None:
     job = {"kind": "Job", "spec": {"template": {"spec": {"containers": [{"image": "a"}]}}}}
 
-    assert environment(scheduler_spec=job).variables(Target.SCHEDULER) == {}
+    told = environment(scheduler_spec=job).variables(Target.SCHEDULER)
+
+    assert "DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING" not in told

@@ -167,6 +167,31 @@ def test_a_scheduler_that_can_not_start_is_explained_in_time(
     assert any(line.startswith("The scheduler waits: ") for line in said)
 
 
+def test_an_image_that_can_not_be_pulled_is_told_once(
+    client: Client, plan: ClusterPlan, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = startup.Startup(client, plan, said.append)
+
+    def waits(reason: str, message: str) -> None:
+        pod = scheduler_pod(plan)
+        state = {"waiting": {"reason": reason, "message": message}}
+        pod["metadata"]["uid"] = "u"
+        pod["status"] = {"containerStatuses": [{"name": "scheduler", "state": state}]}
+        pod["metadata"]["labels"]["dask.org/component"] = "worker"
+        monkeypatch.setattr(found, "pods", lambda component: [pod])
+        found.why_no_worker()
+
+    for _ in range(3):
+        waits("ErrImagePull", "no such image")
+        waits("ImagePullBackOff", "Back-off pulling image")
+    waits("ErrImagePull", "no route to the registry")
+
+    assert said == [
+        "A worker waits: ErrImagePull: no such image",
+        "A worker waits: ErrImagePull: no route to the registry",
+    ]
+
+
 def test_a_quota_that_keeps_the_scheduler_away_is_named(
     rig: KubernetesRig,
     client: Client,

@@ -13,6 +13,7 @@ from flowenv_dask_k8s import diagnosis
 from flowenv_dask_k8s.cluster import ClusterPlan
 from flowenv_dask_k8s.resources import CLUSTER_LABEL, CLUSTERS, COMPONENT_LABEL
 from flowenv_k8s import events
+from flowenv_k8s.pods import is_back_off
 from flowenv_k8s.refusals import Refused, Request
 from flowenv_k8s.resources import EVENTS, PODS
 
@@ -45,6 +46,7 @@ class Startup:
         self._began = time.monotonic()
         self._next_look = NO_POD
         self._said = ""
+        self._waits: tuple[str, Reason | None] = ("", None)
 
     @property
     def seconds(self) -> float:
@@ -77,7 +79,7 @@ class Startup:
         if self.seconds > self._plan.deadline:
             raise self._error("scheduler", pod, status, self._plan.deadline)
         if status.reason:
-            self._tell(f"The scheduler waits: {status.message}")
+            self._tell_wait("The scheduler", status)
 
     def _without_pod(self) -> None:
         deadline, seconds = self._plan.deadline, self.seconds
@@ -113,7 +115,7 @@ class Startup:
             if status.reason:
                 told = self._told_of(pod)
                 words = diagnosis.not_started(_named("worker", pod), status, told=told)
-                self._tell(f"A worker waits: {status.message}")
+                self._tell_wait("A worker", status)
                 return words.message
         if not pods and (told := self._told_of_replica_sets("default-worker")):
             self._tell(f"There is no worker: {told[1]}")
@@ -189,6 +191,13 @@ class Startup:
             if found:
                 return found
         return []
+
+    def _tell_wait(self, what: str, status: Status) -> None:
+        waits = (what, status.reason)
+        # the kubelet says by turns that an image can't be pulled and that it holds off
+        if waits != self._waits or not is_back_off(status):
+            self._tell(f"{what} waits: {status.message}")
+        self._waits = waits
 
     def _tell(self, text: str) -> None:
         if text != self._said:
