@@ -201,5 +201,34 @@ def test_the_doctor_misses_the_operator(
     assert found["Dask operator"] is False
 
 
+def test_without_the_operators_types_there_is_nothing_of_dask_to_sweep(
+    environment: Environments, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with KubernetesRig(kubelet=ScriptedKubelet()) as bare:
+        monkeypatch.setenv("KUBECONFIG", str(bare.kubeconfig(tmp_path / "bare")))
+
+        assert sweep(environment()) == {}
+
+
+def test_the_doctor_asks_for_each_right_once(rig: KubernetesRig, environment: Environments) -> None:
+    hook = registry().hooks("dask_k8s").hook
+    found = [one for part in hook.flowenv_check(environment=environment()) for one in part]
+
+    subjects = [one.subject for one in found]
+    assert len(subjects) == len(set(subjects))
+
+
+def test_the_doctor_names_the_service_account_that_is_set(
+    rig: KubernetesRig, environment: Environments
+) -> None:
+    hook = registry().hooks("dask_k8s").hook
+    given = environment(service_account="runner")
+    found = [one for part in hook.flowenv_check(environment=given) for one in part]
+
+    [account] = [one for one in found if one.subject == "service account"]
+    assert "its service account runner needs" in account.message
+    assert "set service_account" not in account.hint
+
+
 def test_the_doctor_misses_the_cluster(environment: Environments) -> None:
     assert findings(environment()) == {"cluster": False}

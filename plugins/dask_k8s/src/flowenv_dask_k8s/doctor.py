@@ -27,10 +27,11 @@ NEEDED = (
 """What the flow's pod must be allowed to do; here it is asked for whoever runs the doctor."""
 
 
-def findings(client: Client, namespace: str) -> Iterator[Finding]:
+def findings(account: str, client: Client, namespace: str) -> Iterator[Finding]:
     """Check what Jobs need, then the operator and the rights that a cluster needs.
 
     Args:
+        account: the service account that is set for the flow's pod; empty if none is.
         client: the connection.
         namespace: where runs would go.
     """
@@ -41,11 +42,18 @@ def findings(client: Client, namespace: str) -> Iterator[Finding]:
         yield Finding("Dask operator", False, error.message, error.hint)
         return
     yield Finding("Dask operator", True, "its resource types are installed.")
-    yield from doctor.permission_findings(client, namespace, NEEDED)
-    yield Finding(
+    further = [one for one in NEEDED if one not in doctor.NEEDED]
+    yield from doctor.permission_findings(client, namespace, further)
+    yield _account_finding(account)
+
+
+def _account_finding(account: str) -> Finding:
+    whose = f"its service account {account}" if account else "its service account"
+    hint = f"bind it to {account}." if account else "set service_account to an account with it."
+    return Finding(
         "service account",
         None,
-        "The flow's pod makes the cluster: its service account needs the same rights for Dask "
-        "clusters, pods and services, which can't be checked from here.",
-        "The docs page of this backend has the Role; set service_account to an account with it.",
+        f"The flow's pod makes the cluster: {whose} needs the same rights for Dask clusters, pods "
+        "and services, which can't be checked from here.",
+        f"The docs page of this backend has the Role; {hint}",
     )

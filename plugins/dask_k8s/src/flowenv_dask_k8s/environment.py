@@ -29,8 +29,8 @@ from flowenv_k8s.base_environment import (
     job_manifest,
     user_manifest,
 )
-from flowenv_k8s.checks import check_metadata, check_pod_spec
-from flowenv_k8s.manifest import Manifest
+from flowenv_k8s.checks import POD_SPEC, check_metadata, check_pod_spec
+from flowenv_k8s.manifest import Manifest, mapping_at
 
 if TYPE_CHECKING:
     from flowenv.variables import Value
@@ -234,6 +234,12 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         names = (self.image_pull_secret or "").split(",")
         of_registry = [f"{self.target_namespace}-docker"] if self.private_registry else []
         return tuple(dict.fromkeys([*filter(None, map(str.strip, names)), *of_registry]))
+
+    @property
+    def flow_account(self) -> str:
+        """The service account that is set for the flow's pod; empty if none is."""
+        in_manifest = mapping_at(self.manifest, *POD_SPEC).get("serviceAccountName")
+        return str(self.service_account or in_manifest or "")
 
     def variables(self, target: Target) -> Mapping[str, Value]:
         """What Dask's scheduler is told by variables."""

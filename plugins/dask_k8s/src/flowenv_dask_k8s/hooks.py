@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable
 from typing import Any
@@ -90,4 +91,4 @@ def flowenv_check(environment: DaskKubernetesEnvironment) -> Iterable[Finding]:
     from flowenv_dask_k8s.doctor import findings
     from flowenv_k8s.doctor import examine
 
-    return examine(environment, findings)
+    return examine(environment, functools.partial(findings, environment.flow_account))

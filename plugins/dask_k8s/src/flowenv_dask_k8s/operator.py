@@ -155,7 +155,7 @@ class OperatorCluster:
             remove(self._client, CLUSTERS, found, _TURN_WITH_SCHEDULER)
             return self._client.create(CLUSTERS, manifest)
         except FlowenvError as error:
-            raise _operator_is_missing(error) or error from error.__cause__
+            raise operator_is_missing(error) or error from error.__cause__
 
     def _manifest(self) -> dict[str, Any]:
         given = self._plan.manifest
@@ -238,12 +238,13 @@ def check_operator(client: Client) -> None:
     try:
         client.read(f"/apis/{GROUP}/{VERSION}")
     except FlowenvError as error:
-        if missing := _operator_is_missing(error):
+        if missing := operator_is_missing(error):
             raise missing from error.__cause__
         _log.debug("Whether there is a Dask operator can't be seen: %s", error)
 
 
-def _operator_is_missing(error: FlowenvError) -> PlatformError | None:
+def operator_is_missing(error: FlowenvError) -> PlatformError | None:
+    """What to say instead of an error that comes from missing resource types; else None."""
     cause = error.__cause__
     if not isinstance(cause, Refused) or cause.code != 404 or 'namespaces "' in cause.message:
         return None

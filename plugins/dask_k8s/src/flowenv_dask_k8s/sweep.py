@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flowenv.errors import FlowenvError
 from flowenv.handle import Leftover
 from flowenv_dask_k8s.alive import SILENCE, seconds_silent
+from flowenv_dask_k8s.operator import operator_is_missing
 from flowenv_dask_k8s.removal import remove
 from flowenv_dask_k8s.resources import AUTOSCALERS, CLUSTERS
 from flowenv_k8s.diagnosis import is_over
@@ -33,7 +34,12 @@ def sweep(client: Client, namespace: str, *, older_than: float, delete: bool) ->
         older_than: seconds since the object was made, and since the flow's last mark.
         delete: True to remove what is found.
     """
-    autoscalers, _ = client.list(AUTOSCALERS, namespace, labels=selector())
+    try:
+        autoscalers, _ = client.list(AUTOSCALERS, namespace, labels=selector())
+    except FlowenvError as error:
+        if operator_is_missing(error):
+            return  # without the resource types there can't be anything of them
+        raise
     clusters, _ = client.list(CLUSTERS, namespace, labels=selector())
     jobs, _ = client.list(JOBS, namespace, labels=selector()) if clusters else ([], "")
     left = [one for one in clusters if _is_left(one, jobs)]

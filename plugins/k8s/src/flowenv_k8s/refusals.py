@@ -156,5 +156,5 @@ def _not_found(refused: Refused) -> FlowenvError:
         f"The cluster has no {request.resource.plural} in {request.resource.api_version}: "
         f"{refused.message}",
         hint=f"To {request.verb} them it needs that API; `kubectl api-resources` lists what it "
-        f"has. The rule in a Role would be:\n{rbac_rule(request)}",
+        "has.",
     )
