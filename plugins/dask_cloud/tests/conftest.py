@@ -1,10 +1,13 @@
 """What the tests of this backend share."""
 
+import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from botocore.loaders import create_loader
 
 import flowenv.registry
 from flowenv import Flow
@@ -13,6 +16,13 @@ from flowenv.targets import load_target
 
 FLOWS = Path(__file__).parent / "flows" / "cluster_flows.py"
 EXAMPLE = Path(__file__).parents[3] / "examples" / "model_selection" / "model_selection.py"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _descriptions_read_once() -> Iterator[None]:
+    """AWS's descriptions of its services are read once, not by every session that talks to it."""
+    with patch("botocore.loaders.create_loader", functools.cache(create_loader)):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -1,17 +1,23 @@
 """The backend passes the kit with a provider of which nothing is known: no variables, no sweep.
 
-That takes seconds; `test_conformance_fargate.py` has the provider that can do more. The flow
-runs in the submitting process, so nobody else can cancel it or pick it up.
+That takes seconds; a cluster of worker processes has the checks of variables, and
+`test_conformance_fargate.py` what else depends on the provider. The flow runs in the submitting
+process, so nobody else can cancel it or pick it up.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import pytest
 from distributed import LocalCluster
 
+from flowenv import flow, get_executor
+from flowenv.contract import Target
 from flowenv.testing import BackendConformance
+from flowenv.testing.flows import digests
+from flowenv.testing.variables import VariableChecks
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 
 
@@ -41,3 +47,23 @@ class TestConformance(BackendConformance):
     def leftovers(self) -> list[str]:
         up = [one.name for one in CountedCluster.up if one.status.name != "closed"]
         return [*super().leftovers(), *up]
+
+
+@flow
+def digests_on_a_worker(names: list[str]) -> dict[str, str | None]:
+    """What a worker has in these variables."""
+    return dict(get_executor().submit(digests, names).result())
+
+
+class TestVariablesOfWorkers(VariableChecks):
+    variable_targets = (Target.WORKER,)
+    variable_digests = digests_on_a_worker
+
+    def make_environment(self, **settings: Any) -> DaskCloudProviderEnvironment:
+        small = {"n_workers": 1, "threads_per_worker": 1}
+        return DaskCloudProviderEnvironment(LocalCluster, **{**small, **settings})
+
+    def make_environment_with(
+        self, entries: Sequence[dict[str, str]]
+    ) -> DaskCloudProviderEnvironment:
+        return self.make_environment(env={one["name"]: one["value"] for one in entries})

@@ -1,12 +1,12 @@
 """What of the kit depends on the provider, with the real FargateCluster on the ECS rig.
 
-Variables that reach the tasks of scheduler and workers, and a sweep. The rest is the same for
-every provider, and `test_conformance.py` has it.
+Variables, secret ones among them, that reach the tasks of scheduler and workers, and a sweep.
+The rest is the same for every provider, and `test_conformance.py` has it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from distributed import get_client
 
 from flowenv import flow, get_executor
 from flowenv.contract import Target
+from flowenv.testing.base import ConformanceBase
 from flowenv.testing.flows import digests
 from flowenv.testing.operations import OperationChecks
 from flowenv.testing.variables import VariableChecks
@@ -57,9 +58,12 @@ def running_rig() -> Iterator[EcsRig]:
 @pytest.mark.slow
 # on a busy machine a start takes more than the 10 s after which dask-cloudprovider warns
 @pytest.mark.filterwarnings("ignore:Creating your cluster is taking:UserWarning")
-class TestConformanceOnFargate(VariableChecks):
+class TestConformanceOnFargate(ConformanceBase):
     variable_targets = (Target.SCHEDULER, Target.WORKER)
     variable_digests = digests_on_cluster
+    _assert_arrive = VariableChecks._assert_arrive
+    test_containers_get_their_contract = VariableChecks.test_containers_get_their_contract
+    test_secrets_are_masked_and_arrive = VariableChecks.test_secrets_are_masked_and_arrive
     test_a_sweep_removes_only_when_told_to = OperationChecks.test_a_sweep_removes_only_when_told_to
 
     @pytest.fixture(autouse=True)
@@ -69,8 +73,3 @@ class TestConformanceOnFargate(VariableChecks):
 
     def make_environment(self, **settings: Any) -> DaskCloudProviderEnvironment:
         return DaskCloudProviderEnvironment(**{**SMALL, **settings})
-
-    def make_environment_with(
-        self, entries: Sequence[dict[str, str]]
-    ) -> DaskCloudProviderEnvironment:
-        return self.make_environment(environment={one["name"]: one["value"] for one in entries})
