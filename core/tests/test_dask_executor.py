@@ -286,11 +286,13 @@ def test_a_flow_that_needs_no_scheduler_any_more_completes(mortal, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
-def test_the_performance_report_is_written(tmp_path, cluster):
+def test_the_performance_report_is_written_and_the_log_says_where(tmp_path, cluster, caplog):
     path = tmp_path / "report.html"
     executor = DaskExecutor(cluster.scheduler_address, performance_report_path=str(path))
-    Flow(everything).run(executor=executor)
+    with caplog.at_level("INFO", "flowenv"):
+        Flow(everything).run(executor=executor)
     assert "<html" in path.read_text()
+    assert f"performance report was written to {path}" in caplog.text
 
 
 def test_the_performance_report_of_a_failed_flow_is_written_too(tmp_path, cluster):

@@ -11,7 +11,7 @@ import distributed
 import pytest
 
 from flowenv_dask_k8s import reporting
-from flowenv_dask_k8s.reporting import report_workers
+from flowenv_dask_k8s.reporting import report_workers, shown_here
 
 PATIENCE = 30.0
 
@@ -108,3 +108,18 @@ def test_a_worker_with_another_python_that_joins_later_is_named(lines: Lines) ->
 
     assert error.startswith("ERROR The versions of the Dask cluster don't match: ")
     assert "worker tcp://w0: Python 3.9" in error
+
+
+@pytest.mark.parametrize("is_configured", [False, True])
+def test_lines_are_shown_where_nobody_has_configured_logging(
+    is_configured: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, log = logging.getLogger("flowenv"), logging.getLogger("flowenv.dask_k8s")
+    monkeypatch.setattr(own, "hasHandlers", lambda: is_configured)
+
+    with shown_here():
+        log.info("Dask dashboard: there")
+    log.warning("Too late")
+
+    line = " INFO flowenv.dask_k8s: Dask dashboard: there\n"
+    assert capsys.readouterr().err[-len(line) :] == ("" if is_configured else line)

@@ -103,6 +103,7 @@ def test_a_cluster_for_a_flow_here_is_made_in_the_context_that_is_chosen(
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("the flow runs\nScheduler-")
+    assert "Dask dashboard: http://localhost:" in done.stderr
 
 
 def job_with(entry: dict[str, str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 import importlib.util
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from flowenv.errors import SettingError
@@ -70,3 +71,5 @@ def report_to(path: str) -> Iterator[None]:
                 type(error).__name__,
                 error,
             )
+        else:
+            _log.info("Dask's performance report was written to %s", Path(path).absolute())

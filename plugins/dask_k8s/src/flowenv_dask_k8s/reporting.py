@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,28 @@ def raise_loggers(*names: str) -> None:
             if handler not in logger.handlers:
                 logger.addHandler(handler)
         logger.propagate = logger.propagate and not own.handlers
+
+
+@contextlib.contextmanager
+def shown_here() -> Iterator[None]:
+    """Show flowenv's lines while the block lasts, where nobody has configured logging.
+
+    A flow that runs outside, in a notebook, say, has no log of a run in which they would stand.
+    """
+    own = logging.getLogger("flowenv")
+    if own.hasHandlers():
+        yield
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    level = own.level
+    own.addHandler(handler)
+    own.setLevel(level or logging.INFO)
+    try:
+        yield
+    finally:
+        own.setLevel(level)
+        own.removeHandler(handler)
 
 
 def report_dashboard(dask: Any, plan: ClusterPlan) -> None:

@@ -28,6 +28,7 @@ from flowenv_dask_k8s.reporting import (
     relay_scheduler_log,
     report_dashboard,
     report_workers,
+    shown_here,
 )
 from flowenv_dask_k8s.spec import (
     CLUSTER_VARIABLE,
@@ -57,23 +58,30 @@ def run_on_cluster(environment: DaskKubernetesEnvironment, flow_run: FlowRun) ->
         PlatformError: if the cluster can't be made, isn't up in time, or is lost.
         CallbackFailed: if a callback raises.
     """
-    if environment.log_k8s_errors:
-        raise_loggers(*K8S_LOGGERS)
     inside = os.environ.get(CLUSTER_VARIABLE)
-    # the pod's own configuration is the only one there, whatever the submitter used
-    context = None if inside else environment.context
-    client = connect(context)
-    plan = plan_inside(environment, inside) if inside else plan_outside(environment, flow_run)
-    with dask_client.kubeconfig_context(context):
-        cluster = OperatorCluster(client, plan, flow_run.id, lambda text: _log.info("%s", text))
-        try:
-            cluster.open()
-            with _ready(environment, client, plan, cluster) as dask:
-                report = environment.performance_report_path
-                with run_on(dask, flow_run.source_files, performance_report_path=report):
-                    return _call(environment, flow_run, cluster)
-        finally:
-            cluster.close()
+    with contextlib.nullcontext() if inside else shown_here():
+        if environment.log_k8s_errors:
+            raise_loggers(*K8S_LOGGERS)
+        # the pod's own configuration is the only one there, whatever the submitter used
+        context = None if inside else environment.context
+        client = connect(context)
+        plan = plan_inside(environment, inside) if inside else plan_outside(environment, flow_run)
+        with dask_client.kubeconfig_context(context):
+            return _run_planned(environment, flow_run, client, plan)
+
+
+def _run_planned(
+    environment: DaskKubernetesEnvironment, flow_run: FlowRun, client: Client, plan: ClusterPlan
+) -> Returned:
+    cluster = OperatorCluster(client, plan, flow_run.id, lambda text: _log.info("%s", text))
+    try:
+        cluster.open()
+        with _ready(environment, client, plan, cluster) as dask:
+            report = environment.performance_report_path
+            with run_on(dask, flow_run.source_files, performance_report_path=report):
+                return _call(environment, flow_run, cluster)
+    finally:
+        cluster.close()
 
 
 def plan_inside(environment: DaskKubernetesEnvironment, file: str) -> ClusterPlan:
