@@ -112,6 +112,7 @@ def test_a_sweep_leaves_a_living_run_alone_and_removes_all_of_one_whose_submitte
     account: EcsRig, tmp_path: Path
 ) -> None:
     shell = Shell(account)
+    shell.sweep_from_here(delete=True)  # what the runs of other tests have logged
     with shell.running(flow_named("never_ends"), f"-pstarted={tmp_path}/started") as run:
         said_until(run, "Running: ")
         whole = contents(account)
