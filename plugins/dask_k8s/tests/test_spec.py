@@ -154,6 +154,18 @@ def test_everything_carries_the_runs_labels(environment: Environments) -> None:
         assert labels["flowenv.io/label-nightly"] == "true"
 
 
+@pytest.mark.parametrize("name", ["nightly", "n" * 63])
+def test_the_cluster_is_named_as_the_job_is(name: str, environment: Environments) -> None:
+    job = {**CUSTOM_JOB, "metadata": {"name": name}}
+
+    spec = build(environment(scheduler_spec=job))
+
+    base, _, run = spec["job"]["metadata"]["name"].rpartition("-")
+    cluster = spec["dask_cluster"]["metadata"]["name"]
+    assert cluster == f"{base[: 53 - len(run) - 1]}-{run}"
+    validate_cluster_name(cluster)
+
+
 def test_the_scheduler_goes_where_the_flow_goes(environment: Environments) -> None:
     pod = pod_of(build(environment(scheduler_spec=CUSTOM_JOB)), "scheduler")
     given = CUSTOM_JOB["spec"]["template"]["spec"]
@@ -195,7 +207,9 @@ def test_a_worker_gets_little_time_to_end_unless_its_pod_needs_more(
 def test_custom_specs_get_no_pull_secrets_of_ours(environment: Environments) -> None:
     custom = {"scheduler_spec": CUSTOM_JOB, "worker_spec": CUSTOM_POD}
 
-    spec = build(environment(image_pull_secret="ours", **custom))
+    with pytest.warns(UserWarning, match="isn't added to scheduler_spec and worker_spec"):
+        made = environment(image_pull_secret="ours", **custom)
+    spec = build(made)
 
     assert "ours" not in json.dumps(masked(spec))
 

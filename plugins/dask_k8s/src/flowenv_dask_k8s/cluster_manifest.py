@@ -18,6 +18,7 @@ from flowenv_k8s.checks import POD_SPEC
 from flowenv_k8s.labels import FLOW_CONTAINER, run_annotations, run_labels
 from flowenv_k8s.manifest import list_at, mapping_at
 from flowenv_k8s.names import object_name, run_suffix
+from flowenv_k8s.spec import base_name
 from flowenv_k8s.variables import SecretEntries, container_env
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def cluster_manifest(
         process: whose variables are merged.
         secrets: the run's Secret, where secret variables go.
     """
-    name = object_name(flow_run.flow_name, run_suffix(flow_run.id), LONGEST_NAME)
+    base = base_name(environment.manifest, flow_run)
+    name = object_name(base, run_suffix(flow_run.id), LONGEST_NAME)
     scheduler = _scheduler_pod(environment, flow_run)
     worker = _worker_pod(environment, flow_run)
     for pod, target in ((scheduler, Target.SCHEDULER), (worker["spec"], Target.WORKER)):

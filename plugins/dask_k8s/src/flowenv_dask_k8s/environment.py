@@ -208,6 +208,14 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         check_resources(self, "scheduler_resources", "worker_resources")
         if self.nthreads is not None and self.nthreads < 1:
             raise SettingError(f"nthreads must be 1 or more, not {self.nthreads}.")
+        without = [name for name, given in self._manifests.items() if given.data]
+        if self.image_pull_secret and without:
+            warnings.warn(
+                f"image_pull_secret isn't added to {' and '.join(without)}: name the secret there, "
+                "in imagePullSecrets.",
+                UserWarning,
+                stacklevel=3,
+            )
         if self.private_registry or self.docker_secret is not None:
             warnings.warn(
                 "private_registry and docker_secret are deprecated: make a pull secret in the "

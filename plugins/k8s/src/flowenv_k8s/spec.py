@@ -113,11 +113,16 @@ def build_spec(settings: JobSettings, flow_run: FlowRun, process: Process) -> di
 
 
 def _job_name(settings: JobSettings, flow_run: FlowRun) -> str:
-    metadata = settings.manifest.data.get("metadata") or {}
-    given = metadata.get("name")
+    given = (settings.manifest.data.get("metadata") or {}).get("name")
     if given and not settings.unique_name:
         return str(given)
-    return _unique(given or metadata.get("generateName") or flow_run.flow_name, flow_run)
+    return _unique(base_name(settings.manifest, flow_run), flow_run)
+
+
+def base_name(manifest: Manifest, flow_run: FlowRun) -> str:
+    """What a run's objects are named after: the user's manifest, else the flow."""
+    metadata = manifest.data.get("metadata") or {}
+    return str(metadata.get("name") or metadata.get("generateName") or flow_run.flow_name)
 
 
 def _unique(base: str, flow_run: FlowRun) -> str:
