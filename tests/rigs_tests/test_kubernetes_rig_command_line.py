@@ -25,11 +25,12 @@ def test_help_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     assert "print the path of a kubeconfig" in capsys.readouterr().out
 
 
-def test_it_prints_a_kubeconfig_and_ends_at_a_signal(tmp_path: Path) -> None:
+def test_it_prints_a_kubeconfig_makes_the_namespace_and_ends_at_a_signal(tmp_path: Path) -> None:
     manifest = tmp_path / "objects.yaml"
     manifest.write_text(yaml.safe_dump(config_map("mine", key="value")))
     kubeconfig = tmp_path / "kubeconfig"
     options = ["--kubeconfig", str(kubeconfig), "--apply", str(manifest), "--scripted"]
+    options += ["--namespace", "team"]
     rig = subprocess.Popen(
         [sys.executable, "-m", "rigs.kubernetes", *options],
         env={**os.environ, "PYTHONPATH": str(TESTS)},
@@ -40,8 +41,10 @@ def test_it_prints_a_kubeconfig_and_ends_at_a_signal(tmp_path: Path) -> None:
         assert rig.stdout is not None
         assert rig.stdout.readline().strip() == str(kubeconfig)
         server = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
-        url = f"{server}/api/v1/namespaces/default/configmaps/mine"
-        assert urllib3.request("GET", url).json()["data"] == {"key": "value"}
+        url = f"{server}/api/v1/namespaces/team"
+        assert urllib3.request("GET", url).status == 200
+        found = urllib3.request("GET", f"{url}/configmaps/mine").json()
+        assert found["data"] == {"key": "value"}
         rig.send_signal(signal.SIGTERM)
         assert rig.wait(20) == 0
 

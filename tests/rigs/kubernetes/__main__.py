@@ -20,7 +20,11 @@ def _parser() -> argparse.ArgumentParser:
         "and run until Ctrl-C or SIGTERM.",
     )
     parser.add_argument("--kubeconfig", type=Path, help="write the kubeconfig to this file")
-    parser.add_argument("--namespace", default="default", help="namespace of the context")
+    parser.add_argument(
+        "--namespace",
+        default="default",
+        help="namespace of the context; it is made, and the operator looks after it",
+    )
     parser.add_argument("--context", default="rig", help="name of the context")
     parser.add_argument("--port", type=int, default=0, help="port to listen on; any by default")
     parser.add_argument("--token", help="the token that clients must send; none by default")
@@ -38,7 +42,9 @@ def _parser() -> argparse.ArgumentParser:
         "--apply", type=Path, action="append", default=[], help="objects to make at the start"
     )
     parser.add_argument(
-        "--dask-operator", action="store_true", help="run the Dask operator against the rig"
+        "--dask-operator",
+        action="store_true",
+        help="run the Dask operator against the rig, for the context's namespace",
     )
     return parser
 
@@ -48,6 +54,11 @@ def _images(given: list[str] | None) -> dict[str, Image] | None:
         return None
     pairs = (text.partition("=") for text in given)
     return {name: Image.of_environment(prefix) for name, _, prefix in pairs}
+
+
+def _make_namespace(rig: KubernetesRig, name: str) -> None:
+    if rig.find("Namespace", name) is None:
+        rig.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -63,13 +74,14 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as directory, rig:
         path = options.kubeconfig or Path(directory) / "kubeconfig"
         rig.kubeconfig(path, namespace=options.namespace, context=options.context)
+        _make_namespace(rig, options.namespace)
         for manifest in options.apply:
             rig.apply(manifest, options.namespace)
         print(path, flush=True)
         if options.dask_operator:
             from rigs.kubernetes.dask_operator import DaskOperator
 
-            with DaskOperator(rig):
+            with DaskOperator(rig, options.namespace):
                 over.wait()
         else:
             over.wait()
