@@ -66,6 +66,10 @@ class FlowNotFound(FlowenvError, LookupError):
     """A target (a file or module) holds no such flow."""
 
 
+class RunWhileImporting(FlowenvError, RuntimeError):
+    """A module runs one of its own flows while it is imported: the run would import it again."""
+
+
 class ParameterError(FlowenvError, TypeError, ValueError):
     """Parameters don't fit the flow's signature, or a value doesn't parse."""
 

@@ -15,6 +15,7 @@ from flowenv.errors import PluginError, UnsupportedOperation
 from flowenv.flow_run import DRAFT_ID, FlowRun
 from flowenv.flows import Flow
 from flowenv.handle import RunSummary
+from flowenv.importing import check_not_importing
 from flowenv.in_process import FinishedHandle, call_run_flow
 from flowenv.process import Process
 from flowenv.registry import BackendHooks, registry
@@ -156,9 +157,11 @@ def prepare(
     Raises:
         ParameterError: if the parameters don't fit the flow's signature.
         PluginError: if the backend or a required plugin can't be loaded.
+        RunWhileImporting: if the flow's own module is just being imported.
     """
     registry().check_required()
     flow = as_flow(flow)
+    check_not_importing(flow)
     chosen = environment_of(flow, environment)
     hooks = registry().hooks(chosen.backend)
     checked = dict(parameters or {}) if draft else flow.check(parameters or {})
