@@ -104,9 +104,13 @@ ADAPTIVE: dict[str, object] = {
 }
 every_provider = pytest.mark.parametrize(
     "settings",
-    [  # the fixed local one: at a terminal, and with workers that never come up, below
+    [
+        # at a terminal, and with workers that never come up, it is tested below
+        pytest.param(LOCAL, id="local-fixed", marks=pytest.mark.slow),
         pytest.param({**LOCAL, **ADAPTIVE}, id="local-adaptive"),
         pytest.param(PLAIN, id="machines-fixed"),
+        pytest.param({**PLAIN, **ADAPTIVE}, id="machines-adaptive", marks=pytest.mark.slow),
+        pytest.param(TLS, id="machines-tls-fixed", marks=pytest.mark.slow),
         pytest.param({**TLS, **ADAPTIVE}, id="machines-tls-adaptive"),
     ],
 )

@@ -36,7 +36,10 @@ PLAIN: dict[str, Any] = {**TLS, "security": False}
 @pytest.fixture(
     params=[
         pytest.param({**LOCAL, **FIXED}, id="local-fixed"),
+        pytest.param({**LOCAL, **ADAPTIVE}, id="local-adaptive", marks=pytest.mark.slow),
         pytest.param({**PLAIN, **FIXED}, id="machines-fixed"),
+        pytest.param({**PLAIN, **ADAPTIVE}, id="machines-adaptive", marks=pytest.mark.slow),
+        pytest.param({**TLS, **FIXED}, id="machines-tls-fixed", marks=pytest.mark.slow),
         # a worker that is made later needs certificates too
         pytest.param({**TLS, **ADAPTIVE}, id="machines-tls-adaptive"),
     ]
