@@ -12,6 +12,8 @@ import pytest
 from rigs.ecs import Account, EcsRig, Image
 from rigs.ecs.contents import contents
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).with_name("ecs_rig_dask_program.py")
 
 # RunTask's overrides always carry the commands `dask-scheduler …` and `dask-worker …`, which
