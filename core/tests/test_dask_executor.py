@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import os
 import signal
 import subprocess
 import sys
-import textwrap
 import threading
 
 import dask
 import pytest
 
 from flowenv import DaskExecutor, Flow, get_executor
-from flowenv.errors import PlatformError, PlatformUnreachable, SettingError
+from flowenv.errors import PlatformError, SettingError
 from flowenv.executors.dask import check_versions
 from flowenv.lifecycle import prepare
 from flowenv.payload import load_run, pack, unpack
 from flowenv.running import call_with_callbacks, open_executor
-from flowenv.states import Reason
 from flowenv.targets import load_target
 
 from .flow_files import write
@@ -183,107 +180,6 @@ def test_an_address_and_a_cluster_exclude_each_other():
 def test_an_unknown_cluster_class_is_named():
     with pytest.raises(SettingError, match=r"'absent\.Cluster' can't be imported"):
         Flow(lambda: 1).run(executor=DaskExecutor(cluster_class="absent.Cluster"))
-
-
-NOBODY = "tcp://127.0.0.1:1"
-
-
-def test_a_scheduler_that_is_not_there_is_an_error_that_says_where_and_why():
-    executor = DaskExecutor(NOBODY, client_kwargs={"timeout": "200 ms"})
-    words = rf"scheduler at {NOBODY} can't be reached: .*0\.2 s.* Does it run"
-    with pytest.raises(PlatformUnreachable, match=words) as caught:
-        Flow(lambda: 1).run(executor=executor)
-    assert caught.value.reason is Reason.NETWORK
-    assert caught.value.__cause__ is None  # Dask's frames say nothing more
-
-
-def test_a_scheduler_that_is_long_in_coming_is_spoken_of(caplog, monkeypatch):
-    monkeypatch.setattr("flowenv.executors.dask_connection._PATIENCE", 0.05)
-    executor = DaskExecutor(NOBODY, client_kwargs={"timeout": "300 ms"})
-    with pytest.raises(PlatformUnreachable):
-        Flow(lambda: 1).run(executor=executor)
-    assert f"Waiting for the Dask scheduler at {NOBODY}, at most 0.3 s." in caplog.text
-
-
-def test_a_scheduler_that_is_there_is_not_spoken_of(cluster, caplog):
-    Flow(lambda: 1).run(executor=DaskExecutor(cluster.scheduler_address))
-    assert "Waiting" not in caplog.text
-
-
-def test_what_is_no_address_is_an_error_of_the_settings():
-    with pytest.raises(SettingError, match=r"'odd://x:1' is no address .*known schemes"):
-        Flow(lambda: 1).run(executor=DaskExecutor("odd://x:1"))
-
-
-@pytest.fixture
-def mortal():
-    """A scheduler as a process that a flow can kill: its address, and the process."""
-    program = """
-        import asyncio
-        from distributed import Scheduler
-
-        async def main():
-            async with Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler:
-                print(scheduler.address, flush=True)
-                await scheduler.finished()
-
-        asyncio.run(main())
-    """
-    command = [sys.executable, "-c", textwrap.dedent(program)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        yield process.stdout.readline().strip(), process
-        process.kill()
-
-
-def waiting_for_dask():
-    """Wait for a result that can't come, as there are no workers."""
-    return get_executor().submit(abs, -1).result()
-
-
-def computing_with_dask():
-    return dask.delayed(abs)(-1).compute()
-
-
-@pytest.mark.parametrize("work", [waiting_for_dask, computing_with_dask])
-def test_a_scheduler_that_dies_while_the_flow_runs_is_why_the_run_crashed(mortal, work):
-    address, process = mortal
-
-    def flow():
-        threading.Timer(0.2, process.kill).start()
-        return work()
-
-    words = rf"connection to the Dask scheduler at {address} was lost"
-    with pytest.raises(PlatformUnreachable, match=words) as caught:
-        Flow(flow).run(executor=DaskExecutor(address))
-    assert caught.value.reason is Reason.LOST
-    assert isinstance(caught.value.__cause__, concurrent.futures.CancelledError)
-
-
-def test_what_the_flow_itself_raises_without_a_scheduler_is_its_own(mortal):
-    address, process = mortal
-
-    def fail():
-        process.kill()
-        with pytest.raises(concurrent.futures.CancelledError):
-            waiting_for_dask()
-        raise KeyError("mine")
-
-    with pytest.raises(KeyError, match="mine"):
-        Flow(fail).run(executor=DaskExecutor(address))
-
-
-def test_a_flow_that_needs_no_scheduler_any_more_completes(mortal, capfd):
-    address, process = mortal
-
-    def flow():
-        future = get_executor().submit(abs, -1)
-        process.kill()
-        with pytest.raises(concurrent.futures.CancelledError):
-            future.result()
-        return 5
-
-    assert Flow(flow).run(executor=DaskExecutor(address)) == 5
-    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_the_performance_report_is_written_and_the_log_says_where(tmp_path, cluster, caplog):
