@@ -6,12 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from flowenv import Flow, Secret, hookimpl
+from flowenv.cli.doctor import doctor
+from flowenv.cli.loading import load_all
+from flowenv.cli.plugins import plugins
 from flowenv.contract import AUTH_TOKEN, AUTH_TOKEN_SECRET, Target
 from flowenv.errors import FlowenvError, PluginError, SpecError
 from flowenv.lifecycle import Prepared, prepare
-from flowenv.registry import registry
+from flowenv.registry import registry, reset
 
 from .plugging import Plugging, ToyEnvironment, toy_hooks
 
@@ -227,4 +231,106 @@ def test_a_hook_that_cannot_be_wrapped(
     wrapping = {hook: hookimpl(wrapper, wrapper=True, specname=hook)}
     monkeypatch.setenv("FLOWENV_PLUGINS", toy.local("mine", wrapping))
     with pytest.raises(FlowenvError, match=f"mine .*{hook} can't be wrapped. Leave out wrapper="):
+        prepared()
+
+
+@pytest.fixture
+def told(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    caplog.set_level("WARNING", "flowenv.plugins")
+    return lambda: [one.getMessage() for one in caplog.records if one.name == "flowenv.plugins"]
+
+
+def test_an_installed_plugin_without_hooks_is_told_of(
+    toy: Plugging, told: Callable[[], list[str]]
+) -> None:
+    toy.plugin("acme", {"flowenv_modify_spec": lambda spec: None})
+    prepared()
+    assert told() == [
+        "The plugin acme of acme-dist 1.0 has no hooks. Is @hookimpl missing above a function?"
+    ]
+
+
+def test_a_plugin_without_hooks_is_not_what_was_required(
+    toy: Plugging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWENV_REQUIRED_PLUGINS", "acme")
+    toy.plugin("acme", {"flowenv_modify_spec": lambda spec: None})
+    with pytest.raises(PluginError) as raised:
+        prepared()
+    assert raised.value.message == (
+        "FLOWENV_REQUIRED_PLUGINS requires the plugin acme, which can't be used: The plugin acme "
+        "of acme-dist 1.0 has no hooks. Is @hookimpl missing above a function?"
+    )
+
+
+def test_the_doctor_and_the_list_of_plugins_show_one_without_hooks(
+    toy: Plugging, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("ERROR", "flowenv.plugins")  # the commands do so too; here it ends
+    toy.plugin("acme", {})
+    (one,) = [one for one in load_all() if one.kind == "plugin"]
+    assert (one.error, one.warning) == (
+        None,
+        "has no hooks. Is @hookimpl missing above a function?",
+    )
+    listed = CliRunner().invoke(plugins, ["--load"]).output
+    assert f"plugin acme: {one.warning}" in listed
+    assert f"warning  plugin acme: {one.warning}" in CliRunner().invoke(doctor).output
+    monkeypatch.setenv("FLOWENV_REQUIRED_PLUGINS", "acme")
+    reset()
+    (one,) = [one for one in load_all() if one.kind == "plugin"]
+    assert "has no hooks" in str(one.error)
+
+
+def taking_a_default(spec, flow_run=None):
+    """One argument has a default."""
+
+
+def taking_any(*arguments):
+    """Nothing is asked for by name."""
+
+
+def taking_any_name(spec, **others):
+    """Nothing is asked for by name."""
+
+
+def taking_by_name_only(spec, *, environment):
+    """As Python has it, but hooks are called by position."""
+
+
+@pytest.mark.parametrize(
+    ("function", "argument"),
+    [
+        (taking_a_default, "flow_run"),
+        (taking_any, "*arguments"),
+        (taking_any_name, "**others"),
+        (taking_by_name_only, "environment"),
+    ],
+)
+def test_an_argument_that_would_never_get_a_value(
+    toy: Plugging,
+    monkeypatch: pytest.MonkeyPatch,
+    function: Callable[..., None],
+    argument: str,
+) -> None:
+    marked = hookimpl(function, specname="flowenv_modify_spec")
+    monkeypatch.setenv("FLOWENV_PLUGINS", toy.local("mine", {"change": marked}))
+    with pytest.raises(PluginError) as raised:
+        prepared()
+    assert raised.value.message == (
+        f"plugin mine: the argument {argument!r} of flowenv_modify_spec never gets a value."
+    )
+    assert raised.value.hint == (
+        "Name it without a default or stars; the hook's arguments: spec, environment, flow_run."
+    )
+
+
+def test_a_hook_misspelt_in_specname_has_a_suggestion(
+    toy: Plugging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    marked = hookimpl(lambda spec: None, specname="flowenv_modify_specs")
+    monkeypatch.setenv("FLOWENV_PLUGINS", toy.local("mine", {"change": marked}))
+    with pytest.raises(
+        PluginError, match=r"no hook flowenv_modify_specs\. Did you mean 'flowenv_mo"
+    ):
         prepared()

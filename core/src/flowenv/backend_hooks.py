@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ import pluggy
 
 from flowenv import hookspecs
 from flowenv.errors import FlowenvError, PluginError, PluginFailed
+from flowenv.plugin_checks import check_arguments, check_no_wrappers, explain_misfit
 from flowenv.secret import Secret
-from flowenv.settings import nearest
 
 if TYPE_CHECKING:
     from flowenv.flow_run import FlowRun
@@ -23,13 +22,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("flowenv.plugins")
 
-CONTRIBUTED = (
-    "flowenv_environment_variables",
-    "flowenv_modify_spec",
-    "flowenv_get_secret",
-    "flowenv_state_changed",
-)
-"""Hooks that are called plugin by plugin, so that each one's share is known."""
 _TOLD_OTHERWISE = ("flowenv_run_flow", "flowenv_state_changed")
 """Hooks whose exceptions are the flow's own, or are logged with the plugin's name."""
 
@@ -41,10 +33,12 @@ class LoadedPlugin:
     Args:
         name: how messages name it.
         module: its module.
+        required_by: who requires it; empty if nobody does.
     """
 
     name: str
     module: ModuleType
+    required_by: str = ""
 
 
 class BackendHooks:
@@ -114,7 +108,7 @@ def register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> No
 
     Raises:
         PluginError: if it doesn't fit: another API version, an unknown hook, an argument
-            that the hook doesn't have.
+            that the hook doesn't have or that never gets a value.
     """
     wanted = getattr(module, "flowenv_api_version", hookspecs.API_VERSION)
     if not isinstance(wanted, int):
@@ -132,20 +126,15 @@ def register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> No
     try:
         manager.register(module, name)
         manager.check_pending()
-        _check_contributions(manager, module, name)
-    except pluggy.PluginValidationError as error:
+        check_no_wrappers(manager, module)
+        check_arguments(module, name)
+    except (pluggy.PluginValidationError, PluginError) as error:
         if manager.is_registered(module):
             manager.unregister(module)
-        raise PluginError(f"{name} doesn't fit the hooks: {_explain(error, module)}") from error
-
-
-def _check_contributions(manager: pluggy.PluginManager, module: ModuleType, name: str) -> None:
-    for hook in CONTRIBUTED:
-        for found in getattr(manager.hook, hook).get_hookimpls():
-            if found.plugin is module and (found.wrapper or found.hookwrapper):
-                raise pluggy.PluginValidationError(
-                    module, f"{hook} can't be wrapped. Leave out wrapper=True."
-                )
+        if isinstance(error, PluginError):
+            raise
+        why = explain_misfit(error, module)
+        raise PluginError(f"{name} doesn't fit the hooks: {why}") from error
 
 
 def _name_failures(manager: pluggy.PluginManager, plugin: LoadedPlugin) -> None:
@@ -177,26 +166,6 @@ def _naming(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..
             ) from error
 
     return call
-
-
-def _explain(error: pluggy.PluginValidationError, module: ModuleType) -> str:
-    known = [n for n in vars(hookspecs) if n.startswith("flowenv_")]
-    for attribute in vars(module):
-        if attribute.startswith("flowenv_") and attribute not in known:
-            if attribute == "flowenv_api_version":
-                continue
-            return f"there is no hook {attribute}. {nearest(attribute, known)}"
-        if attribute in known and (found := _wrong_argument(vars(module)[attribute], attribute)):
-            return found
-    return " ".join(str(error).split())
-
-
-def _wrong_argument(function: Any, hook: str) -> str:
-    known = list(inspect.signature(getattr(hookspecs, hook)).parameters)
-    for argument in inspect.signature(function).parameters if callable(function) else ():
-        if argument not in known:
-            return f"{hook} has no argument {argument!r}. {nearest(argument, known)}"
-    return ""
 
 
 def try_out(module: ModuleType, name: str) -> None:

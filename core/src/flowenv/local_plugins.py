@@ -11,6 +11,7 @@ from types import ModuleType
 
 from flowenv.backend_hooks import LoadedPlugin, try_out
 from flowenv.errors import PluginError
+from flowenv.plugin_checks import without_hooks
 from flowenv.targets import import_file, import_module, module_name
 
 _log = logging.getLogger("flowenv.plugins")
@@ -38,8 +39,8 @@ def load_local(name: str) -> LoadedPlugin:
         ) from error
     title = f"plugin {_nearby(name) if is_file else name}"
     try_out(module, title)
-    if not any(hasattr(value, "flowenv_impl") for value in vars(module).values()):
-        _log.warning("The %s has no hooks. Is @hookimpl missing above a function?", title)
+    if problem := without_hooks(module, title):
+        _log.warning("%s", problem)
     return LoadedPlugin(title, module)
 
 

@@ -15,6 +15,7 @@ from flowenv.backend_hooks import BackendHooks, LoadedPlugin, try_out
 from flowenv.discovery import Installed
 from flowenv.errors import BackendNotFound, ConfigurationError, PluginError
 from flowenv.local_plugins import IMPORT_FAILS, load_local
+from flowenv.plugin_checks import without_hooks
 from flowenv.settings import nearest
 
 if TYPE_CHECKING:
@@ -189,14 +190,20 @@ class Registry:
         """Import one installed plugin, for every backend or to see whether it works.
 
         Raises:
-            PluginError: if it doesn't fit. An exception of its own comes as it is.
+            PluginError: if it doesn't fit, or is required and implements no hook. An exception
+                of its own comes as it is.
         """
         _check_requirements(one, _title(one))
         module = importlib.import_module(one.module)
         try_out(module, _title(one))
+        required_by = self.required.get(one.name, "")
+        if problem := without_hooks(module, _title(one)):
+            if required_by:  # a policy that does nothing is none
+                raise PluginError(problem)
+            _log.warning("%s", problem)
         same_name = [other for other in self.installed() if other.name == one.name]
         title = f"plugin {one.name}" + (f" of {one.distribution}" if len(same_name) > 1 else "")
-        return LoadedPlugin(title, module)
+        return LoadedPlugin(title, module, required_by)
 
     def check_required(self) -> None:
         """See to it that every required plugin is loaded, before anything is built.

@@ -91,9 +91,10 @@ def _plugins(given: Sequence[str]) -> list[Finding]:
             text += ", left out by FLOWENV_LOAD_PLUGINS"
         if one.required:
             text += ", required"
-        if one.error:
-            text = str(one.error)
-        finding = Finding(f"{one.kind} {one.name}", one.error is None, text)
+        if problem := one.error or one.warning:
+            text = str(problem)
+        ok = False if one.error else None if one.warning else True
+        finding = Finding(f"{one.kind} {one.name}", ok, text)
         if finding not in found:  # two owners of one name have one error between them
             found.append(finding)
     if not any(one.subject.startswith("backend ") for one in found):

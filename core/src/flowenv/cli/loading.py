@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from flowenv.plugin_checks import NO_HOOKS, implementations
 from flowenv.registry import Registry, registry
 from flowenv.required_plugins import why_missing
 
@@ -46,6 +47,11 @@ class Loaded:
     left_out: bool = False
     required: bool = False
 
+    @property
+    def warning(self) -> str:
+        """What is odd about a plugin that can be loaded; empty if nothing is."""
+        return "" if self.hooks or self.error or self.left_out else NO_HOOKS
+
     def to_json(self) -> dict[str, Any]:
         """The record as plain data, with the environment's abilities and settings."""
         from flowenv.settings import settings_of
@@ -60,6 +66,7 @@ class Loaded:
             "type": self.environment.__name__ if self.environment else None,
             "hooks": list(self.hooks),
             "error": str(self.error) if self.error else None,
+            "warning": self.warning or None,
             "left_out": self.left_out,
             "required": self.required,
         }
@@ -134,6 +141,4 @@ def _local_plugin(name: str) -> dict[str, Any]:
 
 
 def _hooks_in(module: ModuleType) -> tuple[str, ...]:
-    """The hooks that a module implements, also under another name with `specname`."""
-    marks = {name: getattr(value, "flowenv_impl", None) for name, value in vars(module).items()}
-    return tuple(sorted(mark.get("specname") or name for name, mark in marks.items() if mark))
+    return tuple(sorted(hook for hook, _ in implementations(module)))

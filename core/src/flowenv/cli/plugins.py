@@ -96,6 +96,6 @@ def _print_loaded(loaded: Sequence[Loaded]) -> None:
         )
     echo_table(rows, ["name", "kind", "distribution", "version", "type", "can", "hooks"])
     # two owners of one name have one error between them
-    errors = {f"{one.kind} {one.name}: {one.error}": None for one in loaded if one.error}
-    for error in errors:
-        click.echo(f"\n{error}")
+    told = ((one, one.error or one.warning) for one in loaded)
+    for line in dict.fromkeys(f"{one.kind} {one.name}: {what}" for one, what in told if what):
+        click.echo(f"\n{line}")
