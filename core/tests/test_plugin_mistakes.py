@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from flowenv import Flow, Secret, hookimpl
+from flowenv import Flow, Secret, State, hookimpl
 from flowenv.cli.doctor import doctor
 from flowenv.cli.loading import load_all
 from flowenv.cli.plugins import plugins
 from flowenv.contract import AUTH_TOKEN, AUTH_TOKEN_SECRET, Target
-from flowenv.errors import FlowenvError, PluginError, SpecError
+from flowenv.errors import FlowenvError, PluginError, PluginFailed, SpecError
 from flowenv.lifecycle import Prepared, prepare
 from flowenv.registry import registry, reset
 
@@ -36,6 +36,14 @@ def modifying(change: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     @hookimpl
     def flowenv_modify_spec(spec):
         return change(spec)
+
+    return {"flowenv_modify_spec": flowenv_modify_spec}
+
+
+def noting(name: str, **marks: bool) -> dict[str, Any]:
+    @hookimpl(**marks)
+    def flowenv_modify_spec(spec):
+        spec["toy"].setdefault("seen", []).append(name)
 
     return {"flowenv_modify_spec": flowenv_modify_spec}
 
@@ -334,3 +342,90 @@ def test_a_hook_misspelt_in_specname_has_a_suggestion(
         PluginError, match=r"no hook flowenv_modify_specs\. Did you mean 'flowenv_mo"
     ):
         prepared()
+
+
+# -- what hooks raise ---------------------------------------------------------------------
+
+
+def leaving(*arguments: object) -> None:
+    raise SystemExit(0)
+
+
+def test_a_hook_that_exits_has_failed(toy: Plugging) -> None:
+    toy.plugin("acme", modifying(leaving))
+    with pytest.raises(PluginFailed) as raised:
+        _ = prepared().spec
+    assert raised.value.message == "plugin acme raised SystemExit in flowenv_modify_spec: 0"
+    assert raised.value.hint == "Mend it, or leave the plugin out."
+
+
+def test_a_notifier_that_exits_breaks_no_run(toy: Plugging, told: Callable[[], list[str]]) -> None:
+    notifier = hookimpl(lambda flow_run, status: leaving(), specname="flowenv_state_changed")
+    toy.plugin("acme", {"notify": notifier})
+    assert prepared().submit().state is State.COMPLETED
+    assert set(told()) == {"plugin acme failed in flowenv_state_changed"}
+
+
+def test_nobody_is_told_to_leave_out_what_is_required(
+    toy: Plugging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWENV_REQUIRED_PLUGINS", "acme")
+    toy.plugin("acme", modifying(lambda spec: spec["nowhere"]))
+    with pytest.raises(PluginFailed) as raised:
+        _ = prepared().spec
+    assert raised.value.hint == "Mend it: FLOWENV_REQUIRED_PLUGINS requires it."
+
+
+# -- the order of plugins -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mark", "order"),
+    [
+        ({}, ["installed", "between", "local"]),
+        ({"trylast": True}, ["between", "local", "installed"]),
+        ({"tryfirst": True}, ["installed", "between", "local"]),
+    ],
+)
+def test_when_an_installed_plugin_changes_the_spec(
+    toy: Plugging, monkeypatch: pytest.MonkeyPatch, mark: dict[str, bool], order: list[str]
+) -> None:
+    toy.plugin("installed", noting("installed", **mark))
+    toy.plugin("between", noting("between"))
+    monkeypatch.setenv("FLOWENV_PLUGINS", toy.local("local", noting("local")))
+    assert prepared().spec["toy"]["seen"] == order
+
+
+def test_a_local_plugin_can_come_first(toy: Plugging, monkeypatch: pytest.MonkeyPatch) -> None:
+    toy.plugin("installed", noting("installed"))
+    monkeypatch.setenv("FLOWENV_PLUGINS", toy.local("local", noting("local", tryfirst=True)))
+    assert prepared().spec["toy"]["seen"] == ["local", "installed"]
+
+
+def test_of_two_that_come_last_the_local_one_is_the_last(
+    toy: Plugging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy.plugin("installed", noting("installed", trylast=True))
+    monkeypatch.setenv("FLOWENV_PLUGINS", toy.local("local", noting("local", trylast=True)))
+    assert prepared().spec["toy"]["seen"] == ["installed", "local"]
+
+
+def test_variables_of_a_plugin_that_comes_last_win(
+    toy: Plugging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    variables = hookimpl(
+        lambda: {"TEAM": "installed"}, specname="flowenv_environment_variables", trylast=True
+    )
+    toy.plugin("installed", {"variables": variables})
+    monkeypatch.setenv("FLOWENV_PLUGINS", toy.local("local", giving({"TEAM": "local"})))
+    assert prepared().process.variables.merge().values["TEAM"] == "installed"
+
+
+def test_the_first_who_is_asked_for_a_secret_is_who_says_so(
+    toy: Plugging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = hookimpl(lambda name: "installed", specname="flowenv_get_secret", tryfirst=True)
+    toy.plugin("vault", {"secret": vault})
+    monkeypatch.setenv("FLOWENV_PLUGINS", toy.local("mine", knowing("local")))
+    found = registry().hooks("toy").find_secret("anything")
+    assert found == (Secret("installed"), "plugin vault")

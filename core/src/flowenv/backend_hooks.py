@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("flowenv.plugins")
 
+RAISED = (Exception, SystemExit)
+"""What somebody else's module or hook may raise without being an interrupt."""
+
 _TOLD_OTHERWISE = ("flowenv_run_flow", "flowenv_state_changed")
 """Hooks whose exceptions are the flow's own, or are logged with the plugin's name."""
 
@@ -62,11 +65,16 @@ class BackendHooks:
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
         """A hook's implementations one by one: name, and the call that runs it.
 
-        In the order in which contributions are merged: backend, core, installed, local.
+        In the order in which contributions are merged, so that the last one wins: backend,
+        core, installed, local; `tryfirst` before and `trylast` after all others.
         """
-        for found in getattr(self.hook, hook).get_hookimpls():
+        for found in sorted(getattr(self.hook, hook).get_hookimpls(), key=self._place):
             given = [arguments[name] for name in found.argnames]
             yield found.plugin_name, functools.partial(found.function, *given)
+
+    def _place(self, found: pluggy.HookImpl) -> tuple[int, int]:
+        registered = [name for name, _ in self.manager.list_name_plugin()]
+        return found.trylast - found.tryfirst, registered.index(found.plugin_name)
 
     def find_secret(self, name: str) -> tuple[Secret | None, str]:
         """A named secret from the first who has it, and who that is.
@@ -81,8 +89,10 @@ class BackendHooks:
         Raises:
             PluginError: if somebody gives anything else.
         """
-        for giver, call in reversed(list(self.each("flowenv_get_secret", name=name))):
-            found = call()
+        # asked as pluggy asks for a first result
+        for one in reversed(self.hook.flowenv_get_secret.get_hookimpls()):
+            giver = one.plugin_name
+            found = one.function(*([name] if one.argnames else []))
             if isinstance(found, str) and found:
                 found = Secret(found)
             if isinstance(found, Secret):
@@ -99,7 +109,7 @@ class BackendHooks:
         for name, call in self.each("flowenv_state_changed", flow_run=flow_run, status=status):
             try:
                 call()
-            except Exception:
+            except RAISED:
                 _log.exception("%s failed in flowenv_state_changed", name)
 
 
@@ -146,23 +156,25 @@ def _name_failures(manager: pluggy.PluginManager, plugin: LoadedPlugin) -> None:
             if found.plugin is plugin.module and not (found.wrapper or found.hookwrapper):
                 # pluggy marks it as final, but tells nobody else whose exception it was
                 found.function = _naming(  # type: ignore[misc]
-                    found.function, plugin.name, caller.name
+                    found.function, plugin, caller.name
                 )
 
 
-def _naming(function: Callable[..., Any], plugin: str, hook: str) -> Callable[..., Any]:
+def _naming(function: Callable[..., Any], plugin: LoadedPlugin, hook: str) -> Callable[..., Any]:
+    required = plugin.required_by and f"Mend it: {plugin.required_by} requires it."
+
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
         try:
             return function(*arguments)
         except FlowenvError:  # what the plugin has to say, such as a refusal
             raise
-        except Exception as error:
+        except RAISED as error:
             if frames := error.__traceback__:
                 error.__traceback__ = frames.tb_next  # the plugin's own part
             raise PluginFailed(
-                f"{plugin} raised {type(error).__name__} in {hook}: {error}",
-                hint="Mend it, or leave the plugin out.",
+                f"{plugin.name} raised {type(error).__name__} in {hook}: {error}",
+                hint=required or "Mend it, or leave the plugin out.",
             ) from error
 
     return call

@@ -10,7 +10,8 @@ A plugin that adds to every backend is named in `flowenv.plugins`, or given with
         return {"TEAM": "forecasting"}
 
 An implementation takes any subset of a hook's arguments. Contributions are merged in this
-order, later wins: the backend, the core, installed plugins, local plugins.
+order, later wins: the backend, the core, installed plugins, local plugins. An implementation
+with `@hookimpl(tryfirst=True)` comes before all others, one with `trylast=True` after them.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ def flowenv_build_spec(
 def flowenv_modify_spec(spec: dict[str, Any], environment: Environment, flow_run: FlowRun) -> None:
     """Change the built spec in place: a node selector, a sidecar, a tag.
 
-    Called once for each plugin, one after the other: installed plugins, then local ones.
+    Called once for each plugin, one after the other: installed plugins, then local ones, then
+    those with `@hookimpl(trylast=True)`, such as policies.
 
     Args:
         spec: what `flowenv_build_spec` gave. It stays plain data: strings, numbers, lists

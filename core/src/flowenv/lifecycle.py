@@ -86,9 +86,10 @@ class Prepared:
 
     def setup(self) -> None:
         """Stand up the static infrastructure that the spec needs."""
-        self.hooks.hook.flowenv_setup(
-            environment=self.flow_run.environment, flow_run=self.flow_run, spec=self.spec
-        )
+        run, spec = self.flow_run, self.spec
+        arguments = {"environment": run.environment, "flow_run": run, "spec": spec}
+        for _, call in self.hooks.each("flowenv_setup", **arguments):
+            call()
 
     def submit(self) -> FlowRun:
         """Set up, and submit the run.

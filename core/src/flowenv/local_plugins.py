@@ -9,15 +9,12 @@ import zlib
 from pathlib import Path
 from types import ModuleType
 
-from flowenv.backend_hooks import LoadedPlugin, try_out
+from flowenv.backend_hooks import RAISED, LoadedPlugin, try_out
 from flowenv.errors import PluginError
 from flowenv.plugin_checks import without_hooks
 from flowenv.targets import import_file, import_module, module_name
 
 _log = logging.getLogger("flowenv.plugins")
-
-IMPORT_FAILS = (Exception, SystemExit)
-"""What the import of somebody else's module may raise without being an interrupt."""
 
 
 def load_local(name: str) -> LoadedPlugin:
@@ -32,7 +29,7 @@ def load_local(name: str) -> LoadedPlugin:
     is_file = name.endswith(".py") or os.sep in name
     try:
         module = _import_file(Path(name)) if is_file else import_module(name)
-    except IMPORT_FAILS as error:
+    except RAISED as error:
         raise PluginError(
             f"The plugin {name} can't be imported: {type(error).__name__}: {error}.",
             hint="Mend it, or leave it out.",

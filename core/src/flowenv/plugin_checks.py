@@ -17,8 +17,10 @@ from flowenv.settings import nearest
 CONTRIBUTED = (
     "flowenv_environment_variables",
     "flowenv_modify_spec",
+    "flowenv_setup",
     "flowenv_get_secret",
     "flowenv_state_changed",
+    "flowenv_check",
 )
 """Hooks that are called plugin by plugin, so that each one's share is known."""
 

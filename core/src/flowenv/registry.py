@@ -11,10 +11,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from flowenv import discovery
-from flowenv.backend_hooks import BackendHooks, LoadedPlugin, try_out
+from flowenv.backend_hooks import RAISED, BackendHooks, LoadedPlugin, try_out
 from flowenv.discovery import Installed
 from flowenv.errors import BackendNotFound, ConfigurationError, PluginError
-from flowenv.local_plugins import IMPORT_FAILS, load_local
+from flowenv.local_plugins import load_local
 from flowenv.plugin_checks import without_hooks
 from flowenv.settings import nearest
 
@@ -114,7 +114,7 @@ class Registry:
         try:
             _check_requirements(owner, name)
             return importlib.import_module(owner.module)
-        except IMPORT_FAILS as error:
+        except RAISED as error:
             self.errors[backend] = error
             if isinstance(error, PluginError):
                 raise
@@ -181,7 +181,7 @@ class Registry:
     def _load_or_leave_out(self, one: Installed) -> LoadedPlugin | None:
         try:
             return self.load_plugin(one)
-        except IMPORT_FAILS as error:
+        except RAISED as error:
             self.left_out[one] = error
             _log.warning("The %s is left out: %s: %s", _title(one), type(error).__name__, error)
             return None
