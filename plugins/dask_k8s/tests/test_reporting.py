@@ -35,10 +35,12 @@ class Lines(logging.Handler):
 def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
     monkeypatch.setattr(reporting, "_LOOK", 0.01)
     logger, handler = logging.getLogger("flowenv.dask_k8s"), Lines()
-    monkeypatch.setattr(logger, "level", logging.INFO)
+    before = logger.level
+    logger.setLevel(logging.INFO)
     logger.addHandler(handler)
     yield handler
     logger.removeHandler(handler)
+    logger.setLevel(before)
 
 
 class FakeScheduler:
