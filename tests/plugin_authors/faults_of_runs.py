@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 from plugin_authors.faulty_backend import Handle, Kit, Patch, execute, handle_fault, sweep_fault
 
-from flowenv import Reason, State, Status, hookimpl
+from flowenv import Reason, Secret, State, Status, hookimpl
 from flowenv.errors import RunNotFound
 from flowenv.flow_run import FlowRun
 from flowenv.handle import Leftover
@@ -24,6 +25,32 @@ def submits_twice(patch: Patch) -> None:
     def wrong(environment: Any, flow_run: FlowRun, spec: dict[str, Any]) -> Any:
         flow_run.id = f"{flow_run.id[:30]}{next(counter):06}"
         return execute(environment, flow_run, spec)
+
+    patch.setattr(hooks, "flowenv_execute", hookimpl(wrong))
+
+
+def starts_again(patch: Patch) -> None:
+    def wrong(environment: SubprocessEnvironment, flow_run: FlowRun, spec: dict[str, Any]) -> Any:
+        known = (environment.folder / flow_run.id).exists()
+        handle = execute(environment, flow_run, spec)
+        if known:
+            values = spec["variables"].items()
+            handle.start(
+                spec["command"], {n: v.reveal() if isinstance(v, Secret) else v for n, v in values}
+            )
+        return handle
+
+    patch.setattr(hooks, "flowenv_execute", hookimpl(wrong))
+
+
+def starts_again_elsewhere(patch: Patch) -> None:
+    counter = itertools.count()
+
+    def wrong(environment: SubprocessEnvironment, flow_run: FlowRun, spec: dict[str, Any]) -> Any:
+        elsewhere = dataclasses.replace(
+            environment, directory=f"{environment.folder}{next(counter)}"
+        )
+        return execute(elsewhere, flow_run, spec)
 
     patch.setattr(hooks, "flowenv_execute", hookimpl(wrong))
 
@@ -60,6 +87,41 @@ def never_final(right: Any) -> Any:
 def finds_anything(patch: Patch) -> None:
     def wrong(environment: Any, reference: str) -> FlowRun:
         return FlowRun(environment, id=reference, flow_name="whatever")
+
+    patch.setattr(hooks, "flowenv_attach", hookimpl(wrong))
+
+
+def gives_the_newest(patch: Patch) -> None:
+    """Whatever the reference is: it is looked at only where there is no run at all."""
+    right = hooks.flowenv_attach
+
+    def wrong(environment: SubprocessEnvironment, reference: str) -> FlowRun:
+        found = max(
+            hooks._handles(environment), key=lambda one: one.folder.stat().st_mtime, default=None
+        )
+        return right(environment, found.reference if found else reference)
+
+    patch.setattr(hooks, "flowenv_attach", hookimpl(wrong))
+
+
+def gives_any_for_the_unknown(patch: Patch) -> None:
+    right = hooks.flowenv_attach
+
+    def wrong(environment: SubprocessEnvironment, reference: str) -> FlowRun:
+        known = [handle.reference for handle in hooks._handles(environment)]
+        return right(environment, reference if reference in known or not known else known[0])
+
+    patch.setattr(hooks, "flowenv_attach", hookimpl(wrong))
+
+
+def has_the_status_of_another(patch: Patch) -> None:
+    """The run that is asked for, with a handle on the one that was submitted first."""
+    right = hooks.flowenv_attach
+
+    def wrong(environment: SubprocessEnvironment, reference: str) -> FlowRun:
+        run: FlowRun = right(environment, reference)
+        run.handle = min(hooks._handles(environment), key=lambda one: str(one.summary().created))
+        return run
 
     patch.setattr(hooks, "flowenv_attach", hookimpl(wrong))
 
@@ -188,8 +250,13 @@ FAULTS_OF_RUNS: list[tuple[Any, str]] = [
     (handle_fault("cancel", lambda _: lambda self: None), "test_a_cancelled_run_is_over"),
     (finds_anything, "test_another_process_can_attach"),
     (finds_anything, "test_attaching_to_an_unknown_run_is_an_error"),
+    (gives_the_newest, "test_another_process_can_attach"),
+    (gives_any_for_the_unknown, "test_another_process_can_attach"),
+    (has_the_status_of_another, "test_another_process_can_attach"),
     (ignores_labels, "test_runs_are_found_by_label"),
     (submits_twice, "test_submitting_the_same_run_again_finds_the_first"),
+    (starts_again, "test_submitting_the_same_run_again_finds_the_first"),
+    (starts_again_elsewhere, "test_submitting_the_same_run_again_finds_the_first"),
     (removes_nothing, "test_nothing_is_left_after_any_end"),
     (
         handle_fault("outcome", lambda _: lambda self: None),

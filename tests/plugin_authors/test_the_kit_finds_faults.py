@@ -69,3 +69,31 @@ def test_every_check_has_a_fault() -> None:
     checks = {name for name in dir(BackendConformance) if name.startswith("test_")}
     # the core checks parameters before it asks the backend anything
     assert checks - {"test_wrong_parameters_submit_nothing"} == {check for _, check in FAULTS}
+
+
+@pytest.mark.parametrize(
+    "check",
+    ["test_serialisation_round_trip", "test_a_setting_of_the_wrong_type_is_an_error"],
+)
+def test_a_factory_that_ignores_its_settings_is_told_so(
+    folder: Path, check: str, monkeypatch: Patch, request: pytest.FixtureRequest
+) -> None:
+    made = SubprocessEnvironment(directory=str(folder))
+    monkeypatch.setattr(Kit, "make_environment", lambda self, **settings: made)
+    with pytest.raises(AssertionError, match=r"must pass its settings on .* ignores .*labels"):
+        call(Kit(folder), check, request)
+
+
+def test_a_misspelt_flag_is_an_error_that_names_the_right_one() -> None:
+    with pytest.raises(TypeError, match=r"Wrong\.idempotnet .* Did you mean 'idempotent'\?"):
+        type("Wrong", (BackendConformance,), {"idempotnet": False})
+
+
+def test_a_misspelt_capability_is_an_error_too() -> None:
+    with pytest.raises(TypeError, match=r"Wrong\.sweeep .* Did you mean 'sweep'\?"):
+        type("Wrong", (BackendConformance,), {"sweeep": False})
+
+
+def test_what_is_no_flag_is_the_authors_own() -> None:
+    own = {"_image": "repo/flow:1", "IMAGE": 1, "rig": property(len), "environment_type": dict}
+    type("Right", (BackendConformance,), {**own, "sweep": False, "pytestmark": []})

@@ -18,6 +18,7 @@ from flowenv.lifecycle import Prepared, prepare, submit
 from flowenv.registry import registry, reset
 from flowenv.states import State
 from flowenv.testing import flows
+from flowenv.testing.flags import check_flags
 
 
 class ConformanceBase:
@@ -43,7 +44,8 @@ class ConformanceBase:
             right before and right after each of them.
 
     A capability that the backend has, but not on this rig, is switched off by an attribute of
-    its name: `sweep = False`.
+    its name: `sweep = False`. Any other public value in a subclass is an error, as it may be
+    one of these misspelt; an author's own begin with an underscore, or are set on `self`.
     """
 
     timeout: ClassVar[float] = 60.0
@@ -54,6 +56,10 @@ class ConformanceBase:
     tells_crashes: ClassVar[bool] = True
     submitter: str | None = None
     kill_points: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        check_flags(cls)
 
     # -- what the backend's author gives ----------------------------------------------------
 
@@ -110,6 +116,20 @@ class ConformanceBase:
         path.write_text(text)
         monkeypatch.setenv("FLOWENV_CONFIG", str(path))
         self._forget()
+
+    def _made(self, **settings: Any) -> Environment:
+        """An environment of the factory's that is known to have these settings."""
+        made, plain = self.make_environment(**settings), self.make_environment()
+        ignored = [
+            name
+            for name, value in settings.items()
+            if getattr(made, name) == getattr(plain, name) != value
+        ]
+        assert not ignored, (
+            "make_environment(**settings) must pass its settings on to the environment, but "
+            f"ignores {', '.join(ignored)}"
+        )
+        return made
 
     def _prepared(self, environment: Environment | None = None) -> Prepared:
         chosen = environment or self.make_environment()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+import uuid
+from pathlib import Path
 
 from flowenv.flows import flow
 
@@ -41,6 +43,24 @@ def digests(names: list[str]) -> dict[str, str | None]:
         name: None if value is None else hashlib.sha256(value.encode()).hexdigest()
         for name, value in values.items()
     }
+
+
+@flow
+def execution(folder: str, seconds: float = 1.0) -> str:
+    """Leave a mark in a folder, if it can be seen from here, and return the mark's name.
+
+    Args:
+        folder: where each execution leaves a mark of its own.
+        seconds: how long to wait for another execution's mark, so that both are counted.
+    """
+    print("executing", flush=True)
+    marks, name = Path(folder), uuid.uuid4().hex
+    if marks.is_dir():
+        (marks / name).touch()
+        end = time.monotonic() + seconds
+        while len(list(marks.iterdir())) < 2 and time.monotonic() < end:
+            time.sleep(0.05)
+    return name
 
 
 @flow

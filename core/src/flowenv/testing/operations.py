@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import signal
 import subprocess
 import sys
@@ -11,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from flowenv.errors import RunCancelled, RunNotFound, UnsupportedOperation
-from flowenv.lifecycle import attach, submit
+from flowenv.lifecycle import attach, prepare, submit
 from flowenv.registry import registry
 from flowenv.states import State
 from flowenv.testing import flows
 from flowenv.testing.base import ConformanceBase
 
-_UNKNOWN = "00000000-1111-4222-8333-444444444444"
+_UNKNOWN = ("00000000-1111-4222-8333-444444444444", "nosuch")
 _DAY = 86_400.0
 
 
@@ -86,12 +87,18 @@ class OperationChecks(ConformanceBase):
             with pytest.raises(UnsupportedOperation):
                 attach("anything", self.make_environment())
             return
-        run = self._ended(flows.add, a=20, b=3)
+        environment = self.make_environment()
+        added = submit(flows.add, environment=environment, parameters={"a": 20, "b": 3})
+        failed = submit(flows.fail, environment=environment, parameters={})
+        ends = {run: run.wait(self.timeout).state for run in (added, failed)}
         self._forget()
-        for reference in (run.reference, run.id):
-            found = attach(reference, self.make_environment())
-            assert (found.id, found.flow_name) == (run.id, run.flow_name)
-            assert found.result(self.timeout) == 23
+        for run, state in ends.items():
+            for reference in (run.reference, run.id):
+                found = attach(reference, self.make_environment())
+                assert (found.id, found.flow_name) == (run.id, run.flow_name), f"of {reference}"
+                assert found.wait(self.timeout).state is state, f"{reference}: {found.status}"
+        assert attach(added.reference, self.make_environment()).result(self.timeout) == 23
+        self._assert_unknown()  # where attach could give one of these runs instead
 
     def test_another_process_can_cancel(self) -> None:
         self._needs("attach")
@@ -104,12 +111,19 @@ class OperationChecks(ConformanceBase):
 
     def test_attaching_to_an_unknown_run_is_an_error(self) -> None:
         self._needs("attach")
-        with pytest.raises(RunNotFound):
-            attach(_UNKNOWN, self.make_environment())
+        self._assert_unknown()
+
+    def _assert_unknown(self) -> None:
+        for reference in _UNKNOWN:
+            try:
+                found = attach(reference, self.make_environment())
+            except RunNotFound:
+                continue
+            raise AssertionError(f"there is no run {reference}, but flowenv_attach gives {found}")
 
     def test_runs_are_found_by_label(self) -> None:
         self._needs("find")
-        environment = self.make_environment(labels=["kit-a"])
+        environment = self._made(labels=["kit-a"])
         run = submit(flows.add, environment=environment, parameters={"a": 1}, labels=["kit-b"])
         run.wait(self.timeout)
         for labels, there in ((["kit-a", "kit-b"], True), (["kit-a", "kit-c"], False)):
@@ -149,15 +163,23 @@ class OperationChecks(ConformanceBase):
 
     # -- submitting again, and submitters that die --------------------------------------------
 
-    def test_submitting_the_same_run_again_finds_the_first(self) -> None:
+    def test_submitting_the_same_run_again_finds_the_first(self, tmp_path: Path) -> None:
         self._needs("idempotent")
-        prepared = self._prepared(self.make_environment(labels=["kit-again"]))
+        marks = tmp_path / "marks"
+        marks.mkdir()
+        environment, given = self._made(labels=["kit-again"]), {"folder": str(marks)}
+        prepared = prepare(flows.execution, environment=environment, parameters=given)
+        again = copy.copy(prepared.flow_run)  # no handle: the answer to the first was lost
         first = prepared.submit()
-        again = prepared.hooks.hook.flowenv_execute(
-            environment=first.environment, flow_run=first, spec=prepared.spec
+        again.handle = prepared.hooks.hook.flowenv_execute(
+            environment=environment, flow_run=again, spec=prepared.spec
         )
-        assert again.reference == first.reference, "flowenv_execute submitted the run twice"
-        assert first.result(self.timeout) == 2
+        twice = "flowenv_execute started the flow twice for one run id"
+        assert again.reference == first.reference, twice
+        assert again.result(self.timeout) == first.result(self.timeout), twice
+        assert len(list(marks.iterdir())) <= 1, twice  # none where the flow can't see the folder
+        if self._can("logs"):
+            assert list(first.logs()).count("executing") == 1, twice
         if self._can("find"):
             assert list(self._found("kit-again")) == [first.id]
 

@@ -59,13 +59,13 @@ class SpecChecks(ConformanceBase):
 
     def _with_everything(self) -> Environment:
         metadata = {**(self.make_environment().metadata or {}), "note": "x"}
-        return self.make_environment(
+        return self._made(
             labels=["kit"], metadata=metadata, on_start=flows.announce, on_exit=flows.announce
         )
 
     def test_a_setting_of_the_wrong_type_is_an_error(self) -> None:
         with pytest.raises((FlowenvError, TypeError), match="labels"):
-            self.make_environment(labels="not a list")
+            self._made(labels="not a list")
 
     def test_the_doctor_has_findings_or_nothing_to_say(self) -> None:
         environment = self.make_environment()
@@ -96,7 +96,7 @@ class SpecChecks(ConformanceBase):
         assert self._built_again(prepared) == first, "flowenv_build_spec isn't repeatable"
 
     def test_changing_a_spec_changes_nothing_else(self) -> None:
-        prepared = self._prepared(self.make_environment(labels=["kit"]))
+        prepared = self._prepared(self._made(labels=["kit"]))
         environment = prepared.flow_run.environment
         data, first = copy.deepcopy(environment.serialize()), copy.deepcopy(prepared.spec)
         _ruin(prepared.spec)  # as a plugin's flowenv_modify_spec may

@@ -145,7 +145,7 @@ class VariableChecks(ConformanceBase):
         for one in settings_of(type(self.make_environment())):
             if not one.secret:
                 continue
-            environment = self.make_environment(**{one.name: _secret_for(one)})
+            environment = self._made(**{one.name: _secret_for(one)})
             _assert_hidden(repr(environment), f"the environment's repr ({one.name})")
             _assert_hidden(json.dumps(environment.serialize()), f"serialize() ({one.name})")
             _assert_hidden(repr(pickle.dumps(environment)), f"a pickle ({one.name})")
@@ -154,7 +154,7 @@ class VariableChecks(ConformanceBase):
             if self.carries_variables:
                 _assert_hidden(repr(prepared.process.files), f"the payload ({one.name})")
             with pytest.raises((FlowenvError, TypeError)) as caught:
-                self.make_environment(**{one.name: (SECRET,)})
+                self._made(**{one.name: (SECRET,)})
             _assert_hidden(str(caught.value), f"the error of a wrong type ({one.name})")
 
 

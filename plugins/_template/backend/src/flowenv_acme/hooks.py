@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from flowenv_acme.environment import AcmeEnvironment
 from flowenv_acme.handle import ProcessHandle
 
 flowenv_api_version = 1  # which version of the hooks this is written for
+
+# by run id; a handle goes when nobody has it any more
+_submitted: weakref.WeakValueDictionary[str, ProcessHandle] = weakref.WeakValueDictionary()
 
 
 @hookimpl
@@ -44,8 +48,8 @@ def flowenv_execute(
     environment: AcmeEnvironment, flow_run: FlowRun, spec: dict[str, Any]
 ) -> ProcessHandle:
     """Send the request; the run's id makes sure that sending it again finds the first."""
-    if isinstance(flow_run.handle, ProcessHandle):
-        return flow_run.handle
+    if handle := _submitted.get(flow_run.id):
+        return handle
     folder = Path(tempfile.mkdtemp(prefix="flowenv-acme-"))
     for name, data in spec["files"].items():
         (folder / name).write_bytes(data)
@@ -60,4 +64,7 @@ def flowenv_execute(
             stdout=log,
             stderr=subprocess.STDOUT,
         )
-    return ProcessHandle(flow_run.id, process, folder, environment.grace)
+    _submitted[flow_run.id] = handle = ProcessHandle(
+        flow_run.id, process, folder, environment.grace
+    )
+    return handle
