@@ -18,7 +18,9 @@ from flowenv import (
     hookimpl,
     submit,
 )
-from flowenv.errors import BackendNotFound, SettingError, UnsupportedOperation
+from flowenv.cli.sweep import sweep
+from flowenv.errors import BackendNotFound, PluginError, SettingError, UnsupportedOperation
+from flowenv.registry import reset
 
 from .flow_files import write
 from .plugging import ToyEnvironment, toy_hooks
@@ -97,6 +99,31 @@ def test_an_unknown_name_is_an_error_that_names_the_nearest(configured, call):
 def test_a_backend_that_cant_find_runs_says_so(toy):
     with pytest.raises(UnsupportedOperation, match="toy can't list its runs"):
         find_runs("toy")
+
+
+class ClaimingEnvironment(ToyEnvironment):
+    backend = "claiming"
+    capabilities = Capabilities(attach=True, find=True, sweep=True)
+
+
+@pytest.mark.parametrize(
+    ("capability", "hook", "call"),
+    [
+        ("find", "flowenv_find_runs", find_runs),
+        ("attach", "flowenv_attach", lambda name: attach("run-1", name)),
+        ("sweep", "flowenv_sweep", lambda name: sweep(["--env", name], standalone_mode=False)),
+    ],
+)
+def test_what_a_backend_claims_it_implements(plugging, capability, hook, call):
+    type_hook = hookimpl(lambda: ClaimingEnvironment, specname="flowenv_environment_type")
+    plugging.backend("claiming", {**toy_hooks(), "flowenv_environment_type": type_hook})
+    claims = f"The backend claiming claims {capability}, but"
+    with pytest.raises(PluginError, match=f"{claims} implements no {hook}"):
+        call("claiming")
+    plugging.plugin("empty", {"nothing": hookimpl(lambda: None, specname=hook)})
+    reset()
+    with pytest.raises(PluginError, match=f"{claims} its {hook} gives None"):
+        call("claiming")
 
 
 def test_labels_are_no_single_text(found):

@@ -72,6 +72,27 @@ class BackendHooks:
             given = [arguments[name] for name in found.argnames]
             yield found.plugin_name, functools.partial(found.function, *given)
 
+    def claimed(self, capability: str, hook: str, **arguments: Any) -> Any:
+        """What a hook gives that the backend's capabilities claim.
+
+        Args:
+            capability: the capability's name: `find`.
+            hook: the hook's name: `flowenv_find_runs`.
+            **arguments: the hook's arguments.
+
+        Raises:
+            PluginError: if nobody implements it, or it gives None.
+        """
+        caller = getattr(self.hook, hook)
+        found = caller(**arguments)
+        if found is None:
+            lacks = f"its {hook} gives None" if caller.get_hookimpls() else f"implements no {hook}"
+            raise PluginError(
+                f"The backend {self.name} claims {capability}, but {lacks}.",
+                hint=f"Mend the hook, or leave {capability} out of the capabilities.",
+            )
+        return found
+
     def _place(self, found: pluggy.HookImpl) -> tuple[int, int]:
         registered = [name for name, _ in self.manager.list_name_plugin()]
         return found.trylast - found.tryfirst, registered.index(found.plugin_name)

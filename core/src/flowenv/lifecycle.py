@@ -234,9 +234,9 @@ def attach(reference: str, environment: Environment | str | None = None) -> Flow
 
     environment = as_environment(environment)
     hooks = registry().hooks(environment.backend)
-    run = hooks.hook.flowenv_attach(environment=environment, reference=reference)
-    if run is None:
+    if not environment.capabilities.attach:
         raise UnsupportedOperation(f"The backend {environment.backend} can't attach to runs.")
+    run = hooks.claimed("attach", "flowenv_attach", environment=environment, reference=reference)
     run.hooks = hooks
     return run  # type: ignore[no-any-return]
 
@@ -271,7 +271,7 @@ def find_runs(
     hooks = registry().hooks(environment.backend)
     if not environment.capabilities.find:
         raise UnsupportedOperation(f"The backend {environment.backend} can't list its runs.")
-    found = list(hooks.hook.flowenv_find_runs(environment=environment, labels=labels) or [])
+    found = hooks.claimed("find", "flowenv_find_runs", environment=environment, labels=labels)
     return sorted(found, key=_age)
 
 

@@ -52,10 +52,9 @@ def sweep(
     from flowenv.registry import registry
 
     environment = find_environment(env, settings, plugins, "sweep")
-    hook = registry().hooks(environment.backend).hook
-    found = list(
-        hook.flowenv_sweep(environment=environment, older_than=older_than, delete=yes) or []
-    )
+    hooks = registry().hooks(environment.backend)
+    given = {"environment": environment, "older_than": older_than, "delete": yes}
+    found = list(hooks.claimed("sweep", "flowenv_sweep", **given))
     if output == "json":
         echo_json([one.to_json() for one in found])
     elif not found:
