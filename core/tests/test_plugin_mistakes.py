@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +13,14 @@ from flowenv import Flow, Secret, State, hookimpl
 from flowenv.cli.doctor import doctor
 from flowenv.cli.loading import load_all
 from flowenv.cli.plugins import plugins
+from flowenv.configuration import configuration
 from flowenv.contract import AUTH_TOKEN, AUTH_TOKEN_SECRET, Target
-from flowenv.errors import FlowenvError, PluginError, PluginFailed, SpecError
+from flowenv.errors import ConfigurationError, FlowenvError, PluginError, PluginFailed, SpecError
 from flowenv.lifecycle import Prepared, prepare
 from flowenv.registry import registry, reset
+from flowenv.rehearsal import rehearse
 
+from .flow_files import write
 from .plugging import Plugging, ToyEnvironment, toy_hooks
 
 
@@ -85,6 +89,50 @@ def test_a_value_that_is_no_text(toy: Plugging, value: object, kind: str) -> Non
     assert raised.value.hint == "A variable is a string, a Secret, or None to remove it."
 
 
+@pytest.mark.parametrize("value", ["a\0b", Secret("a\0b")])
+def test_a_value_with_a_nul_character(toy: Plugging, value: str | Secret) -> None:
+    toy.plugin("acme", giving({"SIZE": value}))
+    with pytest.raises(PluginError) as raised:
+        prepared().process.variables.merge()
+    assert raised.value.message == (
+        "plugin acme gives the variable SIZE a value with a NUL character."
+    )
+    assert raised.value.hint == "No process can have it: encode the value, such as in base64."
+
+
+def test_a_nul_character_from_anywhere_else(toy: Plugging) -> None:
+    environment = ToyEnvironment(own={"SIZE": "a\0b"})
+    with pytest.raises(PluginError, match="The environment gives the variable SIZE a value with"):
+        prepare(Flow(dict), environment=environment).process.variables.merge()
+    with pytest.raises(SpecError, match="The env entry SIZE has a NUL character"):
+        prepared().process.variables.merge([{"name": "SIZE", "value": "a\0b"}])
+    toy.plugin("vault", knowing("a\0b"))
+    reset()
+    with pytest.raises(PluginError, match=f"plugin vault gives the variable {AUTH_TOKEN} a value"):
+        prepared().process.variables.merge()
+
+
+def test_a_nul_character_in_the_configuration(tmp_path: Path) -> None:
+    write(tmp_path / "flowenv.toml", '[env]\nSIZE = "a\\u0000b"\n')
+    with pytest.raises(ConfigurationError, match=r"flowenv\.toml:2: env\.SIZE has a NUL character"):
+        configuration()
+
+
+def test_a_variable_that_no_process_can_have_is_not_rehearsed(toy: Plugging) -> None:
+    toy.plugin("acme", giving({"SIZE": "x" * (131_072 - len("SIZE="))}))
+    with pytest.raises(SpecError) as raised:
+        rehearse(prepared())
+    assert raised.value.message == (
+        "The variable SIZE of plugin acme has 131,072 bytes with its name, too many for a "
+        "process: Linux takes 131,071."
+    )
+
+
+def test_the_largest_variable_is_rehearsed(toy: Plugging) -> None:
+    toy.plugin("acme", giving({"SIZE": "x" * (131_071 - len("SIZE="))}))
+    assert rehearse(prepared()).status.state is State.COMPLETED
+
+
 def test_variables_that_are_no_mapping(toy: Plugging) -> None:
     toy.plugin("acme", giving(["A=1"]))
     with pytest.raises(PluginError) as raised:
@@ -124,6 +172,36 @@ def test_a_backend_whose_spec_is_no_plain_data(plugging: Plugging) -> None:
     plugging.plugin("fine", modifying(lambda spec: None))
     with pytest.raises(SpecError, match="The backend toy made a wrong spec in flowenv_build_spec"):
         _ = prepared().spec
+
+
+@pytest.mark.parametrize("built", [None, "toy", ["toy"]])
+def test_a_backend_that_builds_no_mapping(plugging: Plugging, built: object) -> None:
+    build = hookimpl(lambda: built, specname="flowenv_build_spec")
+    plugging.backend("toy", {**toy_hooks(), "flowenv_build_spec": build})
+    with pytest.raises(PluginError) as raised:
+        _ = prepared().spec
+    assert raised.value.message == (
+        f"The backend toy builds no spec, but gives {type(built).__name__}."
+    )
+
+
+def test_a_backend_that_gives_no_handle(plugging: Plugging) -> None:
+    execute = hookimpl(lambda: "run-1", specname="flowenv_execute")
+    plugging.backend("toy", {**toy_hooks(), "flowenv_execute": execute})
+    with pytest.raises(PluginError) as raised:
+        prepared().submit()
+    assert raised.value.message == (
+        "The backend toy can't execute runs: its flowenv_execute gives str, which has no "
+        "reference, status, follow, logs, outcome, cancel."
+    )
+
+
+@pytest.mark.parametrize(("given", "kind"), [("fine", "str"), ([True], "bool"), (7, "int")])
+def test_what_is_no_finding_is_a_finding(toy: Plugging, given: object, kind: str) -> None:
+    toy.plugin("acme", {"look": hookimpl(lambda: given, specname="flowenv_check")})
+    ended = CliRunner().invoke(doctor, ["--env", "toy"])
+    told = f"error    plugin acme: plugin acme gives {kind} in flowenv_check, which is no finding."
+    assert told in ended.output
 
 
 @pytest.mark.parametrize("returned", [{"toy": {}}, "done", (), False])

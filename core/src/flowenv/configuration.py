@@ -19,7 +19,7 @@ from flowenv.secret import Secret
 from flowenv.settings import nearest
 from flowenv.toml_source import TomlSource
 from flowenv.values import describe, fits
-from flowenv.variables import NAME_RULE, is_name
+from flowenv.variables import NAME_RULE, NUL_RULE, holds_nul, is_name
 
 _TYPES: dict[str, Any] = {
     "plugins": list[str],
@@ -139,9 +139,11 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
             source.fail(f"unknown key {key!r}. {nearest(key, list(_TYPES))}", key)
         if not fits(value, _TYPES[key]):
             _fail_at_item(source, key, value)
-    for name in document.get("env", {}):
+    for name, value in document.get("env", {}).items():
         if not is_name(name):
             source.fail(f"env has a variable with the name {name!r}. {NAME_RULE}", "env", name)
+        if holds_nul(value):
+            source.fail(f"env.{name} has a NUL character. {NUL_RULE}", "env", name)
     environments = {
         name: _named(source, name, dict(table))
         for name, table in document.get("environments", {}).items()

@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from flowenv.errors import PluginError
 from flowenv.outcome import Outcome
 from flowenv.states import Status
+
+_METHODS = ("reference", "status", "follow", "logs", "outcome", "cancel")
 
 
 @runtime_checkable
@@ -46,6 +49,20 @@ class Handle(Protocol):
 
     def cancel(self) -> None:
         """Stop the run, and return when the platform shows that it has stopped."""
+
+
+def check_handle(given: object, backend: str) -> None:
+    """Check what a backend's `flowenv_execute` gave.
+
+    Raises:
+        PluginError: if it is no handle; it names what is missing.
+    """
+    if missing := [name for name in _METHODS if not hasattr(given, name)]:
+        raise PluginError(
+            f"The backend {backend} can't execute runs: its flowenv_execute gives "
+            f"{type(given).__name__}, which has no {', '.join(missing)}.",
+            hint="It returns a handle on the submitted run.",
+        )
 
 
 def poll(

@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.environment import Environment
-from flowenv.errors import PluginError, UnsupportedOperation
+from flowenv.errors import UnsupportedOperation
 from flowenv.flow_run import DRAFT_ID, FlowRun
 from flowenv.flows import Flow
-from flowenv.handle import RunSummary
+from flowenv.handle import RunSummary, check_handle
 from flowenv.importing import check_not_importing
 from flowenv.in_process import FinishedHandle, call_run_flow
 from flowenv.process import Process
 from flowenv.registry import BackendHooks, registry
 from flowenv.settings import check_type
-from flowenv.spec_checks import check_modified, check_spec
+from flowenv.spec_checks import check_built, check_modified
 from flowenv.states import State, Status
 
 
@@ -69,12 +69,7 @@ class Prepared:
         spec = self.hooks.hook.flowenv_build_spec(
             environment=environment, flow_run=run, process=self.process
         )
-        if spec is None:
-            raise PluginError(
-                f"The backend {environment.backend} builds no spec.",
-                hint="Its flowenv_build_spec returns the request as plain data.",
-            )
-        check_spec(spec, f"The backend {environment.backend}", "flowenv_build_spec")
+        check_built(spec, environment.backend)
         arguments = {"spec": spec, "environment": environment, "flow_run": run}
         for plugin, call in self.hooks.each("flowenv_modify_spec", **arguments):
             before = copy.deepcopy(spec) if self.keep_changes else {}
@@ -103,11 +98,7 @@ class Prepared:
         handle = self.hooks.hook.flowenv_execute(
             environment=run.environment, flow_run=run, spec=self.spec
         )
-        if handle is None:
-            raise PluginError(
-                f"The backend {run.environment.backend} can't execute runs.",
-                hint="Its flowenv_execute returns a handle on the run.",
-            )
+        check_handle(handle, run.environment.backend)
         run.handle = handle
         if run.state is State.PENDING:
             run.observe(Status(State.SUBMITTED))

@@ -91,7 +91,8 @@ class Process:
         if contract.AUTH_TOKEN in names and target is not Target.SIDECAR:
             token, giver = self._token
             # without a token there is nothing that could win over the user's own
-            yield Layer(giver, {contract.AUTH_TOKEN: token or ""}, above_file=token is not None)
+            values = checked({contract.AUTH_TOKEN: token or ""}, giver)
+            yield Layer(giver, values, above_file=token is not None)
 
     @functools.cached_property
     def _token(self) -> tuple[Secret | None, str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from flowenv import contract, storage
 from flowenv.contract import Target
-from flowenv.errors import FlowenvError, UnsupportedOperation
+from flowenv.errors import FlowenvError, SpecError, UnsupportedOperation
 from flowenv.lifecycle import Prepared
 from flowenv.outcome import Outcome, without_record
 from flowenv.states import Status
@@ -23,6 +23,8 @@ from flowenv.variables import Merged
 
 _KEPT = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 """What the process keeps of this one's variables; everything else comes from the run."""
+_LARGEST = 128 * 1024 - 1
+"""The bytes of one variable that Linux takes, `NAME=` included (MAX_ARG_STRLEN)."""
 _GRACE = 30.0
 """Seconds between the request to stop and the end by force, as platforms have it."""
 
@@ -56,6 +58,7 @@ def rehearse(prepared: Prepared) -> Rehearsed:
 
     Raises:
         UnsupportedOperation: if the backend runs flows in this process anyway.
+        SpecError: if a variable is too large for a process.
     """
     run = prepared.flow_run
     if not run.environment.capabilities.rehearse:
@@ -64,6 +67,7 @@ def rehearse(prepared: Prepared) -> Rehearsed:
         )
     prepared.spec  # noqa: B018 - built for its checks, and for the variables it merges
     merged = _flow_variables(prepared)
+    _check_size(merged)
     with tempfile.TemporaryDirectory(prefix="flowenv-rehearsal-") as name:
         folder = Path(name)
         for file, data in prepared.process.files.items():
@@ -117,6 +121,23 @@ def _values(merged: Merged) -> dict[str, str]:
     for name, secret in merged.secrets.items():
         values[name] = secret.reveal() if secret.reference is None else ""
     return values
+
+
+def _check_size(merged: Merged) -> None:
+    """Check that a process can be started with these variables.
+
+    Raises:
+        SpecError: naming the one that is too large.
+    """
+    for name, value in _values(merged).items():
+        size = len(f"{name}={value}".encode("utf-8", "surrogateescape"))
+        if size > _LARGEST:
+            layer = next(entry.layer for entry in merged if entry.name == name)
+            raise SpecError(
+                f"The variable {name} of {layer} has {size:,} bytes with its name, too many for "
+                f"a process: Linux takes {_LARGEST:,}.",
+                hint="Put it into a file or a store, and only its place into the variable.",
+            )
 
 
 def _unresolved(merged: Merged) -> tuple[str, ...]:

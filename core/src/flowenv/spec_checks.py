@@ -9,6 +9,21 @@ from flowenv.errors import PluginError, SpecError
 from flowenv.secret import Secret
 
 
+def check_built(spec: object, backend: str) -> None:
+    """Check what a backend's `flowenv_build_spec` gave.
+
+    Raises:
+        PluginError: if it is no spec.
+        SpecError: if it is no plain data.
+    """
+    if not isinstance(spec, dict):
+        raise PluginError(
+            f"The backend {backend} builds no spec, but gives {type(spec).__name__}.",
+            hint="Its flowenv_build_spec returns the request as plain data: a dict of its parts.",
+        )
+    check_spec(spec, f"The backend {backend}", "flowenv_build_spec")
+
+
 def check_modified(returned: object, spec: dict[str, Any], plugin: str) -> None:
     """Check what a plugin's `flowenv_modify_spec` did: only what it did in place counts.
 

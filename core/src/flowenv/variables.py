@@ -22,6 +22,7 @@ Value = str | Secret | None
 SPEC_FILE = "spec file"
 
 NAME_RULE = "A name has letters, digits, '_', '-' and '.', and doesn't begin with a digit."
+NUL_RULE = "No process can have it: encode the value, such as in base64."
 _NAME = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
 
 
@@ -186,6 +187,17 @@ def is_name(name: object) -> bool:
     return isinstance(name, str) and _NAME.fullmatch(name) is not None
 
 
+def holds_nul(value: object) -> bool:
+    r"""Whether a value has a NUL character, which ends a text where processes are started.
+
+    >>> holds_nul("a\0b"), holds_nul(Secret("ab")), holds_nul(None)
+    (True, False, False)
+    """
+    if isinstance(value, Secret):
+        return value.reference is None and "\0" in value.reveal()
+    return isinstance(value, str) and "\0" in value
+
+
 def checked(given: object, giver: str) -> Mapping[str, Value]:
     """The variables that an environment or a plugin gives, if they are some.
 
@@ -209,6 +221,10 @@ def checked(given: object, giver: str) -> Mapping[str, Value]:
                 f"{giver} gives {type(value).__name__} for the variable {name}.",
                 hint="A variable is a string, a Secret, or None to remove it.",
             )
+        if holds_nul(value):
+            raise PluginError(
+                f"{giver} gives the variable {name} a value with a NUL character.", hint=NUL_RULE
+            )
     return given
 
 
@@ -227,6 +243,8 @@ def _checked(existing: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
                 f"The env entry {name} has a {type(value).__name__} as its value.",
                 hint="A variable is a string: put it in quotes.",
             )
+        if holds_nul(value):
+            raise SpecError(f"The env entry {name} has a NUL character.", hint=NUL_RULE)
         if value not in (None, "") and entry.get("valueFrom"):
             raise SpecError(
                 f"The env entry {name} has both a value and a valueFrom.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -118,7 +118,29 @@ def _platform(env: str | None, settings: Sequence[str], plugins: Sequence[str]) 
     found: list[Finding] = []
     for name, call in hooks.each("flowenv_check", environment=environment):
         try:
-            found += call() or []
+            found += _findings(call(), name)
         except FlowenvError as error:
             found.append(Finding(name, False, error.message, error.hint))
     return found or [Finding(environment.backend, True, "has nothing to check")]
+
+
+def _findings(given: object, giver: str) -> list[Finding]:
+    """What `flowenv_check` gave, if it is what it should be.
+
+    Raises:
+        PluginError: naming who gave something else.
+    """
+    from flowenv.errors import PluginError
+    from flowenv.handle import Finding
+
+    if given is None:
+        return []
+    found = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    findings = [one for one in found if isinstance(one, Finding)]
+    if len(findings) < len(found):
+        wrong = next(one for one in found if not isinstance(one, Finding))
+        raise PluginError(
+            f"{giver} gives {type(wrong).__name__} in flowenv_check, which is no finding.",
+            hint="It returns a list of flowenv.handle.Finding, or None.",
+        )
+    return findings
