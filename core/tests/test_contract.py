@@ -129,9 +129,10 @@ def test_the_token_is_a_secret_of_the_flows_container(toy, monkeypatch):
     assert found.values[contract.AUTH_TOKEN] == Secret("s3cr3t")
 
 
-def test_a_sidecar_does_not_get_the_token(toy, monkeypatch):
+@pytest.mark.parametrize("target", [Target.SIDECAR, Target.SCHEDULER, Target.WORKER])
+def test_only_the_flows_container_gets_the_token(toy, monkeypatch, target):
     provide_token(monkeypatch)
-    _, found = merged(target=Target.SIDECAR)
+    _, found = merged(target=target)
     assert contract.AUTH_TOKEN not in found.values
 
 

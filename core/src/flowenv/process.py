@@ -88,7 +88,7 @@ class Process:
     def _token_layer(self, target: Target) -> Iterator[Layer]:
         """The auth token, as a layer that is named after who gives it."""
         names = self._flow_run.environment.contract.get(target, ())
-        if contract.AUTH_TOKEN in names and target is not Target.SIDECAR:
+        if contract.AUTH_TOKEN in names and target is Target.FLOW:
             token, giver = self._token
             # without a token there is nothing that could win over the user's own
             values = checked({contract.AUTH_TOKEN: token or ""}, giver)
