@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from flowenv.cli import new_plugin
 from flowenv.cli.new_plugin import next_steps, own_requirement, write_plugin
@@ -141,6 +142,23 @@ def test_a_name_that_cannot_be_a_module_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "'2Fast' is no name for a plugin" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["flowenv-acme2", "flowenv_acme2", "acme2"])
+def test_a_distributions_name_is_a_name_for_its_plugin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(new_plugin.new_plugin, [name, "--kind", "hooks"])
+    assert done.exit_code == 0, done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["flowenv-acme2"]
+    assert 'acme2 = "flowenv_acme2.hooks"' in Path("flowenv-acme2/pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize("name", ["flowenv-2fast", "flowenv-k8s"])
+def test_what_is_left_of_a_distributions_name_is_checked_too(name: str) -> None:
+    done = CliRunner().invoke(new_plugin.new_plugin, [name])
+    assert done.exit_code == 2, done.output
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:

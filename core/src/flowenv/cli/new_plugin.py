@@ -20,7 +20,10 @@ def plugin_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
         raise click.BadParameter(
             f"{value!r} is no name for a plugin; use small letters, digits and '-'."
         )
-    name = value.replace("-", "_")
+    # a distribution's name for the plugin's: `flowenv-acme` is the distribution of `acme`
+    name = value.replace("-", "_").removeprefix("flowenv_")
+    if not name.isidentifier():
+        raise click.BadParameter(f"{name!r} is no name for a plugin; it begins with a letter.")
     if name in _taken():
         raise click.BadParameter(f"{value!r} is the name of a backend or plugin that there is.")
     return name
