@@ -150,10 +150,9 @@ class ConformanceBase:
 
     def _sweep(self, *, delete: bool, older_than: float = 0.0) -> list[Leftover]:
         environment = self.make_environment()
-        hook = registry().hooks(environment.backend).hook
-        found = hook.flowenv_sweep(environment=environment, older_than=older_than, delete=delete)
-        assert found is not None, "capabilities say sweep, but there is no flowenv_sweep"
-        return list(found)
+        hooks = registry().hooks(environment.backend)
+        given = {"environment": environment, "older_than": older_than, "delete": delete}
+        return list(hooks.claimed("sweep", "flowenv_sweep", **given))
 
     def _can(self, flag: str) -> bool:
         """What a flag of the class says, else what the environment's capabilities say."""

@@ -132,8 +132,10 @@ class OperationChecks(ConformanceBase):
     def _found(self, *labels: str) -> dict[str, str]:
         """The references of the runs with these labels, by run id."""
         environment = self.make_environment()
-        hook = registry().hooks(environment.backend).hook
-        found = hook.flowenv_find_runs(environment=environment, labels=list(labels))
+        hooks = registry().hooks(environment.backend)
+        found = hooks.claimed(
+            "find", "flowenv_find_runs", environment=environment, labels=list(labels)
+        )
         return {one.run_id: one.reference for one in found}
 
     # -- sweep ------------------------------------------------------------------------------
