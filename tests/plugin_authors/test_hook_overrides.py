@@ -50,6 +50,8 @@ RECIPES = {
     "vault.py": ("cluster", r"^DATABASE_URL +\*\*\* +plugin vault", 0),
     "pool.py": ("dask", r"worker\.spec\.tolerations\n +\+ .*batch", 0),
     "tags.py": ("tasks", r"run_task\.tags\[\d+\]\n +\+ .*cost-centre", 0),
+    "sidecar.py": ("cluster", r"\.containers\[1\]\n +\+ .*docker\.io/who/knows", 0),
+    "images.py": ("foreign", r"The image who/knows:1 is not from registry\.example", 2),
     "policy.py": ("foreign", r"The image .* is not from registry\.example", 2),
 }
 
