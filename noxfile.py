@@ -112,10 +112,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; arguments go to pytest: `nox -s tests -- -k merge`."""
+    """Run the tests, quick ones first; arguments go to pytest: `nox -s tests -- -k merge`."""
     install_workspace(session, *group("tests"), *examples())
-    chosen = session.posargs or ["--ignore=tests/docs"]  # the session `docs` runs those
-    session.run("pytest", "-n2", "--dist=worksteal", *chosen)
+    run = ["pytest", "-n2", "--dist=worksteal"]
+    if session.posargs:
+        session.run(*run, *session.posargs)
+        return
+    for chosen in ("not slow", "slow"):
+        session.run(*run, "--ignore=tests/docs", "-m", chosen)  # the session `docs` runs those
 
 
 # -- on request ------------------------------------------------------------------------------
@@ -149,7 +153,11 @@ def e2e(session: nox.Session) -> None:
     install_workspace(session, *group("tests"), *examples())
     folder = ROOT / "tests" / "end_to_end"
     session.run(
-        "pytest", str(folder / "test_k8s_runs.py"), str(folder / "dask_k8s"), *session.posargs
+        "pytest",
+        str(folder / "test_k8s_runs.py"),
+        str(folder / "dask_k8s"),
+        *("-m", "slow or not slow"),
+        *session.posargs,
     )
 
 
@@ -157,7 +165,7 @@ def e2e(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """Run the tests and report which lines and branches they miss."""
     install_workspace(session, *group("tests"), *examples())
-    arguments = session.posargs or ["--ignore=tests/docs"]
+    arguments = session.posargs or ["--ignore=tests/docs", "-m", "slow or not slow"]
     session.run("pytest", "-n2", "--cov", "--cov-report=term-missing:skip-covered", *arguments)
 
 
