@@ -96,3 +96,16 @@ PLUGIN = """
 def plugin(name: str) -> str:
     """A plugin that sets two variables: one that others set too, and one of its own."""
     return PLUGIN.format(name=name, upper=name.upper())
+
+
+RUN = """
+    import json
+    from flowenv import Flow, make_environment, submit
+    from flowenv.lifecycle import prepare
+
+    environment = make_environment("acme")
+    variables = prepare(Flow(dict), environment=environment).spec["acme"]
+    result = submit(Flow(lambda: "ran"), environment=environment).result()
+    print(json.dumps([result, {n: v for n, v in variables.items() if not n.startswith("PREFECT")}]))
+"""
+"""A program that runs a flow with the backend `acme`: its result, and the variables it got."""
