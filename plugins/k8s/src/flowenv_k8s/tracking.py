@@ -28,6 +28,8 @@ _log = logging.getLogger("flowenv.k8s")
 
 CHECK_JOB = 60.0
 """Seconds without news after which the Jobs are looked at, in one list for all runs."""
+CATCH_UP = 5.0
+"""Seconds for the watch to tell how pods ended that the cluster no longer has."""
 ASK_AGAIN = 1.0
 """Seconds between two looks at a Job that has to say how its run ended."""
 NO_POD = 5.0
@@ -97,7 +99,9 @@ class RunTracker:
                 pods = dict(news.pods)
                 if self._job is None or is_over(self._job):
                     # the Job may be ahead of the watch
-                    pods |= {pod["metadata"]["uid"]: pod for pod in self.list_pods()}
+                    listed = {pod["metadata"]["uid"]: pod for pod in self.list_pods()}
+                    _let_catch_up(news, listed)
+                    pods = dict(news.pods) | listed
                 self._judge(list(pods.values()), frozenset(news.gone))
             return self._latest.status
 
@@ -238,3 +242,10 @@ class RunTracker:
             except FlowenvError as error:  # they only explain
                 _log.debug("No events: %s", error)
         return found
+
+
+def _let_catch_up(news: PodNews, listed: Mapping[str, Any]) -> None:
+    """Wait for the news of pods that aren't there any more: only they say why they ended."""
+    end = time.monotonic() + CATCH_UP
+    while news.pods.keys() - listed.keys() - news.gone and (left := end - time.monotonic()) > 0:
+        news.wait(left)
