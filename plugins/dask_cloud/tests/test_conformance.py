@@ -1,8 +1,8 @@
 """The backend passes the kit with a provider of which nothing is known: no variables, no sweep.
 
 That takes seconds; a cluster of worker processes has the checks of variables, and
-`test_conformance_fargate.py` what else depends on the provider. The flow runs in the submitting
-process, so nobody else can cancel it or pick it up.
+`test_conformance_fargate.py` the whole kit with a provider in the cloud. The flow runs in the
+submitting process, so nobody else can cancel it or pick it up.
 """
 
 from __future__ import annotations

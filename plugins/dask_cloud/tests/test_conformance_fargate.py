@@ -1,12 +1,12 @@
-"""What of the kit depends on the provider, with the real FargateCluster on the ECS rig.
+"""The backend passes the kit with the real FargateCluster, on the ECS rig.
 
-Variables, secret ones among them, that reach the tasks of scheduler and workers, and a sweep.
-The rest is the same for every provider, and `test_conformance.py` has it.
+The flow runs in the submitting process, so nobody else can cancel it or pick it up. Variables,
+secret ones among them, reach the tasks of scheduler and workers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -14,13 +14,12 @@ from distributed import get_client
 
 from flowenv import flow, get_executor
 from flowenv.contract import Target
-from flowenv.testing.base import ConformanceBase
+from flowenv.testing import BackendConformance
 from flowenv.testing.flows import digests
-from flowenv.testing.operations import OperationChecks
-from flowenv.testing.variables import VariableChecks
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 from rigs import WITHOUT_BOKEH
 from rigs.ecs import EcsRig, Image
+from rigs.ecs.contents import contents, log_streams
 
 SMALL = {
     "provider_class": "dask_cloudprovider.aws.FargateCluster",
@@ -55,21 +54,37 @@ def running_rig() -> Iterator[EcsRig]:
         yield rig
 
 
+@pytest.fixture(scope="module")
+def at_first(running_rig: EcsRig) -> set[str]:
+    return contents(running_rig)
+
+
 @pytest.mark.slow
 # on a busy machine a start takes more than the 10 s after which dask-cloudprovider warns
 @pytest.mark.filterwarnings("ignore:Creating your cluster is taking:UserWarning")
-class TestConformanceOnFargate(ConformanceBase):
+class TestConformanceOnFargate(BackendConformance):
+    idempotent = False  # each submission runs the flow, here
+    tells_crashes = False  # a crash would be this process's own
     variable_targets = (Target.SCHEDULER, Target.WORKER)
     variable_digests = digests_on_cluster
-    _assert_arrive = VariableChecks._assert_arrive
-    test_containers_get_their_contract = VariableChecks.test_containers_get_their_contract
-    test_secrets_are_masked_and_arrive = VariableChecks.test_secrets_are_masked_and_arrive
-    test_a_sweep_removes_only_when_told_to = OperationChecks.test_a_sweep_removes_only_when_told_to
 
     @pytest.fixture(autouse=True)
-    def _account(self, running_rig: EcsRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _account(
+        self, running_rig: EcsRig, at_first: set[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self.rig, self.at_first = running_rig, at_first
         for name, value in running_rig.environment().items():
             monkeypatch.setenv(name, value)
 
     def make_environment(self, **settings: Any) -> DaskCloudProviderEnvironment:
         return DaskCloudProviderEnvironment(**{**SMALL, **settings})
+
+    def make_environment_with(
+        self, entries: Sequence[dict[str, str]]
+    ) -> DaskCloudProviderEnvironment:
+        return self.make_environment(environment={one["name"]: one["value"] for one in entries})
+
+    def leftovers(self) -> list[str]:
+        """What the account itself has after a sweep, and hadn't at first."""
+        unswept = super().leftovers()
+        return [*unswept, *(contents(self.rig) - self.at_first), *log_streams(self.rig)]
