@@ -7,12 +7,12 @@ from typing import Any
 
 from .clusters import Clusters
 from .errors import AwsError
-from .faults import CAPACITY_UNAVAILABLE, Fault, Faults
+from .faults import CAPACITY_UNAVAILABLE, Fault, Faults, started_by_alone
 from .lifecycle import Lifecycle
 from .moto_backend import Moto
 from .network import Network
 from .paging import page
-from .placement import ContainerInstances, Place, choose_places
+from .placement import ContainerInstances, Place, Wanted, choose_places
 from .records import Task
 from .registry import TaskRegistry
 from .requests import ApiCall
@@ -20,6 +20,11 @@ from .run_parameters import check_against_definition, check_run_parameters
 from .runner import Runner
 from .task_definitions import TaskDefinitions
 from .tokens import ClientTokens, check_token
+
+# `startedBy` has to be the only filter, says ListTasks in botocore; seen with these. Programs that
+# send it with `desiredStatus` are widespread (Airflow's operator is one), so that is taken; the
+# fault `started_by_alone` refuses it too.
+_NOT_WITH_STARTED_BY = ("family", "launchType", "containerInstance", "serviceName")
 
 Operation = Callable[[ApiCall], dict[str, Any]]
 
@@ -114,6 +119,8 @@ class EcsApi:
     def list_tasks(self, call: ApiCall) -> dict[str, Any]:
         """List tasks by filters; without `desiredStatus` those that shall run."""
         wanted = call.parameters
+        if wanted.get("startedBy") and any(wanted.get(name) for name in _NOT_WITH_STARTED_BY):
+            raise started_by_alone(call)
         cluster = self._clusters.find(wanted.get("cluster"), call.region)["clusterName"]
         desired = wanted.get("desiredStatus", "RUNNING")
         arns = [
@@ -179,18 +186,25 @@ class EcsApi:
         definition, definition_tags = self._definitions.to_run(
             parameters["taskDefinition"], call.region
         )
-        check_against_definition(parameters, definition, places[0].fargate)
+        check_against_definition(parameters, definition, places[0].launch_type)
         tags = _tags(parameters, cluster, definition_tags)
         zone = f"{call.region}a"
         if definition.get("networkMode") == "awsvpc":
             zone = self._network.check(parameters["networkConfiguration"], call.region)
+        distinct = any(
+            constraint["type"] == "distinctInstance"
+            for constraint in parameters.get("placementConstraints") or []
+        )
         tasks: list[Task] = []
         failures: list[dict[str, str]] = []
         for place in places:
             instance = None
             if not place.fargate:
                 instance, lacking = self._instances.place(
-                    definition, cluster["clusterName"], call.region, self._registry.visible()
+                    Wanted(definition, place.launch_type, _group(parameters, definition), distinct),
+                    cluster["clusterName"],
+                    call.region,
+                    self._registry.visible(),
                 )
                 if instance is None:
                     failures += lacking
@@ -213,21 +227,20 @@ class EcsApi:
         zone: str,
     ) -> Task:
         parameters = call.parameters
-        task_id = uuid.uuid4().hex
-        prefix = cluster["clusterArn"].replace(":cluster/", ":task/", 1)
+        task_id, arn = self._new_id(cluster, call.region)
         interface = None
         if definition.get("networkMode") == "awsvpc":
             interface = self._network.attach(parameters["networkConfiguration"], call.region)
         return Task(
             id=task_id,
-            arn=f"{prefix}/{task_id}",
+            arn=arn,
             region=call.region,
             cluster=cluster["clusterName"],
             cluster_arn=cluster["clusterArn"],
             definition=definition,
             launch_type=place.launch_type,
             overrides=parameters.get("overrides") or {},
-            group=parameters.get("group") or f"family:{definition['family']}",
+            group=_group(parameters, definition),
             started_by=parameters.get("startedBy") or "",
             tags=list(tags),
             availability_zone=zone,
@@ -238,6 +251,20 @@ class EcsApi:
             fault=self._faults.strike_task(),
         )
 
+    def _new_id(self, cluster: Mapping[str, Any], region: str) -> tuple[str, str]:
+        """A task's id and ARN: 32 hexadecimal digits, or, in the old format, with dashes.
+
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html
+        """
+        made = uuid.uuid4()
+        settings = self._moto.call(
+            "ecs", "ListAccountSettings", {"name": "taskLongArnFormat"}, region
+        )["settings"]
+        if any(setting["value"] == "disabled" for setting in settings):
+            account = cluster["clusterArn"].partition(":cluster/")[0]
+            return str(made), f"{account}:task/{made}"
+        return made.hex, f"{cluster['clusterArn'].replace(':cluster/', ':task/', 1)}/{made.hex}"
+
     def _shown(self, arns: list[str], cluster: str) -> list[dict[str, Any]]:
         found = [self._registry.find(arn, cluster) for arn in arns]
         with self._registry.reading():
@@ -246,6 +273,10 @@ class EcsApi:
     def _tagged_task(self, call: ApiCall) -> Task | None:
         arn = call.parameters["resourceArn"]
         return self._registry.find(arn) if ":task/" in arn else None
+
+
+def _group(parameters: Mapping[str, Any], definition: Mapping[str, Any]) -> str:
+    return str(parameters.get("group") or f"family:{definition['family']}")
 
 
 def _wanted_tasks(call: ApiCall) -> list[str]:

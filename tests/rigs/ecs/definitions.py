@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import AwsError
+from .log_configurations import check_log_configurations
+from .placement_constraints import check_registered_constraints
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html and the
 # `cpu` and `memory` parts of RegisterTaskDefinition in botocore: CPU units → MiB.
@@ -39,18 +41,29 @@ def check_definition(parameters: Mapping[str, Any]) -> None:
     _check_names(parameters["family"], containers)
     _check_secrets(parameters, containers)
     _check_task_memory(parameters, containers)
-    if "FARGATE" in (parameters.get("requiresCompatibilities") or []):
-        _check_fargate(parameters, containers)
+    required = parameters.get("requiresCompatibilities") or []
+    if "FARGATE" in required:
+        _check_fargate(parameters)
+    if "EXTERNAL" in required and parameters.get("networkMode") == "awsvpc":
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-anywhere.html; the words
+        # are ours.
+        raise AwsError("ClientException", "(rig) External instances don't have awsvpc.")
+    check_log_configurations(parameters)
+    check_registered_constraints(parameters)
 
 
-def check_fargate_size(cpu: object, memory: object) -> None:
-    """Refuse a pair of CPU units and MiB that Fargate doesn't have."""
-    valid = (
+def is_fargate_size(cpu: object, memory: object) -> bool:
+    """Whether Fargate has this pair of CPU units and MiB."""
+    return (
         str(cpu).isdigit()
         and str(memory).isdigit()
         and int(str(memory)) in FARGATE_SIZES.get(int(str(cpu)), ())
     )
-    if not valid:
+
+
+def check_fargate_size(cpu: object, memory: object) -> None:
+    """Refuse a pair of CPU units and MiB that Fargate doesn't have."""
+    if not is_fargate_size(cpu, memory):
         # github.com/aws-games/cloud-game-development-toolkit/issues/737
         raise AwsError(
             "ClientException",
@@ -84,6 +97,26 @@ def _check_secrets(parameters: Mapping[str, Any], containers: list[Mapping[str, 
             "When you are specifying container secrets, you must also specify a value for "
             "'executionRoleArn'.",
         )
+    for container in containers:
+        check_secret_names(container, container.get("environment") or [])
+
+
+def check_secret_names(
+    container: Mapping[str, Any],
+    environment: list[Mapping[str, Any]],
+    code: str = "ClientException",
+) -> None:
+    """Refuse variables that have the name of one of the container's secrets."""
+    names = {variable["name"] for variable in environment}
+    for secret in container.get("secrets") or []:
+        if secret["name"] in names:
+            # github.com/dagster-io/dagster/issues/11622 (RegisterTaskDefinition)
+            raise AwsError(
+                code,
+                "The secret name must be unique and not shared with any new or existing "
+                "environment variables set on the container, such as "
+                f"'{secret['name']}'.",
+            )
 
 
 def _check_task_memory(parameters: Mapping[str, Any], containers: list[Mapping[str, Any]]) -> None:
@@ -98,24 +131,8 @@ def _check_task_memory(parameters: Mapping[str, Any], containers: list[Mapping[s
             )
 
 
-def _check_fargate(parameters: Mapping[str, Any], containers: list[Mapping[str, Any]]) -> None:
+def _check_fargate(parameters: Mapping[str, Any]) -> None:
     if parameters.get("networkMode") != "awsvpc":
         # github.com/aws/amazon-ecs-cli/issues/1145, typographic quotes included
         raise AwsError("ClientException", "Fargate only supports network mode \u2018awsvpc\u2019.")
     check_fargate_size(parameters.get("cpu"), parameters.get("memory"))
-    for container in containers:
-        configuration = container.get("logConfiguration") or {}
-        if configuration.get("logDriver") != "awslogs":
-            continue
-        if not parameters.get("executionRoleArn"):
-            # github.com/virtual-kubelet/virtual-kubelet/issues/193
-            raise AwsError(
-                "ClientException",
-                "Fargate requires task definition to have execution role ARN to support log "
-                "driver awslogs.",
-            )
-        if "awslogs-stream-prefix" not in (configuration.get("options") or {}):
-            # The rule: `awslogs-stream-prefix` of LogConfiguration in botocore; the words are ours.
-            raise AwsError(
-                "ClientException", "(rig) Fargate requires awslogs-stream-prefix with awslogs."
-            )

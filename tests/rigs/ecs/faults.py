@@ -27,7 +27,8 @@ class FaultKind:
     """What a fault of a name does.
 
     `when` says where it strikes: instead of the call, after the call, or on a task. A kind with
-    `operations` strikes only those, and the first of them unless told otherwise.
+    `operations` strikes only those, and the first of them unless told otherwise; of their calls
+    those that `matches` takes.
     """
 
     name: str
@@ -35,6 +36,7 @@ class FaultKind:
     summary: str
     operations: tuple[str, ...] = ()
     error: Callable[[ApiCall], AwsError] | None = None
+    matches: Callable[[ApiCall], bool] = lambda _call: True
 
 
 def _throttled(_call: ApiCall) -> AwsError:
@@ -86,6 +88,17 @@ def _denied(call: ApiCall) -> AwsError:
     return AwsError(code, message, 403 if code == "AccessDenied" else 400)
 
 
+def started_by_alone(_call: ApiCall) -> AwsError:
+    """ListTasks' refusal of `startedBy` together with something else."""
+    # github.com/aws/aws-sdk-go-v2/issues/1893
+    return AwsError("InvalidParameterException", "cannot specify startedBy with other arguments")
+
+
+def _stream_missing(_call: ApiCall) -> AwsError:
+    # CloudWatch's words as moto has them
+    return AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
+
+
 _LOSABLE = ("RunTask", "RegisterTaskDefinition", "StopTask", "DeregisterTaskDefinition")
 
 KINDS = {
@@ -104,6 +117,21 @@ KINDS = {
         FaultKind("missing", "call", "DescribeTasks says MISSING", ("DescribeTasks",)),
         FaultKind("credentials_expired", "call", "ExpiredTokenException", error=_expired),
         FaultKind("access_denied", "call", "AccessDeniedException", error=_denied),
+        FaultKind(
+            "started_by_alone",
+            "call",
+            "ListTasks takes no desiredStatus with startedBy",
+            ("ListTasks",),
+            started_by_alone,
+            lambda call: {"startedBy", "desiredStatus"} <= call.parameters.keys(),
+        ),
+        FaultKind(
+            "log_stream_missing",
+            "call",
+            "GetLogEvents says that there is no such stream",
+            ("GetLogEvents",),
+            _stream_missing,
+        ),
         FaultKind("image_pull", "task", "no registry has the image"),
         FaultKind("eni_failure", "task", "the network interface doesn't come"),
         FaultKind("oom_kill", "task", "the first container is killed once it runs"),
@@ -210,6 +238,7 @@ class Faults:
                 fault.kind.when != "task"
                 and fault.operation in (None, call.operation)
                 and fault.access_key_id in (None, call.access_key_id)
+                and fault.kind.matches(call)
             )
         )
 

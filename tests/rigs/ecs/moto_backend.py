@@ -144,12 +144,27 @@ class Moto:
         backend: Any = get_backend("ec2")[self.account_id][region]
         return {group.id for group in backend.describe_security_groups()}
 
-    def register_container_instance(self, region: str, cluster: str, ec2_instance: str) -> str:
-        """Register an EC2 instance in a cluster, as its ECS agent would; returns the ARN."""
+    def register_container_instance(
+        self, region: str, cluster: str, ec2_instance: str, *, external: bool = False
+    ) -> str:
+        """Register an instance in a cluster, as its ECS agent would; returns the ARN."""
         backend: Any = get_backend("ecs")[self.account_id][region]
-        return str(
-            backend.register_container_instance(cluster, ec2_instance).container_instance_arn
-        )
+        instance = backend.register_container_instance(cluster, ec2_instance)
+        if external:
+            # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-anywhere.html
+            instance.attributes["ecs.capability.external"] = ""
+        return str(instance.container_instance_arn)
+
+    def container_instances(self, region: str, cluster: str, *, external: bool) -> list[str]:
+        """The ARNs of a cluster's active instances: the external ones, or those of EC2."""
+        backend: Any = get_backend("ecs")[self.account_id][region]
+        instances = backend.container_instances.get(cluster, {}).values()
+        return [
+            instance.container_instance_arn
+            for instance in instances
+            if instance.status == "ACTIVE"
+            and ("ecs.capability.external" in instance.attributes) == external
+        ]
 
     def forget(self) -> None:
         """Drop everything that this account has."""

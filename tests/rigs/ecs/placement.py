@@ -8,6 +8,7 @@ from .errors import AwsError
 from .moto_backend import Moto
 from .records import Task
 
+DISTINCT_UNSATISFIED = "DistinctInstance placement constraint unsatisfied."
 FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
 
 
@@ -22,6 +23,16 @@ class Place:
     def fargate(self) -> bool:
         """Whether that is Fargate."""
         return self.launch_type == "FARGATE"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a task needs of a container instance."""
+
+    definition: Mapping[str, Any]
+    launch_type: str
+    group: str
+    distinct: bool
 
 
 def choose_places(parameters: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Place]:
@@ -73,12 +84,13 @@ class ContainerInstances:
         self._moto = moto
 
     def place(
-        self, definition: Mapping[str, Any], cluster: str, region: str, tasks: Iterable[Task]
+        self, wanted: Wanted, cluster: str, region: str, tasks: Iterable[Task]
     ) -> tuple[str | None, list[dict[str, str]]]:
         """The ARN of an instance with room, or None and RunTask's `failures`."""
-        listed = self._moto.call(
-            "ecs", "ListContainerInstances", {"cluster": cluster, "status": "ACTIVE"}, region
-        )["containerInstanceArns"]
+        definition = wanted.definition
+        listed = self._moto.container_instances(
+            region, cluster, external=wanted.launch_type == "EXTERNAL"
+        )
         if not listed:
             # github.com/aws/amazon-ecs-cli/issues/1122
             raise AwsError(
@@ -94,9 +106,12 @@ class ContainerInstances:
         failures = []
         for instance in instances:
             arn = instance["containerInstanceArn"]
-            lacking = _lacking(
-                instance, definition, [t for t in living if t.container_instance_arn == arn]
-            )
+            here = [t for t in living if t.container_instance_arn == arn]
+            if wanted.distinct and any(t.group == wanted.group for t in here):
+                # The words: github.com/aws/containers-roadmap/issues/1201 (an event of a service)
+                failures.append({"arn": arn, "reason": DISTINCT_UNSATISFIED})
+                continue
+            lacking = _lacking(instance, definition, here)
             if lacking is None:
                 return arn, []
             # github.com/smithmicro/jmeter-ecs/issues/25

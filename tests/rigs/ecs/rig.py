@@ -170,15 +170,20 @@ class EcsRig:
         """Kill a task's first container as the kernel does when its memory is used up."""
         self._runner.kill_for_memory(self._find(task))
 
-    def register_container_instance(self, cluster: str) -> str:
-        """Register an EC2 instance (4096 CPU units, 7482 MiB) in a cluster; returns its ARN."""
+    def register_container_instance(self, cluster: str, *, external: bool = False) -> str:
+        """Register an instance (4096 CPU units, 7482 MiB) in a cluster; returns its ARN.
+
+        `external` makes it one for launch type EXTERNAL, else it is for EC2.
+        """
         with self.requests.paused():
             # One of the images that moto brings along; to ask for them all takes a second.
             started = self.client("ec2").run_instances(
                 ImageId="ami-12c6146b", MinCount=1, MaxCount=1
             )
         instance = started["Instances"][0]["InstanceId"]
-        return self._moto.register_container_instance(self.region, cluster, instance)
+        return self._moto.register_container_instance(
+            self.region, cluster, instance, external=external
+        )
 
     def _find(self, task: str) -> Task:
         found = self.tasks.find(task)

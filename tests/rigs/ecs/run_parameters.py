@@ -5,10 +5,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .definitions import check_fargate_size
+from .definitions import check_fargate_size, check_secret_names
 from .errors import AwsError
+from .placement_constraints import check_fargate_constraints, check_requested_constraints
 
 OVERRIDES_LIMIT = 8192
+LAUNCH_TYPES = ("EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES")
 _STARTED_BY = re.compile(r"[A-Za-z0-9_/-]{1,128}")
 
 
@@ -23,6 +25,13 @@ def check_run_parameters(parameters: Mapping[str, Any]) -> None:
             "InvalidParameterException",
             "Specifying both a launch type and capacity provider strategy is not supported. "
             "Remove one and try again.",
+        )
+    if parameters.get("launchType") not in (None, *LAUNCH_TYPES):
+        # The values: LaunchType in botocore. FARGATE_SPOT is a capacity provider. No public source
+        # for ECS's words was found.
+        raise AwsError(
+            "InvalidParameterException",
+            f"(rig) {parameters['launchType']} is not one of {', '.join(LAUNCH_TYPES)}.",
         )
     if parameters.get("propagateTags") == "SERVICE":
         # The rule: `propagateTags` of RunTask in botocore; the words are ours.
@@ -46,17 +55,23 @@ def check_run_parameters(parameters: Mapping[str, Any]) -> None:
 
 
 def check_against_definition(
-    parameters: Mapping[str, Any], definition: Mapping[str, Any], fargate: bool
+    parameters: Mapping[str, Any], definition: Mapping[str, Any], launch_type: str
 ) -> None:
     """Raise AwsError for parameters that don't fit the task definition."""
+    fargate = launch_type == "FARGATE"
     if definition["status"] != "ACTIVE":
         # github.com/DefangLabs/defang/pull/775
         raise AwsError("InvalidParameterException", "TaskDefinition is inactive")
-    if fargate and "FARGATE" not in definition["compatibilities"]:
-        # github.com/oranmoshai/ecsServiceRestart/issues/2 (UpdateService)
+    if launch_type not in definition["compatibilities"]:
+        # github.com/oranmoshai/ecsServiceRestart/issues/2 (UpdateService, for FARGATE)
         raise AwsError(
-            "InvalidParameterException", "Task definition does not support launch_type FARGATE."
+            "InvalidParameterException",
+            f"Task definition does not support launch_type {launch_type}.",
         )
+    constraints = parameters.get("placementConstraints") or []
+    check_requested_constraints(constraints, definition.get("placementConstraints") or [])
+    if fargate:
+        check_fargate_constraints(constraints)
     _check_overrides(parameters.get("overrides") or {}, definition, fargate)
     _check_network(parameters.get("networkConfiguration"), definition)
 
@@ -64,14 +79,21 @@ def check_against_definition(
 def _check_overrides(
     overrides: Mapping[str, Any], definition: Mapping[str, Any], fargate: bool
 ) -> None:
-    names = {container["name"] for container in definition["containerDefinitions"]}
+    containers = {container["name"]: container for container in definition["containerDefinitions"]}
     for override in overrides.get("containerOverrides") or []:
-        if override and override.get("name") not in names:
+        if override and override.get("name") not in containers:
             # github.com/azavea/django-ecsmanage/issues/21
             raise AwsError(
                 "InvalidParameterException",
                 f"Override for container named {override.get('name')} is not a container in the "
                 "TaskDefinition.",
+            )
+        if override:
+            # That "new" variables count too, ECS's words say; that it is this code, nobody says.
+            check_secret_names(
+                containers[override["name"]],
+                override.get("environment") or [],
+                "InvalidParameterException",
             )
     if fargate and (overrides.get("cpu") or overrides.get("memory")):
         check_fargate_size(

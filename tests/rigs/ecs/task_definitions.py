@@ -10,6 +10,7 @@ from .moto_backend import Moto
 from .paging import page
 from .records import now
 from .requests import ApiCall
+from .stored_definitions import as_stored, compatibilities
 
 
 class TaskDefinitions:
@@ -17,7 +18,7 @@ class TaskDefinitions:
 
     def __init__(self, moto: Moto) -> None:
         self._moto = moto
-        self._times: dict[str, dict[str, float]] = {}
+        self._added: dict[str, dict[str, Any]] = {}
         self._registering = threading.Lock()
 
     def operations(self) -> dict[str, Callable[[ApiCall], dict[str, Any]]]:
@@ -45,11 +46,17 @@ class TaskDefinitions:
         """Check, then register a new revision."""
         parameters = normalised(call.parameters)
         check_definition(parameters)
+        parameters = as_stored(parameters, self._moto.account_id)
         with self._registering:
             answer = self._moto.call("ecs", call.operation, parameters, call.region)
         definition = answer["taskDefinition"]
-        self._times[definition["taskDefinitionArn"]] = {"registeredAt": now()}
-        self._add_times(definition)
+        self._added[definition["taskDefinitionArn"]] = {
+            "registeredAt": now(),
+            "registeredBy": f"arn:aws:iam::{self._moto.account_id}:user/rig",
+            "compatibilities": compatibilities(parameters),
+            "networkMode": parameters.get("networkMode") or "bridge",
+        }
+        self._add(definition)
         # moto answers without the tags; ECS has them beside the definition.
         return answer | {"tags": parameters.get("tags") or []}
 
@@ -61,9 +68,9 @@ class TaskDefinitions:
         """Make a revision INACTIVE."""
         answer = self._moto.call("ecs", call.operation, call.parameters, call.region)
         definition = answer["taskDefinition"]
-        times = self._times.setdefault(definition["taskDefinitionArn"], {})
-        times.setdefault("deregisteredAt", now())
-        self._add_times(definition)
+        added = self._added.setdefault(definition["taskDefinitionArn"], {})
+        added.setdefault("deregisteredAt", now())
+        self._add(definition)
         return answer
 
     def list(self, call: ApiCall) -> dict[str, Any]:
@@ -78,7 +85,7 @@ class TaskDefinitions:
         if ":" not in name:
             parameters["taskDefinition"] = self._latest_active(name, region)
         answer = self._moto.call("ecs", "DescribeTaskDefinition", parameters, region)
-        self._add_times(answer["taskDefinition"])
+        self._add(answer["taskDefinition"])
         return answer
 
     def _latest_active(self, family: str, region: str) -> str:
@@ -90,8 +97,9 @@ class TaskDefinitions:
             raise AwsError("ClientException", "Unable to describe task definition.")
         return str(max(listed, key=_family_and_revision))
 
-    def _add_times(self, definition: dict[str, Any]) -> None:
-        definition.update(self._times.get(definition["taskDefinitionArn"], {}))
+    def _add(self, definition: dict[str, Any]) -> None:
+        """What ECS tells of a definition and moto doesn't, or otherwise."""
+        definition.update(self._added.get(definition["taskDefinitionArn"], {}))
 
 
 def _family_and_revision(arn: str) -> tuple[str, int]:
