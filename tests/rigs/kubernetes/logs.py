@@ -7,6 +7,7 @@ import datetime
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from aiohttp import web
 
@@ -15,6 +16,9 @@ from rigs.kubernetes.faults import Fault
 from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.requests_log import Request
 from rigs.kubernetes.status import ApiError, bad_request
+
+Stream = Literal["stdout", "stderr"]
+STREAMS: tuple[Stream, ...] = get_args(Stream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,26 +36,34 @@ class Line:
 
 
 class ContainerLog:
-    """What one run of a container wrote."""
+    """What one run of a container wrote.
 
-    def __init__(self) -> None:
+    Args:
+        skew: how many seconds a line of standard error may wait between its stamp and its place
+            in the log. The container runtime reads and stamps the two streams each by itself, so
+            a line can carry an earlier stamp than the one before it.
+    """
+
+    def __init__(self, skew: float = 0.0) -> None:
         self.lines: list[Line] = []
         self.is_closed = False
-        self._partial = b""
+        self._skew = {"stdout": 0, "stderr": int(skew * 10**9)}
+        self._partial = dict.fromkeys(STREAMS, b"")
         self._followers: set[Callable[[], None]] = set()
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes, stream: Stream = "stdout") -> None:
         """Add output; a line that isn't finished waits for its end."""
-        *finished, self._partial = (self._partial + chunk).split(b"\n")
-        now = time.time_ns()
+        *finished, self._partial[stream] = (self._partial[stream] + chunk).split(b"\n")
+        now = time.time_ns() - self._skew[stream]
         self.lines.extend(Line(now, text + b"\n") for text in finished)
         self._tell()
 
     def close(self) -> None:
         """Say that nothing more will come."""
-        if self._partial:
-            self.lines.append(Line(time.time_ns(), self._partial))
-            self._partial = b""
+        for stream, text in self._partial.items():
+            if text:
+                self.lines.append(Line(time.time_ns() - self._skew[stream], text))
+        self._partial.clear()
         self.is_closed = True
         self._tell()
 
@@ -81,7 +93,7 @@ class LogOptions:
     timestamps: bool
     previous: bool
     since: int
-    """Nanoseconds since the epoch; earlier lines are left out."""
+    """Nanoseconds since the epoch; each line with an earlier stamp is left out."""
     tail_lines: int | None
     limit_bytes: int | None
 
@@ -170,7 +182,11 @@ class LogStream:
         end = len(self._log.lines)
         if fault is not None:
             end = min(end, self._position + max(fault.options["after_lines"] - self._sent, 0))
-        lines = self._log.lines[self._position : end]
+        lines = [
+            line
+            for line in self._log.lines[self._position : end]
+            if line.moment >= self._options.since
+        ]
         data = b"".join(line.stamped() if self._options.timestamps else line.text for line in lines)
         if self._budget is not None:
             data = data[: self._budget]

@@ -14,6 +14,8 @@ class Timing:
         crash_backoff: before a container's first restart; doubles with each (really 10).
         image_backoff: between two attempts to pull an image (really 10 and more).
         longest_probe_period: upper bound to a probe's ``periodSeconds`` and initial delay.
+        log_skew: how much earlier than its place in the log a line of standard error may be
+            stamped (really mostly microseconds, and milliseconds on a busy node).
         longest_grace: upper bound to ``terminationGracePeriodSeconds``; None for none.
     """
 
@@ -21,6 +23,7 @@ class Timing:
     crash_backoff: float = 0.2
     image_backoff: float = 0.3
     longest_probe_period: float = 0.2
+    log_skew: float = 0.001
     longest_grace: float | None = None
 
     def grace(self, seconds: float) -> float:

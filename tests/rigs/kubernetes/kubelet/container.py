@@ -127,7 +127,7 @@ class Container:
     async def _run_once(self) -> int:
         image = await self._pulled()
         variables = await self._configured()
-        log = ContainerLog()
+        log = ContainerLog(self._cluster.timing.log_skew)
         self.logs.append(log)
         message = self._message_file()
         self._was_oom_killed = False

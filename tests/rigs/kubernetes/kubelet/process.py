@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rigs.kubernetes.kubelet.launching import Launch
-from rigs.kubernetes.logs import ContainerLog
+from rigs.kubernetes.logs import STREAMS, ContainerLog, Stream
 
 _MARK = "FLOWENV_RIG_CONTAINER"
 _CHUNK = 65536
@@ -27,13 +27,16 @@ class ContainerProcesses:
     """
 
     def __init__(
-        self, process: asyncio.subprocess.Process, output: int, mark: str, log: ContainerLog
+        self, process: asyncio.subprocess.Process, outputs: list[int], mark: str, log: ContainerLog
     ) -> None:
         self._process = process
-        self._output = output
         self._mark = mark
         self._log = log
-        self._reading = asyncio.create_task(self._read())
+        # standard output and standard error, as the container runtime reads them: each by itself
+        reads = (
+            self._read(output, stream) for output, stream in zip(outputs, STREAMS, strict=True)
+        )
+        self._reading = asyncio.gather(*reads)
 
     @classmethod
     async def start(cls, launch: Launch, mark: str, log: ContainerLog) -> ContainerProcesses:
@@ -42,8 +45,9 @@ class ContainerProcesses:
         Raises:
             OSError: it can't be started.
         """
-        # A pipe of our own: asyncio's would have wait() wait for whoever else holds it open.
-        reading, writing = os.pipe()
+        # Pipes of our own: asyncio's would have wait() wait for whoever else holds them open.
+        pipes = [os.pipe() for _ in STREAMS]
+        reading, writing = [pipe[0] for pipe in pipes], [pipe[1] for pipe in pipes]
         try:
             process = await asyncio.create_subprocess_exec(
                 *launch.prefix,
@@ -51,15 +55,17 @@ class ContainerProcesses:
                 env={**launch.environment, _MARK: mark},
                 cwd=launch.directory,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=writing,
-                stderr=writing,
+                stdout=writing[0],
+                stderr=writing[1],
                 start_new_session=True,
             )
         except BaseException:
-            os.close(reading)
+            for descriptor in reading:
+                os.close(descriptor)
             raise
         finally:
-            os.close(writing)
+            for descriptor in writing:
+                os.close(descriptor)
         return cls(process, reading, mark, log)
 
     @property
@@ -102,14 +108,14 @@ class ContainerProcesses:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._process.pid, number)
 
-    async def _read(self) -> None:
+    async def _read(self, output: int, stream: Stream) -> None:
         loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
         protocol = asyncio.StreamReaderProtocol(reader)
-        pipe = os.fdopen(self._output, "rb", buffering=0)
+        pipe = os.fdopen(output, "rb", buffering=0)
         transport, _ = await loop.connect_read_pipe(lambda: protocol, pipe)
         try:
             while chunk := await reader.read(_CHUNK):
-                self._log.write(chunk)
+                self._log.write(chunk, stream)
         finally:
             transport.close()
 
