@@ -5,7 +5,7 @@ from __future__ import annotations
 import urllib3
 
 from rigs.kubernetes import KubernetesRig, Timing
-from rigs.kubernetes.logs import ContainerLog
+from rigs.kubernetes.log_files import ContainerLog
 from rigs.kubernetes.manifests import pod, python
 from rigs.kubernetes.objects import has_ended
 

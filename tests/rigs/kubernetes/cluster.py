@@ -12,6 +12,7 @@ from rigs.kubernetes.admission import prepared
 from rigs.kubernetes.deletion import Deleter
 from rigs.kubernetes.events import EventRecorder
 from rigs.kubernetes.faults import Faults
+from rigs.kubernetes.log_files import LOG_FILE_BYTES
 from rigs.kubernetes.network import Network
 from rigs.kubernetes.objects import Manifest, condition
 from rigs.kubernetes.requests_log import RequestLog
@@ -64,6 +65,7 @@ class Cluster:
         self.url = ""
         self.tls_port = 0
         self.authority = b""
+        self.log_file_bytes = LOG_FILE_BYTES
         self.registry = Registry()
         self.store = Store(history)
         self.deleter = Deleter(self.store, self.loop.call_soon)

@@ -25,7 +25,7 @@ class FaultKind:
 
     Args:
         name: how it is injected.
-        strikes: ``request``, ``watch``, ``log``, ``pod``, ``job`` or ``token``.
+        strikes: ``request``, ``watch``, ``log``, ``log_file``, ``pod``, ``job`` or ``token``.
         meaning: one sentence.
         options: further arguments with their defaults.
         verb: verb of the requests that it strikes unless told otherwise.
@@ -50,6 +50,7 @@ _KINDS = (
     FaultKind("watch_cut", "watch", "the connection drops", {"after_events": 0}),
     FaultKind("watch_gone", "watch", "410 inside the stream", {"after_events": 0}),
     FaultKind("log_cut", "log", "the log's connection drops", {"after_lines": 0}),
+    FaultKind("log_unretrievable", "log_file", "200, but the log is only a line that says so"),
     FaultKind(
         "image_pull",
         "pod",

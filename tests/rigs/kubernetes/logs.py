@@ -1,4 +1,4 @@
-"""Container logs: kept by line with the moment each was written, and served."""
+"""Logs of containers, as the API serves them."""
 
 from __future__ import annotations
 
@@ -7,82 +7,15 @@ import datetime
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from aiohttp import web
 
 from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.faults import Fault
+from rigs.kubernetes.log_files import ContainerLog
 from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.requests_log import Request
 from rigs.kubernetes.status import ApiError, bad_request
-
-Stream = Literal["stdout", "stderr"]
-STREAMS: tuple[Stream, ...] = get_args(Stream)
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line, or the beginning of one that isn't finished."""
-
-    moment: int
-    """When it was written, in nanoseconds since the epoch."""
-    text: bytes
-
-    def stamped(self) -> bytes:
-        """Return the line with its moment in front (RFC 3339, to the nanosecond)."""
-        second = datetime.datetime.fromtimestamp(self.moment // 10**9, datetime.UTC)
-        return f"{second:%Y-%m-%dT%H:%M:%S}.{self.moment % 10**9:09d}Z ".encode() + self.text
-
-
-class ContainerLog:
-    """What one run of a container wrote.
-
-    Args:
-        skew: how many seconds a line of standard error may wait between its stamp and its place
-            in the log. The container runtime reads and stamps the two streams each by itself, so
-            a line can carry an earlier stamp than the one before it.
-    """
-
-    def __init__(self, skew: float = 0.0) -> None:
-        self.lines: list[Line] = []
-        self.is_closed = False
-        self._skew = {"stdout": 0, "stderr": int(skew * 10**9)}
-        self._partial = dict.fromkeys(STREAMS, b"")
-        self._followers: set[Callable[[], None]] = set()
-
-    def write(self, chunk: bytes, stream: Stream = "stdout") -> None:
-        """Add output; a line that isn't finished waits for its end."""
-        *finished, self._partial[stream] = (self._partial[stream] + chunk).split(b"\n")
-        now = time.time_ns() - self._skew[stream]
-        self.lines.extend(Line(now, text + b"\n") for text in finished)
-        self._tell()
-
-    def close(self) -> None:
-        """Say that nothing more will come."""
-        for stream, text in self._partial.items():
-            if text:
-                self.lines.append(Line(time.time_ns() - self._skew[stream], text))
-        self._partial.clear()
-        self.is_closed = True
-        self._tell()
-
-    def tail(self, size: int, lines: int) -> str:
-        """Return the end of the log: at most so many bytes and lines."""
-        text = b"".join(line.text for line in self.lines[-lines:])
-        return text[-size:].decode(errors="replace")
-
-    def follow(self, follower: Callable[[], None]) -> None:
-        """Call a function whenever there is more, or an end."""
-        self._followers.add(follower)
-
-    def unfollow(self, follower: Callable[[], None]) -> None:
-        """Stop calling a function."""
-        self._followers.discard(follower)
-
-    def _tell(self) -> None:
-        for follower in list(self._followers):
-            follower()
 
 
 @dataclass(frozen=True)
@@ -149,6 +82,7 @@ class LogStream:
         self._log = log
         self._options = options
         self._request = request
+        self._file = len(log.files) - 1
         self._position = _first_line(log, options)
         self._budget = options.limit_bytes
         self._sent = 0
@@ -179,7 +113,7 @@ class LogStream:
         """Send the lines that there are, up to a fault; say whether that was all."""
         self._more.clear()
         fault = self._fault()
-        end = len(self._log.lines)
+        end = self._log.end_of_file(self._file)
         if fault is not None:
             end = min(end, self._position + max(fault.options["after_lines"] - self._sent, 0))
         lines = [
@@ -197,8 +131,22 @@ class LogStream:
         if fault is not None and self._is_due(fault):
             self._more.set()
             return False
-        at_end = self._position >= len(self._log.lines)
+        at_end = self._position >= self._log.end_of_file(self._file)
+        if at_end and self._options.follow and self._go_to_newest_file():
+            self._more.set()
+            return False
         return self._budget == 0 or (at_end and (self._log.is_closed or not self._options.follow))
+
+    def _go_to_newest_file(self) -> bool:
+        """Go on where the newest file begins, if there is a newer one than that which was read.
+
+        As the kubelet does: whoever lags behind by more than one file misses those in between.
+        """
+        newest = len(self._log.files) - 1
+        if self._file == newest:
+            return False
+        self._file, self._position = newest, self._log.files[newest]
+        return True
 
     def _is_due(self, fault: Fault) -> bool:
         return self._sent >= int(fault.options["after_lines"])
@@ -236,13 +184,19 @@ async def serve_log(
     log = find_log(container, options.previous)
     if log is None:
         raise _no_log(pod, container, options)
+    asked = (request.verb, "pods/log", request.namespace, request.name)
+    if cluster.faults.of_request("log_file", *asked):
+        container_id = f"{pod['metadata']['uid']}{container}".encode().hex()[:64]
+        return web.Response(
+            text=f"unable to retrieve container logs for containerd://{container_id}"
+        )
     return await LogStream(cluster, log, options, request).serve(http_request)
 
 
 def _first_line(log: ContainerLog, options: LogOptions) -> int:
+    newest = range(log.files[-1], len(log.lines))
     since = next(
-        (index for index, line in enumerate(log.lines) if line.moment >= options.since),
-        len(log.lines),
+        (index for index in newest if log.lines[index].moment >= options.since), len(log.lines)
     )
     if options.tail_lines is None:
         return since

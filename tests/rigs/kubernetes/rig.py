@@ -23,6 +23,7 @@ from rigs.kubernetes.kubeconfig import add_context, replace_token
 from rigs.kubernetes.kubelet import Kubelet
 from rigs.kubernetes.kubelet.images import Image
 from rigs.kubernetes.kubelet.processes import ProcessKubelet
+from rigs.kubernetes.log_files import LOG_FILE_BYTES
 from rigs.kubernetes.outsider import Outsider
 from rigs.kubernetes.requests_log import RequestLog
 from rigs.kubernetes.server import ServerThread
@@ -53,6 +54,8 @@ class KubernetesRig(ClusterView):
         history: how many changes of a resource type a watch can look back.
         port: port to listen on; 0 for any that is free.
         mount_namespaces: whether containers get mount namespaces; None: where that works.
+        log_file_bytes: how large a container's log gets before the next file of it is begun. A
+            new request for the log gets the newest file only.
 
     >>> with KubernetesRig() as rig:
     ...     _ = rig.apply({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "a"}})
@@ -74,6 +77,7 @@ class KubernetesRig(ClusterView):
         history: int = 20_000,
         port: int = 0,
         mount_namespaces: bool | None = None,
+        log_file_bytes: int = LOG_FILE_BYTES,
     ) -> None:
         super().__init__()
         self.requests = RequestLog()
@@ -88,6 +92,7 @@ class KubernetesRig(ClusterView):
         self._node = (dict(node_labels or {}), {**_ALLOCATABLE, **(allocatable or {})})
         self._history = history
         self._port = port
+        self._log_file_bytes = log_file_bytes
         self._server: ServerThread | None = None
         self._kubeconfigs: list[Path] = []
         self.faults = Faults(self._on_server)
@@ -202,6 +207,7 @@ class KubernetesRig(ClusterView):
             self.access, self.faults, self.requests, self._timing, self._history, self._on_server
         )
         cluster = self._cluster
+        cluster.log_file_bytes = self._log_file_bytes
         cluster.store.listen(lambda change: self._changed.set())
         self.faults.listen("token", self._token_fault)
         JobController(cluster)

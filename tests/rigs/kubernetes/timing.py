@@ -16,6 +16,7 @@ class Timing:
         longest_probe_period: upper bound to a probe's ``periodSeconds`` and initial delay.
         log_skew: how much earlier than its place in the log a line of standard error may be
             stamped (really mostly microseconds, and milliseconds on a busy node).
+        log_rotation: between two looks at the size of a container's log (really 10).
         longest_grace: upper bound to ``terminationGracePeriodSeconds``; None for none.
     """
 
@@ -24,6 +25,7 @@ class Timing:
     image_backoff: float = 0.3
     longest_probe_period: float = 0.2
     log_skew: float = 0.001
+    log_rotation: float = 0.2
     longest_grace: float | None = None
 
     def grace(self, seconds: float) -> float:

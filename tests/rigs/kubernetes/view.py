@@ -189,6 +189,26 @@ class ClusterView(ABC):
 
         return self._on_server(read)
 
+    def rotate_log(
+        self, pod: str, container: str | None = None, namespace: str = "default"
+    ) -> None:
+        """Begin a new file of a container's log; a new request gets only what comes from now on.
+
+        Raises:
+            ApiError: 404.
+            LookupError: the container has no log.
+        """
+        manifest = self.get("Pod", pod, namespace)
+        name = container or manifest["spec"]["containers"][0]["name"]
+
+        def rotate() -> None:
+            found = self.kubelet.log(manifest["metadata"]["uid"], name, previous=False)
+            if found is None:
+                raise LookupError(f"container {name} of pod {namespace}/{pod} has no log")
+            found.rotate()
+
+        self._on_server(rotate)
+
     def _key(self, kind: str, name: str, namespace: str) -> Key:
         resource = self._cluster.registry.of_kind(kind)
         return Key(resource, namespace if resource.namespaced else "", name)

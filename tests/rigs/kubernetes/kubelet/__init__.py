@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from rigs.kubernetes.cluster import Cluster
-from rigs.kubernetes.logs import ContainerLog
+from rigs.kubernetes.log_files import ContainerLog
 
 __all__ = ["Kubelet"]
 

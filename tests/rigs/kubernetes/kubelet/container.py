@@ -23,7 +23,7 @@ from rigs.kubernetes.kubelet.pod_status import ContainerStatus, running, termina
 from rigs.kubernetes.kubelet.probes import ContainerProbes, Verdict
 from rigs.kubernetes.kubelet.process import ContainerProcesses
 from rigs.kubernetes.kubelet.volumes import Mount, PodVolumes
-from rigs.kubernetes.logs import ContainerLog
+from rigs.kubernetes.log_files import ContainerLog
 from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.store import Key
 from rigs.podnet import pod_network_environment
@@ -127,7 +127,8 @@ class Container:
     async def _run_once(self) -> int:
         image = await self._pulled()
         variables = await self._configured()
-        log = ContainerLog(self._cluster.timing.log_skew)
+        timing = self._cluster.timing
+        log = ContainerLog(timing.log_skew, self._cluster.log_file_bytes, timing.log_rotation)
         self.logs.append(log)
         message = self._message_file()
         self._was_oom_killed = False

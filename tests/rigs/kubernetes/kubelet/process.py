@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rigs.kubernetes.kubelet.launching import Launch
-from rigs.kubernetes.logs import STREAMS, ContainerLog, Stream
+from rigs.kubernetes.log_files import STREAMS, ContainerLog, Stream
 
 _MARK = "FLOWENV_RIG_CONTAINER"
 _CHUNK = 65536

@@ -14,7 +14,7 @@ from rigs.kubernetes.kubelet.images import Image, Images
 from rigs.kubernetes.kubelet.launching import namespaces_work
 from rigs.kubernetes.kubelet.pod import PodWorker
 from rigs.kubernetes.kubelet.process import kill_marked
-from rigs.kubernetes.logs import ContainerLog
+from rigs.kubernetes.log_files import ContainerLog
 from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.resources import CONFIG_MAP, POD, SECRET
 from rigs.kubernetes.store import Change, Key

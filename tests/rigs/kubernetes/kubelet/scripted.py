@@ -19,7 +19,7 @@ from rigs.kubernetes.kubelet.pod_status import (
     waiting,
 )
 from rigs.kubernetes.kubelet.scheduling import unschedulable
-from rigs.kubernetes.logs import ContainerLog
+from rigs.kubernetes.log_files import ContainerLog
 from rigs.kubernetes.objects import Manifest, condition, timestamp, with_condition
 from rigs.kubernetes.resources import POD
 from rigs.kubernetes.store import Change, Key
