@@ -66,6 +66,9 @@ class Cluster:
         self.tls_port = 0
         self.authority = b""
         self.log_file_bytes = LOG_FILE_BYTES
+        self.is_told = asyncio.Event()
+        """Set while the kubelet tells the API server of its pods: always, but for outages."""
+        self.is_told.set()
         self.registry = Registry()
         self.store = Store(history)
         self.deleter = Deleter(self.store, self.loop.call_soon)

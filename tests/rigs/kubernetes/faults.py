@@ -25,7 +25,8 @@ class FaultKind:
 
     Args:
         name: how it is injected.
-        strikes: ``request``, ``watch``, ``log``, ``log_file``, ``pod``, ``job`` or ``token``.
+        strikes: ``request``, ``watch``, ``log``, ``log_file``, ``pod``, ``job``,
+            ``token`` or ``outage``.
         meaning: one sentence.
         options: further arguments with their defaults.
         verb: verb of the requests that it strikes unless told otherwise.
@@ -73,6 +74,8 @@ _KINDS = (
     FaultKind("evicted", "pod", "the node is short of memory", {"container_statuses": False}),
     FaultKind("preempted", "pod", "a pod of higher priority takes the place"),
     FaultKind("node_lost", "pod", "the node goes silent and is removed"),
+    FaultKind("api_down", "outage", "the API server is gone; connections are cut and refused"),
+    FaultKind("kubelet_down", "outage", "no logs, no news of pods, no starts; containers go on"),
     FaultKind("job_deleted", "job", "somebody else deletes the Job", {"propagation": "Background"}),
 )
 KINDS = {kind.name: kind for kind in _KINDS}
@@ -231,6 +234,10 @@ class Faults:
     def active(self, strikes: str) -> Iterable[Fault]:
         """Return the faults that are injected and strike this."""
         return [fault for fault in self._active if fault.kind.strikes == strikes]
+
+    def has(self, name: str) -> bool:
+        """Whether a fault of this name is there now."""
+        return any(fault.kind.name == name for fault in self._active)
 
     def of_request(
         self, strikes: str, verb: str, resource: str, namespace: str, name: str

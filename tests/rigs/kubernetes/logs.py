@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import time
+import urllib.parse
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -95,8 +96,13 @@ class LogStream:
         await response.prepare(http_request)
         self._log.follow(self._more.set)
         self._cluster.faults.listen("log", self._fault_changed)
+        self._cluster.faults.listen("outage", self._fault_changed)
         try:
-            while not await self._send_what_is_there(response):
+            # without its kubelet the answer ends as if all had been said (StreamObject in
+            # k8s.io/apiserver/pkg/endpoints/handlers/responsewriters/writers.go)
+            while not self._cluster.faults.has(
+                "kubelet_down"
+            ) and not await self._send_what_is_there(response):
                 if (fault := self._fault()) and self._is_due(fault) and fault.strike():
                     if http_request.transport is not None:
                         http_request.transport.abort()
@@ -107,6 +113,7 @@ class LogStream:
         finally:
             self._log.unfollow(self._more.set)
             self._cluster.faults.unlisten("log", self._fault_changed)
+            self._cluster.faults.unlisten("outage", self._fault_changed)
         return response
 
     async def _send_what_is_there(self, response: web.StreamResponse) -> bool:
@@ -148,6 +155,9 @@ class LogStream:
         self._file, self._position = newest, self._log.files[newest]
         return True
 
+    def _lacks_kubelet(self) -> bool:
+        return self._cluster.faults.has("kubelet_down")
+
     def _is_due(self, fault: Fault) -> bool:
         return self._sent >= int(fault.options["after_lines"])
 
@@ -177,10 +187,12 @@ async def serve_log(
     """Answer a request for the log of a pod's container.
 
     Raises:
-        ApiError: 400 for a container that isn't the pod's, or has no log yet.
+        ApiError: 400 for a container that isn't the pod's, or has no log yet; 500 without kubelet.
     """
     options = LogOptions.of_query(request.query)
     container = _chosen_container(pod, request.query.get("container"))
+    if cluster.faults.has("kubelet_down"):
+        raise _unreachable(pod, container, request)
     log = find_log(container, options.previous)
     if log is None:
         raise _no_log(pod, container, options)
@@ -242,3 +254,13 @@ def _no_log(pod: Manifest, container: str, options: LogOptions) -> ApiError:
     }
     said = words.get(reason, reason)
     return bad_request(f'container "{container}" in pod "{name}" is waiting to start: {said}')
+
+
+def _unreachable(pod: Manifest, container: str, request: Request) -> ApiError:
+    """Return what the API server says when the kubelet doesn't answer it."""
+    where = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}/{container}"
+    asked = {k: v.lower() for k, v in request.query.items() if k != "container"}
+    query = urllib.parse.urlencode(asked)
+    url = f"https://127.0.0.1:10250/containerLogs/{where}{'?' if query else ''}{query}"
+    words = f'Get "{url}": dial tcp 127.0.0.1:10250: connect: connection refused'
+    return ApiError(500, "", words)

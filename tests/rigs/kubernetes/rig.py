@@ -23,6 +23,7 @@ from rigs.kubernetes.kubeconfig import add_context, replace_token
 from rigs.kubernetes.kubelet import Kubelet
 from rigs.kubernetes.kubelet.images import Image
 from rigs.kubernetes.kubelet.processes import ProcessKubelet
+from rigs.kubernetes.listening import Listening
 from rigs.kubernetes.log_files import LOG_FILE_BYTES
 from rigs.kubernetes.outsider import Outsider
 from rigs.kubernetes.requests_log import RequestLog
@@ -221,12 +222,9 @@ class KubernetesRig(ClusterView):
         )
         await self._runner.setup()
         certificates = make_certificates(Path(self._directory.name))
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
-        await site.start()
-        await web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=certificates.context).start()
-        plain, secure = self._runner.addresses
-        cluster.url = f"http://127.0.0.1:{plain[1]}"
-        cluster.tls_port = secure[1]
+        self._listening = Listening(cluster, self._runner)
+        cluster.url = f"http://127.0.0.1:{await self._listening.open(self._port)}"
+        cluster.tls_port = await self._listening.open(context=certificates.context)
         cluster.authority = certificates.authority
         cluster.furnish(*self._node)
 
@@ -236,6 +234,7 @@ class KubernetesRig(ClusterView):
         if killed := self.kubelet.kill():
             problems.append(f"killed {', '.join(killed)}")
         problems += await _within_time(self._cluster.stop)
+        self._listening.close()
         problems += await _within_time(self._runner.cleanup)
         return problems
 

@@ -74,6 +74,7 @@ class PodWorker:
         self._sidecars: list[asyncio.Task[int]] = []
         self._terminating: asyncio.Task[None] | None = None
         self._is_silent = False
+        self._fields: dict[str, object] = {}
         self._task = cluster.spawn(self._run())
 
     @property
@@ -95,6 +96,10 @@ class PodWorker:
         if self._terminating is not None:
             self._terminating.cancel()
         self._terminating = self._cluster.spawn(self._terminate(self._cluster.timing.grace(grace)))
+
+    def report(self) -> None:
+        """Write the status, which may have changed while it couldn't be written."""
+        self._push()
 
     def strike(self, fault: Fault) -> None:
         """Let a fault happen to the running pod."""
@@ -240,6 +245,8 @@ class PodWorker:
         if alive:
             self._kill()
             await asyncio.wait([self._task])
+        await self._cluster.is_told.wait()
+        self._push()
         self._cluster.deleter.release_pod(self.key, self.uid)
 
     def _kill(self) -> None:
@@ -250,8 +257,11 @@ class PodWorker:
 
     def _push(self, **further: object) -> None:
         """Write the status that follows from the containers' states."""
+        self._fields.update(further)
         found = self._cluster.store.find(self.key)
-        if self._is_silent or found is None or found["metadata"]["uid"] != self.uid:
+        if self._is_silent or not self._cluster.is_told.is_set():
+            return
+        if found is None or found["metadata"]["uid"] != self.uid:
             return
         if not found["spec"].get("nodeName"):
             return
@@ -262,7 +272,7 @@ class PodWorker:
         if self._terminating is not None and self._task.done() and phase in ("Pending", "Running"):
             phase = "Failed"
         made = pod_status(statuses, phase, found["status"].get("conditions"))
-        self._cluster.store.set_status(self.key, **made, **further)
+        self._cluster.store.set_status(self.key, **made, **self._fields)
         if phase == "Running" and self._terminating is None:
             names = ("oom_kill", "evicted", "preempted", "node_lost")
             if fault := self._cluster.faults.of_pod(names, self.key, found):

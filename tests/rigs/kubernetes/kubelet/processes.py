@@ -43,6 +43,7 @@ class ProcessKubelet:
         self._images = Images(images)
         self._mount_namespaces = mount_namespaces
         self._is_stopping = False
+        self._unheard: list[Change] = []
 
     def start(self, cluster: Cluster) -> None:
         """Take charge of the cluster's pods."""
@@ -51,6 +52,7 @@ class ProcessKubelet:
             self._mount_namespaces = namespaces_work(self._directory)
         cluster.store.listen(self._heard)
         cluster.faults.listen("pod", self._fault_changed)
+        cluster.faults.listen("outage", self._outage_changed)
 
     async def stop(self) -> None:
         """End all pods and leave nothing behind."""
@@ -82,7 +84,24 @@ class ProcessKubelet:
         containers = worker.containers if worker else []
         return next((item for item in containers if item.status.name == name), None)
 
+    def _outage_changed(self, fault: Fault, injected: bool) -> None:
+        """Without itself or the API server it neither hears of changes nor tells of any."""
+        faults = self._cluster.faults
+        if injected or faults.has("api_down") or faults.has("kubelet_down"):
+            fault.strike()
+            self._cluster.is_told.clear()
+            return
+        self._cluster.is_told.set()
+        unheard, self._unheard = self._unheard, []
+        for change in unheard:
+            self._heard(change)
+        for worker in list(self.pods.values()):
+            worker.report()
+
     def _heard(self, change: Change) -> None:
+        if not self._cluster.is_told.is_set():
+            self._unheard.append(change)
+            return
         resource = change.key.resource
         if resource == POD:
             self._heard_of_pod(change)
