@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
+from botocore.parsers import ResponseParserError
 
 from rigs.ecs import EcsRig, Image, Script, ScriptedRunner
 from rigs.ecs.simple_tasks import SimpleTasks
@@ -190,6 +191,55 @@ def test_access_is_denied_with_the_action_that_was_tried(rig: EcsRig, tasks: Sim
 
     assert code == "AccessDeniedException"
     assert "is not authorized to perform: ecs:DescribeTaskDefinition" in message
+
+
+@pytest.mark.parametrize("status", [403, 502])
+def test_a_proxys_page_is_an_error_whose_code_is_its_status(
+    rig: EcsRig, tasks: SimpleTasks, status: int
+) -> None:
+    rig.faults.inject("html", status=status)
+
+    code, message = error_of(tasks.ecs.list_tasks)
+
+    assert code == str(status)
+    assert message.startswith("<!DOCTYPE html>")
+
+
+def test_a_proxys_page_with_status_200_looks_to_boto3_like_an_empty_answer(
+    rig: EcsRig, tasks: SimpleTasks
+) -> None:
+    task = tasks.run()
+    rig.faults.inject("html", operation="DescribeTasks", status=200)
+
+    answer = tasks.ecs.describe_tasks(cluster=tasks.account.cluster, tasks=[task])
+
+    assert answer.keys() == {"ResponseMetadata"}
+    assert answer["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "text/html"
+
+
+@pytest.mark.parametrize("status", [200, 403, 502])
+def test_a_proxys_page_is_an_error_of_botocores_parser_where_sts_should_answer(
+    rig: EcsRig, status: int
+) -> None:
+    rig.faults.inject("html", status=status)
+
+    with pytest.raises(ResponseParserError, match="invalid XML received"):
+        rig.client("sts").get_caller_identity()
+
+
+def test_a_log_stream_can_be_missing_for_a_while(rig: EcsRig) -> None:
+    logs = rig.client("logs")
+    names = {"logGroupName": "/missing", "logStreamName": "run"}
+    logs.create_log_group(logGroupName="/missing")
+    logs.create_log_stream(**names)
+
+    with (
+        rig.faults.inject("log_stream_missing", times=None),
+        pytest.raises(ClientError, match="The specified log stream does not exist"),
+    ):
+        logs.get_log_events(**names)
+
+    assert logs.get_log_events(**names)["events"] == []
 
 
 @pytest.mark.parametrize(

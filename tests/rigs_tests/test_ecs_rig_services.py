@@ -47,6 +47,54 @@ def test_the_stream_may_appear_after_the_start() -> None:
             tasks.lines(task)
 
 
+def test_a_line_may_come_long_after_the_end_of_its_task(rig: EcsRig, tasks: SimpleTasks) -> None:
+    rig.log_latency = 25
+    try:
+        task = rig.tasks.wait(tasks.run(["echo", "late"]))
+    finally:
+        rig.log_latency = 0
+
+    assert task.lines_written == 1
+    assert tasks.lines(task.arn) == []
+    rig.pass_time(20)
+    assert tasks.lines(task.arn) == []
+    rig.pass_time(5)
+    assert tasks.lines(task.arn) == ["late"]
+
+
+def test_a_late_line_keeps_the_time_at_which_it_was_written(
+    rig: EcsRig, tasks: SimpleTasks
+) -> None:
+    rig.log_latency = 25
+    try:
+        task = rig.tasks.wait(tasks.run(["echo", "late"]))
+    finally:
+        rig.log_latency = 0
+    rig.pass_time(25)
+
+    [event] = rig.client("logs").get_log_events(
+        logGroupName=tasks.account.log_group, logStreamName=f"run/main/{task.id}"
+    )["events"]
+
+    assert event["timestamp"] / 1000 <= task.times["stoppedAt"]
+
+
+def test_lines_for_a_log_group_that_was_deleted_are_lost(rig: EcsRig) -> None:
+    account = rig.prepare("deleted")
+    tasks = SimpleTasks(rig, account)
+    arn = tasks.register("deleted")
+    script = "import time; print(1, flush=True)\nwhile not __import__('os').path.exists('end'): "
+    task = tasks.run(["python", "-c", f"{script}time.sleep(0.01)"], taskDefinition=arn)
+    rig.tasks.wait(task, lambda running: running.lines_written == 1)
+    rig.client("logs").delete_log_group(logGroupName=account.log_group)
+
+    tasks.ecs.stop_task(cluster=account.cluster, task=task)
+
+    assert rig.tasks.wait(task).stop_code == "UserInitiated"
+    with pytest.raises(rig.client("logs").exceptions.ResourceNotFoundException):
+        tasks.lines(task)
+
+
 def test_long_output_comes_in_pages(rig: EcsRig, tasks: SimpleTasks) -> None:
     task = tasks.run(["python", "-c", "for n in range(25000): print(n)"])
     rig.tasks.wait(task)

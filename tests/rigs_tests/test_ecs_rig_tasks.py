@@ -125,6 +125,33 @@ def test_entry_point_comes_before_the_overridden_command(rig: EcsRig, tasks: Sim
     assert tasks.lines(task) == ["entry override"]
 
 
+def test_a_shell_as_entry_point_runs_the_first_word_alone(rig: EcsRig, tasks: SimpleTasks) -> None:
+    container = tasks.container(entryPoint=["sh", "-c"])
+    arn = tasks.register("shell", containerDefinitions=[container])
+    program = "print('never seen')"
+
+    swallowed = rig.tasks.wait(tasks.run(["python", "-c", program], taskDefinition=arn))
+    script = rig.tasks.wait(tasks.run(["echo $0 $1", "a", "b"], taskDefinition=arn))
+
+    # python reads its program from standard input, which is empty
+    assert (swallowed.containers[0].exit_code, tasks.lines(swallowed.arn)) == (0, [])
+    assert tasks.lines(script.arn) == ["a b"]
+
+
+def test_an_entry_point_of_the_definition_leaves_out_the_images_command() -> None:
+    image = Image(entrypoint=["echo", "image"], command=["default"])
+    with EcsRig({"flow:1": image}, stop_timeout=0) as rig:
+        tasks = SimpleTasks(rig)
+        container = tasks.container(entryPoint=["echo", "definition"])
+        arn = tasks.register("entry", containerDefinitions=[container])
+
+        plain = rig.tasks.wait(tasks.run())
+        other = rig.tasks.wait(tasks.run(taskDefinition=arn))
+
+        assert tasks.lines(plain.arn) == ["image default"]
+        assert tasks.lines(other.arn) == ["definition"]
+
+
 def test_stop_sends_term_and_the_exit_code_is_the_programs(rig: EcsRig, tasks: SimpleTasks) -> None:
     task = rig.tasks.wait(running_until_stopped(tasks, PREPARE_TERM))
 

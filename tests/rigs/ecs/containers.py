@@ -21,6 +21,7 @@ from .logs import LogStream
 from .records import Container
 
 _CHUNK = 65536
+_LOOKS = 5
 
 # Each process of a container has this variable; it says which container it belongs to.
 MARKER = "FLOWENV_RIG_CONTAINER"
@@ -102,11 +103,21 @@ class ContainerProcess:
         ended(self)
 
     def _kill_rest(self) -> None:
-        """End what the first process left behind, wherever it moved to."""
-        while left := [pid for pid in _processes() if self._marker in _environment(pid)]:
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        """End what the first process left behind, wherever it moved to.
+
+        A process in the middle of an execve shows no environment; then look again.
+        """
+        for _ in range(_LOOKS):
+            found = {pid: _environment(pid) for pid in _processes()}
+            while left := [pid for pid, variables in found.items() if self._marker in variables]:
+                for pid in left:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                found = {pid: _environment(pid) for pid in _processes()}
+            if not any(
+                variables == [b""] and _has_program(pid) for pid, variables in found.items()
+            ):
+                return
 
     def _copy_output(self, log: LogStream) -> None:
         """Send whole lines to CloudWatch as they come, those that come together in one call."""
@@ -126,6 +137,14 @@ class ContainerProcess:
 
 def _processes() -> list[int]:
     return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _has_program(pid: int) -> bool:
+    """Whether the process is one of a program: not of the kernel's, and not over."""
+    try:
+        return bool(Path(f"/proc/{pid}/exe").readlink())
+    except OSError:
+        return False
 
 
 def _environment(pid: int) -> list[bytes]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
 
-from .errors import AwsError
+from .errors import Answer, AwsError
 from .requests import ApiCall
 
 # https://repost.aws/knowledge-center/ecs-fargate-runtask-capacity
@@ -36,6 +36,7 @@ class FaultKind:
     summary: str
     operations: tuple[str, ...] = ()
     error: Callable[[ApiCall], AwsError] | None = None
+    answer: Callable[["Fault"], Answer] | None = None
     matches: Callable[[ApiCall], bool] = lambda _call: True
 
 
@@ -76,10 +77,11 @@ def _expired(call: ApiCall) -> AwsError:
 def _denied(call: ApiCall) -> AwsError:
     action = f"{call.service}:{call.operation}"
     # github.com/LBHackney-IT/Data-Platform/pull/1818 and, for `*`, cdklabs/construct-hub/pull/1207
-    message = (
-        f"User: arn:aws:iam::123456789012:user/rig is not authorized to perform: {action} on "
-        f"resource: * because no identity-based policy allows the {action} action"
-    )
+    user = f"User: arn:aws:iam::123456789012:user/rig is not authorized to perform: {action}"
+    message = f"{user} on resource: * because no identity-based policy allows the {action} action"
+    if call.operation.startswith("AssumeRole"):
+        # github.com/nccgroup/aws-inventory/issues/34
+        message = f"{user} on resource: {call.parameters.get('RoleArn')}"
     if call.service == "ec2":
         # EC2's own code for this, from its API reference on client errors; the message is the
         # one above, as no source for EC2's was looked for.
@@ -92,6 +94,16 @@ def started_by_alone(_call: ApiCall) -> AwsError:
     """ListTasks' refusal of `startedBy` together with something else."""
     # github.com/aws/aws-sdk-go-v2/issues/1893
     return AwsError("InvalidParameterException", "cannot specify startedBy with other arguments")
+
+
+def _proxys_page(fault: "Fault") -> Answer:
+    """A page for people, such as a proxy's, in place of AWS's answer."""
+    page = (
+        '<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>Proxy</title></head>'
+        "<body><h1>Please log in to use the network</h1></body></html>\n"
+    )
+    headers = [("Content-Type", "text/html")]
+    return Answer(fault.status or 502, page.encode(), headers, "(html)")
 
 
 def _stream_missing(_call: ApiCall) -> AwsError:
@@ -123,7 +135,7 @@ KINDS = {
             "ListTasks takes no desiredStatus with startedBy",
             ("ListTasks",),
             started_by_alone,
-            lambda call: {"startedBy", "desiredStatus"} <= call.parameters.keys(),
+            matches=lambda call: {"startedBy", "desiredStatus"} <= call.parameters.keys(),
         ),
         FaultKind(
             "log_stream_missing",
@@ -131,6 +143,12 @@ KINDS = {
             "GetLogEvents says that there is no such stream",
             ("GetLogEvents",),
             _stream_missing,
+        ),
+        FaultKind(
+            "html",
+            "call",
+            "a page of a proxy, with `status` (502 unless told otherwise)",
+            answer=_proxys_page,
         ),
         FaultKind("image_pull", "task", "no registry has the image"),
         FaultKind("eni_failure", "task", "the network interface doesn't come"),
@@ -151,12 +169,14 @@ class Fault:
         times: int | None,
         access_key_id: str | None,
         reason: str | None,
+        status: int | None,
     ) -> None:
         self.kind = kind
         self.operation = operation
         self.remaining = times
         self.access_key_id = access_key_id
         self.reason = reason
+        self.status = status
         self.struck = 0
         self._faults = faults
 
@@ -191,12 +211,14 @@ class Faults:
         times: int | None = 1,
         access_key_id: str | None = None,
         reason: str | None = None,
+        status: int | None = None,
     ) -> Fault:
         """Let the next `times` matching calls (or new tasks) go wrong; None: until removed.
 
         `operation` narrows it to one operation of any service, `access_key_id` to the calls of one
         key. `reason` replaces the reason in the `failures` of `capacity`, for example
-        `RESOURCE:MEMORY`. Raises ValueError for a name or an operation that makes no sense.
+        `RESOURCE:MEMORY`; `status` is the HTTP status of `html`. Raises ValueError for a name or an
+        operation that makes no sense.
         """
         kind = _kind(name)
         if times is not None and times < 1:
@@ -209,7 +231,7 @@ class Faults:
             )
         if kind.operations and operation is None:
             operation = kind.operations[0]
-        fault = Fault(self, kind, operation, times, access_key_id, reason)
+        fault = Fault(self, kind, operation, times, access_key_id, reason, status)
         with self._lock:
             self._active.append(fault)
         return fault

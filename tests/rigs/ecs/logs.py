@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable
 
 from .errors import AwsError
+from .ingestion import Ingestion
 from .lifecycle import StartFailure
 from .moto_backend import Moto
 from .records import Container, Task, now
@@ -18,9 +19,9 @@ class LogStream:
     """The stream of one container: `prefix/container/task-id`."""
 
     def __init__(
-        self, moto: Moto, region: str, group: str, name: str, wrote: Callable[[int], None]
+        self, ingestion: Ingestion, region: str, group: str, name: str, wrote: Callable[[int], None]
     ) -> None:
-        self._moto = moto
+        self._ingestion = ingestion
         self._region = region
         self.group = group
         self.name = name
@@ -35,7 +36,7 @@ class LogStream:
                 return
             self._created = True
             with contextlib.suppress(AwsError):
-                self._call("CreateLogStream")
+                self._ingestion.moto.call("logs", "CreateLogStream", self._names, self._region)
 
     def write(self, lines: Iterable[str]) -> None:
         """Append lines; CloudWatch has no empty events, so empty lines become a space.
@@ -46,17 +47,16 @@ class LogStream:
         events = [{"timestamp": at, "message": line or " "} for line in lines]
         if events:
             self.create()
-            with contextlib.suppress(AwsError):
-                self._call("PutLogEvents", logEvents=events)
-                self._wrote(len(events))
+            self._ingestion.put(self._region, {**self._names, "logEvents": events})
+            self._wrote(len(events))
 
-    def _call(self, operation: str, **parameters: object) -> None:
-        names = {"logGroupName": self.group, "logStreamName": self.name}
-        self._moto.call("logs", operation, names | parameters, self._region)
+    @property
+    def _names(self) -> dict[str, str]:
+        return {"logGroupName": self.group, "logStreamName": self.name}
 
 
 def open_log_stream(
-    moto: Moto, registry: TaskRegistry, task: Task, container: Container
+    ingestion: Ingestion, registry: TaskRegistry, task: Task, container: Container
 ) -> LogStream | None:
     """The stream for a container with the awslogs driver, not yet created; else None.
 
@@ -65,6 +65,7 @@ def open_log_stream(
     configuration = container.definition.get("logConfiguration") or {}
     if configuration.get("logDriver") != "awslogs":
         return None
+    moto = ingestion.moto
     options = configuration.get("options") or {}
     group, region = options["awslogs-group"], options.get("awslogs-region", task.region)
     if options.get("awslogs-create-group") == "true":
@@ -74,7 +75,7 @@ def open_log_stream(
     prefix = options.get("awslogs-stream-prefix")
     runtime_id = f"{task.id}-{task.containers.index(container) + 1:010d}"
     name = f"{prefix}/{container.name}/{task.id}" if prefix else runtime_id
-    return LogStream(moto, region, group, name, lambda lines: registry.wrote(task, lines))
+    return LogStream(ingestion, region, group, name, lambda lines: registry.wrote(task, lines))
 
 
 def _create_group(moto: Moto, region: str, group: str) -> None:

@@ -9,6 +9,10 @@ from .errors import Answer, json_answer
 from .records import Task
 from .registry import TaskRegistry
 
+OWN_CREDENTIALS = "container-credentials"
+"""Where processes that are no task of the rig find credentials, with `CONTAINER_TOKEN`."""
+CONTAINER_TOKEN = "container token of the rig"
+
 
 class Metadata:
     """Answers below `/_rig/`."""
@@ -17,16 +21,24 @@ class Metadata:
         self._registry = registry
 
     def answer(self, environ: Mapping[str, Any]) -> Answer:
-        """Answer `resolve?host=…`, `metadata/TASK/CONTAINER[/task]` or `credentials/TASK`."""
+        """Answer `resolve?host=…`, `metadata/TASK/CONTAINER[/task]` or `credentials/TASK`.
+
+        `container-credentials` are those of a container that isn't the rig's.
+        """
         kind, *rest = environ["PATH_INFO"].removeprefix("/_rig/").split("/")
         if kind == "resolve":
             host = parse_qs(environ.get("QUERY_STRING", "")).get("host", [""])[0]
             return json_answer({"ip": self._address(host)})
+        if kind == OWN_CREDENTIALS:
+            if environ.get("HTTP_AUTHORIZATION") != CONTAINER_TOKEN:
+                return json_answer({"message": "not authorized"}, 401)
+            return json_answer(_credentials("AKIARIG"))
         task = self._registry.find(rest[0]) if rest else None
         if task is None:
             return json_answer({"message": "no such task"}, 404)
         if kind == "credentials" and task.role_arn:
-            return json_answer(_credentials(task))
+            key_id = f"ASIARIG{task.id[:13].upper()}"
+            return json_answer({"RoleArn": task.role_arn, **_credentials(key_id)})
         if kind == "metadata":
             return json_answer(_task(task) if rest[-1] == "task" else _container(task, rest[1]))
         return json_answer({"message": "not found"}, 404)
@@ -39,11 +51,10 @@ class Metadata:
         return None
 
 
-def _credentials(task: Task) -> dict[str, str]:
+def _credentials(key_id: str) -> dict[str, str]:
     expiration = datetime.now(UTC) + timedelta(hours=6)
     return {
-        "RoleArn": str(task.role_arn),
-        "AccessKeyId": f"ASIARIG{task.id[:13].upper()}",
+        "AccessKeyId": key_id,
         "SecretAccessKey": "rig",
         "Token": "rig",
         "Expiration": expiration.strftime("%Y-%m-%dT%H:%M:%SZ"),

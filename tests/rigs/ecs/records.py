@@ -73,7 +73,8 @@ class Container:
 class Task:
     """One task. Runners write to it while they hold the registry's lock.
 
-    `history` (all states so far) and `lines_written` (to CloudWatch) are for tests to wait for.
+    `history` (all states so far) and `lines_written` (sent to CloudWatch) are for tests to wait
+    for.
     """
 
     id: str

@@ -25,7 +25,7 @@ class TaskRegistry:
             self._changed.notify_all()
 
     def wrote(self, task: Task, lines: int) -> None:
-        """Lines of the task have reached CloudWatch."""
+        """Lines of the task have been sent to CloudWatch."""
         with self._changed:
             task.lines_written += lines
             self._changed.notify_all()

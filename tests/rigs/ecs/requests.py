@@ -76,7 +76,11 @@ def parse_call(environ: Mapping[str, Any], body: bytes) -> ApiCall:
     match = _CREDENTIAL.search(unquote(scope))
     access_key_id, region, service = match.groups() if match else ("", "", "s3")
     target = environ.get("HTTP_X_AMZ_TARGET")
-    if target:
+    form = dict(parse_qsl(body.decode(errors="replace"))) if not match and not target else {}
+    if "Action" in form:
+        # AssumeRoleWithWebIdentity, which has no key to be signed with yet
+        service, operation, parameters = "sts", form.pop("Action"), form
+    elif target:
         operation, parameters = target.rpartition(".")[2], json.loads(body or b"{}")
     elif service == "s3":
         operation, parameters = _s3_operation(environ, query)

@@ -14,9 +14,11 @@ from botocore.config import Config
 
 from .account import Account, prepare_account
 from .api import EcsApi
+from .clock import Clock
 from .environments import ContainerEnvironment
 from .faults import Faults
 from .images import Image, Images
+from .ingestion import Ingestion
 from .lifecycle import SPOT_INTERRUPTED, Lifecycle
 from .metadata import Metadata
 from .moto_backend import Moto
@@ -85,16 +87,22 @@ class EcsRig:
         self._scripted = runner
         self._aws_managed_policies = aws_managed_policies
         self._holds = Holds()
+        self._clock = Clock()
+        self._log_latency = 0.0
 
     def __enter__(self) -> "EcsRig":
         self._server = Server(self._port)
         self.url = self._server.url
         self._moto = Moto(aws_managed_policies=self._aws_managed_policies)
+        self._ingestion = Ingestion(self._moto, self._clock)
+        self._ingestion.latency = self._log_latency
         self._lifecycle = Lifecycle(self.tasks)
         network = Network(self._moto, Addresses(self._server.port))
         self._runner: Runner = self._make_runner(network)
         api = EcsApi(self._moto, self.tasks, self._lifecycle, network, self.faults, self._runner)
-        gateway = Gateway(self._moto, api, self.faults, self.requests, Metadata(self.tasks))
+        gateway = Gateway(
+            self._moto, api, self.faults, self.requests, Metadata(self.tasks), self._ingestion
+        )
         self._server.start(gateway)
         # every account has it since 2021; moto lists no default, and dask-cloudprovider asks for it
         self._moto.call(
@@ -156,6 +164,27 @@ class EcsRig:
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         }
 
+    @property
+    def log_latency(self) -> float:
+        """Seconds, on the rig's clock, from the sending of a log line until it can be read.
+
+        May be set at any time, for lines that are yet to be sent. The stream is there at once, and
+        tasks don't wait: `rig.log_latency = 25` is what a record is that comes after its task's
+        end, until `rig.pass_time(25)`.
+        """
+        return self._log_latency
+
+    @log_latency.setter
+    def log_latency(self, seconds: float) -> None:
+        self._log_latency = seconds
+        if self.url:
+            self._ingestion.latency = seconds
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass at once on the rig's clock, by which log lines arrive."""
+        self._clock.advance(seconds)
+        self._ingestion.deliver()
+
     def hold(self, status: Status) -> AbstractContextManager[None]:
         """Keep tasks that reach a state in it until the block ends (not for scripted tasks)."""
         return self._holds.hold(status)
@@ -197,11 +226,12 @@ class EcsRig:
                 network.detach(task.interface, task.region)
 
         if self._scripted:
-            self._scripted.connect(self._moto, self._images, self._lifecycle, release)
+            self._scripted.connect(self._ingestion, self._images, self._lifecycle, release)
             return self._scripted
         return ProcessRunner(
             Platform(
                 self._moto,
+                self._ingestion,
                 self._images,
                 self._lifecycle,
                 ContainerEnvironment(self.url),

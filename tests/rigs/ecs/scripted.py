@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from .images import Images
+from .ingestion import Ingestion
 from .lifecycle import (
     ESSENTIAL_CONTAINER_EXITED,
     INTERFACE_TIMEOUT,
@@ -15,7 +16,6 @@ from .lifecycle import (
     image_pull_failure,
 )
 from .logs import open_log_stream
-from .moto_backend import Moto
 from .records import Status, Task
 
 _NEXT: dict[Status, Status] = {
@@ -63,10 +63,14 @@ class ScriptedRunner:
         self._lock = threading.RLock()
 
     def connect(
-        self, moto: Moto, images: Images, lifecycle: Lifecycle, release: Callable[[Task], None]
+        self,
+        ingestion: Ingestion,
+        images: Images,
+        lifecycle: Lifecycle,
+        release: Callable[[Task], None],
     ) -> None:
         """Called by the rig that uses this runner."""
-        self._moto = moto
+        self._ingestion = ingestion
         self._images = images
         self._lifecycle = lifecycle
         self._release = release
@@ -183,7 +187,7 @@ class ScriptedRunner:
     def _start_containers(self, task: Task) -> None:
         for container in task.containers:
             self._lifecycle.container_running(task, container)
-        log = open_log_stream(self._moto, self._lifecycle.registry, task, task.containers[0])
+        log = open_log_stream(self._ingestion, self._lifecycle.registry, task, task.containers[0])
         lines = self._script(task).lines
         if log and lines:
             log.write(lines)

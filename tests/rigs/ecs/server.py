@@ -12,6 +12,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from .api import EcsApi
 from .errors import Answer, AwsError, error_answer, json_answer
 from .faults import Fault, Faults
+from .ingestion import Ingestion
 from .metadata import Metadata
 from .moto_backend import Moto
 from .requests import ApiCall, RequestLog, parse_call, read_body
@@ -62,9 +63,16 @@ class Gateway:
     """The WSGI application in front of moto."""
 
     def __init__(
-        self, moto: Moto, ecs: EcsApi, faults: Faults, log: RequestLog, metadata: Metadata
+        self,
+        moto: Moto,
+        ecs: EcsApi,
+        faults: Faults,
+        log: RequestLog,
+        metadata: Metadata,
+        ingestion: Ingestion,
     ) -> None:
         self._moto = moto
+        self._ingestion = ingestion
         self._ecs = ecs
         self._operations = ecs.operations()
         self._instead: Mapping[str, Callable[[ApiCall, Fault], dict[str, Any]]] = {
@@ -95,9 +103,13 @@ class Gateway:
             if fault and fault.kind.when == "call":
                 if fault.kind.error:
                     raise fault.kind.error(call)
+                if fault.kind.answer:
+                    return fault.kind.answer(fault)
                 return json_answer(self._instead[fault.kind.name](call, fault))
             if call.service == "ecs" and call.operation in self._operations:
                 return json_answer(self._operations[call.operation](call))
+            if call.service == "logs":
+                self._ingestion.deliver()
             return self._moto.answer(environ)
         except AwsError as error:
             return error_answer(error, call.service)

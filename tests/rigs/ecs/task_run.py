@@ -12,6 +12,7 @@ from typing import Literal
 from .containers import ContainerProcess
 from .environments import ContainerEnvironment
 from .images import Image, Images
+from .ingestion import Ingestion
 from .lifecycle import (
     ESSENTIAL_CONTAINER_EXITED,
     INTERFACE_TIMEOUT,
@@ -51,6 +52,7 @@ class Platform:
     """What tasks run on. `closed` is set when the rig ends."""
 
     moto: Moto
+    ingestion: Ingestion
     images: Images
     lifecycle: Lifecycle
     environments: ContainerEnvironment
@@ -123,7 +125,7 @@ class TaskRun:
                 task, container, image, secrets
             )
             self.logs[container.name] = open_log_stream(
-                self.platform.moto, self.lifecycle.registry, task, container
+                self.platform.ingestion, self.lifecycle.registry, task, container
             )
         if not self._stopping and self.platform.timing.activating:
             self.lifecycle.move(task, "ACTIVATING")
@@ -164,10 +166,7 @@ class TaskRun:
 
     def _start(self, container: Container) -> None:
         image = self.images[container.name]
-        definition = container.definition
-        entrypoint = definition.get("entryPoint") or list(image.entrypoint)
-        command = container.override.get("command") or definition.get("command")
-        arguments = [*entrypoint, *(command or image.command)]
+        arguments = _arguments(container, image)
         directory = self.platform.directory / self.task.id / container.name
         directory.mkdir(parents=True)
         try:
@@ -258,3 +257,17 @@ class TaskRun:
         while not self._stopping and (left := deadline - time.monotonic()) > 0:
             with contextlib.suppress(queue.Empty):
                 self._next_happening(timeout=left)
+
+
+def _arguments(container: Container, image: Image) -> list[str]:
+    """The entry point and, after it, the command; an override replaces the command only.
+
+    As with `docker run --entrypoint`, an entry point of the definition leaves out the image's
+    command, and the same words mean another thing: `["sh", "-c"]` runs the first word of the
+    command as a script, for which the others are `$0`, `$1` and so on.
+    """
+    command = container.override.get("command") or container.definition.get("command")
+    entry_point = container.definition.get("entryPoint")
+    if entry_point:
+        return [*entry_point, *(command or ())]
+    return [*image.entrypoint, *(command or image.command)]
