@@ -116,9 +116,9 @@ def _defaulted_pod_spec(spec: Manifest) -> Manifest:
 def _defaulted_container(container: Manifest) -> Manifest:
     image = str(container.get("image", ""))
     floating = ":" not in image.rpartition("/")[2] or image.endswith(":latest")
-    return {
+    defaults = {
         "imagePullPolicy": "Always" if floating and "@" not in image else "IfNotPresent",
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
-        **container,
     }
+    return {**container, **{name: container.get(name) or defaults[name] for name in defaults}}

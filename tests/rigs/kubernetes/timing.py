@@ -14,6 +14,8 @@ class Timing:
         crash_backoff: before a container's first restart; doubles with each (really 10).
         image_backoff: between two attempts to pull an image (really 10 and more).
         longest_probe_period: upper bound to a probe's ``periodSeconds`` and initial delay.
+        status_delay: from a change of a container to the pod's status that tells of it (really 1
+            to 2); also for a container that was killed, and for its restart.
         log_skew: how much earlier than its place in the log a line of standard error may be
             stamped (really mostly microseconds, and milliseconds on a busy node).
         log_rotation: between two looks at the size of a container's log (really 10).
@@ -24,6 +26,7 @@ class Timing:
     crash_backoff: float = 0.2
     image_backoff: float = 0.3
     longest_probe_period: float = 0.2
+    status_delay: float = 0.0
     log_skew: float = 0.001
     log_rotation: float = 0.2
     longest_grace: float | None = None

@@ -277,13 +277,14 @@ class Container:
         return path
 
     def _termination_message(self, code: int, path: Path, log: ContainerLog) -> str:
-        count = len(self._context.pod["spec"]["containers"])
-        longest = min(_LONGEST_MESSAGE, _LONGEST_OF_POD // count)
-        text = path.read_bytes()[:longest].decode(errors="replace")
+        spec = self._context.pod["spec"]
+        count = len(spec["containers"]) + len(spec.get("initContainers") or [])
+        text = path.read_bytes()[:_LONGEST_MESSAGE]
         falls_back = self.manifest.get("terminationMessagePolicy") == "FallbackToLogsOnError"
         if not text and code != 0 and falls_back:
-            return log.tail(*_LOG_FALLBACK)
-        return text
+            text = log.tail(*_LOG_FALLBACK).encode()
+        # all containers of the pod share (normalizeStatus in pkg/kubelet/status/status_manager.go)
+        return text[: _LONGEST_OF_POD // count].decode(errors="replace")
 
     @contextlib.asynccontextmanager
     async def _probing(self, made: Launch) -> AsyncIterator[None]:

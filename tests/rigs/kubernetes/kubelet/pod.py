@@ -11,7 +11,7 @@ from rigs.kubernetes.faults import Fault
 from rigs.kubernetes.kubelet import disruptions
 from rigs.kubernetes.kubelet.container import Container, PodContext
 from rigs.kubernetes.kubelet.images import Images
-from rigs.kubernetes.kubelet.pod_status import phase_of, pod_status, waiting
+from rigs.kubernetes.kubelet.pod_status import ContainerStatus, phase_of, pod_status, waiting
 from rigs.kubernetes.kubelet.scheduling import unschedulable, why_unschedulable
 from rigs.kubernetes.kubelet.volumes import MountError, PodVolumes
 from rigs.kubernetes.objects import Manifest, condition, timestamp, with_condition
@@ -75,6 +75,8 @@ class PodWorker:
         self._terminating: asyncio.Task[None] | None = None
         self._is_silent = False
         self._fields: dict[str, object] = {}
+        self._is_over = False
+        self._report: asyncio.TimerHandle | None = None
         self._task = cluster.spawn(self._run())
 
     @property
@@ -98,8 +100,25 @@ class PodWorker:
         self._terminating = self._cluster.spawn(self._terminate(self._cluster.timing.grace(grace)))
 
     def report(self) -> None:
-        """Write the status, which may have changed while it couldn't be written."""
-        self._push()
+        """Write the status that follows from the containers' states."""
+        if self._report is not None:
+            self._report.cancel()
+            self._report = None
+        found = self._cluster.store.find(self.key)
+        if self._is_silent or not self._cluster.is_told.is_set():
+            return
+        if found is None or found["metadata"]["uid"] != self.uid:
+            return
+        if not found["spec"].get("nodeName"):
+            return
+        statuses = [container.status for container in self.containers]
+        phase = self._phase(statuses, found)
+        made = pod_status(statuses, phase, found["status"].get("conditions"))
+        self._cluster.store.set_status(self.key, **made, **self._fields)
+        if phase == "Running" and self._terminating is None:
+            names = ("oom_kill", "evicted", "preempted", "node_lost")
+            if fault := self._cluster.faults.of_pod(names, self.key, found):
+                self._cluster.loop.call_soon(self.strike, fault)
 
     def strike(self, fault: Fault) -> None:
         """Let a fault happen to the running pod."""
@@ -127,6 +146,8 @@ class PodWorker:
     async def stop(self) -> None:
         """End everything now, and remove the pod's files."""
         self._is_silent = True
+        if self._report is not None:
+            self._report.cancel()
         self._kill()
         await asyncio.gather(self._task, *self._sidecars, return_exceptions=True)
         self._context.volumes.remove()
@@ -142,6 +163,7 @@ class PodWorker:
                 raise
         finally:
             await self._end_sidecars()
+            self._is_over = True
             self._push()
 
     async def _schedule(self) -> bool:
@@ -246,7 +268,7 @@ class PodWorker:
             self._kill()
             await asyncio.wait([self._task])
         await self._cluster.is_told.wait()
-        self._push()
+        self.report()
         self._cluster.deleter.release_pod(self.key, self.uid)
 
     def _kill(self) -> None:
@@ -256,27 +278,22 @@ class PodWorker:
             container.kill()
 
     def _push(self, **further: object) -> None:
-        """Write the status that follows from the containers' states."""
+        """Have the status written: at once, or as much later as a kubelet takes for it."""
         self._fields.update(further)
-        found = self._cluster.store.find(self.key)
-        if self._is_silent or not self._cluster.is_told.is_set():
-            return
-        if found is None or found["metadata"]["uid"] != self.uid:
-            return
-        if not found["spec"].get("nodeName"):
-            return
-        statuses = [container.status for container in self.containers]
+        delay = self._cluster.timing.status_delay
+        if not delay or further:
+            self.report()
+        elif self._report is None:
+            self._report = self._cluster.later(delay, self.report)
+
+    def _phase(self, statuses: list[ContainerStatus], found: Manifest) -> str:
         phase = phase_of(statuses, self._spec["restartPolicy"])
-        if phase in ("Succeeded", "Failed") and any(not task.done() for task in self._sidecars):
-            phase = "Running"
+        if phase in ("Succeeded", "Failed") and not self._is_over:
+            # the containers' ends are told first, then the pod's
+            return str(found["status"].get("phase") or "Running")
         if self._terminating is not None and self._task.done() and phase in ("Pending", "Running"):
-            phase = "Failed"
-        made = pod_status(statuses, phase, found["status"].get("conditions"))
-        self._cluster.store.set_status(self.key, **made, **self._fields)
-        if phase == "Running" and self._terminating is None:
-            names = ("oom_kill", "evicted", "preempted", "node_lost")
-            if fault := self._cluster.faults.of_pod(names, self.key, found):
-                self._cluster.loop.call_soon(self.strike, fault)
+            return "Failed"
+        return phase
 
 
 def _restarts(policy: str) -> Callable[[int], bool]:

@@ -76,10 +76,14 @@ def phase_of(containers: Sequence[ContainerStatus], restart_policy: str) -> str:
         return "Failed"
     if any(item.exit_code != 0 for item in init):
         return "Pending"
-    if all(item.exit_code is not None for item in main):
-        return "Failed" if any(item.exit_code for item in main) else "Succeeded"
-    begun = any("waiting" not in item.state or item.last_state for item in main)
-    return "Running" if begun else "Pending"
+    # The order is that of getPhase in pkg/kubelet/kubelet_pods.go.
+    if any("waiting" in item.state and not item.last_state for item in main):
+        return "Pending"  # also while others run, or have ended
+    if restart_policy == "Always" or any(item.exit_code is None for item in main):
+        return "Running"
+    if all(item.exit_code == 0 for item in main):
+        return "Succeeded"
+    return "Failed" if restart_policy == "Never" else "Running"
 
 
 def pod_status(

@@ -294,6 +294,8 @@ class ScriptedKubelet:
     def _push(self, pod: _ScriptedPod, **further: object) -> None:
         found = self._cluster.store.find(pod.key)
         if found is not None:
-            phase = phase_of(pod.containers, pod.restart_policy)
+            # nothing is restarted here: a pod that has ended has ended for good
+            policy = "Never" if pod.has_ended else pod.restart_policy
+            phase = phase_of(pod.containers, policy)
             made = pod_status(pod.containers, phase, found["status"].get("conditions"))
             self._cluster.store.set_status(pod.key, **made, **further)
