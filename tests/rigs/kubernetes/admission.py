@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from rigs.kubernetes.objects import Manifest, generated_name
+from rigs.kubernetes.objects import Manifest, condition, generated_name
 from rigs.kubernetes.resources import JOB, POD, SECRET, ResourceType
 from rigs.kubernetes.status import bad_request
 from rigs.kubernetes.validation import check
@@ -74,7 +74,11 @@ def defaulted(resource: ResourceType, manifest: Manifest) -> Manifest:
         return _defaulted_secret(manifest)
     spec = manifest.get("spec") or {}
     if resource == POD:
-        return {**manifest, "spec": _defaulted_pod_spec(spec), "status": {"phase": "Pending"}}
+        status: Manifest = {"phase": "Pending"}
+        if spec.get("schedulingGates"):
+            words = "Scheduling is blocked due to non-empty scheduling gates"
+            status["conditions"] = [condition("PodScheduled", False, "SchedulingGated", words)]
+        return {**manifest, "spec": _defaulted_pod_spec(spec), "status": status}
     if resource == JOB:
         parallel = {"parallelism": 1, "completions": 1, "backoffLimit": 6, "suspend": False}
         policies = {"completionMode": "NonIndexed", "podReplacementPolicy": "TerminatingOrFailed"}
@@ -82,7 +86,7 @@ def defaulted(resource: ResourceType, manifest: Manifest) -> Manifest:
     if resource.kind == "Deployment":
         return {**manifest, "spec": {"replicas": 1, **spec}, "status": {}}
     if resource.kind == "Service":
-        status: Manifest = {"loadBalancer": {}}
+        status = {"loadBalancer": {}}
         return {**manifest, "spec": {"type": "ClusterIP", **spec}, "status": status}
     if resource.kind == "Namespace":
         return {**manifest, "status": {"phase": "Active"}}

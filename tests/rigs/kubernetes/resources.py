@@ -43,6 +43,7 @@ POD = ResourceType(
 SECRET = ResourceType("", "v1", "secrets", "Secret")
 CONFIG_MAP = ResourceType("", "v1", "configmaps", "ConfigMap", short_names=("cm",))
 SERVICE = ResourceType("", "v1", "services", "Service", subresources=_STATUS, short_names=("svc",))
+CLAIM = ResourceType("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 SERVICE_ACCOUNT = ResourceType("", "v1", "serviceaccounts", "ServiceAccount", short_names=("sa",))
 EVENT = ResourceType("", "v1", "events", "Event", short_names=("ev",))
 NODE = ResourceType(
@@ -71,7 +72,7 @@ CUSTOM_RESOURCE_DEFINITION = ResourceType(
 _BUILTIN = (
     *(POD, SECRET, CONFIG_MAP, SERVICE, SERVICE_ACCOUNT, EVENT, NODE, NAMESPACE, JOB),
     *(DEPLOYMENT, REPLICA_SET, CUSTOM_RESOURCE_DEFINITION),
-    ResourceType("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim"),
+    CLAIM,
     ResourceType("coordination.k8s.io", "v1", "leases", "Lease"),
     ResourceType("events.k8s.io", "v1", "events", "Event"),
     ResourceType("rbac.authorization.k8s.io", "v1", "roles", "Role"),

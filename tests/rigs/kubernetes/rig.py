@@ -177,6 +177,17 @@ class KubernetesRig(ClusterView):
             self._kubeconfigs.append(path)
         return path
 
+    def add_image(self, name: str, image: Image | None = None) -> None:
+        """Have an image (this Python, by default) from now on; pods that wait for it start.
+
+        Raises:
+            RuntimeError: the rig has a kubelet that knows no images.
+        """
+        kubelet = self.kubelet
+        if not isinstance(kubelet, ProcessKubelet):
+            raise RuntimeError("only the kubelet that runs processes has images")
+        self._on_server(lambda: kubelet.add_image(name, image or Image()))
+
     def rotate_token(self) -> str:
         """Revoke the token and write a new one to the kubeconfig files; return it."""
         return self._on_server(self._rotate_token)

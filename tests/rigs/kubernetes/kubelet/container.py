@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.kubelet.environment import ConfigurationError, EnvironmentBuilder, expand
-from rigs.kubernetes.kubelet.images import Image, Images, pull_error
+from rigs.kubernetes.kubelet.images import Image, Images, invalid_reference, pull_error
 from rigs.kubernetes.kubelet.launching import (
     Launch,
     StartError,
@@ -22,6 +22,7 @@ from rigs.kubernetes.kubelet.launching import (
 from rigs.kubernetes.kubelet.pod_status import ContainerStatus, running, terminated, waiting
 from rigs.kubernetes.kubelet.probes import ContainerProbes, Verdict
 from rigs.kubernetes.kubelet.process import ContainerProcesses
+from rigs.kubernetes.kubelet.users import check_user
 from rigs.kubernetes.kubelet.volumes import Mount, PodVolumes
 from rigs.kubernetes.log_files import ContainerLog
 from rigs.kubernetes.objects import Manifest
@@ -126,7 +127,7 @@ class Container:
 
     async def _run_once(self) -> int:
         image = await self._pulled()
-        variables = await self._configured()
+        variables = await self._configured(image)
         timing = self._cluster.timing
         log = ContainerLog(timing.log_skew, self._cluster.log_file_bytes, timing.log_rotation)
         self.logs.append(log)
@@ -141,13 +142,14 @@ class Container:
             words = start_error(f"exec: {str(reason).lower()}") if reason else str(error)
             log.close()
             return self._ended(_START_ERROR_CODE, "StartError", words)
-        self.status.started = "startupProbe" not in self.manifest
-        self.status.ready = self.status.started and "readinessProbe" not in self.manifest
-        self._set(running())
         self._event("Created", f"Created container: {self.status.name}")
         self._event("Started", f"Started container {self.status.name}")
         if self._stopping.is_set():  # since it was being started
             self._processes.kill()
+        if await self._post_start(made):
+            self.status.started = "startupProbe" not in self.manifest
+            self.status.ready = self.status.started and "readinessProbe" not in self.manifest
+            self._set(running())
         async with self._probing(made):
             code = await self._processes.wait()
         self._processes = None
@@ -186,6 +188,10 @@ class Container:
     async def _pulled(self) -> Image:
         """Wait until the image is there."""
         name = self.status.image
+        while wrong := invalid_reference(name):
+            words = f'Failed to apply default image tag "{name}": {wrong}'
+            self._waits("InvalidImageName", words, "InspectFailed", words)
+            await self._retry(self._cluster.timing.image_backoff)
         while True:
             fault = self._cluster.faults.of_pod(
                 ["image_pull"], self._context.key, self._context.pod
@@ -211,8 +217,8 @@ class Container:
             self._waits("ImagePullBackOff", words, "BackOff", words)
             await self._retry(self._cluster.timing.image_backoff * 4)
 
-    async def _configured(self) -> dict[str, str]:
-        """Wait until all that the variables refer to is there."""
+    async def _configured(self, image: Image) -> dict[str, str]:
+        """Wait until all that the variables refer to is there, and the user may be the image's."""
         context = self._context
         service = {
             "KUBERNETES_SERVICE_HOST": "127.0.0.1",
@@ -222,6 +228,7 @@ class Container:
         while True:
             pod = self._cluster.store.find(context.key) or context.pod
             try:
+                check_user(pod, self.manifest, image)
                 builder = EnvironmentBuilder(self._cluster.store, pod, service)
                 return builder.build(self.manifest)
             except ConfigurationError as error:
@@ -324,6 +331,27 @@ class Container:
 
     def _restart(self, probe: str) -> None:
         words = f"Container {self.status.name} failed {probe} probe, will be restarted"
+        once = self._context.pod["spec"]["restartPolicy"] == "Never" and not self.status.is_sidecar
+        self._end_run(f"Stopping container {self.status.name}" if once else words)
+
+    async def _post_start(self, made: Launch) -> bool:
+        """Run the container's postStart command; one that fails ends the container."""
+        hook = (self.manifest.get("lifecycle") or {}).get("postStart") or {}
+        if "exec" not in hook:
+            return True
+        running = asyncio.ensure_future(run_in_container(made, list(hook["exec"]["command"])))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        done, _ = await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+        for waiting_for in (running, stopping):
+            waiting_for.cancel()
+        if stopping in done or running.result() == 0:
+            return stopping not in done
+        self._event("FailedPostStartHook", "PostStartHook failed", is_warning=True)
+        self._end_run("FailedPostStartHook")
+        return False
+
+    def _end_run(self, words: str) -> None:
+        """End this run: TERM, then KILL after the pod's grace."""
         self._event("Killing", words)
         if self._processes is None:
             return
@@ -333,7 +361,7 @@ class Container:
 
     def _waits(self, reason: str, message: str, event: str, words: str) -> None:
         self._event(event, words, is_warning=event != "BackOff")
-        if event != "BackOff" and reason.startswith("Err"):
+        if reason.startswith(("Err", "Invalid")):
             self._event("Failed", f"Error: {reason}", is_warning=True)
         self._set(waiting(reason, message))
 

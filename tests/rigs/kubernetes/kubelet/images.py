@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,12 +26,15 @@ class Image:
         entrypoint: what runs when a container gives no command.
         cmd: its arguments when a container gives none.
         workdir: directory in which containers start; by default an empty one of their own.
+        user: the user that the image names: a number, a name, or empty for root. None lets every
+            ``runAsNonRoot`` pass. Nothing here really runs as it.
     """
 
     env: Mapping[str, str] = field(default_factory=_own_python)
     entrypoint: Sequence[str] = ()
     cmd: Sequence[str] = ()
     workdir: str | None = None
+    user: str | None = None
 
     @classmethod
     def of_environment(cls, prefix: Path | str, **env: str) -> Image:
@@ -54,6 +58,39 @@ class Images:
     def find(self, name: str) -> Image | None:
         """Return the image of a name, or None."""
         return Image() if self._images is None else self._images.get(name)
+
+    def add(self, name: str, image: Image) -> None:
+        """Have an image from now on."""
+        if self._images is not None:
+            self._images[name] = image
+
+
+# The path of a repository, a tag and a digest; github.com/distribution/reference (regexp.go).
+_PATH = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_TAG_AND_DIGEST = re.compile(r"(?::[\w][\w.-]{0,127})?(?:@[A-Za-z][\w+.-]*:[0-9a-fA-F]{32,})?")
+_REST = re.compile(rf"({_PATH}(?:/{_PATH})*)(.*)", re.DOTALL)
+
+
+def invalid_reference(image: str) -> str | None:
+    """Return what the kubelet finds wrong with an image's name, or None.
+
+    >>> invalid_reference("registry.example:5000/team/flow:1")
+    >>> invalid_reference("local/Flow:1")
+    'couldn\'t parse image name "local/Flow:1": invalid reference format: repository name \
+(local/Flow) must be lowercase'
+    """
+    domain, slash, rest = image.partition("/")
+    is_domain = slash and ("." in domain or ":" in domain or domain in ("localhost",))
+    if not (is_domain or (slash and domain != domain.lower())):
+        rest = image
+    found = _REST.fullmatch(rest)
+    if found and _TAG_AND_DIGEST.fullmatch(found[2]):
+        return None
+    wrong = f'couldn\'t parse image name "{image}": invalid reference format'
+    repository = rest.partition("@")[0].partition(":")[0]
+    if repository != repository.lower():
+        wrong += f": repository name ({repository}) must be lowercase"
+    return wrong
 
 
 def pull_error(image: str) -> str:

@@ -15,7 +15,7 @@ from rigs.kubernetes.kubelet.pod_status import ContainerStatus, phase_of, pod_st
 from rigs.kubernetes.kubelet.scheduling import unschedulable, why_unschedulable
 from rigs.kubernetes.kubelet.volumes import MountError, PodVolumes
 from rigs.kubernetes.objects import Manifest, condition, timestamp, with_condition
-from rigs.kubernetes.resources import NODE
+from rigs.kubernetes.resources import CLAIM, NODE
 from rigs.kubernetes.store import Key
 
 _INSUFFICIENT_MEMORY = unschedulable(
@@ -173,7 +173,12 @@ class PodWorker:
             pod = store.find(self.key)
             if pod is None or pod["metadata"]["uid"] != self.uid:
                 return False
-            why = why_unschedulable(store.get(Key(NODE, "", NODE_NAME)), pod)
+            if pod["spec"].get("schedulingGates"):
+                self._context.retry.clear()
+                await self._context.retry.wait()
+                continue
+            claims = {item["metadata"]["name"] for item in store.list(CLAIM, self.key.namespace)}
+            why = why_unschedulable(store.get(Key(NODE, "", NODE_NAME)), pod, claims)
             if fault := faults.of_pod(["unschedulable"], self.key, pod):
                 why = fault.options["message"] or _INSUFFICIENT_MEMORY
             if why is None:
@@ -256,6 +261,13 @@ class PodWorker:
             await asyncio.gather(*self._sidecars, return_exceptions=True)
 
     async def _terminate(self, grace: float) -> None:
+        await self.end(grace)
+        await self._cluster.is_told.wait()
+        self.report()
+        self._cluster.deleter.release_pod(self.key, self.uid)
+
+    async def end(self, grace: float) -> None:
+        """End the containers: TERM, then KILL after the grace."""
         for container in self.containers:
             if container.pid is not None and not container.status.is_sidecar:
                 words = f"Stopping container {container.status.name}"
@@ -267,9 +279,6 @@ class PodWorker:
         if alive:
             self._kill()
             await asyncio.wait([self._task])
-        await self._cluster.is_told.wait()
-        self.report()
-        self._cluster.deleter.release_pod(self.key, self.uid)
 
     def _kill(self) -> None:
         if not any(container.pid is not None for container in self.containers):

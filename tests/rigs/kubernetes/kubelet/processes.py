@@ -16,9 +16,11 @@ from rigs.kubernetes.kubelet.pod import PodWorker
 from rigs.kubernetes.kubelet.process import kill_marked
 from rigs.kubernetes.log_files import ContainerLog
 from rigs.kubernetes.objects import Manifest
-from rigs.kubernetes.resources import CONFIG_MAP, POD, SECRET
+from rigs.kubernetes.resources import CLAIM, CONFIG_MAP, POD, SECRET
 from rigs.kubernetes.store import Change, Key
 
+_LEAST_GRACE = 2.0
+"""Seconds between TERM and KILL for a pod without grace (pkg/kubelet/kuberuntime)."""
 _RUNNING_FAULTS = ("oom_kill", "evicted", "preempted", "node_lost")
 
 
@@ -67,6 +69,12 @@ class ProcessKubelet:
         inside = f"{self._directory}/"
         return [mark.removeprefix(inside) for mark in kill_marked(lambda m: m.startswith(inside))]
 
+    def add_image(self, name: str, image: Image) -> None:
+        """Have an image from now on; pods that wait for it start."""
+        self._images.add(name, image)
+        for worker in self.pods.values():
+            worker.retry()
+
     def log(self, uid: str, container: str, *, previous: bool) -> ContainerLog | None:
         """Return the log of a container of the pod with this UID, or None."""
         found = self._container(uid, container)
@@ -105,7 +113,7 @@ class ProcessKubelet:
         resource = change.key.resource
         if resource == POD:
             self._heard_of_pod(change)
-        elif resource in (SECRET, CONFIG_MAP) and change.kind != "DELETED":
+        elif resource in (SECRET, CONFIG_MAP, CLAIM) and change.kind != "DELETED":
             for worker in self.pods.values():
                 if worker.key.namespace == change.key.namespace and not worker.has_ended:
                     worker.retry()
@@ -119,10 +127,12 @@ class ProcessKubelet:
         if worker is None:
             return
         if change.kind == "DELETED":
-            self._cluster.spawn(self._forget(uid))
+            self._cluster.spawn(self._forget(uid, change.object))
             return
         grace = change.object["metadata"].get("deletionGracePeriodSeconds", 0)
         before = (change.previous or {}).get("metadata", {})
+        if (change.previous or {}).get("spec") != change.object["spec"]:
+            worker.retry()
         if grace > 0 and before.get("deletionGracePeriodSeconds") != grace:
             worker.terminate(grace)
 
@@ -140,8 +150,12 @@ class ProcessKubelet:
             namespaces=bool(self._mount_namespaces),
         )
 
-    async def _forget(self, uid: str) -> None:
-        await self.pods[uid].stop()
+    async def _forget(self, uid: str, pod: Manifest) -> None:
+        """Forget a pod that has gone; one that was removed without grace still has its end."""
+        worker = self.pods[uid]
+        if not worker.has_ended and pod["spec"].get("nodeName"):
+            await worker.end(self._cluster.timing.grace(_LEAST_GRACE))
+        await worker.stop()
         self.pods.pop(uid, None)
         shutil.rmtree(self._directory / uid, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from rigs.kubernetes.objects import Manifest
@@ -34,12 +35,22 @@ def quantity(text: Any) -> float:
     return float(shown)
 
 
-def why_unschedulable(node: Manifest, pod: Manifest) -> str | None:
+def why_unschedulable(node: Manifest, pod: Manifest, claims: Collection[str]) -> str | None:
     """Return the scheduler's message if the node can't hold a pod, else None.
+
+    Args:
+        node: the node.
+        pod: the pod.
+        claims: the names of the claims to volumes that there are.
 
     Other pods' requests don't count: the node has room for any number of pods that fit alone.
     """
     spec = pod["spec"]
+    for volume in spec.get("volumes") or []:
+        claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
+        if claim and claim not in claims:
+            # as measured on 1.36
+            return f'0/1 nodes are available: persistentvolumeclaim "{claim}" not found. not found'
     if not _selects_node(spec, node["metadata"].get("labels") or {}):
         return unschedulable(
             "node(s) didn't match Pod's node affinity/selector",

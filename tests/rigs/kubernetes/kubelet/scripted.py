@@ -168,7 +168,11 @@ class ScriptedKubelet:
         elif change.kind == "DELETED":
             self._names.pop(change.key, None)
             self._pods.pop(uid).stop()
-        elif change.object["metadata"].get("deletionGracePeriodSeconds", 0) > 0:
+            return
+        before_gates = ((change.previous or {}).get("spec") or {}).get("schedulingGates")
+        if before_gates and not change.object["spec"].get("schedulingGates"):
+            self._cluster.loop.call_soon(self._schedule, self._pods[uid])
+        if change.object["metadata"].get("deletionGracePeriodSeconds", 0) > 0:
             before = (change.previous or {}).get("metadata", {})
             if "deletionTimestamp" not in before:
                 self._cluster.loop.call_soon(self._terminate, self._pods[uid], change.object)
@@ -178,6 +182,8 @@ class ScriptedKubelet:
         if found is None or pod.has_begun or pod.has_ended:
             return
         if not pod.is_scheduled:
+            if found["spec"].get("schedulingGates"):
+                return
             fault = self._cluster.faults.of_pod(["unschedulable"], pod.key, found)
             if fault is not None:
                 self._refuse(pod, found, fault)

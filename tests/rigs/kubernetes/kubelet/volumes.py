@@ -106,6 +106,7 @@ class PodVolumes:
     def _make(self, volume: Manifest) -> None:
         path = self._path(volume)
         if "hostPath" in volume:
+            _check_host_path(path, volume["hostPath"].get("type") or "")
             return
         sources = [volume, *((volume.get("projected") or {}).get("sources") or [])]
         files: dict[str, bytes] = {}
@@ -150,6 +151,14 @@ class PodVolumes:
         if missing and not optional:
             raise ConfigurationError(f"references non-existent secret key: {missing[0]}")
         return {item["path"]: held[item["key"]] for item in items if item["key"] in held}
+
+
+def _check_host_path(path: Path, kind: str) -> None:
+    """Refuse a path of the node that isn't what it is to be (pkg/volume/hostpath/host_path.go)."""
+    if kind == "Directory" and not path.is_dir():
+        raise ConfigurationError(f"hostPath type check failed: {path} is not a directory")
+    if kind == "File" and not path.is_file():
+        raise ConfigurationError(f"hostPath type check failed: {path} is not a file")
 
 
 def _write(directory: Path, files: Mapping[str, bytes]) -> None:
