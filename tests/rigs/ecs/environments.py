@@ -15,10 +15,14 @@ from .records import Container, Task
 
 
 class ContainerEnvironment:
-    """Builds environments for a rig that is reached at `url`."""
+    """Builds environments for a rig that is reached at `url`, or by AWS's names.
 
-    def __init__(self, url: str) -> None:
+    `names` are the variables for those names; without any it is the URL.
+    """
+
+    def __init__(self, url: str, names: Mapping[str, str]) -> None:
         self._url = url
+        self._names = names
 
     def of(
         self, task: Task, container: Container, image: Image, secrets: Mapping[str, str]
@@ -30,7 +34,7 @@ class ContainerEnvironment:
             **_pairs(container.definition),
             **secrets,
             **_pairs(container.override),
-            "AWS_ENDPOINT_URL": self._url,
+            **(self._names or {"AWS_ENDPOINT_URL": self._url}),
             # There is no instance metadata on Fargate, and nothing but loopback in these tests.
             "AWS_EC2_METADATA_DISABLED": "true",
             MARKER: f"{task.arn}/{container.name}",

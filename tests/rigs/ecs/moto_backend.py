@@ -134,6 +134,12 @@ class Moto:
         backend: Any = get_backend("ec2")[self.account_id][region]
         backend.enis.pop(interface.id, None)
 
+    def bucket_region(self, name: str) -> str | None:
+        """The region in which a bucket is, or None where there is no such bucket."""
+        backend: Any = get_backend("s3")[self.account_id]["aws"]
+        bucket = backend.buckets.get(name)
+        return None if bucket is None else str(bucket.region_name)
+
     def subnets(self, region: str) -> dict[str, str]:
         """The subnets of a region: id → availability zone."""
         backend: Any = get_backend("ec2")[self.account_id][region]

@@ -1,5 +1,6 @@
 """The rig: an AWS account on one port of the loopback interface, whose ECS tasks really run."""
 
+import shutil
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from botocore.config import Config
 
 from .account import Account, prepare_account
 from .api import EcsApi
+from .aws_names import AwsNames
 from .clock import Clock
 from .environments import ContainerEnvironment
 from .faults import Faults
@@ -27,6 +29,7 @@ from .records import Status, Task
 from .registry import TaskRegistry
 from .requests import RequestLog
 from .runner import Holds, Runner
+from .s3 import Routing
 from .scripted import ScriptedRunner
 from .server import Gateway, Server
 from .task_run import Platform, Timing
@@ -52,6 +55,8 @@ class EcsRig:
             dask-cloudprovider gives up on a task that shows it. (Scripted tasks always show it.)
         stopped_visible_for: seconds for which stopped tasks are shown.
         runner: a `ScriptedRunner` for tasks without processes.
+        aws_names: offer the rig under AWS's own names to programs and to tasks, through a proxy;
+            see `environment`.
         aws_managed_policies: make AWS's own IAM policies known (costs about a second).
 
     Example:
@@ -74,6 +79,7 @@ class EcsRig:
         activating: bool = False,
         stopped_visible_for: float = 3600,
         runner: ScriptedRunner | None = None,
+        aws_names: bool = False,
         aws_managed_policies: bool = False,
     ) -> None:
         self.region = region
@@ -86,6 +92,8 @@ class EcsRig:
         self._timing = Timing(step_seconds, log_delay, stop_timeout, activating)
         self._scripted = runner
         self._aws_managed_policies = aws_managed_policies
+        self._has_names = aws_names
+        self._names: AwsNames | None = None
         self._holds = Holds()
         self._clock = Clock()
         self._log_latency = 0.0
@@ -93,6 +101,9 @@ class EcsRig:
     def __enter__(self) -> "EcsRig":
         self._server = Server(self._port)
         self.url = self._server.url
+        self._directory = Path(tempfile.mkdtemp(prefix="ecs-rig-"))
+        if self._has_names:
+            self._names = AwsNames(self._server.port, self._directory)
         self._moto = Moto(aws_managed_policies=self._aws_managed_policies)
         self._ingestion = Ingestion(self._moto, self._clock)
         self._ingestion.latency = self._log_latency
@@ -101,7 +112,13 @@ class EcsRig:
         self._runner: Runner = self._make_runner(network)
         api = EcsApi(self._moto, self.tasks, self._lifecycle, network, self.faults, self._runner)
         gateway = Gateway(
-            self._moto, api, self.faults, self.requests, Metadata(self.tasks), self._ingestion
+            self._moto,
+            api,
+            self.faults,
+            self.requests,
+            Metadata(self.tasks),
+            self._ingestion,
+            Routing(self._moto, self._clock),
         )
         self._server.start(gateway)
         # every account has it since 2021; moto lists no default, and dask-cloudprovider asks for it
@@ -121,6 +138,9 @@ class EcsRig:
     ) -> None:
         self._holds.close()
         self._runner.close()
+        if self._names:
+            self._names.close()
+        shutil.rmtree(self._directory, ignore_errors=True)
         self._server.stop()
         self._moto.forget()
 
@@ -152,9 +172,14 @@ class EcsRig:
             return make_client(name, **defaults | options)
 
     def environment(self) -> dict[str, str]:
-        """The variables with which a subprocess finds the rig and no other AWS."""
+        """The variables with which a subprocess finds the rig and no other AWS.
+
+        With `aws_names` there is no endpoint among them, but a proxy through which all of AWS's
+        names lead to the rig, as in `https://BUCKET.s3.eu-west-1.amazonaws.com`.
+        """
+        place = self._names.environment() if self._names else {"AWS_ENDPOINT_URL": self.url}
         return {
-            "AWS_ENDPOINT_URL": self.url,
+            **place,
             "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
             "AWS_SECRET_ACCESS_KEY": "rig",
             "AWS_REGION": self.region,
@@ -234,10 +259,10 @@ class EcsRig:
                 self._ingestion,
                 self._images,
                 self._lifecycle,
-                ContainerEnvironment(self.url),
+                ContainerEnvironment(self.url, self._names.environment() if self._names else {}),
                 self._holds,
                 self._timing,
-                Path(tempfile.mkdtemp(prefix="ecs-rig-")),
+                self._directory / "tasks",
                 release,
             )
         )

@@ -16,6 +16,7 @@ from .ingestion import Ingestion
 from .metadata import Metadata
 from .moto_backend import Moto
 from .requests import ApiCall, RequestLog, parse_call, read_body
+from .s3 import Address, Routing, localise
 
 logger = logging.getLogger(__name__)
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -70,9 +71,11 @@ class Gateway:
         log: RequestLog,
         metadata: Metadata,
         ingestion: Ingestion,
+        routing: Routing,
     ) -> None:
         self._moto = moto
         self._ingestion = ingestion
+        self._routing = routing
         self._ecs = ecs
         self._operations = ecs.operations()
         self._instead: Mapping[str, Callable[[ApiCall, Fault], dict[str, Any]]] = {
@@ -88,9 +91,10 @@ class Gateway:
         body = read_body(environ)
         if environ["PATH_INFO"].startswith("/_rig/"):
             return _send(self._metadata.answer(environ), start_response)
+        address = localise(environ)
         call = parse_call(environ, body)
         fault = self._faults.strike_call(call)
-        answer = self._answer(call, fault, environ)
+        answer = self._answer(call, fault, environ, address)
         lost = fault is not None and fault.kind.when == "answer"
         self._log.add(call, None if lost else answer.status, answer.error_code)
         if lost:
@@ -98,7 +102,9 @@ class Gateway:
             return []
         return _send(answer, start_response)
 
-    def _answer(self, call: ApiCall, fault: Fault | None, environ: dict[str, Any]) -> Answer:
+    def _answer(
+        self, call: ApiCall, fault: Fault | None, environ: dict[str, Any], address: Address | None
+    ) -> Answer:
         try:
             if fault and fault.kind.when == "call":
                 if fault.kind.error:
@@ -108,6 +114,10 @@ class Gateway:
                 return json_answer(self._instead[fault.kind.name](call, fault))
             if call.service == "ecs" and call.operation in self._operations:
                 return json_answer(self._operations[call.operation](call))
+            if call.service == "s3":
+                refusal = self._routing.refuse(environ, call, address)
+                if refusal:
+                    return refusal
             if call.service == "logs":
                 self._ingestion.deliver()
             return self._moto.answer(environ)

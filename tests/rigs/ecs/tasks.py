@@ -1,6 +1,5 @@
 """The runner that really runs containers: one thread a task, one local process a container."""
 
-import shutil
 import threading
 
 from .records import Task
@@ -42,7 +41,6 @@ class ProcessRunner:
             run.abandon()
         for run in runs:
             run.thread.join(timeout=10)
-        shutil.rmtree(self._platform.directory, ignore_errors=True)
 
     def _tell(self, task: Task, happening: Happening) -> None:
         with self._lock:
