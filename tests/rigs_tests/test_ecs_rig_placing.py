@@ -208,3 +208,42 @@ def test_by_fault_started_by_goes_without_a_status_too(tasks: SimpleTasks) -> No
             tasks.ecs.list_tasks(**wanted, desiredStatus="STOPPED")
         assert tasks.ecs.list_tasks(**wanted)["taskArns"] == []
         assert tasks.ecs.list_tasks(cluster=tasks.account.cluster, desiredStatus="STOPPED")
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        [{"key": "k", "value": "[1]"}],
+        [{"key": "k", "value": "a, b"}],
+        [{"key": "aws:mine", "value": ""}],
+        [{"key": "k" * 129, "value": ""}],
+        [{"key": "k", "value": "v" * 257}],
+        [{"key": "k", "value": "1"}, {"key": "k", "value": "2"}],
+        [{"key": str(n), "value": ""} for n in range(51)],
+    ],
+)
+def test_tags_that_cannot_be(tasks: SimpleTasks, tags: list[dict[str, str]]) -> None:
+    arn = tasks.run()
+
+    assert refused(tasks, **tasks.request(tags=tags))
+    with pytest.raises(ClientError, match="InvalidParameterException"):
+        tasks.ecs.tag_resource(resourceArn=arn, tags=tags)
+
+
+def test_tags_with_characters_that_are_not_allowed_are_refused_in_words(
+    tasks: SimpleTasks,
+) -> None:
+    message = refused(tasks, **tasks.request(tags=[{"key": "bot", "value": "a[bot]"}]))
+
+    assert message == (
+        "Some tags contain invalid characters. Valid characters: UTF-8 letters, spaces, numbers "
+        "and _ . / = + - : @."
+    )
+
+
+def test_tags_with_letters_of_any_script_and_signs_are_taken(tasks: SimpleTasks) -> None:
+    tags = [{"key": "Größe 1_./=+-:@", "value": "大"}]
+
+    [shown] = tasks.describe(tasks.run(tags=tags))
+
+    assert shown["tags"] == tags

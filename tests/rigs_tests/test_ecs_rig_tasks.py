@@ -262,6 +262,41 @@ def test_a_container_waits_for_what_it_depends_on(
     assert tasks.lines(task) == ["ready"]
 
 
+def test_a_log_router_starts_before_those_that_log_to_it(
+    rig: EcsRig, tasks: SimpleTasks, tmp_path: Path
+) -> None:
+    note = tmp_path / "note"
+    log = {"logDriver": "awsfirelens"}
+    flow = tasks.container(name="flow", command=["touch", str(note)], logConfiguration=log)
+    router = tasks.container(
+        firelensConfiguration={"type": "fluentbit"}, command=["no-such-program"]
+    )
+    arn = tasks.register("router", containerDefinitions=[flow, router])
+
+    task = rig.tasks.wait(tasks.run(taskDefinition=arn))
+
+    assert task.stop_code == "TaskFailedToStart"
+    assert not note.exists()
+
+
+def test_what_goes_to_a_log_router_is_not_in_cloudwatch(rig: EcsRig, tasks: SimpleTasks) -> None:
+    log = {"logDriver": "awsfirelens"}
+    flow = tasks.container(name="flow", command=["echo", "routed"], logConfiguration=log)
+    router = tasks.container(
+        firelensConfiguration={"type": "fluentbit"},
+        essential=False,
+        command=["echo", "router"],
+    )
+    arn = tasks.register("routed", containerDefinitions=[router, flow])
+
+    task = rig.tasks.wait(tasks.run(taskDefinition=arn))
+
+    assert [container.exit_code for container in task.containers] == [0, 0]
+    assert tasks.lines(task.arn) == ["router"]
+    with pytest.raises(rig.client("logs").exceptions.ResourceNotFoundException):
+        tasks.lines(task.arn, "flow")
+
+
 def test_an_image_that_no_registry_has_stops_the_task(rig: EcsRig, tasks: SimpleTasks) -> None:
     tasks.register("no-image", containerDefinitions=[tasks.container(image="ghcr.io/no/such:1")])
 

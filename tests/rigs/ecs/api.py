@@ -18,6 +18,7 @@ from .registry import TaskRegistry
 from .requests import ApiCall
 from .run_parameters import check_against_definition, check_run_parameters
 from .runner import Runner
+from .tags import TaskTags, tags_of_task
 from .task_definitions import TaskDefinitions
 from .tokens import ClientTokens, check_token
 
@@ -30,7 +31,7 @@ Operation = Callable[[ApiCall], dict[str, Any]]
 
 
 class EcsApi:
-    """RunTask, DescribeTasks, ListTasks, StopTask, and the tags of tasks."""
+    """RunTask, DescribeTasks, ListTasks and StopTask; what it gathers of others is theirs."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class EcsApi:
         self._clusters = Clusters(moto, registry)
         self._definitions = TaskDefinitions(moto)
         self._instances = ContainerInstances(moto)
+        self._tags = TaskTags(moto, registry)
         self._running = threading.Lock()
 
     def operations(self) -> dict[str, Operation]:
@@ -61,9 +63,7 @@ class EcsApi:
             "ListTasks": self.list_tasks,
             "StopTask": self.stop_task,
             "StartTask": _not_offered,
-            "TagResource": self.tag_resource,
-            "UntagResource": self.untag_resource,
-            "ListTagsForResource": self.list_tags,
+            **self._tags.operations(),
             **self._clusters.operations(),
             **self._definitions.operations(),
         }
@@ -152,31 +152,6 @@ class EcsApi:
             task.tags = []
             return {"task": task.describe()}
 
-    def tag_resource(self, call: ApiCall) -> dict[str, Any]:
-        """Add tags to a task (or, through moto, to something else)."""
-        task = self._tagged_task(call)
-        if task is None:
-            return self._moto.call("ecs", call.operation, call.parameters, call.region)
-        with self._registry.changing(task):
-            task.tags = _merged(task.tags, call.parameters["tags"])
-        return {}
-
-    def untag_resource(self, call: ApiCall) -> dict[str, Any]:
-        """Remove tags from a task (or, through moto, from something else)."""
-        task = self._tagged_task(call)
-        if task is None:
-            return self._moto.call("ecs", call.operation, call.parameters, call.region)
-        with self._registry.changing(task):
-            task.tags = [t for t in task.tags if t["key"] not in call.parameters["tagKeys"]]
-        return {}
-
-    def list_tags(self, call: ApiCall) -> dict[str, Any]:
-        """Show the tags of a task (or, through moto, of something else)."""
-        task = self._tagged_task(call)
-        if task is None:
-            return self._moto.call("ecs", call.operation, call.parameters, call.region)
-        return {"tags": list(task.tags)}
-
     def _make_tasks(
         self, call: ApiCall, cluster: Mapping[str, Any]
     ) -> tuple[list[Task], list[dict[str, str]]]:
@@ -187,7 +162,7 @@ class EcsApi:
             parameters["taskDefinition"], call.region
         )
         check_against_definition(parameters, definition, places[0].launch_type)
-        tags = _tags(parameters, cluster, definition_tags)
+        tags = tags_of_task(parameters, cluster, definition_tags)
         zone = f"{call.region}a"
         if definition.get("networkMode") == "awsvpc":
             zone = self._network.check(parameters["networkConfiguration"], call.region)
@@ -270,10 +245,6 @@ class EcsApi:
         with self._registry.reading():
             return [task.describe() for task in found if task is not None]
 
-    def _tagged_task(self, call: ApiCall) -> Task | None:
-        arn = call.parameters["resourceArn"]
-        return self._registry.find(arn) if ":task/" in arn else None
-
 
 def _group(parameters: Mapping[str, Any], definition: Mapping[str, Any]) -> str:
     return str(parameters.get("group") or f"family:{definition['family']}")
@@ -293,23 +264,6 @@ def _wanted_tasks(call: ApiCall) -> list[str]:
 def _missing(task: str) -> dict[str, str]:
     # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/api_failures_messages.html
     return {"arn": task, "reason": "MISSING"}
-
-
-def _tags(
-    parameters: Mapping[str, Any],
-    cluster: Mapping[str, Any],
-    definition_tags: list[dict[str, str]],
-) -> list[dict[str, str]]:
-    inherited = definition_tags if parameters.get("propagateTags") == "TASK_DEFINITION" else []
-    managed = []
-    if parameters.get("enableECSManagedTags"):
-        managed = [{"key": "aws:ecs:clusterName", "value": cluster["clusterName"]}]
-    return _merged(inherited + managed, parameters.get("tags") or [])
-
-
-def _merged(before: list[dict[str, str]], new: list[dict[str, str]]) -> list[dict[str, str]]:
-    values = {tag["key"]: tag.get("value", "") for tag in [*before, *new]}
-    return [{"key": key, "value": value} for key, value in values.items()]
 
 
 def _not_offered(call: ApiCall) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 from .errors import AwsError
 from .log_configurations import check_log_configurations
 from .placement_constraints import check_registered_constraints
+from .tags import check_tags
 
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html and the
 # `cpu` and `memory` parts of RegisterTaskDefinition in botocore: CPU units → MiB.
@@ -39,6 +40,7 @@ def check_definition(parameters: Mapping[str, Any]) -> None:
     """Raise AwsError for what ECS refuses."""
     containers = parameters["containerDefinitions"]
     _check_names(parameters["family"], containers)
+    check_tags(parameters.get("tags") or [])
     _check_secrets(parameters, containers)
     _check_task_memory(parameters, containers)
     required = parameters.get("requiresCompatibilities") or []

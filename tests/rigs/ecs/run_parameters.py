@@ -8,6 +8,7 @@ from typing import Any
 from .definitions import check_fargate_size, check_secret_names
 from .errors import AwsError
 from .placement_constraints import check_fargate_constraints, check_requested_constraints
+from .tags import check_tags
 
 OVERRIDES_LIMIT = 8192
 LAUNCH_TYPES = ("EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES")
@@ -45,6 +46,7 @@ def check_run_parameters(parameters: Mapping[str, Any]) -> None:
             "InvalidParameterException",
             "(rig) startedBy has up to 128 letters, numbers, hyphens, slashes and underscores.",
         )
+    check_tags(parameters.get("tags") or [])
     # The body as botocore sends it, with a space after each colon and comma. Whether ECS counts
     # those is not documented; counting them is the stricter reading.
     if len(json.dumps(parameters.get("overrides") or {})) > OVERRIDES_LIMIT:

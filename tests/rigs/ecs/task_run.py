@@ -151,6 +151,14 @@ class TaskRun:
 
     def _may_start(self, container: Container) -> bool:
         by_name = {c.name: c for c in self.task.containers}
+        log = container.definition.get("logConfiguration") or {}
+        if log.get("logDriver") == "awsfirelens" and any(
+            other.status == "PENDING" and other.definition.get("firelensConfiguration")
+            for other in self.task.containers
+        ):
+            # The log router comes first:
+            # aws.amazon.com/blogs/containers/under-the-hood-firelens-for-amazon-ecs-tasks
+            return False
         for dependency in container.definition.get("dependsOn") or []:
             other, condition = by_name[dependency["containerName"]], dependency["condition"]
             if condition in ("COMPLETE", "SUCCESS"):
