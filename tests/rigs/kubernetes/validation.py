@@ -198,7 +198,9 @@ def _job_causes(manifest: Manifest, old: Manifest | None) -> list[Cause]:
         if isinstance(spec.get(field), int) and spec[field] < 0:
             message = "must be greater than or equal to 0"
             causes.append(_bad_value(f"spec.{field}", spec[field], message))
-    if old is not None and template != (old.get("spec") or {}).get("template"):
+    before = (old or {}).get("spec") or {}
+    # a queue may change where a Job's pods go before they are made; what else isn't looked at
+    if old is not None and not before.get("suspend") and template != before.get("template"):
         message = "Invalid value: field is immutable"
         causes.append(("spec.template", "FieldValueInvalid", message))
     return causes

@@ -6,8 +6,8 @@ import copy
 from collections.abc import Mapping
 
 from rigs.kubernetes.cluster import Cluster
-from rigs.kubernetes.objects import Manifest, generated_name, owner_reference
-from rigs.kubernetes.resources import POD
+from rigs.kubernetes.objects import Manifest, generated_name, is_true, owner_reference
+from rigs.kubernetes.resources import POD, ResourceType
 from rigs.kubernetes.status import ApiError
 from rigs.kubernetes.store import Key
 
@@ -50,6 +50,34 @@ def _check_quota(cluster: Cluster, key: Key, manifest: Manifest, owner: Manifest
         raise ApiError(
             403, "Forbidden", f'pods "{name}" is forbidden: exceeded quota: compute, {counts}'
         )
+
+
+def adopt(cluster: Cluster, key: Key, label: str, resource: ResourceType) -> None:
+    """Make a pod without a controller the pod of the owner that its label names by UID.
+
+    Controllers adopt what their selector selects (pkg/controller/controller_ref_manager.go): who
+    copies a Job's labels to a pod gives it to the Job, which then has a pod too many.
+    """
+    pod = cluster.store.find(key)
+    if pod is None or any(owner.get("controller") for owner in _owners(pod)):
+        return
+    owner = cluster.store.key_of_uid((pod["metadata"].get("labels") or {}).get(label, ""))
+    if owner is None or owner.resource != resource or owner.namespace != key.namespace:
+        return
+    found = cluster.store.get(owner)
+    if "deletionTimestamp" not in found["metadata"]:
+        owners = [*_owners(pod), owner_reference(found)]
+        cluster.store.set_metadata(key, ownerReferences=owners)
+
+
+def surplus(pods: list[Manifest], number: int) -> list[Manifest]:
+    """Return the pods that go first when there are too many: not ready ones, then young ones."""
+    youngest_first = pods[::-1]
+    return sorted(youngest_first, key=lambda pod: is_true(pod, "Ready"))[:number]
+
+
+def _owners(pod: Manifest) -> list[Manifest]:
+    return pod["metadata"].get("ownerReferences") or []
 
 
 def pods_of(cluster: Cluster, uid: str) -> list[Manifest]:

@@ -2,62 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from dataclasses import dataclass, field
 
 from rigs.kubernetes.cluster import Cluster
-from rigs.kubernetes.controllers.children import create_pod, key_of_pod, pods_of
+from rigs.kubernetes.controllers.children import adopt, create_pod, key_of_pod, pods_of, surplus
+from rigs.kubernetes.controllers.job_progress import DEADLINE, Progress, Verdict, verdict_of
 from rigs.kubernetes.controllers.queue import WorkQueue
 from rigs.kubernetes.deletion import DeleteOptions
-from rigs.kubernetes.objects import Manifest, condition, is_true, owner_uids, timestamp
+from rigs.kubernetes.objects import (
+    Manifest,
+    condition,
+    is_true,
+    owner_uids,
+    timestamp,
+    with_condition,
+)
 from rigs.kubernetes.resources import JOB, POD
 from rigs.kubernetes.store import Change, Key
 
 _COMPONENT = "job-controller"
+_UID_LABEL = "batch.kubernetes.io/controller-uid"
 _LONGEST_BACKOFF = 360.0
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """How a Job ends: the words of pkg/controller/job/job_controller.go."""
-
-    kind: str
-    reason: str
-    message: str
-
-    @property
-    def announcement(self) -> str:
-        """The condition that comes first, while pods are still being ended."""
-        return "SuccessCriteriaMet" if self.kind == "Complete" else "FailureTarget"
-
-
-_COMPLETE = Verdict("Complete", "CompletionsReached", "Reached expected number of succeeded pods")
-_BACKOFF_LIMIT = Verdict(
-    "Failed", "BackoffLimitExceeded", "Job has reached the specified backoff limit"
-)
-_DEADLINE = Verdict("Failed", "DeadlineExceeded", "Job was active longer than specified deadline")
-
-
-@dataclass
-class _Progress:
-    """What the controller remembers of a Job: pods stay counted when they are gone."""
-
-    began: float = field(default_factory=time.monotonic)
-    succeeded: set[str] = field(default_factory=set)
-    failed: set[str] = field(default_factory=set)
-    last_failure: float = 0.0
-    verdict: Verdict | None = None
-    deadline: asyncio.TimerHandle | None = None
-    deadline_seconds: float | None = None
-    retry: asyncio.TimerHandle | None = None
-    expiry: asyncio.TimerHandle | None = None
-
-    def stop(self) -> None:
-        """Cancel the timers."""
-        for timer in (self.deadline, self.retry, self.expiry):
-            if timer is not None:
-                timer.cancel()
 
 
 class JobController:
@@ -67,7 +32,7 @@ class JobController:
         self._cluster = cluster
         self._store = cluster.store
         self._queue = WorkQueue(cluster.loop, self._sync)
-        self._progress: dict[str, _Progress] = {}
+        self._progress: dict[str, Progress] = {}
         cluster.store.listen(self._heard)
 
     def _heard(self, change: Change) -> None:
@@ -79,19 +44,21 @@ class JobController:
             else:
                 self._queue.add(change.key)
         elif change.key.resource == POD:
+            if change.kind == "ADDED":
+                self._cluster.loop.call_soon(adopt, self._cluster, change.key, _UID_LABEL, JOB)
             for uid in owner_uids(change.object):
                 job = self._store.key_of_uid(uid)
                 if job is not None and job.resource == JOB:
                     if change.kind == "DELETED":
-                        progress = self._progress.setdefault(uid, _Progress())
-                        self._count(progress, change.object, is_lost=True)
+                        progress = self._progress.setdefault(uid, Progress())
+                        progress.count(change.object, is_lost=True)
                     self._queue.add(job)
 
     def _sync(self, key: Key) -> None:
         job = self._store.find(key)
         if job is None or "deletionTimestamp" in job["metadata"]:
             return
-        progress = self._progress.setdefault(job["metadata"]["uid"], _Progress())
+        progress = self._progress.setdefault(job["metadata"]["uid"], Progress())
         if is_true(job, "Complete") or is_true(job, "Failed"):
             self._expire(key, job, progress)
             return
@@ -99,12 +66,16 @@ class JobController:
         replaces_terminating = job["spec"]["podReplacementPolicy"] != "Failed"
         for pod in pods:
             is_going = "deletionTimestamp" in pod["metadata"]
-            self._count(progress, pod, is_lost=is_going and replaces_terminating)
+            progress.count(pod, is_lost=is_going and replaces_terminating)
         living = [pod for pod in pods if not _has_ended(pod)]
         active = [pod for pod in living if "deletionTimestamp" not in pod["metadata"]]
+        if job["spec"].get("suspend") and progress.verdict is None:
+            self._suspend(key, job, progress, active, living)
+            return
+        job = self._resumed(key, job, progress)
         self._watch_deadline(key, job, progress)
         if progress.verdict is None:
-            progress.verdict = _verdict(job, progress, pods)
+            progress.verdict = verdict_of(job, progress, pods)
         if progress.verdict is not None:
             for pod in active:
                 self._cluster.deleter.delete(key_of_pod(pod), DeleteOptions("Background"))
@@ -115,45 +86,84 @@ class JobController:
             return
         self._write_status(key, job, progress, active, living)
         occupied = active if replaces_terminating else living
-        self._make_pods(key, job, progress, len(occupied))
+        self._make_pods(key, job, progress, len(occupied), active)
 
-    def _make_pods(self, key: Key, job: Manifest, progress: _Progress, occupied: int) -> None:
+    def _make_pods(
+        self, key: Key, job: Manifest, progress: Progress, occupied: int, active: list[Manifest]
+    ) -> None:
         spec = job["spec"]
         left = int(spec["completions"]) - len(progress.succeeded)
         missing = min(int(spec["parallelism"]), left) - occupied
-        if spec.get("suspend") or missing <= 0:
+        if missing < 0:
+            self._remove_pods(key, progress, surplus(active, -missing))
+        if missing <= 0:
             return
         if progress.failed:
             pause = self._cluster.timing.job_backoff * 2 ** (len(progress.failed) - 1)
             wait = progress.last_failure + min(pause, _LONGEST_BACKOFF) - time.monotonic()
             if wait > 0:
-                if progress.retry is not None:
-                    progress.retry.cancel()
-                progress.retry = self._cluster.later(wait, lambda: self._queue.add(key))
+                self._try_later(key, progress, wait)
                 return
         name, uid = key.name, job["metadata"]["uid"]
         labels = {
-            "batch.kubernetes.io/controller-uid": uid,
+            _UID_LABEL: uid,
             "batch.kubernetes.io/job-name": name,
             "controller-uid": uid,
             "job-name": name,
         }
         for _ in range(missing):
-            create_pod(self._cluster, key, f"{name}-", spec["template"], labels)
+            pod = create_pod(self._cluster, key, f"{name}-", spec["template"], labels)
+            if pod is None:
+                wait = self._cluster.timing.job_backoff * 2**progress.refused
+                progress.refused += 1
+                self._try_later(key, progress, min(wait, _LONGEST_BACKOFF))
+                return
+            progress.made.add(pod["metadata"]["uid"])
+            progress.refused = 0
 
-    @staticmethod
-    def _count(progress: _Progress, pod: Manifest, *, is_lost: bool) -> None:
-        """Count a pod that has ended, or is lost, once."""
-        uid, phase = pod["metadata"]["uid"], pod["status"].get("phase")
-        if uid in progress.succeeded or uid in progress.failed:
-            return
-        if phase == "Succeeded":
-            progress.succeeded.add(uid)
-        elif phase == "Failed" or is_lost:
-            progress.failed.add(uid)
-            progress.last_failure = time.monotonic()
+    def _try_later(self, key: Key, progress: Progress, seconds: float) -> None:
+        if progress.retry is not None:
+            progress.retry.cancel()
+        progress.retry = self._cluster.later(seconds, lambda: self._queue.add(key))
 
-    def _watch_deadline(self, key: Key, job: Manifest, progress: _Progress) -> None:
+    def _remove_pods(self, key: Key, progress: Progress, pods: list[Manifest]) -> None:
+        """Remove pods that the Job is not to have; they don't count as failed."""
+        for pod in pods:
+            progress.made.discard(pod["metadata"]["uid"])
+            words = f"Deleted pod: {pod['metadata']['name']}"
+            self._cluster.events.normal(key, "SuccessfulDelete", words, _COMPONENT)
+            self._cluster.deleter.delete(key_of_pod(pod), DeleteOptions("Background"))
+
+    def _suspend(
+        self,
+        key: Key,
+        job: Manifest,
+        progress: Progress,
+        active: list[Manifest],
+        living: list[Manifest],
+    ) -> None:
+        """Leave a suspended Job without pods; no time counts for it."""
+        progress.suspend()
+        self._remove_pods(key, progress, active)
+        if not is_true(job, "Suspended"):
+            self._cluster.events.normal(key, "Suspended", "Job suspended", _COMPONENT)
+        suspended = condition("Suspended", True, "JobSuspended", "Job suspended")
+        conditions = with_condition(job["status"].get("conditions"), suspended)
+        left = sum(self._store.find(key_of_pod(pod)) is not None for pod in living)
+        none = {"startTime": None, "active": None, "ready": 0}
+        self._store.set_status(key, **none, terminating=left, conditions=conditions)
+
+    def _resumed(self, key: Key, job: Manifest, progress: Progress) -> Manifest:
+        """Return a Job as it is after it was resumed; its time begins then."""
+        if not is_true(job, "Suspended"):
+            return job
+        progress.began = time.monotonic()
+        self._cluster.events.normal(key, "Resumed", "Job resumed", _COMPONENT)
+        resumed = condition("Suspended", False, "JobResumed", "Job resumed")
+        conditions = with_condition(job["status"].get("conditions"), resumed)
+        return self._store.set_status(key, startTime=timestamp(), conditions=conditions) or job
+
+    def _watch_deadline(self, key: Key, job: Manifest, progress: Progress) -> None:
         seconds = job["spec"].get("activeDeadlineSeconds")
         if seconds == progress.deadline_seconds:
             return
@@ -167,7 +177,7 @@ class JobController:
 
         def exceed() -> None:
             if progress.verdict is None:
-                progress.verdict = _DEADLINE
+                progress.verdict = DEADLINE
                 self._queue.add(key)
 
         left = progress.began + float(seconds) - time.monotonic()
@@ -177,7 +187,7 @@ class JobController:
         self,
         key: Key,
         job: Manifest,
-        progress: _Progress,
+        progress: Progress,
         active: list[Manifest],
         living: list[Manifest],
     ) -> None:
@@ -211,7 +221,7 @@ class JobController:
         else:
             self._cluster.events.warning(key, verdict.reason, verdict.message, _COMPONENT)
 
-    def _expire(self, key: Key, job: Manifest, progress: _Progress) -> None:
+    def _expire(self, key: Key, job: Manifest, progress: Progress) -> None:
         """Delete a finished Job when its time is over."""
         seconds = job["spec"].get("ttlSecondsAfterFinished")
         if seconds is None or progress.expiry is not None:
@@ -224,23 +234,6 @@ class JobController:
                 self._cluster.deleter.delete(key, DeleteOptions("Foreground"))
 
         progress.expiry = self._cluster.later(float(seconds), delete)
-
-
-def _verdict(job: Manifest, progress: _Progress, pods: list[Manifest]) -> Verdict | None:
-    spec = job["spec"]
-    if len(progress.failed) > int(spec["backoffLimit"]):
-        return _BACKOFF_LIMIT
-    if spec["template"]["spec"].get("restartPolicy") == "OnFailure":
-        restarts = sum(
-            status.get("restartCount", 0)
-            for pod in pods
-            for status in pod["status"].get("containerStatuses") or []
-        )
-        if restarts > 0 and restarts >= int(spec["backoffLimit"]):
-            return _BACKOFF_LIMIT
-    if len(progress.succeeded) >= int(spec["completions"]):
-        return _COMPLETE
-    return None
 
 
 def _condition(kind: str, verdict: Verdict) -> Manifest:
