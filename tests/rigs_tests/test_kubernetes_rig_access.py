@@ -102,3 +102,57 @@ def test_a_kubeconfig_can_hold_several_contexts(rig: KubernetesRig, tmp_path: Pa
 def test_the_server_also_talks_https(rig: KubernetesRig, tmp_path: Path) -> None:
     with official_client(rig, tmp_path, tls=True) as api:
         assert client.CoreV1Api(api).list_namespace().items
+
+
+def test_a_user_with_a_role_may_do_what_it_says_and_nothing_else(
+    rig: KubernetesRig, batch: Any, core: Any
+) -> None:
+    rules = [
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["*"], "resourceNames": ["mine"]},
+    ]
+    grant = rig.access.grant(rules, user="tester", namespace="default")
+    batch.create_namespaced_job("default", job(name="a"))
+    for refused in (
+        lambda: batch.list_namespaced_job("default"),
+        lambda: batch.read_namespaced_job("a", "elsewhere"),
+        lambda: batch.list_job_for_all_namespaces(),
+        lambda: core.read_namespaced_pod("other", "default"),
+        lambda: core.read_namespaced_pod_log("mine", "default"),
+    ):
+        with pytest.raises(ApiException) as caught:
+            refused()
+        assert caught.value.status == 403
+    with pytest.raises(ApiException) as caught:
+        core.read_namespaced_pod("mine", "default")
+    assert caught.value.status == 404
+    rig.access.take_back(grant)
+    assert batch.list_namespaced_job("default").items
+
+
+def test_an_access_review_knows_roles(rig: KubernetesRig, api: Any) -> None:
+    rules = [{"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]}]
+    rig.access.grant(rules, user="tester")
+
+    def allowed(verb: str, group: str, **asked: str) -> bool:
+        attributes = {"verb": verb, "group": group, "namespace": "default", **asked}
+        body = {"spec": {"resourceAttributes": attributes}}
+        review = client.AuthorizationV1Api(api).create_self_subject_access_review(body)
+        return bool(review.status.allowed)
+
+    assert allowed("get", "", resource="pods", subresource="log")
+    assert not allowed("get", "", resource="pods")
+    assert not allowed("get", "batch", resource="pods", subresource="log")
+
+
+@pytest.mark.parametrize("verb", ["get", "create"])
+def test_forwarding_a_port_needs_two_verbs(rig: KubernetesRig, verb: str) -> None:
+    # since 1.35 also over a websocket (AuthorizePodWebsocketUpgradeCreatePermission)
+    url = f"{rig.url}/api/v1/namespaces/default/pods/p/portforward?ports=80"
+    with rig.access.denied(verb, "pods/portforward"):
+        answer = urllib3.request("GET", url, headers={"Authorization": "Bearer t0ken"})
+    assert answer.status == 403
+    assert answer.json()["message"] == (
+        f'pods "p" is forbidden: User "tester" cannot {verb} resource "pods/portforward" in API '
+        'group "" in the namespace "default"'
+    )

@@ -11,6 +11,7 @@ from aiohttp import web
 from rigs.kubernetes import discovery
 from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.faults import Fault
+from rigs.kubernetes.gatekeeping import warning_of
 from rigs.kubernetes.kubelet import Kubelet
 from rigs.kubernetes.logs import serve_log
 from rigs.kubernetes.objects import Manifest
@@ -103,8 +104,10 @@ class ApiServer:
         )
         if fault is not None and fault.kind.name != "answer_lost":
             return _refused_by(fault, asked, request)
-        if not access.allows(asked.verb, asked.path, asked.namespace, request.user):
-            raise _forbidden(asked, request)
+        for verb in _verbs_needed(asked):
+            where = (asked.namespace, request.user, asked.resource.group, asked.name)
+            if not access.allows(verb, asked.path, *where):
+                raise _forbidden(asked, request, verb)
         response = await self._serve(asked, request, http_request)
         if fault is not None and http_request.transport is not None:
             http_request.transport.abort()
@@ -161,7 +164,11 @@ class ApiServer:
             watch = Watch(self._cluster, asked.resource, asked.namespace, selects, request)
             return await watch.serve(http_request)
         answer = self._object(asked, request)
-        return web.json_response(answer, status=201 if asked.verb == "create" else 200)
+        if asked.verb != "create":
+            return web.json_response(answer)
+        warning = warning_of(self._cluster.store, asked.resource, answer)
+        headers = {} if warning is None else {"Warning": f"299 - {json.dumps(warning)}"}
+        return web.json_response(answer, status=201, headers=headers)
 
     def _object(self, asked: Asked, request: Request) -> Manifest:
         verbs, query = self._verbs, request.query
@@ -208,9 +215,16 @@ def _decoded(request: Request) -> Any:
         raise bad_request(f"the body of the request can't be read: {error}") from error
 
 
-def _forbidden(asked: Asked, request: Request) -> ApiError:
+def _verbs_needed(asked: Asked) -> tuple[str, ...]:
+    """Return what a user must be allowed: a port is forwarded with two verbs over a websocket."""
+    if asked.subresource == "portforward" and asked.verb == "get":
+        return ("get", "create")
+    return (asked.verb,)
+
+
+def _forbidden(asked: Asked, request: Request, verb: str) -> ApiError:
     where = (asked.namespace, asked.name, asked.subresource)
-    return forbidden(asked.resource, asked.verb, request.user, *where)
+    return forbidden(asked.resource, verb, request.user, *where)
 
 
 def _refused_by(fault: Fault, asked: Asked, request: Request) -> web.Response:
@@ -232,4 +246,4 @@ def _refused_by(fault: Fault, asked: Asked, request: Request) -> web.Response:
         headers = {} if after is None else {"Retry-After": str(after)}
         message = "the server is currently unable to handle the request"
         raise ApiError(503, "ServiceUnavailable", message, headers=headers)
-    raise _forbidden(asked, request)
+    raise _forbidden(asked, request, asked.verb)

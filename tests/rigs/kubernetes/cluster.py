@@ -12,6 +12,7 @@ from rigs.kubernetes.admission import prepared
 from rigs.kubernetes.deletion import Deleter
 from rigs.kubernetes.events import EventRecorder
 from rigs.kubernetes.faults import Faults
+from rigs.kubernetes.gatekeeping import refuse_unwanted
 from rigs.kubernetes.log_files import LOG_FILE_BYTES
 from rigs.kubernetes.network import Network
 from rigs.kubernetes.objects import Manifest, condition
@@ -98,12 +99,14 @@ class Cluster:
         """Create an object as a client would, after defaults and checks.
 
         Raises:
-            ApiError: 400, 404 (the namespace isn't there), 409 or 422.
+            ApiError: 400, 403 (what a pod needs isn't there, or the namespace wants no such
+                object), 404 (the namespace isn't there), 409 or 422.
         """
         space = namespace if resource.namespaced else ""
         if space and self.store.find(Key(NAMESPACE, "", space)) is None:
             raise not_found(NAMESPACE, space)
         made = prepared(resource, space, manifest)
+        refuse_unwanted(self.store, resource, space, made)
         if resource == SERVICE and not made["spec"].get("clusterIP"):
             address = self.network.new_service_address()
             spec = {**made["spec"], "clusterIP": address, "clusterIPs": [address]}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rigs.kubernetes.objects import Manifest, owner_uids, timestamp
-from rigs.kubernetes.resources import NAMESPACE, POD
+from rigs.kubernetes.resources import EVENT, NAMESPACE, POD
 from rigs.kubernetes.status import bad_request, conflict, success
 from rigs.kubernetes.store import Change, Key, Store
 
@@ -66,6 +66,8 @@ class Deleter:
                 f"UID in object meta: {uid}"
             )
             raise conflict(key.resource, key.name, why)
+        if key.resource == NAMESPACE:
+            return self._delete_namespace(key)
         policy = options.propagation or _default_policy(key)
         if policy == "Orphan":
             self._orphan_dependents(uid)
@@ -136,9 +138,30 @@ class Deleter:
                 self._later(lambda key=dependent: self._delete_without_owners(key))  # type: ignore[misc]
             for owner in owner_uids(change.object):
                 self._later(lambda uid=owner: self._finish_foreground(uid))  # type: ignore[misc]
-            if change.key.resource == NAMESPACE:
-                for key in list(self._store.keys_in(change.key.name)):
-                    self._later(lambda key=key: self._delete_if_there(key))  # type: ignore[misc]
+            if change.key.namespace:
+                self._later(lambda: self._finish_namespace(change.key.namespace))
+
+    def _delete_namespace(self, key: Key) -> Manifest:
+        """Mark a namespace as terminating; it goes when nothing is left in it."""
+        if "deletionTimestamp" not in self._store.get(key)["metadata"]:
+            self._store.set_metadata(key, deletionTimestamp=timestamp())
+            self._store.set_status(key, phase="Terminating")
+            for held in list(self._store.keys_in(key.name)):
+                self._later(lambda key=held: self._delete_if_there(key))  # type: ignore[misc]
+            self._later(lambda: self._finish_namespace(key.name))
+        return self._store.get(key)
+
+    def _finish_namespace(self, name: str) -> None:
+        key = Key(NAMESPACE, "", name)
+        found = self._store.find(key)
+        if found is None or "deletionTimestamp" not in found["metadata"]:
+            return
+        left = list(self._store.keys_in(name))
+        if all(held.resource == EVENT for held in left):
+            for held in left:  # of what happened while the rest went
+                self._store.remove(held)
+            if self._store.find(key) is not None:
+                self._store.remove(key)
 
     def _delete_without_owners(self, key: Key) -> None:
         manifest = self._store.find(key)

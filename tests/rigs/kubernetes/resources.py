@@ -44,6 +44,9 @@ SECRET = ResourceType("", "v1", "secrets", "Secret")
 CONFIG_MAP = ResourceType("", "v1", "configmaps", "ConfigMap", short_names=("cm",))
 SERVICE = ResourceType("", "v1", "services", "Service", subresources=_STATUS, short_names=("svc",))
 CLAIM = ResourceType("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
+PRIORITY_CLASS = ResourceType(
+    "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False
+)
 SERVICE_ACCOUNT = ResourceType("", "v1", "serviceaccounts", "ServiceAccount", short_names=("sa",))
 EVENT = ResourceType("", "v1", "events", "Event", short_names=("ev",))
 NODE = ResourceType(
@@ -73,6 +76,7 @@ _BUILTIN = (
     *(POD, SECRET, CONFIG_MAP, SERVICE, SERVICE_ACCOUNT, EVENT, NODE, NAMESPACE, JOB),
     *(DEPLOYMENT, REPLICA_SET, CUSTOM_RESOURCE_DEFINITION),
     CLAIM,
+    PRIORITY_CLASS,
     ResourceType("coordination.k8s.io", "v1", "leases", "Lease"),
     ResourceType("events.k8s.io", "v1", "events", "Event"),
     ResourceType("rbac.authorization.k8s.io", "v1", "roles", "Role"),
