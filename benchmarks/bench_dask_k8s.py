@@ -59,7 +59,7 @@ with KubeCluster(
 
 def bare_spec(number: int) -> dict[str, Any]:
     """The DaskCluster that flowenv would make, under another name and without its labels."""
-    from flowenv.lifecycle import prepare
+    from flowenv.submission.lifecycle import prepare
     from flowenv.testing import flows
     from flowenv_dask_k8s import DaskKubernetesEnvironment
 

@@ -23,10 +23,10 @@ from pathlib import Path
 from _table import Row, print_table
 
 from flowenv import Flow, contract
-from flowenv.lifecycle import prepare
-from flowenv.payload import pack
-from flowenv.shipped import ShippedEnvironment
-from flowenv.targets import load_target
+from flowenv.flows.finding import load_target
+from flowenv.runs.shipped_environment import ShippedEnvironment
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.packing import pack
 from flowenv_local import LocalEnvironment
 
 SOURCE = """

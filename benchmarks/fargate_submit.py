@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import flowenv
-from flowenv.lifecycle import prepare
-from flowenv.targets import load_target
+from flowenv.flows.finding import load_target
+from flowenv.submission.lifecycle import prepare
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.account import account_of
 from flowenv_fargate.overrides import revealed

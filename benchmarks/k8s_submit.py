@@ -25,8 +25,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from flowenv.configuration import configuration
-from flowenv.lifecycle import Prepared, prepare
+from flowenv.settings.configuration import configuration
+from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.submission import revealed

@@ -23,9 +23,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from flowenv.flow_run import FlowRun
-from flowenv.lifecycle import submit
+from flowenv.runs.flow_run import FlowRun
 from flowenv.states import State
+from flowenv.submission.lifecycle import submit
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment, watch
 from flowenv_k8s.client import forget_connections

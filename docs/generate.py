@@ -113,7 +113,7 @@ def _as_markdown(docstring: str) -> str:
 
 def contract() -> str:
     """Which contract variables each environment sets, by kind of container."""
-    from flowenv import contract
+    from flowenv.plugin import contract
 
     environments = list(_environments())
     names = [*contract.BASIC, contract.EXECUTOR, contract.LOGGING_LEVEL, contract.NAMESPACE]
@@ -124,7 +124,8 @@ def contract() -> str:
 
 
 def _containers(environment: Any, variable: str) -> str:
-    from flowenv.contract import AUTH_TOKEN, Target
+    from flowenv.contract import AUTH_TOKEN
+    from flowenv.plugin import Target
 
     targets = [
         target.value
@@ -146,8 +147,8 @@ def capabilities() -> str:
 
 def _environments() -> Iterator[Any]:
     """The environment classes of this repository's backends."""
-    from flowenv.discovery import KNOWN_BACKENDS
-    from flowenv.registry import registry
+    from flowenv.hooks.discovery import KNOWN_BACKENDS
+    from flowenv.hooks.registry import registry
 
     for name in KNOWN_BACKENDS:
         if name in registry().backends():
@@ -156,8 +157,8 @@ def _environments() -> Iterator[Any]:
 
 def settings(dotted: str) -> str:
     """A table of the settings of an environment or executor class."""
-    from flowenv.settings import settings_of
-    from flowenv.values import describe
+    from flowenv.plugin import settings_of
+    from flowenv.settings.values import describe
 
     rows = [
         (f"`{one.name}`", describe(one.annotation), f"`{one.default!r}`", one.help)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from flowenv.configuration import configuration
-from flowenv.registry import reset
+from flowenv.hooks.registry import reset
+from flowenv.settings.configuration import configuration
 
 from .plugging import Plugging, toy_hooks
 

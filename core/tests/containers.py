@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowenv import contract
-from flowenv.flow_run import FlowRun
-from flowenv.outcome import Outcome
-from flowenv.payload import pack
-from flowenv.process import COMMAND
+from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.outcome import Outcome
+from flowenv.runs.process import COMMAND
+from flowenv.submission.packing import pack
 
 DEADLINE = 60.0
 

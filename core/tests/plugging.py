@@ -10,10 +10,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from flowenv import discovery
 from flowenv.contract import BASIC, NAMESPACE, Target
-from flowenv.discovery import Installed
-from flowenv.environment import (
+from flowenv.executors import Executor
+from flowenv.hooks import discovery
+from flowenv.hooks.discovery import Installed
+from flowenv.hooks.specs import hookimpl
+from flowenv.runs.environment import (
     Callback,
     Capabilities,
     Environment,
@@ -23,11 +25,9 @@ from flowenv.environment import (
     on_exit_setting,
     on_start_setting,
 )
-from flowenv.executors import Executor
-from flowenv.flow_run import FlowRun
-from flowenv.hookspecs import hookimpl
-from flowenv.in_process import execute_here
-from flowenv.settings import setting
+from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.in_process import execute_here
+from flowenv.settings.declaration import setting
 
 
 @dataclasses.dataclass(repr=False)

@@ -10,9 +10,9 @@ from types import ModuleType
 import pytest
 
 from flowenv import Flow, flow
-from flowenv.code_reference import modules_to_pickle, own_files, refer_to
 from flowenv.errors import PayloadError
-from flowenv.targets import load_target
+from flowenv.flows.code_reference import modules_to_pickle, own_files, refer_to
+from flowenv.flows.finding import load_target
 
 from .flow_files import GREET, write
 

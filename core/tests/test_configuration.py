@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from flowenv import Secret
-from flowenv.configuration import configuration, find_secret
 from flowenv.errors import ConfigurationError
+from flowenv.settings.configuration import configuration, find_secret
 
 from .flow_files import write
 

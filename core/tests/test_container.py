@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from flowenv import Flow, FlowRun, LocalDaskExecutor, Reason, State, contract
-from flowenv.container import extra_loggers
+from flowenv.container.run_payload import extra_loggers
 from flowenv.errors import PayloadError
-from flowenv.lifecycle import prepare
-from flowenv.outcome import LIMIT
-from flowenv.payload import pack
-from flowenv.process import COMMAND
-from flowenv.targets import load_target
+from flowenv.flows.finding import load_target
+from flowenv.runs.outcome import LIMIT
+from flowenv.runs.process import COMMAND
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.packing import pack
 
 from .containers import Container
 from .flow_files import write

@@ -7,7 +7,7 @@ import pytest
 from flowenv import Flow, Secret, contract, hookimpl
 from flowenv.contract import Target
 from flowenv.errors import PluginError
-from flowenv.lifecycle import prepare
+from flowenv.submission.lifecycle import prepare
 
 from .plugging import ToyEnvironment
 

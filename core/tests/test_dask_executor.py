@@ -12,12 +12,14 @@ import dask
 import pytest
 
 from flowenv import DaskExecutor, Flow, get_executor
+from flowenv.container.unpacking import load_run, unpack
 from flowenv.errors import PlatformError, SettingError
 from flowenv.executors.dask import check_versions
-from flowenv.lifecycle import prepare
-from flowenv.payload import load_run, pack, unpack
-from flowenv.running import call_with_callbacks, open_executor
-from flowenv.targets import load_target
+from flowenv.executors.opening import open_executor
+from flowenv.flows.finding import load_target
+from flowenv.runs.running import call_with_callbacks
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.packing import pack
 
 from .flow_files import write
 from .plugging import ToyEnvironment
@@ -330,7 +332,7 @@ def shipped(toy, tmp_path):
 
 
 def run_on_cluster(run, executor):
-    with open_executor(executor, run):
+    with open_executor(executor, lambda: run.source_files):
         return call_with_callbacks(run.environment, run).value
 
 

@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowenv import DaskExecutor, LocalDaskExecutor, LocalExecutor, Secret
-from flowenv.encoding import Encoder, decode, is_plain, to_json_bytes
 from flowenv.errors import PayloadError
+from flowenv.serialization.encoding import Encoder, decode, is_plain, to_json_bytes
 
 
 class Colour(enum.Enum):

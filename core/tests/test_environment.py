@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from flowenv import Environment, LocalDaskExecutor, LocalExecutor
-from flowenv.environment import CommonEnvironment
 from flowenv.errors import BackendNotFound, ConfigurationError, SettingError
-from flowenv.settings import setting, settings_of
+from flowenv.runs.environment import CommonEnvironment
+from flowenv.settings.declaration import setting, settings_of
 
 from .plugging import ToyEnvironment
 

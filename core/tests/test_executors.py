@@ -17,7 +17,7 @@ from dask import bag, delayed
 from flowenv import Flow, LocalDaskExecutor, LocalExecutor, contract, get_executor
 from flowenv.errors import FlowenvError, PlatformError, SettingError
 from flowenv.executors import Executor, check_executor
-from flowenv.running import default_executor, open_executor
+from flowenv.executors.opening import default_executor, open_executor
 
 
 def where() -> tuple[int, int]:

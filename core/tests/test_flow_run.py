@@ -15,8 +15,8 @@ from flowenv.errors import (
     UnsupportedOperation,
     WaitTimeout,
 )
-from flowenv.lifecycle import prepare
-from flowenv.outcome import Outcome
+from flowenv.runs.outcome import Outcome
+from flowenv.submission.lifecycle import prepare
 
 from .plugging import ToyEnvironment
 

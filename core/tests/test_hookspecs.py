@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from flowenv import hookspecs
+from flowenv.hooks import specs as hookspecs
 
 HOOKS = {n: f for n, f in vars(hookspecs).items() if n.startswith("flowenv_")}
 

@@ -9,8 +9,8 @@ import pytest
 
 from flowenv import submit
 from flowenv.errors import RunWhileImporting
-from flowenv.lifecycle import prepare
-from flowenv.targets import load_file
+from flowenv.flows.finding import load_file
+from flowenv.submission.lifecycle import prepare
 
 from .containers import Container
 from .flow_files import write

@@ -10,8 +10,8 @@ import textwrap
 import pytest
 
 from flowenv import DaskExecutor, LocalDaskExecutor, State
-from flowenv.lifecycle import prepare
-from flowenv.targets import load_target
+from flowenv.flows.finding import load_target
+from flowenv.submission.lifecycle import prepare
 
 from .containers import Container, is_alive, wait_until
 from .flow_files import write
@@ -196,7 +196,9 @@ SIGNALS_ON_IMPORT = """
 """
 
 
-@pytest.mark.parametrize("module", ["flowenv.container", "logging", "flowenv.payload"])
+@pytest.mark.parametrize(
+    "module", ["flowenv.container.run_payload", "logging", "flowenv.container.unpacking"]
+)
 def test_a_signal_while_flowenv_itself_is_imported_is_an_outcome_too(start, tmp_path, module):
     write(tmp_path / "site" / "sitecustomize.py", SIGNALS_ON_IMPORT.format(module=module))
     ended = start("endless", variables={"PYTHONPATH": str(tmp_path / "site")}).wait()
@@ -216,7 +218,15 @@ def test_nothing_slow_is_imported_before_the_signals_are_heard():
     ended = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
     )
-    known = {"flowenv", "flowenv._version", "flowenv.entry", "importlib", "importlib._bootstrap"}
+    known = {
+        "flowenv",
+        "flowenv._lazily",
+        "flowenv._version",
+        "flowenv.container",
+        "flowenv.container.entry_point",
+        "importlib",
+        "importlib._bootstrap",
+    }
     known |= {"importlib._bootstrap_external", "_imp", "warnings", "_warnings", "__future__"}
     assert set(ended.stderr.split()) <= known
 

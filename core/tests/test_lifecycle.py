@@ -12,9 +12,9 @@ from flowenv.errors import (
     SpecError,
     UnsupportedOperation,
 )
-from flowenv.flow_run import DRAFT_ID
-from flowenv.lifecycle import as_flow, prepare
-from flowenv.running import Returned
+from flowenv.runs.flow_run import DRAFT_ID
+from flowenv.runs.running import Returned
+from flowenv.submission.lifecycle import as_flow, prepare
 
 from .plugging import Plugging, ToyEnvironment, toy_hooks
 
@@ -266,7 +266,7 @@ def test_a_backend_that_returns_the_result_unwrapped_is_told_how(plugging):
         return flow_run.flow()
 
     use(plugging, [], flowenv_run_flow=flowenv_run_flow)
-    with pytest.raises(PluginError, match=r"gave 3.*returns flowenv\.running\.Returned"):
+    with pytest.raises(PluginError, match=r"gave 3.*returns flowenv\.plugin\.Returned"):
         ToyEnvironment().run(Flow(lambda: 3, name="f"))
 
 

@@ -8,9 +8,9 @@ import os
 import pytest
 
 from flowenv import DaskExecutor, LocalDaskExecutor, LocalExecutor, hookimpl, make_environment
-from flowenv.environments import read_setting
 from flowenv.errors import BackendNotFound, ConfigurationError, FlowenvError
-from flowenv.settings import settings_of
+from flowenv.settings.declaration import settings_of
+from flowenv.submission.named_environments import read_setting
 
 from .flow_files import write
 from .plugging import ToyEnvironment

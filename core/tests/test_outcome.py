@@ -16,7 +16,7 @@ from flowenv.errors import (
     RunCrashed,
     TransientPlatformError,
 )
-from flowenv.outcome import LIMIT, Outcome, is_outcome_line, without_record
+from flowenv.runs.outcome import LIMIT, Outcome, is_outcome_line, without_record
 from flowenv.states import Reason, State
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates and odd line ends too

@@ -12,11 +12,12 @@ import pytest
 
 from flowenv import Flow, LocalDaskExecutor, flow
 from flowenv._version import __version__
+from flowenv.container.unpacking import load_run, unpack
 from flowenv.errors import PayloadError
-from flowenv.lifecycle import prepare
-from flowenv.payload import load_run, pack, unpack
-from flowenv.payload_header import python_minor
-from flowenv.targets import load_target
+from flowenv.flows.finding import load_target
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.packing import pack
+from flowenv.submission.payload_header import python_minor
 
 from .flow_files import GREET, write
 from .plugging import ToyEnvironment
@@ -148,7 +149,7 @@ def test_line_ends_and_encodings_of_files_stay(toy, tmp_path):
     for content in (b"# -*- coding: latin-1 -*-\nx = '\xe9'\n", b"x = 1\r\ny = 2\r\n"):
         path.write_bytes(content)
         data = pack(make_run(a_flow))
-        from flowenv.payload import _write_files
+        from flowenv.container.unpacking import _write_files
 
         _write_files(json.loads(data)["flow"]["files"], tmp_path / "there")
         assert (tmp_path / "there" / "greeting.py").read_bytes() == content
@@ -253,14 +254,14 @@ def test_a_newer_flowenv_is_refused_with_what_to_install(toy, version):
 
 def test_an_older_major_version_is_refused(toy, monkeypatch):
     data = pack(make_run(Flow(dict)))
-    monkeypatch.setattr("flowenv.payload_header.__version__", f"{MAJOR + 1}.0.0")
+    monkeypatch.setattr("flowenv.submission.payload_header.__version__", f"{MAJOR + 1}.0.0")
     with pytest.raises(PayloadError, match="another major version"):
         unpack(data)
 
 
 def test_an_older_minor_version_is_read(toy, monkeypatch):
     data = pack(make_run(Flow(dict)))
-    monkeypatch.setattr("flowenv.payload_header.__version__", f"{MAJOR}.9999.0")
+    monkeypatch.setattr("flowenv.submission.payload_header.__version__", f"{MAJOR}.9999.0")
     assert unpack(data)
 
 

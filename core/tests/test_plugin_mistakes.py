@@ -13,12 +13,12 @@ from flowenv import Flow, Secret, State, hookimpl
 from flowenv.cli.doctor import doctor
 from flowenv.cli.loading import load_all
 from flowenv.cli.plugins import plugins
-from flowenv.configuration import configuration
 from flowenv.contract import AUTH_TOKEN, AUTH_TOKEN_SECRET, Target
 from flowenv.errors import ConfigurationError, FlowenvError, PluginError, PluginFailed, SpecError
-from flowenv.lifecycle import Prepared, prepare
-from flowenv.registry import registry, reset
-from flowenv.rehearsal import rehearse
+from flowenv.hooks.registry import registry, reset
+from flowenv.settings.configuration import configuration
+from flowenv.submission.lifecycle import Prepared, prepare
+from flowenv.submission.rehearsal import rehearse
 
 from .flow_files import write
 from .plugging import Plugging, ToyEnvironment, toy_hooks

@@ -77,16 +77,34 @@ def test_the_local_backend_needs_no_dask():
     assert not {"dask", "distributed", "cloudpickle", "yaml", "click"} & modules_after(code)
 
 
-def test_type_checkers_see_each_name_where_it_comes_from():
-    tree = ast.parse(inspect.getsource(flowenv))
+DOORS = ["flowenv", "flowenv.plugin", "flowenv.executors"]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_type_checkers_see_each_name_where_it_comes_from(door):
+    found = importlib.import_module(door)
+    tree = ast.parse(inspect.getsource(found))
     (seen_only_by_them,) = (
         node
         for node in tree.body
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
     )
     imported = {alias.name: node.module for node in seen_only_by_them.body for alias in node.names}
-    assert imported == {name: f"flowenv.{module}" for name, module in flowenv._WHERE.items()}
-    assert set(flowenv.__all__) - set(imported) == {"__version__"}
+    assert set(found.__all__) - set(imported) <= {"__version__"}
+    for name, module in imported.items():
+        there = importlib.import_module(module)
+        if not hasattr(there, name):  # a module is a name itself
+            there = importlib.import_module(f"{module}.{name}")
+        assert getattr(found, name) is getattr(there, name, there)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_help_shows_what_is_meant_and_nothing_else(door):
+    found = importlib.import_module(door)
+    assert sorted(dir(found)) == sorted(found.__all__)
+    for name in found.__all__:
+        getattr(found, name)  # so that it would be in the module's own names
+    assert sorted(dir(found)) == sorted(found.__all__)
 
 
 def test_the_package_says_that_it_is_typed():

@@ -20,7 +20,7 @@ from flowenv import (
 )
 from flowenv.cli.sweep import sweep
 from flowenv.errors import BackendNotFound, PluginError, SettingError, UnsupportedOperation
-from flowenv.registry import reset
+from flowenv.hooks.registry import reset
 
 from .flow_files import write
 from .plugging import ToyEnvironment, toy_hooks

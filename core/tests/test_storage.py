@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from flowenv import storage
 from flowenv.errors import ConfigurationError, PlatformError
+from flowenv.serialization import storage
 
 
 def test_what_is_written_is_read(tmp_path):

@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
+from flowenv.contract.shipped_files import module_name
 from flowenv.errors import FlowNotFound
-from flowenv.targets import load_file, load_target, module_name
+from flowenv.flows.finding import load_file, load_target
 
 from .flow_files import GREET, TWO, write
 

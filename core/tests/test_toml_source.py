@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flowenv.toml_source import TomlSource
+from flowenv.settings.toml_source import TomlSource
 
 TEXT = '''\
 image = "a" # a comment with [brackets] and = signs

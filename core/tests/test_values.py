@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowenv.values import describe, fits, parse
+from flowenv.settings.values import describe, fits, parse
 
 
 class Colour(enum.Enum):

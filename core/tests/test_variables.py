@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from flowenv import Secret
 from flowenv.contract import Target
+from flowenv.contract.variables import SPEC_FILE, Layer, Variables
 from flowenv.errors import SpecError
-from flowenv.variables import SPEC_FILE, Layer, Variables
 
 
 def merge(layers, existing=(), target=Target.FLOW):

@@ -59,8 +59,8 @@ class Site:
 BACKEND = """
     import dataclasses
     from flowenv import Environment, hookimpl
-    from flowenv.environment import metadata_setting
-    from flowenv.in_process import execute_here
+    from flowenv.runs.environment import metadata_setting
+    from flowenv.runs.in_process import execute_here
 
     @dataclasses.dataclass(repr=False)
     class AcmeEnvironment(Environment):
@@ -101,7 +101,7 @@ def plugin(name: str) -> str:
 RUN = """
     import json
     from flowenv import Flow, make_environment, submit
-    from flowenv.lifecycle import prepare
+    from flowenv.submission.lifecycle import prepare
 
     environment = make_environment("acme")
     variables = prepare(Flow(dict), environment=environment).spec["acme"]

@@ -112,7 +112,7 @@ class Page:
             tomllib.loads(example.text)
         if path.name == "flowenv.toml":
             forget_configuration()
-            from flowenv.configuration import configuration
+            from flowenv.settings.configuration import configuration
 
             assert configuration().path == path, example.place
 
@@ -186,8 +186,8 @@ class Page:
 
 def forget_configuration() -> None:
     """Let the next use read configuration and plugins anew, as a new process would."""
-    from flowenv import registry
-    from flowenv.configuration import configuration
+    from flowenv.hooks import registry
+    from flowenv.settings.configuration import configuration
 
     registry.reset()
     configuration.cache_clear()

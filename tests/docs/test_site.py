@@ -95,7 +95,7 @@ def test_every_contract_variable_is_explained() -> None:
 
 
 def test_every_configuration_key_is_explained() -> None:
-    from flowenv.configuration import Configuration
+    from flowenv.settings.configuration import Configuration
 
     page = text_of(ROOT / "docs" / "configuration.md")
     keys = [name for name in Configuration.__dataclass_fields__ if name != "path"]

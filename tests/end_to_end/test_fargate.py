@@ -21,13 +21,14 @@ from typing import Any
 
 import pytest
 
-from flowenv import Flow, LocalDaskExecutor, registry
-from flowenv.configuration import configuration
+from flowenv import Flow, LocalDaskExecutor
 from flowenv.errors import RunCancelled, RunFailed
-from flowenv.flow_run import FlowRun
-from flowenv.lifecycle import submit
+from flowenv.flows.finding import load_target
+from flowenv.hooks import registry
+from flowenv.runs.flow_run import FlowRun
+from flowenv.settings.configuration import configuration
 from flowenv.states import Reason, State
-from flowenv.targets import load_target
+from flowenv.submission.lifecycle import submit
 from flowenv_fargate import FargateTaskEnvironment, board, logs
 from flowenv_local import LocalEnvironment
 from rigs.ecs import Account, EcsRig, Image

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowenv import Flow
-from flowenv.targets import load_target
+from flowenv.flows.finding import load_target
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flowenv import registry
-from flowenv.configuration import configuration
+from flowenv.hooks import registry
+from flowenv.settings.configuration import configuration
 from flowenv_k8s import watch
 from flowenv_k8s.client import forget_connections
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from flowenv.flow_run import FlowRun
+from flowenv.runs.flow_run import FlowRun
 from on_kubernetes.cluster_under_test import ClusterUnderTest
 
 OF_THE_CLUSTER = (

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import flowenv
-from flowenv.flow_run import FlowRun
-from flowenv.targets import load_target
+from flowenv.flows.finding import load_target
+from flowenv.runs.flow_run import FlowRun
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from on_kubernetes.clean_slate import clean_slate
 from on_kubernetes.cluster_under_test import cluster_under_test

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flowenv.flow_run import FlowRun
+from flowenv.runs.flow_run import FlowRun
 from flowenv.states import State, Status
 from rigs.kubernetes import KubernetesRig
 

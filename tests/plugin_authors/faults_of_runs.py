@@ -13,9 +13,9 @@ from plugin_authors.faulty_backend import Handle, Kit, Patch, execute, handle_fa
 
 from flowenv import Reason, Secret, State, Status, hookimpl
 from flowenv.errors import RunNotFound
-from flowenv.flow_run import FlowRun
-from flowenv.handle import Leftover
-from flowenv.outcome import Outcome
+from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.outcome import Outcome
+from flowenv.runs.summaries import Leftover
 from flowenv_subprocess import SubprocessEnvironment, hooks
 
 

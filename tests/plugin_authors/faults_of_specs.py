@@ -13,9 +13,9 @@ from plugin_authors.faulty_backend import Patch, build, environment_fault, execu
 
 from flowenv import Secret, hookimpl
 from flowenv.contract import AUTH_TOKEN, BASIC, Target
-from flowenv.flow_run import FlowRun
-from flowenv.settings import setting
-from flowenv.variables import Variables
+from flowenv.contract.variables import Variables
+from flowenv.runs.flow_run import FlowRun
+from flowenv.settings.declaration import setting
 from flowenv_subprocess import SubprocessEnvironment, hooks
 
 
@@ -102,7 +102,7 @@ def lets_the_file_win(spec: dict[str, Any], environment: SubprocessEnvironment) 
 
 
 def lets_configuration_win(spec: dict[str, Any], environment: SubprocessEnvironment) -> None:
-    from flowenv.configuration import configuration
+    from flowenv.settings.configuration import configuration
 
     spec["variables"].update(configuration().env)
 

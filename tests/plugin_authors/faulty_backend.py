@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flowenv import hookimpl
-from flowenv.flow_run import FlowRun
+from flowenv.runs.flow_run import FlowRun
 from flowenv.testing import BackendConformance
 from flowenv_subprocess import SubprocessEnvironment, hooks, runs
 

@@ -8,8 +8,8 @@ GOOD_BACKEND = """
 import dataclasses
 from typing import Any
 from flowenv import Environment, hookimpl
-from flowenv.environment import CommonEnvironment
-from flowenv.in_process import execute_here
+from flowenv.runs.environment import CommonEnvironment
+from flowenv.runs.in_process import execute_here
 
 @dataclasses.dataclass(repr=False)
 class GoodEnvironment(CommonEnvironment):

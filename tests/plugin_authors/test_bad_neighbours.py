@@ -13,8 +13,8 @@ import pytest
 from plugin_authors.neighbours import GOOD_BACKEND, GOOD_PLUGIN, install
 
 from flowenv.errors import PluginError
-from flowenv.lifecycle import Prepared, prepare
-from flowenv.registry import Registry, registry, reset
+from flowenv.hooks.registry import Registry, registry, reset
+from flowenv.submission.lifecycle import Prepared, prepare
 
 BROKEN = "raise RuntimeError('half of it is missing')"
 QUITS = "raise SystemExit(3)"

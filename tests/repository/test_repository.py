@@ -167,7 +167,7 @@ class TestEveryPlugin:
         assert list(folder.glob("tests/**/test_*.py"))
 
     def test_is_named_where_it_is_missing(self, folder: Path) -> None:
-        from flowenv.discovery import KNOWN_BACKENDS
+        from flowenv.hooks.discovery import KNOWN_BACKENDS
 
         assert KNOWN_BACKENDS[folder.name] == project(folder)["name"]
 

@@ -12,13 +12,12 @@ The names below are the public API. They are imported when they are first used, 
 
 from __future__ import annotations
 
+from flowenv._lazily import names_of
 from flowenv._version import __version__
 
 TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its time
 if TYPE_CHECKING:
-    from flowenv.entry import load_and_run_flow
-    from flowenv.environment import Capabilities, Environment
-    from flowenv.environments import make_environment
+    from flowenv.container.entry_point import load_and_run_flow
     from flowenv.errors import FlowenvError, RunRefused
     from flowenv.executors import (
         DaskExecutor,
@@ -27,39 +26,15 @@ if TYPE_CHECKING:
         LocalExecutor,
         get_executor,
     )
-    from flowenv.flow_run import FlowRun
-    from flowenv.flows import Flow, flow
-    from flowenv.handle import RunSummary
-    from flowenv.hookspecs import hookimpl
-    from flowenv.lifecycle import attach, find_runs, submit
+    from flowenv.flows.definition import Flow, flow
+    from flowenv.hooks.specs import hookimpl
+    from flowenv.runs.environment import Capabilities, Environment
+    from flowenv.runs.flow_run import FlowRun
+    from flowenv.runs.summaries import RunSummary
     from flowenv.secret import Secret
     from flowenv.states import Reason, State, Status
-
-_WHERE = {
-    "Capabilities": "environment",
-    "DaskExecutor": "executors",
-    "Environment": "environment",
-    "Executor": "executors",
-    "Flow": "flows",
-    "FlowRun": "flow_run",
-    "FlowenvError": "errors",
-    "LocalDaskExecutor": "executors",
-    "LocalExecutor": "executors",
-    "Reason": "states",
-    "RunRefused": "errors",
-    "RunSummary": "handle",
-    "Secret": "secret",
-    "State": "states",
-    "Status": "states",
-    "attach": "lifecycle",
-    "find_runs": "lifecycle",
-    "flow": "flows",
-    "get_executor": "executors",
-    "hookimpl": "hookspecs",
-    "load_and_run_flow": "entry",
-    "make_environment": "environments",
-    "submit": "lifecycle",
-}
+    from flowenv.submission.lifecycle import attach, find_runs, submit
+    from flowenv.submission.named_environments import make_environment
 
 __all__ = [
     "Capabilities",
@@ -88,16 +63,20 @@ __all__ = [
     "submit",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name in _WHERE:
-        import importlib
-
-        value = getattr(importlib.import_module(f"flowenv.{_WHERE[name]}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module 'flowenv' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = names_of(
+    globals(),
+    {
+        "container.entry_point": "load_and_run_flow",
+        "errors": "FlowenvError RunRefused",
+        "executors": "DaskExecutor Executor LocalDaskExecutor LocalExecutor get_executor",
+        "flows.definition": "Flow flow",
+        "hooks.specs": "hookimpl",
+        "runs.environment": "Capabilities Environment",
+        "runs.flow_run": "FlowRun",
+        "runs.summaries": "RunSummary",
+        "secret": "Secret",
+        "states": "Reason State Status",
+        "submission.lifecycle": "attach find_runs submit",
+        "submission.named_environments": "make_environment",
+    },
+)

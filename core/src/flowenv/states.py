@@ -129,7 +129,7 @@ class Status:
         return self.reason.retryable if self.reason else False
 
     def __str__(self) -> str:
-        from flowenv.errors import sentences
+        from flowenv.wording import sentences
 
         text = self.state.value
         if self.reason:

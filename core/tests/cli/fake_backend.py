@@ -14,11 +14,11 @@ import threading
 from pathlib import Path
 
 from flowenv import Capabilities, Environment, FlowRun, Secret, State, Status, hookimpl
-from flowenv.environment import executor_setting, labels_setting, metadata_setting
 from flowenv.errors import PlatformError, RunNotFound
-from flowenv.handle import Finding, Leftover, RunSummary
-from flowenv.outcome import Outcome, without_record
-from flowenv.settings import setting
+from flowenv.runs.environment import executor_setting, labels_setting, metadata_setting
+from flowenv.runs.outcome import Outcome, without_record
+from flowenv.runs.summaries import Finding, Leftover, RunSummary
+from flowenv.settings.declaration import setting
 
 FOLDER = Path(os.environ["FAKE_FOLDER"])
 

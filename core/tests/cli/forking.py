@@ -95,6 +95,9 @@ def become(arguments: list[str], folder: str, variables: dict[str, str], output:
     raise AssertionError("main exits")
 
 
+_MORE = ("container.run_payload", "runs.in_process", "submission.packing", "submission.rehearsal")
+
+
 def preload() -> list[Any]:
     """Import what calls of `flowenv` do; nothing of it may do anything by being imported."""
     import importlib
@@ -109,7 +112,7 @@ def preload() -> list[Any]:
     import flowenv.cli
 
     names = [one.name for one in pkgutil.iter_modules(flowenv.cli.__path__, "flowenv.cli.")]
-    names += [f"flowenv.{name}" for name in ("in_process", "payload", "rehearsal", "container")]
+    names += [f"flowenv.{name}" for name in _MORE]
     modules = [importlib.import_module(name) for name in names]
     return [click, cloudpickle, importlib_metadata, pluggy, yaml, *modules]
 

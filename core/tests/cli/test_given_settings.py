@@ -9,9 +9,9 @@ import pytest
 
 from flowenv import LocalDaskExecutor
 from flowenv.cli.given_settings import parse_settings
-from flowenv.environment import CommonEnvironment
 from flowenv.errors import ConfigurationError
-from flowenv.settings import setting
+from flowenv.runs.environment import CommonEnvironment
+from flowenv.settings.declaration import setting
 
 
 @dataclasses.dataclass(repr=False)

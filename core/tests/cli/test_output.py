@@ -65,7 +65,7 @@ def refuse(*_: object, **__: object) -> None:
 def test_a_file_that_may_not_be_looked_at_is_no_bug(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("flowenv.configuration._find", refuse)
+    monkeypatch.setattr("flowenv.settings.configuration._find", refuse)
     assert run_app(["runs"]) == 2
     assert capsys.readouterr().err == "Error: flowenv.toml: Permission denied.\n"
 
@@ -75,6 +75,6 @@ def test_a_target_that_may_not_be_read_is_said_in_a_sentence(
 ) -> None:
     refused: Future[None] = Future()  # its frames are the standard library's, not a user's
     refused.set_exception(PermissionError(errno.EACCES, os.strerror(errno.EACCES), "flow.py"))
-    monkeypatch.setattr("flowenv.targets.load_target", refused.result)
+    monkeypatch.setattr("flowenv.flows.finding.load_target", refused.result)
     assert run_app(["run", "flow.py"]) == 2
     assert capsys.readouterr().err == "Error: flow.py can't be read: Permission denied.\n"

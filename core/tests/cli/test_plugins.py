@@ -218,7 +218,7 @@ def test_doctor_survives_a_broken_configuration(project: Project) -> None:
 
 
 def test_hooks_shows_the_contract(project: Project) -> None:
-    from flowenv import hookspecs
+    from flowenv.hooks import specs as hookspecs
 
     found = {row["name"]: row for row in project.flowenv("hooks", "-o", "json").json}
     assert set(found) == {name for name in vars(hookspecs) if name.startswith("flowenv_")}
@@ -247,7 +247,7 @@ def test_only_what_is_needed_is_imported(fake: Project, arguments: list[str]) ->
     modules = imported_by(fake, *arguments)
     assert "click" in modules
     unneeded = {"pluggy", "yaml", "cloudpickle", "asyncio", "dask", "third_party_fake", "tomllib"}
-    assert not modules & (unneeded | {"flowenv_local.hooks", "flowenv.registry", "rich"})
+    assert not modules & (unneeded | {"flowenv_local.hooks", "flowenv.hooks.registry", "rich"})
 
 
 COMMANDS = [

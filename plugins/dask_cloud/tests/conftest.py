@@ -9,10 +9,10 @@ from unittest.mock import patch
 import pytest
 from botocore.loaders import create_loader
 
-import flowenv.registry
+import flowenv.hooks.registry
 from flowenv import Flow
-from flowenv.configuration import configuration
-from flowenv.targets import load_target
+from flowenv.flows.finding import load_target
+from flowenv.plugin import configuration
 
 FLOWS = Path(__file__).parent / "flows" / "cluster_flows.py"
 EXAMPLE = Path(__file__).parents[3] / "examples" / "model_selection" / "model_selection.py"
@@ -29,10 +29,10 @@ def _descriptions_read_once() -> Iterator[None]:
 def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No configuration but a test's own."""
     monkeypatch.chdir(tmp_path)
-    flowenv.registry.reset()
+    flowenv.hooks.registry.reset()
     configuration.cache_clear()
     yield
-    flowenv.registry.reset()
+    flowenv.hooks.registry.reset()
     configuration.cache_clear()
 
 

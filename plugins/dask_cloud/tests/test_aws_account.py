@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from flowenv.errors import PlatformUnreachable
-from flowenv.handle import Leftover
+from flowenv.plugin import Leftover
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 from flowenv_dask_cloud.leftovers import EcsLeftovers
 from flowenv_dask_cloud.sweep import sweep

@@ -14,7 +14,7 @@ import pytest
 from distributed import LocalCluster
 
 from flowenv import flow, get_executor
-from flowenv.contract import Target
+from flowenv.plugin import Target
 from flowenv.testing import BackendConformance
 from flowenv.testing.flows import digests
 from flowenv.testing.variables import VariableChecks

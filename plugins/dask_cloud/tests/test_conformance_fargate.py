@@ -13,7 +13,7 @@ import pytest
 from distributed import get_client
 
 from flowenv import flow, get_executor
-from flowenv.contract import Target
+from flowenv.plugin import Target
 from flowenv.testing import BackendConformance
 from flowenv.testing.flows import digests
 from flowenv_dask_cloud import DaskCloudProviderEnvironment

@@ -10,7 +10,7 @@ from distributed.security import Security
 
 from flowenv import Flow, Secret
 from flowenv.errors import CallbackFailed, RunFailed, SettingError, SpecError
-from flowenv.states import Reason, State
+from flowenv.plugin import Reason, State
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 from flowenv_dask_cloud.leftovers import Leftovers
 

@@ -11,7 +11,7 @@ import pytest
 
 from flowenv import Flow
 from flowenv.errors import RunCrashed
-from flowenv.states import Reason, State
+from flowenv.plugin import Reason, State
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 from flowenv_dask_cloud.leftovers import Leftovers
 from rigs.machines import LocalMachineCluster  # imports Dask, whose defaults are configuration

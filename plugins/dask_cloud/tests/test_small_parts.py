@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowenv import FlowRun
-from flowenv.states import Reason
+from flowenv.plugin import Reason
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 from flowenv_dask_cloud.cloud_init import quoted
 from flowenv_dask_cloud.dask_settings import ProviderSettings

@@ -12,9 +12,9 @@ from distributed.security import Security
 
 from flowenv import Flow, Secret, flow
 from flowenv.errors import SpecError
-from flowenv.explain import masked
-from flowenv.lifecycle import prepare
-from flowenv.registry import registry
+from flowenv.hooks.registry import registry
+from flowenv.submission.explain import masked
+from flowenv.submission.lifecycle import prepare
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 from flowenv_dask_cloud.spec import real, shown
 

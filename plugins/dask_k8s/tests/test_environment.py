@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 
-from flowenv import contract
-from flowenv.contract import Target
-from flowenv.environment import Environment
 from flowenv.errors import SettingError, SpecError
+from flowenv.plugin import Environment, Target, contract
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 
 Environments = Callable[..., DaskKubernetesEnvironment]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flowenv.errors import PlatformError
-from flowenv.states import Reason, State, Status
+from flowenv.plugin import Reason, State, Status
 from on_kubernetes.dask_runs import IMAGE, PATIENCE, nothing_stays, of_runs, submit
 from rigs.kubernetes import Image, KubernetesRig
 from rigs.kubernetes.dask_operator import DaskOperator, install_definitions

@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 
 from flowenv.errors import PlatformError, RunConflict
-from flowenv.lifecycle import prepare
-from flowenv.secret import Secret
-from flowenv.states import Reason
+from flowenv.plugin import Reason, Secret
+from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment, alive, operator, removal, startup
 from flowenv_dask_k8s import client as dask_client

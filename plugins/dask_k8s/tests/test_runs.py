@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from flowenv import registry
-from flowenv.states import Reason, State, Status
+from flowenv.hooks import registry
+from flowenv.plugin import Reason, State, Status
 from on_kubernetes.dask_objects import OF_THE_CLUSTER, line_with
 from on_kubernetes.dask_runs import FLOWS, IMAGE, PATIENCE, nothing_stays, of_runs, submit
 from rigs.kubernetes import KubernetesRig
@@ -89,7 +89,7 @@ def test_a_cluster_for_a_flow_here_is_made_in_the_context_that_is_chosen(
     another_context: str,
 ) -> None:
     program = (
-        "from flowenv.targets import load_target\n"
+        "from flowenv.flows.finding import load_target\n"
         "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
         f"environment = DaskKubernetesEnvironment(0, 1, metadata={{'image': '{IMAGE}'}},\n"
         f"    context={another_context!r})\n"

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from flowenv import Flow, Secret
 from flowenv.errors import SpecError
-from flowenv.explain import masked
-from flowenv.lifecycle import Prepared, prepare
-from flowenv.registry import reset
+from flowenv.hooks.registry import reset
+from flowenv.submission.explain import masked
+from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_dask_k8s.spec import CLUSTER_FILE, cluster_secret, packed

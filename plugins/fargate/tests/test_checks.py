@@ -7,7 +7,7 @@ import pytest
 
 from flowenv import Secret
 from flowenv.errors import SettingError, SpecError
-from flowenv.registry import use_local_plugins
+from flowenv.hooks.registry import use_local_plugins
 from flowenv_fargate.service_model import REGISTER, RUN
 from flowenv_fargate.validation import check_request
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from flowenv.outcome import Outcome
-from flowenv.states import State
+from flowenv.plugin import Outcome, State
 from flowenv_fargate.logs import LogPlace, LogReader, follow_lines, read_outcome
 from flowenv_fargate.refusals import Refusal
 

@@ -10,9 +10,8 @@ import pytest
 from flowenv import Flow
 from flowenv.contract import BASIC, IMAGE
 from flowenv.errors import PlatformError, RunConflict, SpecError
-from flowenv.flow_run import FlowRun
-from flowenv.process import COMMAND
-from flowenv.states import Reason
+from flowenv.plugin import FlowRun, Reason
+from flowenv.runs.process import COMMAND
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.account import forget
 from flowenv_fargate.identity import SPEC_HASH

@@ -8,11 +8,8 @@ import pytest
 
 import flowenv
 from flowenv.errors import RunNotFound
-from flowenv.flow_run import FlowRun
-from flowenv.handle import RunSummary
-from flowenv.outcome import Outcome
-from flowenv.registry import registry
-from flowenv.states import State
+from flowenv.hooks.registry import registry
+from flowenv.plugin import FlowRun, Outcome, RunSummary, State
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.account import forget
 from rigs.ecs import EcsRig, Script

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from flowenv import Flow, Secret
-from flowenv.configuration import configuration
 from flowenv.contract import AUTH_TOKEN, BASIC, FLOW_RUN_ID, IMAGE, PAYLOAD
 from flowenv.errors import SpecError
-from flowenv.process import COMMAND
-from flowenv.registry import use_local_plugins
+from flowenv.hooks.registry import use_local_plugins
+from flowenv.plugin import configuration
+from flowenv.runs.process import COMMAND
 from flowenv_fargate.overrides import LIMIT, measure
 
 RUN_ID = "11111111-2222-3333-4444-555555555555"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flowenv.flow_run import FlowRun
-from flowenv.lifecycle import submit
+from flowenv import submit
+from flowenv.plugin import FlowRun
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.client import Client, connect

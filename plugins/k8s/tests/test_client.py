@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from flowenv import attach
 from flowenv.errors import ConfigurationError, PlatformError, PlatformUnreachable
-from flowenv.lifecycle import attach
-from flowenv.states import Reason
+from flowenv.plugin import Reason
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.client import Client, connect

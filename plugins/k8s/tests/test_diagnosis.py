@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowenv.outcome import Outcome
-from flowenv.states import Reason, State
+from flowenv.plugin import Outcome, Reason, State
 from flowenv_k8s.diagnosis import Observed, Verdict, judge
 from flowenv_k8s.events import explain
 from flowenv_k8s.pods import pod_status

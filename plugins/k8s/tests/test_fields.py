@@ -8,7 +8,7 @@ import pytest
 from kubernetes.client import models
 
 from flowenv.errors import SpecError
-from flowenv.lifecycle import prepare
+from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment, fields
 from rigs.kubernetes import KubernetesRig

@@ -8,11 +8,9 @@ from typing import Any
 
 import pytest
 
+from flowenv import attach
 from flowenv.errors import PlatformError, RunCancelled, WaitTimeout
-from flowenv.flow_run import FlowRun
-from flowenv.lifecycle import attach
-from flowenv.outcome import Outcome
-from flowenv.states import Reason, State, Status
+from flowenv.plugin import FlowRun, Outcome, Reason, State, Status
 from flowenv_k8s import ending, tracking
 from flowenv_k8s.client import Client
 from flowenv_k8s.resources import PODS

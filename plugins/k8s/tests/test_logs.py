@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
+from flowenv import attach, submit
 from flowenv.errors import PlatformError
-from flowenv.flow_run import FlowRun
-from flowenv.lifecycle import attach, submit
+from flowenv.plugin import FlowRun
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.logs import _nanoseconds, _whole_second

@@ -7,16 +7,20 @@ from typing import Any
 
 import pytest
 
-from flowenv import storage
-from flowenv.configuration import configuration
-from flowenv.environment import Environment
+from flowenv import attach, submit
 from flowenv.errors import PlatformError, RunNotFound
-from flowenv.flow_run import FlowRun
-from flowenv.handle import Finding, Leftover
-from flowenv.lifecycle import attach, prepare, submit
-from flowenv.outcome import Outcome
-from flowenv.registry import registry
-from flowenv.states import State
+from flowenv.hooks.registry import registry
+from flowenv.plugin import (
+    Environment,
+    Finding,
+    FlowRun,
+    Leftover,
+    Outcome,
+    State,
+    configuration,
+    storage,
+)
+from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.client import Client, forget_connections

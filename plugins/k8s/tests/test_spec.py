@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import yaml
 
-from flowenv import Flow, Secret, contract
-from flowenv.configuration import configuration
+from flowenv import Flow, Secret
 from flowenv.errors import ConfigurationError, SpecError
-from flowenv.explain import masked
-from flowenv.lifecycle import Prepared, prepare
-from flowenv.registry import reset
+from flowenv.hooks.registry import reset
+from flowenv.plugin import configuration, contract
+from flowenv.submission.explain import masked
+from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 

@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from flowenv import storage
-from flowenv.configuration import configuration
 from flowenv.errors import PlatformError, RunConflict, SpecError, TransientPlatformError
-from flowenv.flow_run import FlowRun
-from flowenv.lifecycle import Prepared, prepare
+from flowenv.plugin import FlowRun, configuration, storage
+from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.client import Client

@@ -21,10 +21,10 @@ from flowenv import (
     make_environment,
     submit,
 )
-from flowenv.configuration import configuration
 from flowenv.errors import RunFailed, UnsupportedOperation
-from flowenv.lifecycle import prepare
-from flowenv.registry import reset
+from flowenv.hooks.registry import reset
+from flowenv.plugin import configuration
+from flowenv.submission.lifecycle import prepare
 from flowenv_local import LocalEnvironment
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 import flowenv
-from flowenv import registry
-from flowenv.flow_run import FlowRun
-from flowenv.targets import load_target
+from flowenv.flows.finding import load_target
+from flowenv.hooks import registry
+from flowenv.runs.flow_run import FlowRun
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_k8s.labels import label_of
 from on_kubernetes.clean_slate import clean_slate

@@ -12,7 +12,7 @@ import pytest
 
 import flowenv
 from flowenv.errors import PlatformError
-from flowenv.flow_run import FlowRun
+from flowenv.runs.flow_run import FlowRun
 from flowenv.states import Reason, State
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment

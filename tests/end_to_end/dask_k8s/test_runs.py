@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowenv.flow_run import FlowRun
+from flowenv.runs.flow_run import FlowRun
 from flowenv_k8s.labels import label_of
 from on_kubernetes.cluster_under_test import BOKEH_IMAGE, IMAGE, PATIENCE, ClusterUnderTest
 from on_kubernetes.dask_objects import OF_THE_CLUSTER, line_with, of_run
@@ -128,7 +128,7 @@ def test_a_flow_runs_here_on_a_cluster_there(
 ) -> None:
     report = tmp_path / "report.html"
     program = (
-        "from flowenv.targets import load_target\n"
+        "from flowenv.flows.finding import load_target\n"
         "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
         f"environment = DaskKubernetesEnvironment(1, 1, metadata={{'image': {BOKEH_IMAGE!r}}},\n"
         f"    labels=[{label!r}], performance_report_path={str(report)!r})\n"

@@ -47,7 +47,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; for an unknown one name the nearest."""
         if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            from flowenv.settings import nearest
+            from flowenv.settings.declaration import nearest
 
             hint = nearest(args[0], list(_COMMANDS))
             raise click.UsageError(f"No such command {args[0]!r}. {hint}", ctx)

@@ -11,7 +11,7 @@ from flowenv.cli.options import output_option, platform_options
 from flowenv.cli.printing import echo_json
 
 if TYPE_CHECKING:
-    from flowenv.handle import Finding
+    from flowenv.runs.summaries import Finding
 
 _MARKS = {True: ("ok", "green"), False: ("error", "red"), None: ("warning", "yellow")}
 
@@ -44,8 +44,8 @@ def doctor(
 
 def _is_configured() -> bool:
     """Whether the configuration names an environment; one that can't be read is a finding."""
-    from flowenv.configuration import configuration
     from flowenv.errors import ConfigurationError
+    from flowenv.settings.configuration import configuration
 
     try:
         return configuration().environment is not None
@@ -54,7 +54,7 @@ def _is_configured() -> bool:
 
 
 def _print(finding: Finding) -> None:
-    from flowenv.errors import sentences
+    from flowenv.wording import sentences
 
     word, colour = _MARKS[finding.ok]
     mark = click.style(word.ljust(7), fg=colour)
@@ -65,9 +65,9 @@ def _installation(plugins: Sequence[str]) -> list[Finding]:
     import platform
 
     from flowenv._version import __version__
-    from flowenv.configuration import configuration
     from flowenv.errors import ConfigurationError
-    from flowenv.handle import Finding
+    from flowenv.runs.summaries import Finding
+    from flowenv.settings.configuration import configuration
 
     python = platform.python_version()
     found = [Finding("flowenv", True, f"{__version__} on Python {python}")]
@@ -82,7 +82,7 @@ def _installation(plugins: Sequence[str]) -> list[Finding]:
 
 def _plugins(given: Sequence[str]) -> list[Finding]:
     from flowenv.cli.loading import load_all
-    from flowenv.handle import Finding
+    from flowenv.runs.summaries import Finding
 
     found: list[Finding] = []
     for one in load_all(given):
@@ -106,8 +106,8 @@ def _plugins(given: Sequence[str]) -> list[Finding]:
 def _platform(env: str | None, settings: Sequence[str], plugins: Sequence[str]) -> list[Finding]:
     from flowenv.cli.prepare import choose_environment
     from flowenv.errors import FlowenvError
-    from flowenv.handle import Finding
-    from flowenv.registry import registry, use_local_plugins
+    from flowenv.hooks.registry import registry, use_local_plugins
+    from flowenv.runs.summaries import Finding
 
     try:
         use_local_plugins(plugins)
@@ -131,7 +131,7 @@ def _findings(given: object, giver: str) -> list[Finding]:
         PluginError: naming who gave something else.
     """
     from flowenv.errors import PluginError
-    from flowenv.handle import Finding
+    from flowenv.runs.summaries import Finding
 
     if given is None:
         return []
@@ -141,6 +141,6 @@ def _findings(given: object, giver: str) -> list[Finding]:
         wrong = next(one for one in found if not isinstance(one, Finding))
         raise PluginError(
             f"{giver} gives {type(wrong).__name__} in flowenv_check, which is no finding.",
-            hint="It returns a list of flowenv.handle.Finding, or None.",
+            hint="It returns a list of flowenv.runs.handle.Finding, or None.",
         )
     return findings

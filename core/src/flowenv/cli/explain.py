@@ -29,7 +29,7 @@ def explain(output: str, **target: Any) -> None:
       flowenv explain flow.py --env prod --plugin policy.py -o json
     """
     from flowenv.cli.prepare import prepare_target
-    from flowenv.explain import explain as explain_run
+    from flowenv.submission.explain import explain as explain_run
 
     data = explain_run(prepare_target(**target))
     if output == "json":

@@ -12,11 +12,10 @@ import click
 
 from flowenv.cli.interrupts import deferred
 from flowenv.cli.stdout import drop_output
-from flowenv.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from flowenv.errors import FlowenvError
-    from flowenv.flow_run import FlowRun
+    from flowenv.runs.flow_run import FlowRun
     from flowenv.states import Status
 
 REMINDERS = (2.0, 10.0, 20.0, 30.0, 60.0)
@@ -52,11 +51,10 @@ class Follower:
         self._over = threading.Event()
         self._reminder = threading.Thread(target=self._remind, name="reminder", daemon=True)
         self._logs: threading.Thread | None = None
-        self._watcher = _Watcher(flow_run.id, self._show)
 
     def __enter__(self) -> Self:
         """Begin to watch the run."""
-        self.flow_run.hooks.manager.register(self._watcher)
+        self.flow_run.listeners.append(self._show)
         self._reminder.start()
         return self
 
@@ -78,7 +76,7 @@ class Follower:
             self._over.set()
             self._news.set()
             self._reminder.join()
-            self.flow_run.hooks.manager.unregister(self._watcher)
+            self.flow_run.listeners.remove(self._show)
 
     def submit(self, submit: Callable[[], FlowRun]) -> None:
         """Submit the run.
@@ -211,16 +209,3 @@ class Follower:
 
     def _say_left(self, how: str, command: str, reference: str) -> None:
         click.echo(f"{how}: flowenv {command} {reference}{self.where}", err=True)
-
-
-class _Watcher:
-    """A plugin of this process alone, which hears of states before there is a handle."""
-
-    def __init__(self, run_id: str, show: Callable[[Status], None]) -> None:
-        self._run_id = run_id
-        self._show = show
-
-    @hookimpl
-    def flowenv_state_changed(self, flow_run: FlowRun, status: Status) -> None:
-        if flow_run.id == self._run_id:  # the flow may submit others
-            self._show(status)

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from flowenv.cli.options import split
-from flowenv.environments import load_setting, read_setting
 from flowenv.errors import ConfigurationError
-from flowenv.settings import Setting, nearest, settings_of
-from flowenv.values import describe, fits, parse
+from flowenv.settings.declaration import Setting, nearest, settings_of
+from flowenv.settings.values import describe, fits, parse
+from flowenv.submission.named_environments import load_setting, read_setting
 
 if TYPE_CHECKING:
-    from flowenv.environment import Environment
+    from flowenv.runs.environment import Environment
 
 _STEP = re.compile(r'"([^"]+)"|([^."]+)')
 

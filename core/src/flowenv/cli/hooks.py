@@ -26,7 +26,7 @@ def hooks(name: str | None, output: str) -> None:
     found = all_hooks()
     if name is not None:
         if name not in found:
-            from flowenv.settings import nearest
+            from flowenv.settings.declaration import nearest
 
             raise click.BadParameter(f"There is no hook {name!r}. {nearest(name, found)}")
         found = {name: found[name]}
@@ -41,7 +41,7 @@ def hooks(name: str | None, output: str) -> None:
 
 def all_hooks() -> dict[str, dict[str, Any]]:
     """Every hook by name: signature, kind and docstring."""
-    from flowenv import hookspecs
+    from flowenv.hooks import specs as hookspecs
 
     found = {}
     for name, function in vars(hookspecs).items():

@@ -8,15 +8,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flowenv.plugin_checks import NO_HOOKS, implementations
-from flowenv.registry import Registry, registry
-from flowenv.required_plugins import why_missing
+from flowenv.hooks.checks import NO_HOOKS, implementations
+from flowenv.hooks.registry import Registry, registry
+from flowenv.hooks.required_plugins import why_missing
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from flowenv.discovery import Installed
-    from flowenv.environment import Environment
+    from flowenv.hooks.discovery import Installed
+    from flowenv.runs.environment import Environment
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Loaded:
 
     def to_json(self) -> dict[str, Any]:
         """The record as plain data, with the environment's abilities and settings."""
-        from flowenv.settings import settings_of
-        from flowenv.values import describe
+        from flowenv.settings.declaration import settings_of
+        from flowenv.settings.values import describe
 
         data: dict[str, Any] = {
             "name": self.name,

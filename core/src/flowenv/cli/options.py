@@ -14,9 +14,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def _complete_environments(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[str]:
-    from flowenv.configuration import configuration
-    from flowenv.discovery import installed
     from flowenv.errors import ConfigurationError
+    from flowenv.hooks.discovery import installed
+    from flowenv.settings.configuration import configuration
 
     try:
         named = list(configuration().environments)

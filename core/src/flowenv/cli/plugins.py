@@ -58,9 +58,9 @@ def plugins(load: bool, plugins: tuple[str, ...], output: str) -> None:
 
 def _listed() -> list[dict[str, Any]]:
     """What is installed, and what is required and isn't, as plain data."""
-    from flowenv.discovery import Installed, installed
     from flowenv.errors import ConfigurationError
-    from flowenv.required_plugins import required_plugins
+    from flowenv.hooks.discovery import Installed, installed
+    from flowenv.settings.configuration import required_plugins
 
     try:
         required = set(required_plugins())

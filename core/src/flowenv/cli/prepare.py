@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flowenv.environment import Environment
-    from flowenv.flow_run import FlowRun
-    from flowenv.flows import Flow
-    from flowenv.lifecycle import Prepared
+    from flowenv.flows.definition import Flow
+    from flowenv.runs.environment import Environment
+    from flowenv.runs.flow_run import FlowRun
+    from flowenv.submission.lifecycle import Prepared
 
 
 def prepare_target(
@@ -23,8 +23,8 @@ def prepare_target(
     plugins: Sequence[str],
 ) -> Prepared:
     """Load the flow and prepare a run as the options say; nothing is sent."""
-    from flowenv.lifecycle import prepare
-    from flowenv.registry import use_local_plugins
+    from flowenv.hooks.registry import use_local_plugins
+    from flowenv.submission.lifecycle import prepare
 
     use_local_plugins(plugins)
     flow = load_flow(target)
@@ -39,9 +39,9 @@ def load_flow(target: str) -> Flow[..., Any]:
     Raises:
         FlowNotFound: if there is no such flow, or its file can't be loaded.
     """
+    from flowenv.container.tracebacks import has_user_frames, show_user_traceback
     from flowenv.errors import FlowenvError, FlowNotFound
-    from flowenv.targets import load_target
-    from flowenv.tracebacks import has_user_frames, show_user_traceback
+    from flowenv.flows.finding import load_target
 
     try:
         return load_target(target)
@@ -79,7 +79,7 @@ def parse_parameters(flow: Flow[..., Any], items: Sequence[str]) -> dict[str, An
     """
     from flowenv.cli.options import split
     from flowenv.errors import ParameterError
-    from flowenv.values import parse
+    from flowenv.settings.values import parse
 
     values: dict[str, Any] = {}
     for name, text in split(items, "-p", "PARAM=VALUE").items():
@@ -109,9 +109,9 @@ def choose_environment(
         ConfigurationError: if a setting is unknown or its value doesn't parse.
     """
     from flowenv.cli.given_settings import parse_settings
-    from flowenv.environments import make_environment
     from flowenv.errors import ConfigurationError
-    from flowenv.lifecycle import environment_of
+    from flowenv.submission.lifecycle import environment_of
+    from flowenv.submission.named_environments import make_environment
 
     if env is None and flow is not None and flow.environment is not None:
         own = environment_of(flow, None)
@@ -130,8 +130,8 @@ def choose_environment(
 
 def _given_settings(env: str | None, items: Sequence[str]) -> dict[str, Any]:
     from flowenv.cli.given_settings import parse_settings
-    from flowenv.environments import default_name, default_place, find_type
     from flowenv.errors import ConfigurationError
+    from flowenv.submission.named_environments import default_name, default_place, find_type
 
     found, named = find_type(env)
     try:
@@ -143,7 +143,7 @@ def _given_settings(env: str | None, items: Sequence[str]) -> dict[str, Any]:
 
 
 def _settings_of(environment: Environment) -> Any:
-    from flowenv.settings import settings_of
+    from flowenv.settings.declaration import settings_of
 
     return settings_of(type(environment))
 
@@ -158,7 +158,7 @@ def where_options(flow_run: FlowRun, env: str | None, settings: Sequence[str]) -
         env: what `--env` named.
         settings: what `-s` set.
     """
-    from flowenv.environments import default_name
+    from flowenv.submission.named_environments import default_name
 
     environment, flow = flow_run.environment, flow_run.flow
     is_flows_own = flow is not None and flow.environment is not None

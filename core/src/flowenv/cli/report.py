@@ -9,7 +9,7 @@ import click
 from flowenv.cli.printing import echo_json
 
 if TYPE_CHECKING:
-    from flowenv.flow_run import FlowRun
+    from flowenv.runs.flow_run import FlowRun
     from flowenv.states import Status
 
 
@@ -46,7 +46,7 @@ def describe_result(value: Any, error: Exception | None) -> dict[str, Any]:
             shows it.
         error: why a run that completed has none here; given as `result_error`.
     """
-    from flowenv.encoding import is_plain
+    from flowenv.serialization.encoding import is_plain
 
     if error:
         return {"result": None, "result_error": str(error)}
@@ -89,8 +89,8 @@ def report_end(flow_run: FlowRun, output: str, stream: TextIO) -> int:
 
 def show_traceback(flow_run: FlowRun) -> None:
     """What the flow raised in this process, if it did."""
+    from flowenv.container.tracebacks import has_user_frames, show_user_traceback
     from flowenv.errors import FlowenvError
-    from flowenv.tracebacks import has_user_frames, show_user_traceback
 
     raised = getattr(flow_run.handle, "error", None)
     if raised is None:

@@ -10,7 +10,7 @@ from flowenv.cli.options import output_option, target_options
 from flowenv.cli.stdout import result_stream
 
 if TYPE_CHECKING:
-    from flowenv.lifecycle import Prepared
+    from flowenv.submission.lifecycle import Prepared
 
 
 @click.command()
@@ -100,7 +100,7 @@ def _detach(prepared: Prepared, where: str, output: str, stream: TextIO) -> int:
 def _rehearse(prepared: Prepared, output: str, stream: TextIO) -> int:
     from flowenv.cli.printing import echo_json
     from flowenv.cli.report import describe_result, exit_code, report_result
-    from flowenv.rehearsal import rehearse
+    from flowenv.submission.rehearsal import rehearse
 
     rehearsed = rehearse(prepared)
     if rehearsed.unresolved:

@@ -12,8 +12,8 @@ from flowenv.cli.printing import echo_json, echo_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from flowenv.environment import Environment
-    from flowenv.flow_run import FlowRun
+    from flowenv.runs.environment import Environment
+    from flowenv.runs.flow_run import FlowRun
 
 _LACKS = {
     "attach": "can't pick up runs of other processes",
@@ -34,7 +34,7 @@ def find_environment(
     """
     from flowenv.cli.prepare import choose_environment
     from flowenv.errors import UnsupportedOperation
-    from flowenv.registry import use_local_plugins
+    from flowenv.hooks.registry import use_local_plugins
 
     use_local_plugins(plugins)
     environment = choose_environment(None, env, settings)
@@ -56,7 +56,7 @@ def _attached(
     plugins: Sequence[str],
     *capabilities: str,
 ) -> FlowRun:
-    from flowenv.lifecycle import attach
+    from flowenv.submission.lifecycle import attach
 
     environment = find_environment(env, settings, plugins, "attach", *capabilities)
     return attach(reference, environment)
@@ -79,7 +79,7 @@ def runs(
       flowenv runs --env prod
       flowenv runs --env prod --label nightly -o json
     """
-    from flowenv.lifecycle import find_runs
+    from flowenv.submission.lifecycle import find_runs
 
     found = find_runs(find_environment(env, settings, plugins, "find"), labels=labels)
     if output == "json":

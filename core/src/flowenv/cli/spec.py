@@ -23,7 +23,7 @@ def spec(output: str, **target: Any) -> None:
       flowenv spec flow.py --env fargate -o json
     """
     from flowenv.cli.prepare import prepare_target
-    from flowenv.explain import masked
+    from flowenv.submission.explain import masked
 
     shown = masked(prepare_target(**target).spec)
     if output == "json":

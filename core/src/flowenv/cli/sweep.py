@@ -49,7 +49,7 @@ def sweep(
       flowenv sweep --env prod
       flowenv sweep --env prod --older-than 7d --yes
     """
-    from flowenv.registry import registry
+    from flowenv.hooks.registry import registry
 
     environment = find_environment(env, settings, plugins, "sweep")
     hooks = registry().hooks(environment.backend)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowenv.errors import SettingError
-from flowenv.settings import check_type, settings_of
+from flowenv.settings.declaration import check_type, settings_of
 
 if TYPE_CHECKING:
     import concurrent.futures

@@ -7,7 +7,7 @@ from typing import Any
 
 from flowenv.errors import SettingError
 from flowenv.executors.base import Executor
-from flowenv.settings import nearest
+from flowenv.settings.declaration import nearest
 
 _OLD_MODULES = ("prefect.executors", "prefect.engine.executors")
 
@@ -22,7 +22,7 @@ def executor_class(name: str) -> Any:
         SettingError: if there is no such class.
     """
     from flowenv import executors
-    from flowenv.executors.dask import load_class
+    from flowenv.executors.classes import load_class
 
     own = [one for one in executors.__all__ if one.endswith("Executor") and one != "Executor"]
     module, _, last = name.rpartition(".")

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import PlatformError, SettingError
 from flowenv.executors.base import Executor, active
-from flowenv.executors.dask_connection import connected
-from flowenv.executors.local_cluster import close_at_once, ignore_ctrl_c, started_without_ctrl_c
-from flowenv.settings import closest, setting
+from flowenv.executors.classes import load_class
+from flowenv.executors.dask_import import import_dask
+from flowenv.settings.declaration import setting
 from flowenv.states import Reason
 
 if TYPE_CHECKING:
@@ -70,6 +68,9 @@ class DaskExecutor(Executor):
 
     @contextlib.contextmanager
     def _open(self, source_files: Sequence[Path]) -> Iterator[concurrent.futures.Executor]:
+        from flowenv.executors.dask_connection import connected
+        from flowenv.executors.local_cluster import ignore_ctrl_c
+
         distributed = import_dask("distributed")
         with contextlib.ExitStack() as stack:
             where = self.address or stack.enter_context(self._cluster())
@@ -86,6 +87,8 @@ class DaskExecutor(Executor):
 
     @contextlib.contextmanager
     def _cluster(self) -> Iterator[Any]:
+        from flowenv.executors.local_cluster import close_at_once, started_without_ctrl_c
+
         cluster_class = self.cluster_class
         kwargs = dict(self.cluster_kwargs or {})
         if cluster_class is None:
@@ -174,71 +177,3 @@ def _versions(info: Mapping[str, Any]) -> tuple[str, str, str]:
     packages = info["packages"]
     python = ".".join(packages["python"].split(".")[:2])
     return python, packages["dask"], packages["distributed"]
-
-
-def load_class(dotted: str) -> Any:
-    """Import a class by its dotted name (`package.module.Class` or `package.module:Class`).
-
-    Raises:
-        SettingError: if there is no such class.
-    """
-    import importlib
-
-    path, _, name = dotted.replace(":", ".").rpartition(".")
-    try:
-        module = importlib.import_module(path)
-    except (ImportError, ValueError) as error:
-        raise SettingError(f"{dotted!r} can't be imported: {error}.") from error
-    try:
-        return getattr(module, name)
-    except (AttributeError, ImportError) as error:
-        close = closest(name, [n for n in dir(module) if not n.startswith("_")])
-        hint = f"Did you mean '{path}.{close}'?" if close else ""
-        raise SettingError(f"{dotted!r} can't be imported: {error}.", hint=hint) from error
-
-
-def import_dask(name: str) -> Any:
-    """Import a module of Dask's.
-
-    Raises:
-        SettingError: if it isn't installed.
-    """
-    import importlib
-
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise SettingError(
-            f"This executor needs {name}, which isn't installed.",
-            hint="Run: pip install 'flowenv[dask]'",
-        ) from error
-
-
-@contextlib.contextmanager
-def dask_scheduler(name: str) -> Iterator[None]:
-    """Let Dask compute with a scheduler, without importing Dask when the flow doesn't."""
-    if "dask" in sys.modules:
-        import dask
-
-        with dask.config.set(scheduler=name):
-            yield
-        return
-    # Dask reads its environment variables when the flow imports it, if it does at all
-    variable = "DASK_SCHEDULER"
-    before = os.environ.get(variable)
-    os.environ[variable] = name
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[variable]
-        else:
-            os.environ[variable] = before
-        if "dask" in sys.modules:
-            import dask
-
-            # only what this has set: the flow may have set more, as users do
-            if dask.config.get("scheduler", None) == name:
-                dask.config.config.pop("scheduler", None)
-            if before is not None:
-                dask.config.config["scheduler"] = before

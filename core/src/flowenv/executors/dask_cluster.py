@@ -94,7 +94,7 @@ def upload_files(client: Any, files: Sequence[Path]) -> None:
 
 
 def _named_as_module(path: Path, folder: Path) -> Path:
-    from flowenv.targets import module_name
+    from flowenv.contract.shipped_files import module_name
 
     name = f"{module_name(path)}.py"
     if path.suffix != ".py" or name == path.name:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flowenv.executors.base import Executor
-from flowenv.executors.dask import dask_scheduler
+from flowenv.executors.dask_import import dask_scheduler
 
 if TYPE_CHECKING:
     import concurrent.futures

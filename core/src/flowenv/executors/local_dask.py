@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from flowenv.errors import SettingError
 from flowenv.executors.base import Executor
-from flowenv.executors.dask import import_dask
-from flowenv.settings import nearest, setting
+from flowenv.executors.dask_import import import_dask
+from flowenv.settings.declaration import nearest, setting
 
 if TYPE_CHECKING:
     import concurrent.futures

@@ -15,18 +15,22 @@ say; a check that a flag switches off is reported as skipped, with the flag's na
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from flowenv._lazily import names_of
 
+TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its time
 if TYPE_CHECKING:
+    from flowenv.hooks.registry import use_local_plugins
     from flowenv.testing.conformance import BackendConformance
+    from flowenv.testing.plugins import loaded_plugins
 
-__all__ = ["BackendConformance"]
+__all__ = ["BackendConformance", "loaded_plugins", "use_local_plugins"]
 
-
-def __getattr__(name: str) -> Any:
-    # only when asked for: the kit's flows run in images, which have no pytest
-    if name == "BackendConformance":
-        from flowenv.testing.conformance import BackendConformance
-
-        return BackendConformance
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# only when asked for: the kit's flows run in images, which have no pytest
+__getattr__, __dir__ = names_of(
+    globals(),
+    {
+        "hooks.registry": "use_local_plugins",
+        "testing.conformance": "BackendConformance",
+        "testing.plugins": "loaded_plugins",
+    },
+)

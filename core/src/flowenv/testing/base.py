@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from flowenv.configuration import configuration
 from flowenv.contract import Target
-from flowenv.environment import Environment
-from flowenv.flow_run import FlowRun
-from flowenv.flows import Flow
-from flowenv.handle import Leftover
-from flowenv.lifecycle import Prepared, prepare, submit
-from flowenv.registry import registry, reset
+from flowenv.flows.definition import Flow
+from flowenv.hooks.registry import registry, reset
+from flowenv.runs.environment import Environment
+from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.summaries import Leftover
+from flowenv.settings.configuration import configuration
 from flowenv.states import State
+from flowenv.submission.lifecycle import Prepared, prepare, submit
 from flowenv.testing import flows
 from flowenv.testing.flags import check_flags
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from flowenv.environment import Capabilities
-from flowenv.settings import nearest
+from flowenv.runs.environment import Capabilities
+from flowenv.settings.declaration import nearest
 
 _OF_PYTEST = "pytestmark"
 

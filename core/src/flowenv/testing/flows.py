@@ -8,7 +8,7 @@ import time
 import uuid
 from pathlib import Path
 
-from flowenv.flows import flow
+from flowenv.flows.definition import flow
 
 
 @flow

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from flowenv.errors import RunCancelled, RunNotFound, UnsupportedOperation
-from flowenv.lifecycle import attach, prepare, submit
-from flowenv.registry import registry
+from flowenv.hooks.registry import registry
 from flowenv.states import State
+from flowenv.submission.lifecycle import attach, prepare, submit
 from flowenv.testing import flows
 from flowenv.testing.base import ConformanceBase
 

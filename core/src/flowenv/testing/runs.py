@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from flowenv.errors import FlowenvError, RunCrashed, RunFailed
-from flowenv.lifecycle import submit
 from flowenv.states import State
+from flowenv.submission.lifecycle import submit
 from flowenv.testing import flows
 from flowenv.testing.base import ConformanceBase
 

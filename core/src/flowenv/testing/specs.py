@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from flowenv.environment import Environment
 from flowenv.errors import FlowenvError, RunRefused
-from flowenv.explain import masked
-from flowenv.handle import Finding
-from flowenv.lifecycle import Prepared
-from flowenv.registry import registry
-from flowenv.settings import settings_of
+from flowenv.hooks.registry import registry
+from flowenv.runs.environment import Environment
+from flowenv.runs.summaries import Finding
+from flowenv.settings.declaration import settings_of
+from flowenv.submission.explain import masked
+from flowenv.submission.lifecycle import Prepared
 from flowenv.testing import flows
 from flowenv.testing.base import ConformanceBase
 

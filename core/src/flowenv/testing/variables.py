@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from flowenv.contract import AUTH_TOKEN, FLOW_RUN_ID, Target
-from flowenv.environment import Environment
 from flowenv.errors import FlowenvError
-from flowenv.explain import explain, masked
+from flowenv.runs.environment import Environment
 from flowenv.secret import Secret
-from flowenv.settings import Setting, settings_of
+from flowenv.settings.declaration import Setting, settings_of
+from flowenv.settings.values import fits
+from flowenv.submission.explain import explain, masked
 from flowenv.testing.base import ConformanceBase
-from flowenv.values import fits
 
 SECRET = "kit-secret-value-5f2b"
 TOKEN = "kit-token-value-91ce"

@@ -7,9 +7,8 @@ import sys
 from pathlib import Path
 
 from flowenv import Capabilities
-from flowenv.environment import CommonEnvironment
 from flowenv.errors import SettingError
-from flowenv.settings import setting
+from flowenv.plugin import CommonEnvironment, setting
 
 
 @dataclasses.dataclass(repr=False)

@@ -10,10 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from flowenv import Environment, FlowRun, Secret, hookimpl
-from flowenv.contract import OUTCOME, PAYLOAD
 from flowenv.errors import RunNotFound
-from flowenv.handle import Leftover, RunSummary
-from flowenv.process import Process
+from flowenv.plugin import Leftover, Process, RunSummary, contract
 from flowenv_subprocess.environment import SubprocessEnvironment
 from flowenv_subprocess.runs import FolderHandle
 
@@ -35,7 +33,11 @@ def flowenv_build_spec(
     variables = process.variables.merge(entries, container="flow")
     return {
         "command": [*process.command],
-        "variables": {**variables.values, PAYLOAD: "payload.json", OUTCOME: "outcome.json"},
+        "variables": {
+            **variables.values,
+            contract.PAYLOAD: "payload.json",
+            contract.OUTCOME: "outcome.json",
+        },
         "files": dict(process.files),
     }
 

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flowenv import Reason, State, Status
-from flowenv.handle import RunSummary, poll
-from flowenv.outcome import Outcome, without_record
+from flowenv.plugin import Outcome, RunSummary, poll, without_record
 
 _POLL = 0.05
 _GRACE = 30.0

@@ -6,10 +6,8 @@ import logging
 
 import pytest
 from flowenv import Environment, RunRefused, State
-from flowenv.contract import Target
-from flowenv.environment import CommonEnvironment
-from flowenv.flow_run import FlowRun
-from flowenv.registry import registry
+from flowenv.plugin import CommonEnvironment, FlowRun, Target
+from flowenv.testing import loaded_plugins
 
 from flowenv_acme import hooks
 
@@ -20,7 +18,7 @@ def environment() -> Environment:
 
 
 def test_the_plugin_is_loaded_with_flowenv() -> None:
-    assert "plugin acme" in [plugin.name for plugin in registry().plugins()]
+    assert "plugin acme" in loaded_plugins()
 
 
 def test_every_container_gets_the_variables(environment: Environment) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowenv.handle import Leftover
+from flowenv.plugin import Leftover
 from flowenv_dask_cloud.identity import CREATED, LOG_PREFIX, RUN_ID, STARTED_BY
 from flowenv_dask_cloud.leftovers import UNSEEN
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from flowenv.errors import SpecError
-from flowenv.handle import Finding
+from flowenv.plugin import Finding
 from flowenv_dask_cloud.diagnosis import said
 from flowenv_dask_cloud.providers import Provider, load_provider
 from flowenv_dask_cloud.spec import revealed, security_of

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowenv.errors import PlatformError
-from flowenv.states import Reason, State, Status
+from flowenv.plugin import Reason, State, Status
 
 _CAUSES = (
     ("CannotPullContainer", Reason.IMAGE_PULL, "Does the image exist, and may the tasks pull it?"),

@@ -9,25 +9,25 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flowenv import contract
-from flowenv.contract import Target
-from flowenv.environment import (
+from flowenv.errors import SettingError
+from flowenv.plugin import (
     Callback,
     Capabilities,
     Environment,
+    Secret,
+    Target,
+    contract,
     labels_setting,
     metadata_setting,
+    nearest,
     on_exit_setting,
     on_start_setting,
+    setting,
 )
-from flowenv.errors import SettingError
-from flowenv.secret import Secret
-from flowenv.settings import nearest, setting
 from flowenv_dask_cloud.providers import CREDENTIALS, dotted_name
 
 if TYPE_CHECKING:
-    from flowenv.encoding import Encoder
-    from flowenv.flow_run import FlowRun
+    from flowenv.plugin import Encoder, FlowRun
 
 OnExecute = Callable[[dict[str, Any], dict[str, Any]], object]
 

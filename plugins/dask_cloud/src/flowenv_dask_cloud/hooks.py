@@ -6,13 +6,18 @@ from collections.abc import Iterable
 from typing import Any
 
 from flowenv import hookimpl
-from flowenv.environment import Environment
-from flowenv.flow_run import FlowRun
-from flowenv.handle import Finding, Leftover
-from flowenv.in_process import FinishedHandle, execute_here
-from flowenv.process import Process
-from flowenv.running import Returned
-from flowenv.states import State, Status
+from flowenv.plugin import (
+    Environment,
+    Finding,
+    FinishedHandle,
+    FlowRun,
+    Leftover,
+    Process,
+    Returned,
+    State,
+    Status,
+    execute_here,
+)
 from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
 from flowenv_dask_cloud.providers import load_provider
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flowenv.flow_run import FlowRun
+    from flowenv.plugin import FlowRun
 
 RUN_ID, FLOW, CREATED = "flowenv-dask:run-id", "flowenv-dask:flow", "flowenv-dask:created"
 """Tags on everything that is made for a run; other names than those of flows that are tasks."""

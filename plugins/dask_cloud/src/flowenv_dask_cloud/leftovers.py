@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from flowenv.handle import Leftover
+from flowenv.plugin import Leftover
 from flowenv_dask_cloud.diagnosis import why_stopped
 from flowenv_dask_cloud.identity import cluster_name
 from flowenv_dask_cloud.providers import Provider

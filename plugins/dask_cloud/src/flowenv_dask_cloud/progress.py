@@ -6,10 +6,10 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from flowenv.states import State, Status
+from flowenv.plugin import State, Status
 
 if TYPE_CHECKING:
-    from flowenv.flow_run import FlowRun
+    from flowenv.plugin import FlowRun
 
 _log = logging.getLogger("flowenv.dask_cloud")
 

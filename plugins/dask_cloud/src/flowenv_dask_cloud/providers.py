@@ -91,7 +91,7 @@ def load_provider(given: type[Any] | str) -> Provider:
     Raises:
         SettingError: if there is no such class, or it is no Dask Cluster class.
     """
-    from flowenv.executors.dask import load_class
+    from flowenv.plugin import load_class
 
     cls = load_class(given) if isinstance(given, str) else given
     from distributed.deploy.cluster import Cluster

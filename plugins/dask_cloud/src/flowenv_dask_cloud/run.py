@@ -9,12 +9,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import CallbackFailed
-from flowenv.executors.dask import run_on
-from flowenv.executors.dask_cluster import wait_for_workers
-from flowenv.executors.dask_connection import connected
-from flowenv.executors.dask_report import check_report_here
-from flowenv.executors.local_cluster import ignore_ctrl_c
-from flowenv.running import Returned, call_with_callbacks
+from flowenv.plugin import (
+    Returned,
+    call_with_callbacks,
+    check_report_here,
+    connected,
+    ignore_ctrl_c,
+    prepare_here,
+    run_on,
+    wait_for_workers,
+)
 from flowenv_dask_cloud import client as dask_client
 from flowenv_dask_cloud.cloud_init import quoted
 from flowenv_dask_cloud.identity import started_by
@@ -27,7 +31,7 @@ from flowenv_dask_cloud.validation import check_arguments, check_workers
 from flowenv_dask_cloud.watch import Watch
 
 if TYPE_CHECKING:
-    from flowenv.flow_run import FlowRun
+    from flowenv.plugin import FlowRun
     from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
 
 _log = logging.getLogger("flowenv.dask_cloud")
@@ -83,11 +87,7 @@ def _report_path(environment: DaskCloudProviderEnvironment) -> str | None:
 def finished_spec(flow_run: FlowRun) -> dict[str, Any]:
     """The run's spec: built when it was submitted, or now if it runs without submission."""
     if flow_run.spec is None:
-        from flowenv.lifecycle import Prepared
-        from flowenv.process import Process
-
-        hooks = flow_run.hooks
-        flow_run.spec = Prepared(flow_run, hooks, Process(flow_run, hooks)).spec
+        flow_run.spec = prepare_here(flow_run).spec
     return flow_run.spec
 
 

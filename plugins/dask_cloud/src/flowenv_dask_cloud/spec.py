@@ -6,15 +6,13 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from flowenv.contract import Target
 from flowenv.errors import SpecError
-from flowenv.secret import Secret
+from flowenv.plugin import Secret, Target
 from flowenv_dask_cloud.identity import cluster_name, log_prefix, run_tags
 from flowenv_dask_cloud.providers import Provider, dotted_name
 
 if TYPE_CHECKING:
-    from flowenv.flow_run import FlowRun
-    from flowenv.process import Process
+    from flowenv.plugin import FlowRun, Process
     from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
 
 PART = "dask_cluster"

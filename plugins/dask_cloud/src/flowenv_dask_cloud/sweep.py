@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flowenv.errors import PlatformUnreachable, UnsupportedOperation
-from flowenv.handle import Leftover
+from flowenv.plugin import Leftover
 from flowenv_dask_cloud.diagnosis import said
 from flowenv_dask_cloud.providers import load_provider
 from flowenv_dask_cloud.spec import revealed

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.settings import nearest, settings_of
+from flowenv.plugin import nearest, settings_of
 from flowenv_dask_cloud.providers import (
     Provider,
     load_provider,

@@ -10,9 +10,7 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from flowenv.contract import Target
-from flowenv.flow_run import FlowRun
-from flowenv.process import Process
+from flowenv.plugin import FlowRun, Process, Target
 from flowenv_dask_k8s.resources import CLUSTER_LABEL, CLUSTERS, COMPONENT_LABEL
 from flowenv_k8s.checks import POD_SPEC
 from flowenv_k8s.labels import FLOW_CONTAINER, run_annotations, run_labels

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flowenv.errors import FlowenvError
-from flowenv.handle import Finding
+from flowenv.plugin import Finding
 from flowenv_dask_k8s.operator import check_operator
 from flowenv_dask_k8s.resources import AUTOSCALERS, CLUSTERS, WORKER_GROUPS
 from flowenv_k8s import doctor

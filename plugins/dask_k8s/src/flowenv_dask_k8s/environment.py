@@ -8,19 +8,19 @@ import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from flowenv import contract
-from flowenv.contract import Target
-from flowenv.environment import (
+from flowenv.errors import SettingError
+from flowenv.plugin import (
     Callback,
     Capabilities,
+    FlowRun,
+    Target,
+    contract,
     labels_setting,
     metadata_setting,
     on_exit_setting,
     on_start_setting,
+    setting,
 )
-from flowenv.errors import SettingError
-from flowenv.flow_run import FlowRun
-from flowenv.settings import setting
 from flowenv_k8s.base_environment import (
     CONTRACT,
     KubernetesEnvironment,
@@ -33,7 +33,7 @@ from flowenv_k8s.checks import POD_SPEC, check_metadata, check_pod_spec
 from flowenv_k8s.manifest import Manifest, mapping_at
 
 if TYPE_CHECKING:
-    from flowenv.variables import Value
+    from flowenv.plugin import Value
 
 FLOW_CONTRACT = (*CONTRACT, contract.EXECUTOR, contract.LOGGING_LEVEL)
 """The contract's variables for the flow's container."""

@@ -8,11 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flowenv import hookimpl
-from flowenv.environment import Environment
-from flowenv.flow_run import FlowRun
-from flowenv.handle import Finding, Handle, Leftover
-from flowenv.process import Process
-from flowenv.running import Returned
+from flowenv.plugin import Environment, Finding, FlowRun, Handle, Leftover, Process, Returned
 from flowenv_dask_k8s.environment import DEFAULT_DOCKER_SECRET, DaskKubernetesEnvironment
 from flowenv_dask_k8s.spec import build_spec, packed
 from flowenv_k8s import hooks as job_hooks

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import FlowenvError, PlatformError, RunConflict
-from flowenv.executors.dask_connection import silenced
+from flowenv.plugin import silenced
 from flowenv_dask_k8s import alive, diagnosis
 from flowenv_dask_k8s import client as dask_client
 from flowenv_dask_k8s.cluster import ClusterPlan

@@ -8,7 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import ConfigurationError, SecretNotFound
-from flowenv.secret import Secret
+from flowenv.plugin import Secret
 from flowenv_k8s.refusals import Refused
 from flowenv_k8s.resources import SECRETS
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import FlowenvError, PlatformError
-from flowenv.executors.dask import check_versions
+from flowenv.plugin import check_versions
 from flowenv_k8s.logs import ContainerLog
 from flowenv_k8s.refusals import Refused
 

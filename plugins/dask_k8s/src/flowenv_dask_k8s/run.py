@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import logging
 import os
@@ -13,12 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import FlowenvError, PayloadError, PlatformError
-from flowenv.executors.dask import check_versions, run_on
-from flowenv.executors.dask_cluster import keep_awake, wait_for_workers
-from flowenv.lifecycle import Prepared
-from flowenv.process import Process
-from flowenv.running import Returned, call_with_callbacks
-from flowenv.states import Reason
+from flowenv.plugin import (
+    Reason,
+    Returned,
+    call_with_callbacks,
+    check_versions,
+    keep_awake,
+    prepare_here,
+    run_on,
+    wait_for_workers,
+)
 from flowenv_dask_k8s import client as dask_client
 from flowenv_dask_k8s.cluster import ClusterPlan, RunCluster
 from flowenv_dask_k8s.operator import OperatorCluster
@@ -41,7 +44,7 @@ from flowenv_k8s.client import connect
 from flowenv_k8s.namespaces import source
 
 if TYPE_CHECKING:
-    from flowenv.flow_run import FlowRun
+    from flowenv.plugin import FlowRun
     from flowenv_dask_k8s.environment import DaskKubernetesEnvironment
     from flowenv_k8s.client import Client
 
@@ -116,7 +119,7 @@ def plan_inside(environment: DaskKubernetesEnvironment, file: str) -> ClusterPla
 
 def plan_outside(environment: DaskKubernetesEnvironment, flow_run: FlowRun) -> ClusterPlan:
     """The plan of a run whose flow runs in this process, without a Job."""
-    prepared = Prepared(flow_run, flow_run.hooks, ProcessHere(flow_run, flow_run.hooks))
+    prepared = prepare_here(flow_run)
     prepared.setup()
     spec = prepared.spec
     check_no_secret(spec["dask_cluster"], "spec.dask_cluster")
@@ -129,15 +132,6 @@ def plan_outside(environment: DaskKubernetesEnvironment, flow_run: FlowRun) -> C
         context=environment.context,
         deadline=environment.cluster_deadline,
     )
-
-
-class ProcessHere(Process):
-    """The variables of a run whose flow runs in this process: no payload is packed."""
-
-    @functools.cached_property
-    def files(self) -> dict[str, bytes]:
-        """None."""
-        return {}
 
 
 @contextlib.contextmanager

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import SpecError
-from flowenv.flow_run import FlowRun
-from flowenv.process import Process
-from flowenv.secret import Secret
+from flowenv.plugin import FlowRun, Process, Secret
 from flowenv_dask_k8s.cluster_manifest import LONGEST_NAME, cluster_manifest
 from flowenv_k8s import spec as job_spec
 from flowenv_k8s.checks import check_metadata, check_pod_spec

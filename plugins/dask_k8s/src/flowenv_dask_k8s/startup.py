@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import FlowenvError, PlatformError
-from flowenv.states import Reason, State, Status
+from flowenv.plugin import Reason, State, Status
 from flowenv_dask_k8s import diagnosis
 from flowenv_dask_k8s.cluster import ClusterPlan
 from flowenv_dask_k8s.resources import CLUSTER_LABEL, CLUSTERS, COMPONENT_LABEL

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowenv.errors import SettingError
-from flowenv.settings import nearest
+from flowenv.plugin import nearest
 from flowenv_fargate.service_model import REGISTER, RUN, register_names, run_names
 from flowenv_fargate.validation import argument_problems
 

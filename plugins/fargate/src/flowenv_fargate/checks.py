@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.settings import nearest
+from flowenv.plugin import nearest
 from flowenv_fargate import arguments as args
 from flowenv_fargate.identity import SPEC_HASH
 from flowenv_fargate.overrides import check_length, flow_override

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import PlatformError, PlatformUnreachable, SpecError
-from flowenv.states import Reason
+from flowenv.plugin import Reason
 from flowenv_fargate import pacing
 from flowenv_fargate.pacing import Rate
 from flowenv_fargate.refusals import Kind, Refusal

@@ -10,12 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowenv.contract import AUTH_TOKEN, FLOW_RUN_ID, Target
-from flowenv.secret import Secret
-from flowenv.variables import SPEC_FILE, Entry, Merged, Variables
+from flowenv.plugin import SPEC_FILE, Entry, Merged, Secret, Target, Variables, contract
 
 _DEFINED_BY = frozenset({SPEC_FILE, "contract", "contract logging", "configuration", "environment"})
-_AT_RUN_TIME = frozenset({AUTH_TOKEN, FLOW_RUN_ID})
+_AT_RUN_TIME = frozenset({contract.AUTH_TOKEN, contract.FLOW_RUN_ID})
 _REFERENCE = re.compile(r"arn:[\w-]+:(secretsmanager|ssm):")
 
 

@@ -6,15 +6,17 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flowenv.outcome import (
+from flowenv.plugin import (
     EXIT_CANCELLED,
     EXIT_COMPLETED,
     EXIT_CRASHED,
     EXIT_FAILED,
     Outcome,
+    Reason,
+    State,
+    Status,
     without_record,
 )
-from flowenv.states import Reason, State, Status
 
 Task = Mapping[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import FlowenvError, PlatformUnreachable, SpecError
-from flowenv.handle import Finding
+from flowenv.plugin import Finding
 from flowenv_fargate import arguments as args
 from flowenv_fargate.account import Account, account_of, cluster_of
 from flowenv_fargate.payloads import split

@@ -8,7 +8,9 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from flowenv.environment import (
+from flowenv.errors import SettingError
+from flowenv.executors import Executor
+from flowenv.plugin import (
     Callback,
     Capabilities,
     Environment,
@@ -17,15 +19,11 @@ from flowenv.environment import (
     metadata_setting,
     on_exit_setting,
     on_start_setting,
+    setting,
 )
-from flowenv.errors import SettingError
-from flowenv.executors import Executor
-from flowenv.settings import setting
 
 if TYPE_CHECKING:
-    from flowenv.contract import Target
-    from flowenv.flow_run import FlowRun
-    from flowenv.variables import Value
+    from flowenv.plugin import FlowRun, Target, Value
 
 _VARIABLES = {
     "aws_access_key_id": "AWS_ACCESS_KEY_ID",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowenv.errors import PlatformError
-from flowenv.outcome import Outcome
+from flowenv.plugin import Outcome
 from flowenv_fargate.account import Account
 from flowenv_fargate.diagnosis import container_of, may_have_record
 from flowenv_fargate.logs import LogPlace, LogReader, no_logs, read_outcome

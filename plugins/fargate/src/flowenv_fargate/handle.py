@@ -15,8 +15,7 @@ from flowenv.errors import (
     PlatformUnreachable,
     TransientPlatformError,
 )
-from flowenv.outcome import EXIT_COMPLETED, Outcome
-from flowenv.states import State, Status
+from flowenv.plugin import EXIT_COMPLETED, Outcome, State, Status
 from flowenv_fargate import pacing, payloads
 from flowenv_fargate.account import Account
 from flowenv_fargate.board import Board

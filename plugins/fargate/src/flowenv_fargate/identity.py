@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote
 
-from flowenv.contract import FLOW_RUN_ID, PAYLOAD
 from flowenv.errors import SpecError
+from flowenv.plugin import contract
 
 RUN_ID, FLOW, LABELS, CREATED = (
     "flowenv:run-id",
@@ -112,7 +112,9 @@ class Identity:
         container, variables = _flow_container(task)
         by = task.get("startedBy") or ""
         run_id = tags.get(RUN_ID) or by.removeprefix(_STARTED_BY) * by.startswith(_STARTED_BY)
-        run_id = run_id or (variables.get(FLOW_RUN_ID, "") if PAYLOAD in variables else "")
+        run_id = run_id or (
+            variables.get(contract.FLOW_RUN_ID, "") if contract.PAYLOAD in variables else ""
+        )
         if not run_id:
             return None
         family = str(task.get("taskDefinitionArn", "")).rpartition("/")[2].partition(":")[0]
@@ -137,6 +139,6 @@ def _flow_container(task: Task) -> tuple[str, dict[str, str]]:
     overrides = (task.get("overrides") or {}).get("containerOverrides") or []
     for one in overrides:
         variables = {e["name"]: e.get("value", "") for e in one.get("environment") or []}
-        if PAYLOAD in variables:
+        if contract.PAYLOAD in variables:
             return str(one.get("name", "")), variables
     return "", {}

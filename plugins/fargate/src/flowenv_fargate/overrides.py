@@ -8,9 +8,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flowenv.contract import PAYLOAD
 from flowenv.errors import SpecError
-from flowenv.secret import Secret
+from flowenv.plugin import Secret, contract
 
 LIMIT = 8192
 """The most characters that ECS takes, the JSON around them included."""
@@ -89,7 +88,7 @@ def add_missing(override: dict[str, Any], entries: Iterable[Mapping[str, Any]]) 
 def put_payload_inline(overrides: dict[str, Any], override: dict[str, Any], payload: bytes) -> bool:
     """Put the payload into the override if it fits; True if it did."""
     before = override.get("environment")
-    set_variable(override, PAYLOAD, data_url(payload))
+    set_variable(override, contract.PAYLOAD, data_url(payload))
     if measure(overrides) <= LIMIT:
         return True
     override["environment"] = before
@@ -102,5 +101,5 @@ def inline_secrets(overrides: Mapping[str, Any]) -> list[str]:
         entry["name"]
         for container in overrides.get("containerOverrides") or []
         for entry in container.get("environment") or []
-        if isinstance(entry.get("value"), Secret) and entry["name"] != PAYLOAD
+        if isinstance(entry.get("value"), Secret) and entry["name"] != contract.PAYLOAD
     ]

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from flowenv.errors import PlatformError, TransientPlatformError
-from flowenv.states import Reason
+from flowenv.plugin import Reason
 
 
 class Kind(enum.Enum):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import PlatformError, RunConflict
-from flowenv.states import Reason
+from flowenv.plugin import Reason
 from flowenv_fargate import pacing
 from flowenv_fargate.client import Aws, Unanswered
 from flowenv_fargate.definition import (

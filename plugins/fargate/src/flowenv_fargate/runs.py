@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import RunNotFound
-from flowenv.flow_run import FlowRun
-from flowenv.handle import RunSummary
+from flowenv.plugin import FlowRun, RunSummary
 from flowenv_fargate import pacing
 from flowenv_fargate.account import Account, account_of, cluster_of
 from flowenv_fargate.diagnosis import diagnose, is_over

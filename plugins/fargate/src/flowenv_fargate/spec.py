@@ -12,10 +12,8 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from flowenv.configuration import configuration
-from flowenv.contract import Target
 from flowenv.errors import SpecError
-from flowenv.process import PAYLOAD_FILE
+from flowenv.plugin import PAYLOAD_FILE, Target, configuration
 from flowenv_fargate import arguments as args
 from flowenv_fargate import identity
 from flowenv_fargate.containers import divide, run_entries
@@ -25,8 +23,7 @@ from flowenv_fargate.service_model import register_names, run_names
 from flowenv_fargate.sizes import complete_size
 
 if TYPE_CHECKING:
-    from flowenv.flow_run import FlowRun
-    from flowenv.process import Process
+    from flowenv.plugin import FlowRun, Process
     from flowenv_fargate.environment import FargateTaskEnvironment
 
 Overrides = list[dict[str, Any]]

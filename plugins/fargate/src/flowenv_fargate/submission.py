@@ -7,10 +7,8 @@ import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flowenv.contract import IMAGE, PAYLOAD
 from flowenv.errors import FlowenvError, RunConflict, SpecError
-from flowenv.flow_run import FlowRun
-from flowenv.secret import Secret
+from flowenv.plugin import FlowRun, Secret, contract
 from flowenv_fargate import payloads
 from flowenv_fargate.account import Account, account_of, cluster_of
 from flowenv_fargate.checks import check_network
@@ -80,7 +78,7 @@ def _submit(
     payload = spec.get("payload")
     if payload:
         url = payloads.presigned(account.aws, payload["url"], environment.start_timeout)
-        set_variable(flow_override(request), PAYLOAD, Secret(url))
+        set_variable(flow_override(request), contract.PAYLOAD, Secret(url))
     check_length(request["overrides"])
     with _stored(account, payload):
         task = _run(account, request, flow_run.id)
@@ -148,8 +146,8 @@ def _bring_everything(spec: Mapping[str, Any], request: Request, registered: Reg
             mine["command"] = container["command"]
     image = there[override["name"]]["image"]
     entries = {e["name"]: e.get("value") for e in override.get("environment") or []}
-    if not entries.get(IMAGE):
-        set_variable(override, IMAGE, image)
+    if not entries.get(contract.IMAGE):
+        set_variable(override, contract.IMAGE, image)
 
 
 def _override_of(request: Request, name: str) -> dict[str, Any]:

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import FlowenvError
-from flowenv.handle import Leftover
-from flowenv.states import State
+from flowenv.plugin import Leftover, State
 from flowenv_fargate import payloads
 from flowenv_fargate.account import Account, account_of, cluster_of
 from flowenv_fargate.definition import is_generated

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.secret import Secret
-from flowenv.settings import nearest
+from flowenv.plugin import Secret, nearest
 from flowenv_fargate.service_model import Shape, parameters_of
 
 _NUMBERS: Mapping[str, tuple[type, ...]] = {

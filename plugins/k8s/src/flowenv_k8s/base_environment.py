@@ -7,11 +7,8 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from flowenv import contract
-from flowenv.environment import Environment
 from flowenv.errors import SettingError
-from flowenv.flow_run import FlowRun
-from flowenv.settings import setting
+from flowenv.plugin import Environment, FlowRun, contract, setting
 from flowenv_k8s.checks import POD_SPEC, check_job
 from flowenv_k8s.manifest import (
     Manifest,
@@ -24,7 +21,7 @@ from flowenv_k8s.manifest import (
 from flowenv_k8s.quantities import HINT, wrong_quantities
 
 if TYPE_CHECKING:
-    from flowenv.encoding import Encoder
+    from flowenv.plugin import Encoder
 
 CONTRACT = (
     contract.GRAPHQL,

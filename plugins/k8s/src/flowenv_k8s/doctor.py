@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from flowenv.errors import FlowenvError
-from flowenv.handle import Finding
+from flowenv.plugin import Finding
 from flowenv_k8s.refusals import Request, rbac_rule
 from flowenv_k8s.resources import ACCESS_REVIEWS, EVENTS, JOBS, NAMESPACES, PODS, SECRETS
 

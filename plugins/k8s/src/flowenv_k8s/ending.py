@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import FlowenvError, PlatformError
-from flowenv.outcome import Outcome
+from flowenv.plugin import Outcome
 from flowenv_k8s.diagnosis import Verdict
 from flowenv_k8s.events import cancellation
 from flowenv_k8s.labels import JOB_NAME, OUTCOME, selector

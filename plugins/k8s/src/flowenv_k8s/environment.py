@@ -6,19 +6,19 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from flowenv.contract import Target
-from flowenv.environment import (
+from flowenv.executors import Executor
+from flowenv.plugin import (
     Callback,
     Capabilities,
+    FlowRun,
+    Target,
     executor_setting,
     labels_setting,
     metadata_setting,
     on_exit_setting,
     on_start_setting,
+    setting,
 )
-from flowenv.executors import Executor
-from flowenv.flow_run import FlowRun
-from flowenv.settings import setting
 from flowenv_k8s.base_environment import CONTRACT, KubernetesEnvironment, job_manifest
 from flowenv_k8s.manifest import Manifest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flowenv.states import Reason, State, Status
+from flowenv.plugin import Reason, State, Status
 from flowenv_k8s.labels import RUN_ID
 from flowenv_k8s.reasons import HINTS
 

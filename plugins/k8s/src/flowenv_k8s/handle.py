@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flowenv.outcome import Outcome
-from flowenv.states import Status
+from flowenv.plugin import Outcome, Status
 from flowenv_k8s.ending import DEFAULT_GRACE, delete_job
 from flowenv_k8s.run_log import RunLog
 from flowenv_k8s.tracking import RunTracker

@@ -6,10 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flowenv import hookimpl
-from flowenv.environment import Environment
-from flowenv.flow_run import FlowRun
-from flowenv.handle import Finding, Handle, Leftover, RunSummary
-from flowenv.process import Process
+from flowenv.plugin import Environment, Finding, FlowRun, Handle, Leftover, Process, RunSummary
 from flowenv_k8s.base_environment import KubernetesEnvironment
 from flowenv_k8s.environment import KubernetesJobEnvironment
 from flowenv_k8s.spec import JobSettings, build_spec

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flowenv import contract
-from flowenv.configuration import configuration
 from flowenv.errors import ConfigurationError
+from flowenv.plugin import configuration, contract
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its own credentials and namespace."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowenv.states import Reason
+from flowenv.plugin import Reason
 
 IMAGE_WAITS = frozenset(
     {

@@ -7,12 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flowenv import storage
-from flowenv.environment import Environment
 from flowenv.errors import FlowenvError, RunNotFound
-from flowenv.flow_run import FlowRun
-from flowenv.handle import Leftover, RunSummary
-from flowenv.states import State
+from flowenv.plugin import Environment, FlowRun, Leftover, RunSummary, State, storage
 from flowenv_k8s.diagnosis import Observed, Verdict, is_held, judge
 from flowenv_k8s.handle import KubernetesHandle
 from flowenv_k8s.labels import RUN_ID, RunMarks, moment, pod_selector, selector

@@ -13,7 +13,7 @@ from typing import Any
 
 import urllib3
 
-from flowenv._version import __version__
+from flowenv import __version__
 from flowenv.errors import ConfigurationError, FlowenvError, PlatformUnreachable
 from flowenv_k8s.namespaces import Source
 

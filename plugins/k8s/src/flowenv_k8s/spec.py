@@ -11,13 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowenv import contract
-from flowenv.configuration import configuration
-from flowenv.contract import Target
 from flowenv.errors import SpecError
-from flowenv.flow_run import FlowRun
-from flowenv.process import PAYLOAD_FILE, Process
-from flowenv.secret import Secret
+from flowenv.plugin import PAYLOAD_FILE, FlowRun, Process, Secret, Target, configuration, contract
 from flowenv_k8s.base_environment import DEFAULT_DEADLINE, DEFAULT_TTL, KubernetesEnvironment
 from flowenv_k8s.checks import LARGEST_SECRET, check_job, check_secret_size
 from flowenv_k8s.labels import PAYLOAD_URL, run_annotations, run_labels

@@ -7,10 +7,8 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flowenv import storage
 from flowenv.errors import FlowenvError, RunConflict
-from flowenv.flow_run import FlowRun
-from flowenv.secret import Secret
+from flowenv.plugin import FlowRun, Secret, storage
 from flowenv_k8s.diagnosis import is_over
 from flowenv_k8s.labels import RUN_ID, RunMarks
 from flowenv_k8s.refusals import Refused

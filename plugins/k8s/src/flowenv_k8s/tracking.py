@@ -10,9 +10,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flowenv import storage
 from flowenv.errors import FlowenvError
-from flowenv.states import Reason, State, Status
+from flowenv.plugin import Reason, State, Status, storage
 from flowenv_k8s import events
 from flowenv_k8s.diagnosis import Observed, Verdict, is_held, is_over, judge
 from flowenv_k8s.ending import end_job

@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flowenv.contract import Target
 from flowenv.errors import SpecError
-from flowenv.process import Process
-from flowenv.secret import Secret
+from flowenv.plugin import Process, Secret, Target
 
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from flowenv.environment import (
+from flowenv.executors import Executor
+from flowenv.plugin import (
     Callback,
     Capabilities,
     Environment,
@@ -15,7 +16,6 @@ from flowenv.environment import (
     on_exit_setting,
     on_start_setting,
 )
-from flowenv.executors import Executor
 
 
 @dataclasses.dataclass(repr=False)

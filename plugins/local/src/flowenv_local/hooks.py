@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowenv import hookimpl
-from flowenv.environment import Environment
-from flowenv.flow_run import FlowRun
-from flowenv.in_process import FinishedHandle, execute_here
+from flowenv.plugin import Environment, FinishedHandle, FlowRun, execute_here
 from flowenv_local.environment import LocalEnvironment
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from flowenv import Capabilities
-from flowenv.environment import CommonEnvironment
 from flowenv.errors import SettingError
-from flowenv.settings import setting
+from flowenv.plugin import CommonEnvironment, setting
 
 
 @dataclasses.dataclass(repr=False)

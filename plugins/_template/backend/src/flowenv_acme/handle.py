@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flowenv import State, Status
-from flowenv.outcome import Outcome, without_record
+from flowenv.plugin import Outcome, without_record
 
 _POLL = 0.1
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flowenv import Environment, FlowRun, Secret, hookimpl
-from flowenv.contract import OUTCOME, PAYLOAD
-from flowenv.process import Process
+from flowenv.plugin import Process, contract
 
 from flowenv_acme.environment import AcmeEnvironment
 from flowenv_acme.handle import ProcessHandle
@@ -38,7 +37,11 @@ def flowenv_build_spec(
     variables = process.variables.merge([{"name": "PATH", "value": path}], container="flow")
     return {
         "command": list(process.command),
-        "variables": {**variables.values, PAYLOAD: "payload.json", OUTCOME: "outcome.json"},
+        "variables": {
+            **variables.values,
+            contract.PAYLOAD: "payload.json",
+            contract.OUTCOME: "outcome.json",
+        },
         "files": dict(process.files),
     }
 

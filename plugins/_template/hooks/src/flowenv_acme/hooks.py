@@ -6,8 +6,7 @@ import logging
 from typing import Any
 
 from flowenv import Environment, FlowRun, RunRefused, Status, hookimpl
-from flowenv.contract import Target
-from flowenv.variables import Value
+from flowenv.plugin import Target, Value
 
 flowenv_api_version = 1  # which version of the hooks this is written for
 

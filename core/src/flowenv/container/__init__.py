@@ -1,0 +1,1 @@
+"""What runs in the flow's container, from the first line on."""

@@ -1,0 +1,61 @@
+"""The first step in the flow's container: hear the platform before anything else is imported.
+
+A process 1 without a handler ignores SIGTERM, so what is cancelled before there is one lives as
+long as the platform's patience. This module and the package itself import next to nothing.
+"""
+
+from __future__ import annotations
+
+import signal
+
+TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its time
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import NoReturn
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Terminated(KeyboardInterrupt):
+    """The platform asked this process to stop (SIGTERM), or somebody pressed Ctrl-C."""
+
+
+def load_and_run_flow() -> NoReturn:
+    """Run the flow that this process was started for, and exit.
+
+    The payload is where `FLOWENV_PAYLOAD` says. SIGTERM interrupts the flow: `on_exit` is
+    called and everything open is closed. The outcome record goes to the file that
+    `FLOWENV_OUTCOME` names, else it is the last line printed.
+
+    Raises:
+        SystemExit: with 0 if the flow returned, 1 if it raised, 3 if it could not be
+            started, 143 if the process was asked to stop.
+    """
+    try:
+        for number in _SIGNALS:
+            signal.signal(number, _terminate)
+        # who started this process may have blocked them, and a mask is inherited
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        from flowenv.container.run_payload import run_container
+
+        outcome = run_container()
+        _ignore_signals()
+    except KeyboardInterrupt:  # even in the moment between the end of the flow and this one
+        from flowenv.container.run_payload import cancelled
+
+        outcome = cancelled()
+    from flowenv.container.run_payload import leave
+
+    leave(outcome)
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    # the clean-up that follows must not be interrupted again: the platform's own patience,
+    # after which it kills, is its deadline
+    _ignore_signals()
+    raise Terminated(signal.Signals(number).name)
+
+
+def _ignore_signals() -> None:
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,235 @@
+"""What runs in the flow's container: load the payload, run the flow, leave an outcome."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from flowenv import contract
+from flowenv.container.signals import wake_for_signals
+from flowenv.container.tracebacks import show_user_traceback
+from flowenv.errors import FlowenvError, PayloadError, PlatformError
+from flowenv.runs.outcome import EXIT_CANCELLED, EXIT_COMPLETED, EXIT_CRASHED, EXIT_FAILED, Outcome
+from flowenv.states import Reason, State
+
+if TYPE_CHECKING:
+    from flowenv.container.unpacking import Unpacked
+    from flowenv.runs.flow_run import FlowRun
+
+_log = logging.getLogger("flowenv")
+
+
+def run_container() -> Outcome:
+    """Run the flow that this process was started for.
+
+    Whatever goes wrong is in the outcome; only an interrupt goes through.
+    """
+    # for the signals that have handlers by now
+    wake_for_signals()
+    run_id = _run_id()
+    try:
+        _configure_logging()
+        return _load_and_run(run_id)
+    except (Exception, SystemExit) as error:
+        return cancelled() if _is_of_an_interrupt(error) else _start_error(run_id, error)
+
+
+def _is_of_an_interrupt(error: BaseException | None) -> bool:
+    """Whether an interrupt is behind an error; Python 3.11 wraps one that hits `__set_name__`."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
+def _run_id() -> str:
+    return os.environ.get(contract.FLOW_RUN_ID, "")
+
+
+def _configure_logging() -> None:
+    """Log to the standard error as the contract's logging variables say."""
+    level = (os.environ.get(contract.LOGGING_LEVEL) or "INFO").upper()
+    known = logging.getLevelNamesMapping()
+    if level not in known:
+        raise PayloadError(f"{contract.LOGGING_LEVEL} is {level!r}, which is no logging level.")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    for name in ("flowenv", *extra_loggers(os.environ.get(contract.EXTRA_LOGGERS, "[]"))):
+        logger = logging.getLogger(name)
+        logger.setLevel(known[level])
+        logger.addHandler(handler)
+        logger.propagate = False
+
+
+def extra_loggers(text: str) -> list[str]:
+    """The logger names in `PREFECT__LOGGING__EXTRA_LOGGERS`, a list as Python or JSON writes it.
+
+    >>> extra_loggers("['sqlalchemy', 'boto3']")
+    ['sqlalchemy', 'boto3']
+    """
+    try:
+        names = ast.literal_eval(text) if text.strip() else []
+    except (ValueError, SyntaxError):
+        names = [part.strip() for part in text.split(",") if part.strip()]
+    if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
+        raise PayloadError(f"{contract.EXTRA_LOGGERS} is {text!r}, which is no list of names.")
+    return list(names)
+
+
+def _load_and_run(run_id: str) -> Outcome:
+    from flowenv.container.unpacking import load_run, unpack
+
+    where = os.environ.get(contract.PAYLOAD)
+    if not where:
+        raise PayloadError(f"{contract.PAYLOAD} isn't set: there is no flow to run.")
+    unpacked = unpack(read_payload(where))
+    with _folder() as folder:
+        run = load_run(unpacked, folder)
+        run.directory = None if _scheme(where) else Path(where).parent
+        return _run(run, unpacked)
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder for the flow's shipped files."""
+    with tempfile.TemporaryDirectory(prefix="flowenv-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def read_payload(where: str) -> bytes:
+    """The payload's bytes.
+
+    Args:
+        where: a path, a `data:` or `https:` URL, or a URL that fsspec knows.
+
+    Raises:
+        PayloadError: if it can't be read.
+    """
+    scheme = _scheme(where)
+    if scheme in ("data", "http", "https"):
+        return _fetch(where, scheme)
+    try:
+        if scheme:
+            from flowenv.serialization.storage import read
+
+            return read(where)
+        return Path(where).read_bytes()
+    except (OSError, PlatformError) as error:
+        raise PayloadError(f"The payload can't be read from {where}: {error}.") from error
+
+
+def _scheme(where: str) -> str:
+    return "data" if where.startswith("data:") else where.rpartition("://")[0]
+
+
+def _fetch(url: str, scheme: str) -> bytes:
+    """What a URL holds. A presigned one is a secret, so no error shows it."""
+    import http.client
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            return bytes(answer.read())
+    except OSError as error:
+        raise PayloadError(f"The payload can't be read from its {scheme} URL: {error}.") from error
+    except (http.client.HTTPException, ValueError) as error:
+        what = type(error).__name__
+        raise PayloadError(f"The payload can't be read from its {scheme} URL: {what}.") from None
+
+
+def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
+    from flowenv.runs.in_process import outcome_of_error
+    from flowenv.runs.running import run_flow
+
+    _log.info("Running the flow %s, run %s", run.flow_name, run.id)
+    try:
+        if os.environ.get(contract.REHEARSAL):
+            value = run_flow(run.environment, run).value
+        else:
+            value = run.hooks.run_flow(run)
+    except KeyboardInterrupt:
+        return cancelled()
+    except Exception as error:
+        outcome = outcome_of_error(run, error)
+        if outcome.state is State.FAILED:
+            show_user_traceback(error)
+        else:
+            _log.error("%s", error)
+        return outcome
+    return _completed(run.id, value, unpacked.results_url)
+
+
+def _completed(run_id: str, value: Any, results_url: str | None) -> Outcome:
+    outcome = Outcome.of_result(run_id, value)
+    if outcome.carries_result() or not results_url:
+        return outcome
+    from flowenv.serialization import storage
+    from flowenv.serialization.encoding import Encoder, to_json_bytes
+
+    url = f"{results_url.rstrip('/')}/{run_id}.json"
+    try:
+        storage.write(url, to_json_bytes(Encoder().encode(value, "The flow's result")))
+    except FlowenvError as error:
+        return Outcome(
+            run_id,
+            State.FAILED,
+            error_class=type(error).__name__,
+            message=f"The flow returned, but its result was lost: {error}",
+        )
+    kind = type(value).__qualname__
+    return Outcome(run_id, State.COMPLETED, result_url=url, result_type=kind)
+
+
+def cancelled() -> Outcome:
+    """The outcome of a process that was asked to stop."""
+    return Outcome(_run_id(), State.CANCELLED, message="The flow's process was asked to stop.")
+
+
+def _start_error(run_id: str, error: BaseException) -> Outcome:
+    name, message, hint = type(error).__name__, str(error), ""
+    if isinstance(error, FlowenvError):
+        message, hint = error.message, error.hint
+        _log.error("%s", error)
+    else:
+        show_user_traceback(error)
+        message = f"The flow can't be loaded: {name}: {error}"
+        hint = "Does the image have what the flow imports?"
+    return Outcome(
+        run_id,
+        State.CRASHED,
+        reason=Reason.START_ERROR,
+        error_class=name,
+        message=message,
+        hint=hint,
+    )
+
+
+_EXIT_CODES = {
+    State.COMPLETED: EXIT_COMPLETED,
+    State.FAILED: EXIT_FAILED,
+    State.CRASHED: EXIT_CRASHED,
+    State.CANCELLED: EXIT_CANCELLED,
+}
+
+
+def leave(outcome: Outcome) -> NoReturn:
+    """Write the outcome where the platform looks for it, and exit as it says."""
+    _write(outcome)
+    sys.exit(_EXIT_CODES[outcome.state])
+
+
+def _write(outcome: Outcome) -> None:
+    if path := os.environ.get(contract.OUTCOME):
+        try:
+            Path(path).write_bytes(outcome.to_bytes())
+            return
+        except OSError as error:
+            _log.warning("The outcome can't be written to %s: %s", path, error)
+    sys.stderr.flush()
+    print(outcome.to_line(), flush=True)

@@ -1,0 +1,152 @@
+"""From a payload to the run that it carries. Its header is checked before anything is unpickled."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import functools
+import gzip
+import json
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowenv.errors import FlowNotFound, PayloadError
+from flowenv.flows.definition import Flow
+from flowenv.flows.finding import flow_in, load_file, load_target
+from flowenv.hooks.registry import registry
+from flowenv.runs.environment import Environment
+from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.shipped_environment import ShippedEnvironment
+from flowenv.serialization.encoding import decode
+from flowenv.submission.payload_header import Header
+
+if TYPE_CHECKING:
+    from flowenv.hooks.backend_hooks import BackendHooks
+
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """A payload as it arrived, its header checked, nothing of it loaded yet.
+
+    Args:
+        data: the document.
+    """
+
+    data: dict[str, Any]
+
+    @property
+    def run_id(self) -> str:
+        """The run's id."""
+        return str(self.data["run"]["id"])
+
+    @property
+    def results_url(self) -> str | None:
+        """Where a large result goes."""
+        return self.data.get("results_url")
+
+    @functools.cached_property
+    def created(self) -> datetime.datetime | None:
+        """When the run was made."""
+        text = self.data["run"].get("created")
+        return datetime.datetime.fromisoformat(text) if text else None
+
+
+def unpack(data: bytes) -> Unpacked:
+    """Read a payload and check that this Python and flowenv can run it.
+
+    Args:
+        data: the document, as it is or compressed with gzip.
+
+    Raises:
+        PayloadError: if they can't, or it is no payload; the message says what to do.
+    """
+    try:
+        if data.startswith(_GZIP):
+            data = gzip.decompress(data)
+        document = json.loads(data)
+        header = Header.read(document)
+        document["run"]["id"], document["flow"]["kind"]
+    except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error) as error:
+        raise PayloadError(f"This is no flowenv payload: {error!r}.") from error
+    header.check()
+    return Unpacked(document)
+
+
+def load_run(unpacked: Unpacked, directory: Path) -> FlowRun:
+    """Load a run: its flow first, then parameters and environment, which may need its module.
+
+    Args:
+        unpacked: the payload.
+        directory: an empty folder for the flow's shipped files.
+
+    Raises:
+        PayloadError: if something isn't there in this image.
+    """
+    data = unpacked.data
+    flow, files = _load_flow(data["flow"], directory)
+    environment, hooks = _load_environment(data["environment"])
+    run = FlowRun(
+        environment,
+        id=unpacked.run_id,
+        flow_name=flow.name,
+        flow=flow,
+        parameters={name: decode(value) for name, value in data["parameters"].items()},
+        labels=data["run"]["labels"],
+        created=unpacked.created,
+        hooks=hooks,
+    )
+    run.source_files = files
+    return run
+
+
+def _load_flow(data: dict[str, Any], directory: Path) -> tuple[Flow[..., Any], tuple[Path, ...]]:
+    files: tuple[Path, ...] = ()
+    try:
+        if data["kind"] == "module":
+            flow = load_target(data["target"])
+        elif data["kind"] == "source":
+            files = _write_files(data["files"], directory)
+            module = load_file(directory / data["file"])
+            flow = flow_in(module, data["attribute"], data["file"])
+        else:
+            flow = Flow(decode(data["function"]))
+    except FlowNotFound as error:
+        raise PayloadError(
+            f"The flow can't be loaded here: {error.message}",
+            hint="Is it in the image? A script's flow is shipped with it; see Flow(code=…).",
+        ) from error
+    except ImportError as error:
+        raise PayloadError(
+            f"The flow's module can't be imported here: {error}.",
+            hint="Install what it needs in the image, or ship it with @flow(files=[…]).",
+        ) from error
+    flow.name, flow.image = data["name"], data["image"]
+    return flow, files
+
+
+def _write_files(files: dict[str, Any], directory: Path) -> tuple[Path, ...]:
+    """Write the shipped files; the flow's own comes last, as it imports the others."""
+    written = []
+    for name, content in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, str):
+            path.write_text(content, "utf-8", newline="")
+        else:
+            path.write_bytes(base64.b64decode(content["base64"]))
+        written.append(path)
+    return tuple(written)
+
+
+def _load_environment(serialized: dict[str, Any]) -> tuple[Environment, BackendHooks]:
+
+    backend = serialized["type"]
+    if backend == ShippedEnvironment.backend:
+        hooks = registry().hooks_without_backend()
+        return ShippedEnvironment.from_serialized(serialized), hooks
+    hooks = registry().hooks(backend)
+    return Environment.deserialize(serialized), hooks

@@ -1,0 +1,1 @@
+"""The hooks: their specs, finding and loading who implements them, and calling them."""

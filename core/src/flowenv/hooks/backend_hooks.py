@@ -1,0 +1,227 @@
+"""One backend's hooks: a pluggy manager with the core's and all plugins' implementations."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from flowenv.errors import FlowenvError, PluginError, PluginFailed
+from flowenv.hooks import specs as hookspecs
+from flowenv.hooks.checks import check_arguments, check_no_wrappers, explain_misfit
+from flowenv.runs.running import Returned
+from flowenv.secret import Secret
+
+if TYPE_CHECKING:
+    from flowenv.runs.flow_run import FlowRun
+    from flowenv.states import Status
+
+_log = logging.getLogger("flowenv.plugins")
+
+RAISED = (Exception, SystemExit)
+"""What somebody else's module or hook may raise without being an interrupt."""
+
+_TOLD_OTHERWISE = ("flowenv_run_flow", "flowenv_state_changed")
+"""Hooks whose exceptions are the flow's own, or are logged with the plugin's name."""
+
+
+@dataclass(frozen=True)
+class LoadedPlugin:
+    """A plugin that is registered with every backend.
+
+    Args:
+        name: how messages name it.
+        module: its module.
+        required_by: who requires it; empty if nobody does.
+    """
+
+    name: str
+    module: ModuleType
+    required_by: str = ""
+
+
+class BackendHooks:
+    """The hooks of one backend, with the core's and all plugins' implementations."""
+
+    def __init__(self, name: str, backend: ModuleType | None, plugins: Sequence[LoadedPlugin]):
+        from flowenv.hooks import core_hooks
+
+        self.name = name
+        self.manager = pluggy.PluginManager("flowenv")
+        self.manager.add_hookspecs(hookspecs)
+        # pluggy calls the last registered first
+        if backend is not None:
+            register(self.manager, backend, f"backend {name}")
+        register(self.manager, core_hooks, "core")
+        for plugin in plugins:
+            register(self.manager, plugin.module, plugin.name)
+            _name_failures(self.manager, plugin)
+        self.hook = self.manager.hook
+
+    def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
+        """A hook's implementations one by one: name, and the call that runs it.
+
+        In the order in which contributions are merged, so that the last one wins: backend,
+        core, installed, local; `tryfirst` before and `trylast` after all others.
+        """
+        for found in sorted(getattr(self.hook, hook).get_hookimpls(), key=self._place):
+            given = [arguments[name] for name in found.argnames]
+            yield found.plugin_name, functools.partial(found.function, *given)
+
+    def claimed(self, capability: str, hook: str, **arguments: Any) -> Any:
+        """What a hook gives that the backend's capabilities claim.
+
+        Args:
+            capability: the capability's name: `find`.
+            hook: the hook's name: `flowenv_find_runs`.
+            **arguments: the hook's arguments.
+
+        Raises:
+            PluginError: if nobody implements it, or it gives None.
+        """
+        caller = getattr(self.hook, hook)
+        found = caller(**arguments)
+        if found is None:
+            lacks = f"its {hook} gives None" if caller.get_hookimpls() else f"implements no {hook}"
+            raise PluginError(
+                f"The backend {self.name} claims {capability}, but {lacks}.",
+                hint=f"Mend the hook, or leave {capability} out of the capabilities.",
+            )
+        return found
+
+    def _place(self, found: pluggy.HookImpl) -> tuple[int, int]:
+        registered = [name for name, _ in self.manager.list_name_plugin()]
+        return found.trylast - found.tryfirst, registered.index(found.plugin_name)
+
+    def find_secret(self, name: str) -> tuple[Secret | None, str]:
+        """A named secret from the first who has it, and who that is.
+
+        Args:
+            name: what `flowenv_get_secret` is asked for.
+
+        Returns:
+            The secret, also where a plugin gave a text, and `plugin acme`, `backend k8s` or
+            `core`; None and an empty string if nobody has it.
+
+        Raises:
+            PluginError: if somebody gives anything else.
+        """
+        # asked as pluggy asks for a first result
+        for one in reversed(self.hook.flowenv_get_secret.get_hookimpls()):
+            giver = one.plugin_name
+            found = one.function(*([name] if one.argnames else []))
+            if isinstance(found, str) and found:
+                found = Secret(found)
+            if isinstance(found, Secret):
+                return found, giver
+            if found is not None and found != "":
+                raise PluginError(
+                    f"{giver} gives {type(found).__name__} for the secret {name}.",
+                    hint="flowenv_get_secret returns a Secret, a string, or None if it has none.",
+                )
+        return None, ""
+
+    def run_flow(self, flow_run: FlowRun) -> Any:
+        """Let `flowenv_run_flow` run the flow, and return the flow's result.
+
+        Raises:
+            PluginError: if the hook that ran it gave anything but `Returned`.
+        """
+        answer = self.hook.flowenv_run_flow(environment=flow_run.environment, flow_run=flow_run)
+        if not isinstance(answer, Returned):
+            raise PluginError(
+                f"The backend {flow_run.environment.backend} ran the flow, but gave {answer!r}.",
+                hint="flowenv_run_flow returns flowenv.plugin.Returned(result).",
+            )
+        return answer.value
+
+    def notify(self, flow_run: FlowRun, status: Status) -> None:
+        """Tell the plugins of a change of state; none of them can break the run."""
+        for name, call in self.each("flowenv_state_changed", flow_run=flow_run, status=status):
+            try:
+                call()
+            except RAISED:
+                _log.exception("%s failed in flowenv_state_changed", name)
+
+
+def register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> None:
+    """Register a module's hook implementations, or leave no trace of it.
+
+    Raises:
+        PluginError: if it doesn't fit: another API version, an unknown hook, an argument
+            that the hook doesn't have or that never gets a value.
+    """
+    wanted = getattr(module, "flowenv_api_version", hookspecs.API_VERSION)
+    if not isinstance(wanted, int):
+        raise PluginError(
+            f"{name} has flowenv_api_version = {wanted!r}, which is no version of the hooks.",
+            hint=f"Write the number: flowenv_api_version = {hookspecs.API_VERSION}",
+        )
+    if wanted != hookspecs.API_VERSION:
+        newer = wanted > hookspecs.API_VERSION
+        raise PluginError(
+            f"{name} is written for version {wanted} of flowenv's hooks; this flowenv has "
+            f"version {hookspecs.API_VERSION}.",
+            hint=f"Upgrade {'flowenv' if newer else name}.",
+        )
+    try:
+        manager.register(module, name)
+        manager.check_pending()
+        check_no_wrappers(manager, module)
+        check_arguments(module, name)
+    except (pluggy.PluginValidationError, PluginError) as error:
+        if manager.is_registered(module):
+            manager.unregister(module)
+        if isinstance(error, PluginError):
+            raise
+        why = explain_misfit(error, module)
+        raise PluginError(f"{name} doesn't fit the hooks: {why}") from error
+
+
+def _name_failures(manager: pluggy.PluginManager, plugin: LoadedPlugin) -> None:
+    """See to it that what a plugin's hooks raise says whose they are."""
+    for caller in manager.get_hookcallers(plugin.module) or ():
+        if caller.name in _TOLD_OTHERWISE:
+            continue
+        for found in caller.get_hookimpls():
+            if found.plugin is plugin.module and not (found.wrapper or found.hookwrapper):
+                # pluggy marks it as final, but tells nobody else whose exception it was
+                found.function = _naming(  # type: ignore[misc]
+                    found.function, plugin, caller.name
+                )
+
+
+def _naming(function: Callable[..., Any], plugin: LoadedPlugin, hook: str) -> Callable[..., Any]:
+    required = plugin.required_by and f"Mend it: {plugin.required_by} requires it."
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except FlowenvError:  # what the plugin has to say, such as a refusal
+            raise
+        except RAISED as error:
+            if frames := error.__traceback__:
+                error.__traceback__ = frames.tb_next  # the plugin's own part
+            raise PluginFailed(
+                f"{plugin.name} raised {type(error).__name__} in {hook}: {error}",
+                hint=required or "Mend it, or leave the plugin out.",
+            ) from error
+
+    return call
+
+
+def try_out(module: ModuleType, name: str) -> None:
+    """Register with a manager of its own, so that a wrong plugin harms no other.
+
+    Raises:
+        PluginError: if it doesn't fit.
+    """
+    manager = pluggy.PluginManager("flowenv")
+    manager.add_hookspecs(hookspecs)
+    register(manager, module, name)

@@ -1,0 +1,174 @@
+"""The door for authors of backends and plugins: all that they need, and nothing else.
+
+    from flowenv.plugin import hookimpl
+
+    @hookimpl
+    def flowenv_environment_variables(environment, flow_run, target):
+        return {"TEAM": "forecasting"}
+
+Names are imported when they are first used. Errors are in `flowenv.errors`, executors in
+`flowenv.executors`, the conformance kit in `flowenv.testing`; all other modules are internal.
+"""
+
+from __future__ import annotations
+
+from flowenv._lazily import names_of
+
+TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its time
+if TYPE_CHECKING:
+    from flowenv import contract
+    from flowenv.contract import Target
+    from flowenv.contract.variables import SPEC_FILE, Entry, Merged, Value, Variables
+    from flowenv.executors.classes import load_class
+    from flowenv.executors.dask import check_versions, run_on
+    from flowenv.executors.dask_cluster import keep_awake, wait_for_workers
+    from flowenv.executors.dask_connection import connected, silenced
+    from flowenv.executors.dask_report import check_report_here
+    from flowenv.executors.local_cluster import (
+        ignore_ctrl_c,
+        kill_workers,
+        started_without_ctrl_c,
+        without_its_work,
+    )
+    from flowenv.hooks.specs import hookimpl
+    from flowenv.runs.environment import (
+        Callback,
+        Capabilities,
+        CommonEnvironment,
+        Environment,
+        executor_setting,
+        labels_setting,
+        metadata_setting,
+        on_exit_setting,
+        on_start_setting,
+    )
+    from flowenv.runs.flow_run import FlowRun
+    from flowenv.runs.handle import FinishedHandle, Handle, poll
+    from flowenv.runs.in_process import execute_here
+    from flowenv.runs.outcome import (
+        EXIT_CANCELLED,
+        EXIT_COMPLETED,
+        EXIT_CRASHED,
+        EXIT_FAILED,
+        Outcome,
+        is_outcome_line,
+        without_record,
+    )
+    from flowenv.runs.process import PAYLOAD_FILE, Process
+    from flowenv.runs.running import Returned, call_with_callbacks
+    from flowenv.runs.summaries import Finding, Leftover, RunSummary
+    from flowenv.secret import Secret
+    from flowenv.serialization import storage
+    from flowenv.serialization.encoding import Encoder
+    from flowenv.settings.configuration import configuration
+    from flowenv.settings.declaration import nearest, setting, settings_of
+    from flowenv.states import Reason, State, Status
+    from flowenv.submission.lifecycle import prepare_here
+
+__all__ = [
+    # hooks
+    "hookimpl",
+    # an environment and its settings
+    "Callback",
+    "Capabilities",
+    "CommonEnvironment",
+    "Encoder",
+    "Environment",
+    "configuration",
+    "executor_setting",
+    "labels_setting",
+    "load_class",
+    "metadata_setting",
+    "nearest",
+    "on_exit_setting",
+    "on_start_setting",
+    "setting",
+    "settings_of",
+    # what a container runs
+    "PAYLOAD_FILE",
+    "Process",
+    "SPEC_FILE",
+    "Entry",
+    "Merged",
+    "Secret",
+    "Target",
+    "Value",
+    "Variables",
+    "contract",
+    "storage",
+    # a run and its handle
+    "FlowRun",
+    "Handle",
+    "Reason",
+    "State",
+    "Status",
+    "poll",
+    # how a run ended
+    "EXIT_CANCELLED",
+    "EXIT_COMPLETED",
+    "EXIT_CRASHED",
+    "EXIT_FAILED",
+    "Outcome",
+    "is_outcome_line",
+    "without_record",
+    # runs whose flow runs in this process
+    "FinishedHandle",
+    "Returned",
+    "call_with_callbacks",
+    "execute_here",
+    "prepare_here",
+    # what is on the platform
+    "Finding",
+    "Leftover",
+    "RunSummary",
+    # clusters of Dask
+    "check_report_here",
+    "check_versions",
+    "connected",
+    "ignore_ctrl_c",
+    "keep_awake",
+    "kill_workers",
+    "run_on",
+    "silenced",
+    "started_without_ctrl_c",
+    "wait_for_workers",
+    "without_its_work",
+]
+
+__getattr__, __dir__ = names_of(
+    globals(),
+    {
+        "contract": "contract Target",
+        "contract.variables": "SPEC_FILE Entry Merged Value Variables",
+        "executors.classes": "load_class",
+        "executors.dask": "check_versions run_on",
+        "executors.dask_cluster": "keep_awake wait_for_workers",
+        "executors.dask_connection": "connected silenced",
+        "executors.dask_report": "check_report_here",
+        "executors.local_cluster": (
+            "ignore_ctrl_c kill_workers started_without_ctrl_c without_its_work"
+        ),
+        "hooks.specs": "hookimpl",
+        "runs.environment": (
+            "Callback Capabilities CommonEnvironment Environment executor_setting labels_setting "
+            "metadata_setting on_exit_setting on_start_setting"
+        ),
+        "runs.flow_run": "FlowRun",
+        "runs.handle": "FinishedHandle Handle poll",
+        "runs.in_process": "execute_here",
+        "runs.outcome": (
+            "EXIT_CANCELLED EXIT_COMPLETED EXIT_CRASHED EXIT_FAILED Outcome is_outcome_line "
+            "without_record"
+        ),
+        "runs.process": "PAYLOAD_FILE Process",
+        "runs.running": "Returned call_with_callbacks",
+        "runs.summaries": "Finding Leftover RunSummary",
+        "secret": "Secret",
+        "serialization.encoding": "Encoder",
+        "serialization.storage": "storage",
+        "settings.configuration": "configuration",
+        "settings.declaration": "nearest setting settings_of",
+        "states": "Reason State Status",
+        "submission.lifecycle": "prepare_here",
+    },
+)

@@ -1,0 +1,299 @@
+"""The base of all execution environments: data that says where and how a flow runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from flowenv.contract import BASIC, Target
+from flowenv.errors import ConfigurationError, SettingError
+from flowenv.executors.base import Executor, check_executor
+from flowenv.settings.declaration import check_type, fields_of, nearest, setting, settings_of
+
+if TYPE_CHECKING:
+    from flowenv.contract.variables import Value
+    from flowenv.flows.definition import Flow
+    from flowenv.runs.flow_run import FlowRun
+    from flowenv.serialization.encoding import Encoder
+
+Callback = Callable[[], object]
+
+
+@dataclasses.dataclass(frozen=True)
+class Capabilities:
+    """What a backend can do. The core asks this record, never the backend's name.
+
+    Args:
+        cancel: a run can be stopped from outside.
+        logs: a run's log lines can be read while it runs.
+        result: a run's result travels back.
+        attach: another process can pick a run up by its reference.
+        find: runs can be found on the platform by labels.
+        sweep: what is left of runs that are over can be found and removed.
+        image: runs need a container image.
+        rehearse: the container's process can be tried out locally.
+        backend_in_image: the flow's process needs this backend installed too, because
+            `flowenv_run_flow` makes something (a Dask cluster) there.
+    """
+
+    cancel: bool = False
+    logs: bool = False
+    result: bool = True
+    attach: bool = False
+    find: bool = False
+    sweep: bool = False
+    image: bool = False
+    rehearse: bool = True
+    backend_in_image: bool = False
+
+    def to_json(self) -> dict[str, bool]:
+        """The record as plain data."""
+        return dataclasses.asdict(self)
+
+
+def executor_setting() -> Any:
+    """The `executor` setting that environments share."""
+    return setting(None, help="The executor to run the flow with; else the default executor.")
+
+
+def labels_setting() -> Any:
+    """The `labels` setting that environments share."""
+    return setting(None, help="Strings to find this environment's runs by.")
+
+
+def on_start_setting() -> Any:
+    """The `on_start` setting that environments share."""
+    return setting(None, help="A function called, where the flow runs, before it begins.")
+
+
+def on_exit_setting() -> Any:
+    """The `on_exit` setting that environments share."""
+    return setting(None, help="A function called, where the flow ran, after it has ended.")
+
+
+def metadata_setting() -> Any:
+    """The `metadata` setting that environments share."""
+    return setting(
+        None, help="Further data, serialised with the environment; `image` is the container image."
+    )
+
+
+class Environment:
+    """Where and how a flow runs.
+
+    A backend's environment is a subclass that is a dataclass (`repr=False`) whose fields
+    are made with `setting`, in the order in which its constructor takes them. Objects are
+    data: nothing of a run ever changes them.
+
+    Attributes:
+        backend: the entry point's name, which is also the serialised `type`.
+        capabilities: what the backend can do.
+        dependencies: the distributions whose modules the backend uses.
+        contract: which contract variables each kind of container gets.
+        takes_any_setting: True if the constructor takes `**kwargs` besides its settings.
+    """
+
+    backend: ClassVar[str] = ""
+    capabilities: ClassVar[Capabilities] = Capabilities()
+    dependencies: ClassVar[tuple[str, ...]] = ()
+    takes_any_setting: ClassVar[bool] = False
+    contract: ClassVar[Mapping[Target, tuple[str, ...]]] = {
+        Target.FLOW: BASIC,
+        Target.SIDECAR: BASIC,
+    }
+
+    executor: Executor | None = None
+    labels: list[str] | None = None
+    on_start: Callback | None = None
+    on_exit: Callback | None = None
+    metadata: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Check every setting's type; subclasses add checks of their own and call this."""
+        name = type(self).__name__
+        check_executor(self.executor)
+        for one in settings_of(type(self)):
+            if one.name != "executor":
+                value = getattr(self, one.name)
+                check_type(value, one.annotation, f"{name} {one.name}", secret=one.secret)
+        self.labels = list(self.labels or [])
+        self.metadata = dict(self.metadata or {})
+
+    # -- what a backend may say about itself --------------------------------------------
+
+    def variables(self, target: Target) -> Mapping[str, Value]:
+        """The environment's own variables for a container; the user's spec file wins over them."""
+        return {}
+
+    def contract_values(self, flow_run: FlowRun) -> Mapping[str, Value]:
+        """Values of contract variables that only this environment knows, e.g. the namespace."""
+        return {}
+
+    def needs_image(self) -> bool:
+        """True if a run needs an image from the flow, the environment or the configuration.
+
+        By default what the capabilities say; False where the user's own spec names one.
+        """
+        return self.capabilities.image
+
+    @property
+    def spec_image(self) -> str | None:
+        """The image in the user's own spec file; metadata and the flow's own win over it."""
+        return None
+
+    def validate_spec(self, spec: Mapping[str, Any], flow_run: FlowRun) -> None:
+        """Check a finished spec, after all plugins have changed it, before anything is sent.
+
+        Raises:
+            SpecError: if the platform would refuse it.
+        """
+
+    # -- what users call ----------------------------------------------------------------
+
+    def setup(self, flow: Flow[..., Any]) -> None:
+        """Set up the infrastructure that runs of this flow need; again makes no difference.
+
+        Args:
+            flow: the flow.
+
+        Raises:
+            FlowenvError: if the spec is wrong or the platform refuses it.
+        """
+        from flowenv.submission import lifecycle
+
+        lifecycle.setup(flow, self)
+
+    def execute(self, flow: Flow[..., Any], **parameters: Any) -> FlowRun:
+        """Run the flow in this environment; includes `setup`.
+
+        Args:
+            flow: the flow.
+            **parameters: the flow's parameters.
+
+        Returns:
+            The run, submitted; in the local process it is over.
+
+        Raises:
+            FlowenvError: before anything was submitted if the input is wrong, or if the
+                platform refuses the run.
+        """
+        from flowenv.submission import lifecycle
+
+        return lifecycle.submit(flow, environment=self, parameters=parameters)
+
+    def run(self, flow: Flow[..., Any], **parameters: Any) -> Any:
+        """Run the flow from this process: what the flow's container does, done here.
+
+        For a Dask environment the cluster is made where it says, and the flow's own code
+        runs here.
+
+        Args:
+            flow: the flow.
+            **parameters: the flow's parameters.
+
+        Returns:
+            The flow's result; its exceptions come through.
+        """
+        from flowenv.submission import lifecycle
+
+        return lifecycle.run_here(flow, self, parameters)
+
+    # -- data ---------------------------------------------------------------------------
+
+    def serialize(self, encoder: Encoder | None = None) -> dict[str, Any]:
+        """The environment as JSON data, without secrets.
+
+        Args:
+            encoder: encodes the executor and callbacks; by default a fresh one.
+
+        Raises:
+            PayloadError: if a callback or executor can neither be named nor pickled.
+        """
+        from flowenv._version import __version__
+        from flowenv.serialization.encoding import Encoder
+
+        encoder = encoder or Encoder()
+        data: dict[str, Any] = {"__version__": __version__, "type": self.backend}
+        for name in self._serialized():
+            data[name] = encoder.encode(getattr(self, name), f"{type(self).__name__}.{name}")
+        return data
+
+    @staticmethod
+    def deserialize(data: Mapping[str, Any]) -> Environment:
+        """The environment that `serialize` gave the data of; its backend must be installed.
+
+        Raises:
+            BackendNotFound: if it isn't.
+            ConfigurationError: if the data isn't an environment's.
+        """
+        from flowenv.submission import lifecycle
+
+        return lifecycle.deserialize(data)
+
+    @classmethod
+    def from_serialized(cls, data: Mapping[str, Any]) -> Environment:
+        """An environment of this class from `serialize` data."""
+        from flowenv.serialization.encoding import decode
+
+        known = {one.name for one in settings_of(cls)}
+        settings = {n: v for n, v in data.items() if n not in ("__version__", "type")}
+        for name in settings:
+            if name not in known:
+                raise ConfigurationError(
+                    f"{cls.__name__} has no setting {name!r}.", hint=nearest(name, known)
+                )
+        return cls(**{name: decode(value) for name, value in settings.items()})
+
+    def _serialized(self) -> list[str]:
+        if not dataclasses.is_dataclass(self):
+            raise SettingError(f"{type(self).__name__} must be a dataclass.")
+        return [f.name for f in fields_of(type(self)) if f.metadata.get("serialized", True)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self._serialized()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        defaults = {one.name: one.default for one in settings_of(type(self))}
+        self.__dict__.update({**defaults, **state})
+
+    def __repr__(self) -> str:
+        shown = []
+        for field in fields_of(type(self)):
+            value = getattr(self, field.name, None)
+            if value is None or value is field.default or _is_default(value, field.default):
+                continue
+            secret = field.metadata.get("secret") or not field.metadata.get("serialized", True)
+            shown.append(f"{field.name}={'***' if secret else repr(value)}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _is_default(value: object, default: object) -> bool:
+    """True for plain values that say nothing; others may have a comparison of their own."""
+    if isinstance(value, list | dict):
+        return not value
+    return isinstance(value, str | int | float) and value == default
+
+
+@dataclasses.dataclass(repr=False, kw_only=True)
+class CommonEnvironment(Environment):
+    """An environment with the five settings that all have, by keyword only.
+
+    What a new backend starts from: a subclass adds settings of its own. The environments
+    whose constructor takes the common settings in a certain order declare them themselves.
+
+    >>> import dataclasses
+    >>> from flowenv.plugin import setting
+    >>> @dataclasses.dataclass(repr=False)
+    ... class SshEnvironment(CommonEnvironment):
+    ...     backend = "ssh"
+    ...     host: str = setting("localhost", help="Where the flow runs.")
+    >>> SshEnvironment("gpu-box", labels=["nightly"])
+    SshEnvironment(host='gpu-box', labels=['nightly'])
+    """
+
+    executor: Executor | None = executor_setting()
+    labels: list[str] | None = labels_setting()
+    on_start: Callback | None = on_start_setting()
+    on_exit: Callback | None = on_exit_setting()
+    metadata: dict[str, Any] | None = metadata_setting()

@@ -1,0 +1,326 @@
+"""One execution of a flow: its identity, its state, and a handle on where it runs."""
+
+from __future__ import annotations
+
+import datetime
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from flowenv.errors import (
+    RunCancelled,
+    RunCrashed,
+    RunFailed,
+    SpecError,
+    UnsupportedOperation,
+    WaitTimeout,
+)
+from flowenv.states import State, Status
+
+if TYPE_CHECKING:
+    from flowenv.flows.definition import Flow
+    from flowenv.runs.environment import Environment
+    from flowenv.runs.handle import Handle
+    from flowenv.secret import Secret
+
+DRAFT_ID = "00000000-0000-0000-0000-000000000000"
+"""The id of a run that is never executed: what `setup(flow)` builds specs with."""
+
+
+class RunHooks(Protocol):
+    """What a run asks of its backend's hooks."""
+
+    def notify(self, flow_run: FlowRun, status: Status) -> None:
+        """Tell the plugins of a change of state."""
+
+    def run_flow(self, flow_run: FlowRun) -> Any:
+        """Run the flow in this process, and return its result."""
+
+    def find_secret(self, name: str) -> tuple[Secret | None, str]:
+        """A named secret and who gives it."""
+
+
+class FlowRun:
+    """One execution of a flow.
+
+    Attributes:
+        id: fresh for every execution, a UUID.
+        flow_name: the flow's name.
+        flow: the flow itself; None for a run that another process submitted.
+        parameters: the flow's parameters by name.
+        environment: where it runs.
+        labels: the environment's and the submission's labels.
+        created: when it was made, in UTC.
+        status: what is known of it; only goes forwards.
+        handle: the backend's handle, once it is submitted.
+        spec: the finished spec, once the run is being submitted from this process.
+        directory: where the flow runs: the folder of the payload's files.
+        listeners: called with each status of a new state, in this process, before the plugins are.
+        raised: where the flow runs: the exception that the flow itself raised, so that it can
+            be told from one of the start.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        id: str,
+        flow_name: str,
+        flow: Flow[..., Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
+        labels: Sequence[str] = (),
+        created: datetime.datetime | None = None,
+        hooks: RunHooks | None = None,
+    ) -> None:
+        self.id = id
+        self.flow_name = flow_name
+        self.flow = flow
+        self.parameters = dict(parameters or {})
+        self.environment = environment
+        self.labels = tuple(labels)
+        self.created = created
+        self.handle: Handle | None = None
+        self.status = Status(State.PENDING)
+        self.spec: dict[str, Any] | None = None
+        self.directory: Path | None = None
+        self.listeners: list[Callable[[Status], object]] = []
+        self.raised: BaseException | None = None
+        self._seen: list[tuple[State, float]] = [(State.PENDING, time.monotonic())]
+        self._source_files: tuple[Path, ...] | None = None
+        self._hooks = hooks
+        # held while plugins are told, so that they hear of states in their order
+        self._lock = threading.RLock()
+
+    def __repr__(self) -> str:
+        return f"FlowRun({self.flow_name!r}, id={self.id!r}, state={self.state.value})"
+
+    @property
+    def state(self) -> State:
+        """Where the run stands, as far as this process has seen."""
+        return self.status.state
+
+    @property
+    def is_draft(self) -> bool:
+        """True if the run only serves to build a spec and is never executed."""
+        return self.id == DRAFT_ID
+
+    @property
+    def reference(self) -> str:
+        """What `flowenv attach` needs to find the run again."""
+        return self._handle().reference
+
+    @property
+    def source_files(self) -> tuple[Path, ...]:
+        """Where the flow runs: its own files, which Dask's workers don't have by themselves."""
+        if self._source_files is None:
+            from flowenv.flows.code_reference import own_files
+
+            self._source_files = own_files(self.flow) if self.flow else ()
+        return self._source_files
+
+    @source_files.setter
+    def source_files(self, files: tuple[Path, ...]) -> None:
+        self._source_files = files
+
+    @property
+    def hooks(self) -> RunHooks:
+        """The hooks of the run's backend: the run has them from who made it or attached to it."""
+        assert self._hooks is not None
+        return self._hooks
+
+    @hooks.setter
+    def hooks(self, hooks: RunHooks) -> None:
+        self._hooks = hooks
+
+    @property
+    def image(self) -> str | None:
+        """The container image: the environment's, the flow's, the spec file's, the configured."""
+        chosen = (self.environment.metadata or {}).get("image")
+        if not chosen and self.flow is not None:
+            chosen = self.flow.image
+        if not chosen:
+            chosen = self.environment.spec_image
+        if not chosen:
+            from flowenv.settings.configuration import configuration
+
+            chosen = configuration().image
+        return chosen
+
+    def require_image(self) -> str:
+        """The container image.
+
+        Raises:
+            SpecError: if no image is set anywhere; the message says where one can be.
+        """
+        if not self.image:
+            raise SpecError(
+                f"The flow {self.flow_name} needs a container image, and none is set.",
+                hint="Set metadata={'image': …} on the environment, @flow(image=…), "
+                "or image in the configuration.",
+            )
+        return self.image
+
+    # -- following ----------------------------------------------------------------------
+
+    def refresh(self) -> Status:
+        """Look at the platform once and return the status."""
+        if not self.state.is_final:
+            self.observe(self._handle().status())
+        return self.status
+
+    def observe(self, status: Status) -> bool:
+        """Take note of a status; plugins are told of a change of state.
+
+        Returns:
+            True if the status was news. A status of an earlier state is ignored.
+        """
+        with self._lock:
+            same_state = status.state is self.state
+            if status == self.status or self.state.is_final:
+                return False
+            if not same_state and not self.state.may_become(status.state):
+                return False
+            self.status = status
+            if not same_state:
+                self._seen.append((status.state, time.monotonic()))
+                for listener in self.listeners:
+                    listener(status)
+                if self._hooks is not None:
+                    self._hooks.notify(self, status)
+        return True
+
+    def follow(self, timeout: float | None = None) -> Iterator[Status]:
+        """Each status that is news, up to and with the final one.
+
+        Args:
+            timeout: seconds after which to stop; None waits for the end of the run.
+        """
+        if self.state.is_final:
+            yield self.status
+            return
+        for status in self._handle().follow(timeout):
+            if self.observe(status):
+                yield self.status
+            if self.state.is_final:
+                return
+
+    def wait(
+        self,
+        timeout: float | None = None,
+        *,
+        on_status: Callable[[Status], object] | None = None,
+    ) -> Status:
+        """Wait until the run is over.
+
+        Args:
+            timeout: seconds to wait at most; None waits for ever.
+            on_status: called with each status that is news.
+
+        Returns:
+            The final status.
+
+        Raises:
+            WaitTimeout: if the run isn't over by then; it goes on.
+        """
+        for status in self.follow(timeout):
+            if on_status:
+                on_status(status)
+        if not self.state.is_final:
+            waited = "" if timeout is None else f" after {timeout:g} seconds"
+            raise WaitTimeout(
+                f"The run {self.id} is {self.state.value}{waited}.",
+                hint="It goes on; wait again or cancel it.",
+            )
+        return self.status
+
+    def phases(self) -> dict[str, float]:
+        """Seconds that this process saw the run in each state that is over, and in all.
+
+        >>> from flowenv import submit
+        >>> list(submit(dict).phases())
+        ['pending', 'running', 'total']
+        """
+        ends = [at for _, at in self._seen[1:]]
+        found = {
+            state.value.lower(): round(end - at, 3)
+            for (state, at), end in zip(self._seen, ends, strict=False)
+        }
+        last = self._seen[-1][1] if self.state.is_final else time.monotonic()
+        return {**found, "total": round(last - self._seen[0][1], 3)}
+
+    def logs(self, *, follow: bool = False) -> Iterator[str]:
+        """The lines of the flow's log, without line ends.
+
+        Args:
+            follow: wait for more until the run is over.
+
+        Raises:
+            UnsupportedOperation: if the backend can't read logs.
+        """
+        from flowenv.runs.outcome import is_outcome_line
+
+        self._require("logs", "can't read a run's logs")
+        for line in self._handle().logs(follow=follow):
+            if not is_outcome_line(line):
+                yield line
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The flow's result, once the run is over.
+
+        Args:
+            timeout: seconds to wait at most; None waits for ever.
+
+        Raises:
+            RunFailed: if the flow raised; in the local process caused by that exception.
+            RunCrashed: if the platform or the start failed.
+            RunCancelled: if the run was cancelled.
+            ResultUnavailable: if the result didn't travel back.
+            WaitTimeout: if the run isn't over by then.
+        """
+        status = self.wait(timeout)
+        from flowenv.runs.handle import FinishedHandle
+
+        handle = self._handle()
+        if status.state is not State.COMPLETED:
+            raise self._error(status) from getattr(handle, "error", None)
+        if isinstance(handle, FinishedHandle):
+            return handle.value
+        outcome = handle.outcome()
+        return outcome.value() if outcome else None
+
+    def _error(self, status: Status) -> Exception:
+        what = f"The run {self.id} of {self.flow_name}"
+        if status.state is State.FAILED:
+            outcome = self._handle().outcome()
+            return RunFailed(
+                f"{what} failed: {status.message}",
+                error_class=outcome.error_class if outcome else "",
+            )
+        if status.state is State.CANCELLED:
+            return RunCancelled(f"{what} was cancelled.")
+        reason = f" ({status.reason.value})" if status.reason else ""
+        return RunCrashed(f"{what} crashed{reason}: {status.message}", hint=status.hint)
+
+    def cancel(self) -> Status:
+        """Stop the run, and return when the platform shows that it has stopped.
+
+        Raises:
+            UnsupportedOperation: if the backend can't cancel.
+        """
+        if self.refresh().state.is_final:
+            return self.status
+        self._require("cancel", "can't cancel a run from outside")
+        self._handle().cancel()
+        self.observe(self._handle().status())
+        return self.status
+
+    def _require(self, capability: str, lacks: str) -> None:
+        if not getattr(self.environment.capabilities, capability):
+            raise UnsupportedOperation(f"The backend {self.environment.backend} {lacks}.")
+
+    def _handle(self) -> Handle:
+        if self.handle is None:
+            raise UnsupportedOperation(f"The run {self.id} isn't submitted.")
+        return self.handle

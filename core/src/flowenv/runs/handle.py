@@ -1,0 +1,129 @@
+"""What a backend gives for a submitted run: a handle on the place where it runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol, runtime_checkable
+
+from flowenv.errors import PluginError
+from flowenv.runs.outcome import Outcome
+from flowenv.states import Status
+
+_METHODS = ("reference", "status", "follow", "logs", "outcome", "cancel")
+
+
+@runtime_checkable
+class Handle(Protocol):
+    """A handle on one run. Backends implement it; `FlowRun` is what users see.
+
+    All methods may be called from several threads. They raise `PlatformError` and its
+    kind, never a vendor's exception.
+    """
+
+    @property
+    def reference(self) -> str:
+        """What `flowenv_attach` needs to find the run again, from any machine."""
+
+    def status(self) -> Status:
+        """What is known of the run now, after one look."""
+
+    def follow(self, timeout: float | None = None) -> Iterator[Status]:
+        """The current status, then each change, up to and with the final one.
+
+        Args:
+            timeout: seconds after which to stop without a final status; None for never.
+        """
+
+    def logs(self, *, follow: bool = False) -> Iterator[str]:
+        """The lines of the flow's log, without line ends, each once.
+
+        Args:
+            follow: wait for more until the run is over.
+        """
+
+    def outcome(self) -> Outcome | None:
+        """The record of how the flow ended, if the run is over and there is one."""
+
+    def cancel(self) -> None:
+        """Stop the run, and return when the platform shows that it has stopped."""
+
+
+def check_handle(given: object, backend: str) -> None:
+    """Check what a backend's `flowenv_execute` gave.
+
+    Raises:
+        PluginError: if it is no handle; it names what is missing.
+    """
+    if missing := [name for name in _METHODS if not hasattr(given, name)]:
+        raise PluginError(
+            f"The backend {backend} can't execute runs: its flowenv_execute gives "
+            f"{type(given).__name__}, which has no {', '.join(missing)}.",
+            hint="It returns a handle on the submitted run.",
+        )
+
+
+def poll(
+    look: Callable[[], Status], timeout: float | None = None, *, interval: float = 1.0
+) -> Iterator[Status]:
+    """`Handle.follow` for a platform that can only be asked: look again and again.
+
+    Args:
+        look: one look, such as the handle's own `status`.
+        timeout: seconds after which to stop without a final status; None for never.
+        interval: seconds between two looks.
+
+    >>> from flowenv import State
+    >>> answers = iter([State.RUNNING, State.RUNNING, State.COMPLETED])
+    >>> [status.state.value for status in poll(lambda: Status(next(answers)), interval=0.0)]
+    ['Running', 'Completed']
+    """
+    end = None if timeout is None else time.monotonic() + timeout
+    last = None
+    while True:
+        status = look()
+        if status != last:
+            yield status
+            last = status
+        left = interval if end is None else min(interval, end - time.monotonic())
+        if status.state.is_final or left < 0:
+            return
+        time.sleep(left)
+
+
+class FinishedHandle:
+    """The handle of a run that was over when `flowenv_execute` returned, as in this process.
+
+    Args:
+        result: the run's outcome.
+        value: the flow's result itself.
+        error: the flow's exception itself.
+    """
+
+    reference = "local"
+
+    def __init__(
+        self, result: Outcome, value: Any = None, error: BaseException | None = None
+    ) -> None:
+        self._outcome = result
+        self.value = value
+        self.error = error
+
+    def status(self) -> Status:
+        """The final status."""
+        return self._outcome.status()
+
+    def follow(self, timeout: float | None = None) -> Iterator[Status]:
+        """The final status only."""
+        yield self.status()
+
+    def logs(self, *, follow: bool = False) -> Iterator[str]:
+        """No lines: what the flow printed went to this process's own output."""
+        return iter(())
+
+    def outcome(self) -> Outcome:
+        """The outcome."""
+        return self._outcome
+
+    def cancel(self) -> None:
+        """Do nothing: the run is over."""

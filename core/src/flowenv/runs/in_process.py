@@ -1,0 +1,49 @@
+"""Running a flow to its end in this process, for backends whose flows run here."""
+
+from __future__ import annotations
+
+from flowenv.errors import FlowenvError
+from flowenv.executors.opening import check_executor_here
+from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.handle import FinishedHandle
+from flowenv.runs.outcome import Outcome
+from flowenv.states import State, Status
+
+_RUNNING = Status(State.RUNNING)
+
+
+def execute_here(flow_run: FlowRun, status: Status = _RUNNING) -> FinishedHandle:
+    """Run the flow in the calling thread; what it raises becomes the run's outcome.
+
+    For `flowenv_execute` of backends whose flows run in the submitting process. An
+    interrupt goes through, after everything that was open is closed.
+
+    Args:
+        flow_run: the run.
+        status: how the run begins: `Starting` for a backend that first makes a cluster and
+            observes by itself when the flow is running.
+
+    Raises:
+        SettingError: before the run begins, if its executor can't be had here.
+    """
+    if status.state is State.RUNNING:
+        check_executor_here(flow_run.environment.executor)
+    flow_run.observe(status)
+    try:
+        value = flow_run.hooks.run_flow(flow_run)
+    except Exception as error:
+        return FinishedHandle(outcome_of_error(flow_run, error), error=error)
+    except BaseException:
+        flow_run.observe(Status(State.CANCELLED, message="The flow was interrupted."))
+        raise
+    return FinishedHandle(Outcome(flow_run.id, State.COMPLETED), value)
+
+
+def outcome_of_error(flow_run: FlowRun, error: Exception) -> Outcome:
+    """The outcome of a run whose `flowenv_run_flow` raised.
+
+    What the flow raised is its failure, whatever it is: a flow may submit others, and raise
+    what became of them. Else flowenv's own errors tell of a start that went wrong.
+    """
+    by_flow = error is flow_run.raised or not isinstance(error, FlowenvError)
+    return Outcome.of_error(flow_run.id, error, by_flow=by_flow)

@@ -1,0 +1,100 @@
+"""What a backend says of what is on its platform: runs, leftovers, and what `doctor` finds."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import Any
+
+from flowenv.states import Status
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run as the platform's own objects describe it.
+
+    Args:
+        reference: what `flowenv attach` takes.
+        run_id: the run.
+        flow: the flow's name.
+        status: what is known of it.
+        created: when it was submitted.
+        labels: its flowenv labels.
+    """
+
+    reference: str
+    run_id: str
+    flow: str
+    status: Status
+    created: datetime.datetime | None = None
+    labels: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The summary as plain data."""
+        return {
+            "reference": self.reference,
+            "run_id": self.run_id,
+            "flow": self.flow,
+            "created": self.created.isoformat() if self.created else None,
+            "labels": list(self.labels),
+            **self.status.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """Something on the platform that a run made and that nobody needs any more.
+
+    Args:
+        kind: the platform's word for it: `Job`, `DaskCluster`, `task definition`.
+        name: its name there.
+        run_id: the run that made it, if it is known.
+        age: seconds since it was made, if it is known.
+        removed: True if the sweep removed it.
+        problem: why it could not be removed.
+    """
+
+    kind: str
+    name: str
+    run_id: str = ""
+    age: float | None = None
+    removed: bool = False
+    problem: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The leftover as plain data."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "run_id": self.run_id,
+            "age_seconds": None if self.age is None else round(self.age),
+            "removed": self.removed,
+            "problem": self.problem,
+        }
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of what `flowenv doctor` found.
+
+    Args:
+        subject: what was looked at: `namespace`, `permission to create jobs`.
+        ok: whether it is as it should be; None for a warning.
+        message: what was found.
+        hint: what to do about it.
+    """
+
+    subject: str
+    ok: bool | None
+    message: str
+    hint: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding as plain data."""
+        level = {True: "ok", False: "error", None: "warning"}[self.ok]
+        return {
+            "subject": self.subject,
+            "level": level,
+            "message": self.message,
+            "hint": self.hint,
+        }

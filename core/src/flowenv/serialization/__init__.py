@@ -1,0 +1,1 @@
+"""Python objects as JSON, and objects at a URL."""

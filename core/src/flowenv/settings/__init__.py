@@ -1,0 +1,1 @@
+"""Settings: how one is declared, and its values from text, TOML and the configuration."""

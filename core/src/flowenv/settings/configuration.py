@@ -1,0 +1,252 @@
+"""Configuration: `flowenv.toml`, or `[tool.flowenv]` in `pyproject.toml`, and variables.
+
+The nearest file from the working directory upwards is read, or the one that
+`FLOWENV_CONFIG` names. Environment variables win over the file.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+from flowenv.contract.variables import NAME_RULE, NUL_RULE, holds_nul, is_name
+from flowenv.errors import ConfigurationError
+from flowenv.secret import Secret
+from flowenv.settings.declaration import nearest
+from flowenv.settings.toml_source import TomlSource
+from flowenv.settings.values import describe, fits
+
+_TYPES: dict[str, Any] = {
+    "plugins": list[str],
+    "required_plugins": list[str],
+    "env": dict[str, str],
+    "secrets": dict[str, str | dict[str, str]],
+    "environments": dict[str, dict[str, Any]],
+    "environment": str,
+    "image": str,
+    "results_url": str,
+    "payload_url": str,
+}
+_SECRET_KEYS = {"env", "file", "reference"}
+_FROM_VARIABLES = ("environment", "image", "results_url", "payload_url")
+
+
+@dataclass(frozen=True)
+class NamedEnvironment:
+    """One `[environments.NAME]` table.
+
+    Args:
+        name: its name.
+        type: the backend.
+        settings: the environment's settings.
+        place: file and line, for messages.
+    """
+
+    name: str
+    type: str
+    settings: Mapping[str, Any] = field(repr=False)  # there can be secrets among them
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What is configured.
+
+    Args:
+        path: the file it was read from; None if there is none.
+        plugins: local plugins, modules or files; files are relative to the file's folder.
+        required_plugins: names of the installed plugins without which nothing is submitted.
+        env: variables for every container; contract variables are set by their names.
+        secrets: named secrets: a text, `{env = "NAME"}`, `{file = "path"}`, or
+            `{reference = "arn:…"}` for one that the platform resolves.
+        environments: named environments.
+        environment: the name of the environment (or backend) to use by default.
+        image: the container image where neither environment nor flow name one.
+        results_url: where results go that don't fit into the outcome record.
+        payload_url: where payloads go that don't fit into the platform.
+    """
+
+    path: Path | None = None
+    plugins: tuple[str, ...] = ()
+    required_plugins: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    environments: Mapping[str, NamedEnvironment] = field(default_factory=dict)
+    environment: str | None = None
+    image: str | None = None
+    results_url: str | None = None
+    payload_url: str | None = None
+
+    def place(self, *keys: str) -> str:
+        """File and line of a key, for messages."""
+        return TomlSource.read(self.path).place(*keys) if self.path else "the configuration"
+
+    def beside(self, file: str) -> Path:
+        """A file that the configuration names: it is relative to the configuration's folder."""
+        assert self.path
+        return self.path.parent / Path(file).expanduser()
+
+
+@functools.cache
+def configuration() -> Configuration:
+    """The configuration of this process, read once; `configuration.cache_clear()` forgets it.
+
+    Raises:
+        ConfigurationError: with file, line and the nearest right name.
+    """
+    path = _find()
+    document = TomlSource.read(path).document() if path else {}
+    found = _build(document, path)
+    from_variables = {
+        name: value or None  # set but empty: there is none, whatever the file says
+        for name in _FROM_VARIABLES
+        if (value := os.environ.get(f"FLOWENV_{name.upper()}")) is not None
+    }
+    if not from_variables:
+        return found
+    import dataclasses
+
+    return dataclasses.replace(found, **from_variables)  # type: ignore[arg-type]
+
+
+def _find() -> Path | None:
+    if named := os.environ.get("FLOWENV_CONFIG"):
+        path = Path(named)
+        if not path.is_file():
+            raise ConfigurationError(f"FLOWENV_CONFIG names {named}, which is no file.")
+        return path
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (path := folder / "flowenv.toml").is_file():
+            return path
+        path = folder / "pyproject.toml"
+        if path.is_file() and b"[tool.flowenv" in path.read_bytes():
+            return path
+    return None
+
+
+def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
+    if path is None:
+        return Configuration()
+    source = TomlSource.read(path)
+    for key, value in document.items():
+        if key not in _TYPES:
+            source.fail(f"unknown key {key!r}. {nearest(key, list(_TYPES))}", key)
+        if not fits(value, _TYPES[key]):
+            _fail_at_item(source, key, value)
+    for name, value in document.get("env", {}).items():
+        if not is_name(name):
+            source.fail(f"env has a variable with the name {name!r}. {NAME_RULE}", "env", name)
+        if holds_nul(value):
+            source.fail(f"env.{name} has a NUL character. {NUL_RULE}", "env", name)
+    environments = {
+        name: _named(source, name, dict(table))
+        for name, table in document.get("environments", {}).items()
+    }
+    for name, secret in document.get("secrets", {}).items():
+        if isinstance(secret, dict) and (len(secret) != 1 or not secret.keys() <= _SECRET_KEYS):
+            message = (
+                f"secret {name!r} must be a string, {{env = …}}, {{file = …}} or {{reference = …}}"
+            )
+            source.fail(message, "secrets", name)
+    plain = {key: value for key, value in document.items() if key != "environments"}
+    plain["plugins"] = tuple(_beside(path, name) for name in document.get("plugins", []))
+    plain["required_plugins"] = tuple(document.get("required_plugins", []))
+    for name in plain["plugins"]:
+        if name.endswith(".py") and not Path(name).is_file():
+            source.fail(f"there is no file {name}", "plugins")
+    return Configuration(path=path, environments=environments, **plain)
+
+
+def _fail_at_item(source: TomlSource, key: str, value: object) -> NoReturn:
+    item = (getattr(_TYPES[key], "__args__", None) or (Any,))[-1]
+    if isinstance(value, dict):
+        for name, one in value.items():
+            if not fits(one, item):
+                shown = type(one).__name__ if key == "secrets" else repr(one)
+                source.fail(f"{key}.{name} must be {describe(item)}, not {shown}", key, name)
+    shown = type(value).__name__ if key == "secrets" else repr(value)
+    source.fail(f"{key} must be {describe(_TYPES[key])}, not {shown}", key)
+
+
+def _named(source: TomlSource, name: str, table: dict[str, Any]) -> NamedEnvironment:
+    kind = table.pop("type", None)
+    if not isinstance(kind, str):
+        source.fail(
+            f'the environment {name!r} has no type, such as type = "local"', "environments", name
+        )
+    return NamedEnvironment(name, kind, table, source.place("environments", name))
+
+
+def _beside(path: Path, plugin: str) -> str:
+    """A plugin's file is relative to the configuration's folder, a module is a module."""
+    if plugin.endswith(".py") or "/" in plugin:
+        return str(path.parent / plugin)
+    return plugin
+
+
+def names_in_variable(variable: str) -> list[str]:
+    """The names in an environment variable, separated by commas; none if it isn't set."""
+    return [part.strip() for part in os.environ.get(variable, "").split(",") if part.strip()]
+
+
+def required_plugins() -> dict[str, str]:
+    """The names of the required plugins, and who requires each: the variable, or a file's line.
+
+    Raises:
+        ConfigurationError: if the configuration can't be read.
+    """
+    found, variable = configuration(), "FLOWENV_REQUIRED_PLUGINS"
+    place = found.place("required_plugins")
+    return {
+        **dict.fromkeys(found.required_plugins, place),
+        **dict.fromkeys(names_in_variable(variable), variable),
+    }
+
+
+def find_secret(name: str) -> Secret | None:
+    """A secret from `[secrets]`, else from `FLOWENV_SECRET_NAME`, else None.
+
+    The auth token is also taken from `PREFECT__CLOUD__AUTH_TOKEN`.
+
+    Raises:
+        ConfigurationError: if `[secrets]` names a variable or file that isn't there.
+    """
+    from flowenv.contract import AUTH_TOKEN, AUTH_TOKEN_SECRET
+
+    entry = configuration().secrets.get(name)
+    if isinstance(entry, str):
+        return Secret(entry)
+    if entry is not None:
+        if reference := entry.get("reference"):
+            return Secret(reference=reference)
+        return Secret(_read_secret(name, entry))
+    variables = ["FLOWENV_SECRET_" + re.sub(r"\W", "_", name).upper()]
+    if name == AUTH_TOKEN_SECRET:
+        variables.append(AUTH_TOKEN)
+    for variable in variables:
+        if value := os.environ.get(variable):
+            return Secret(value)
+    return None
+
+
+def _read_secret(name: str, entry: Mapping[str, str]) -> str:
+    found = configuration()
+    place = found.place("secrets", name)
+    if variable := entry.get("env"):
+        if variable not in os.environ:
+            raise ConfigurationError(f"{place}: the environment variable {variable} isn't set.")
+        return os.environ[variable]
+    path = found.beside(entry["file"])
+    try:
+        return path.read_text("utf-8").rstrip("\n")
+    except OSError as error:
+        raise ConfigurationError(f"{place}: {path} can't be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        # the error itself would show what the file holds
+        raise ConfigurationError(f"{place}: {path} holds no UTF-8 text.") from None

@@ -1,0 +1,91 @@
+"""The command, variables and payload of a run's container: what wins over what."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from flowenv import contract
+from flowenv.contract import Target
+from flowenv.contract.variables import Layer, Value, checked
+from flowenv.runs.process import Process
+from flowenv.secret import Secret
+from flowenv.settings.configuration import configuration
+
+if TYPE_CHECKING:
+    from flowenv.hooks.backend_hooks import BackendHooks
+    from flowenv.runs.flow_run import FlowRun
+
+_SECRET = frozenset({contract.AUTH_TOKEN})
+
+
+def process_of(flow_run: FlowRun, hooks: BackendHooks) -> Process:
+    """What the container of a run runs.
+
+    Args:
+        flow_run: the run.
+        hooks: its backend's hooks, which may add variables.
+    """
+    from flowenv.submission.packing import pack
+
+    return Process(VariableLayers(flow_run, hooks).of, lambda: pack(flow_run))
+
+
+class VariableLayers:
+    """The layers of variables of a run's containers."""
+
+    def __init__(self, flow_run: FlowRun, hooks: BackendHooks) -> None:
+        self._flow_run = flow_run
+        self._hooks = hooks
+
+    def of(self, target: Target) -> Sequence[Layer]:
+        """The layers for one kind of container, later wins."""
+        run, environment = self._flow_run, self._flow_run.environment
+        values = self._contract_values(environment.contract.get(target, ()))
+        logging = {n: v for n, v in values.items() if n in contract.LOGGING}
+        others = {n: v for n, v in values.items() if n not in logging}
+        configured = configuration().env.items()
+        layers = [
+            *self._token_layer(target),
+            Layer("contract logging", logging),
+            Layer("configuration", {n: v for n, v in configured if n not in {*others, *_SECRET}}),
+            Layer("environment", checked(environment.variables(target), "The environment")),
+            Layer("contract", others, above_file=True),
+        ]
+        hooked = self._hooks.each(
+            "flowenv_environment_variables", environment=environment, flow_run=run, target=target
+        )
+        for name, call in hooked:
+            if given := call():
+                layers.append(Layer(name, checked(given, name), True, True))
+        return layers
+
+    def _contract_values(self, names: Sequence[str]) -> dict[str, Value]:
+        """The contract's variables but for secrets; configuration wins over the defaults."""
+        run, environment = self._flow_run, self._flow_run.environment
+        known: dict[str, Value] = {
+            **contract.DEFAULTS,
+            contract.IMAGE: run.image or "",
+            **environment.contract_values(run),
+            **{n: v for n, v in configuration().env.items() if n in names},
+            contract.FLOW_RUN_ID: run.id,  # an id is of one run: nobody can configure it
+        }
+        return {name: known.get(name, "") for name in names if name not in _SECRET}
+
+    def _token_layer(self, target: Target) -> Iterator[Layer]:
+        """The auth token, as a layer that is named after who gives it."""
+        names = self._flow_run.environment.contract.get(target, ())
+        if contract.AUTH_TOKEN in names and target is Target.FLOW:
+            token, giver = self._token
+            # without a token there is nothing that could win over the user's own
+            values = checked({contract.AUTH_TOKEN: token or ""}, giver)
+            yield Layer(giver, values, above_file=token is not None)
+
+    @functools.cached_property
+    def _token(self) -> tuple[Secret | None, str]:
+        """The auth token and who gives it; even from `[env]` it comes as a secret."""
+        token, giver = self._hooks.find_secret(contract.AUTH_TOKEN_SECRET)
+        if token is None and (text := configuration().env.get(contract.AUTH_TOKEN)):
+            token = Secret(text)
+        return token, giver if giver.startswith(("plugin ", "backend ")) else "contract"

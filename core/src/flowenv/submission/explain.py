@@ -1,0 +1,96 @@
+"""Where every part of a spec came from: variables by layer, changes by plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flowenv.secret import Secret
+from flowenv.submission.lifecycle import Prepared
+
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One place of a spec that a plugin changed.
+
+    Args:
+        path: where, as keys and indices.
+        before: what was there; None if nothing was.
+        after: what is there now; None if it was removed.
+    """
+
+    path: str
+    before: Any
+    after: Any
+
+    def to_json(self) -> dict[str, Any]:
+        """The difference as plain data with secrets masked."""
+        return {"path": self.path, "before": masked(self.before), "after": masked(self.after)}
+
+
+def explain(prepared: Prepared) -> dict[str, Any]:
+    """Explain a prepared run, offline and with secrets masked.
+
+    Returns:
+        Plain data: `containers`, each with its variables, the layer that set each, what it
+        replaced, and those that were removed; and `changes`, what each plugin's
+        `flowenv_modify_spec` changed in the spec.
+    """
+    prepared.keep_changes = True
+    _ = prepared.spec  # built now, with all merges and changes noted
+    containers = [
+        {
+            "container": merged.container or merged.target.value,
+            "target": merged.target.value,
+            "variables": [entry.to_json() for entry in merged.entries],
+            "removed": [entry.to_json() for entry in merged.removed],
+        }
+        for merged in prepared.process.variables.merged
+    ]
+    changes = [
+        {
+            "plugin": change.plugin,
+            "differences": [one.to_json() for one in differences(change.before, change.after)],
+        }
+        for change in prepared.changes
+    ]
+    return {"containers": containers, "changes": changes}
+
+
+def differences(before: Any, after: Any, path: str = "") -> Iterator[Difference]:
+    """The places in which two pieces of plain data differ.
+
+    >>> [d.path for d in differences({"a": [1, 2]}, {"a": [1, 3], "b": 0})]
+    ['a[1]', 'b']
+    """
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in dict.fromkeys([*before, *after]):
+            below = f"{path}.{key}" if path else str(key)
+            yield from differences(before.get(key, _ABSENT), after.get(key, _ABSENT), below)
+    elif isinstance(before, list) and isinstance(after, list):
+        for index in range(max(len(before), len(after))):
+            pair = [side[index] if index < len(side) else _ABSENT for side in (before, after)]
+            yield from differences(pair[0], pair[1], f"{path}[{index}]")
+    elif before is _ABSENT or after is _ABSENT or before != after:
+        there = [None if side is _ABSENT else side for side in (before, after)]
+        yield Difference(path, there[0], there[1])
+
+
+def masked(value: Any) -> Any:
+    """Plain data as it may be shown: secrets masked, bytes as their number.
+
+    >>> masked({"token": Secret("abc"), "files": [b"1234"]})
+    {'token': '***', 'files': ['<4 bytes>']}
+    """
+    if isinstance(value, Secret):
+        return value.reference or "***"
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    if isinstance(value, dict):
+        return {key: masked(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(one) for one in value]
+    return value

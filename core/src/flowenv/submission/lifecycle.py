@@ -1,0 +1,306 @@
+"""The life of a run: variables → build → modify → validate → setup → execute."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import functools
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowenv.errors import ConfigurationError, UnsupportedOperation
+from flowenv.flows.definition import Flow
+from flowenv.flows.importing import check_not_importing
+from flowenv.hooks.backend_hooks import BackendHooks
+from flowenv.hooks.registry import registry
+from flowenv.hooks.required_plugins import check_required
+from flowenv.runs.environment import Environment
+from flowenv.runs.flow_run import DRAFT_ID, FlowRun
+from flowenv.runs.handle import FinishedHandle, check_handle
+from flowenv.runs.process import Process
+from flowenv.runs.summaries import RunSummary
+from flowenv.settings.declaration import check_type
+from flowenv.states import State, Status
+from flowenv.submission.container_process import VariableLayers, process_of
+from flowenv.submission.named_environments import as_environment
+from flowenv.submission.spec_checks import check_built, check_modified
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one plugin's `flowenv_modify_spec` did.
+
+    Args:
+        plugin: who.
+        before: the spec before.
+        after: the spec after.
+    """
+
+    plugin: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+@dataclass
+class Prepared:
+    """A run that is ready to be submitted; the spec is built when it is first asked for.
+
+    Args:
+        flow_run: the run.
+        hooks: the backend's hooks.
+        process: what the flow's container runs.
+    """
+
+    flow_run: FlowRun
+    hooks: BackendHooks
+    process: Process
+    changes: list[Change] = field(default_factory=list)
+    keep_changes: bool = False
+
+    @functools.cached_property
+    def spec(self) -> dict[str, Any]:
+        """The finished spec: built, modified by plugins, validated. Nothing is sent.
+
+        Raises:
+            SpecError: if it is wrong.
+            RunRefused: if a plugin refuses the run.
+        """
+        run, environment = self.flow_run, self.flow_run.environment
+        if environment.needs_image():
+            run.require_image()
+        spec = self.hooks.hook.flowenv_build_spec(
+            environment=environment, flow_run=run, process=self.process
+        )
+        check_built(spec, environment.backend)
+        arguments = {"spec": spec, "environment": environment, "flow_run": run}
+        for plugin, call in self.hooks.each("flowenv_modify_spec", **arguments):
+            before = copy.deepcopy(spec) if self.keep_changes else {}
+            check_modified(call(), spec, plugin)
+            if self.keep_changes:
+                self.changes.append(Change(plugin, before, copy.deepcopy(spec)))
+        environment.validate_spec(spec, run)
+        return spec  # type: ignore[no-any-return]
+
+    def setup(self) -> None:
+        """Stand up the static infrastructure that the spec needs."""
+        run, spec = self.flow_run, self.spec
+        arguments = {"environment": run.environment, "flow_run": run, "spec": spec}
+        for _, call in self.hooks.each("flowenv_setup", **arguments):
+            call()
+
+    def submit(self) -> FlowRun:
+        """Set up, and submit the run.
+
+        Returns:
+            The run, with a handle.
+        """
+        run = self.flow_run
+        self.setup()
+        run.spec = self.spec
+        handle = self.hooks.hook.flowenv_execute(
+            environment=run.environment, flow_run=run, spec=self.spec
+        )
+        check_handle(handle, run.environment.backend)
+        run.handle = handle
+        if run.state is State.PENDING:
+            run.observe(Status(State.SUBMITTED))
+        if isinstance(handle, FinishedHandle):
+            run.observe(handle.status())
+        return run
+
+    def run_here(self) -> Any:
+        """Run the flow from this process, and return its result."""
+        return self.hooks.run_flow(self.flow_run)
+
+
+def as_flow(flow: Flow[..., Any] | Callable[..., Any]) -> Flow[..., Any]:
+    """The flow itself, or a flow of any callable."""
+    return flow if isinstance(flow, Flow) else Flow(flow)
+
+
+def environment_of(flow: Flow[..., Any], environment: Environment | str | None) -> Environment:
+    """The environment given, else the flow's own, else the configured or the local one.
+
+    Raises:
+        BackendNotFound: if nothing has that name.
+        SettingError: if it is no Environment, and no name of one.
+    """
+    return as_environment(environment if environment is not None else flow.environment)
+
+
+def prepare(
+    flow: Flow[..., Any] | Callable[..., Any],
+    *,
+    environment: Environment | str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    labels: Sequence[str] = (),
+    draft: bool = False,
+) -> Prepared:
+    """Check the input and prepare a run; nothing is built or sent yet.
+
+    Args:
+        flow: a flow, or any callable.
+        environment: where to run it, or the name of a configured environment or a backend; by
+            default the flow's own.
+        parameters: the flow's parameters.
+        labels: labels besides the environment's.
+        draft: True for a run without identity that only serves to build specs.
+
+    Raises:
+        ParameterError: if the parameters don't fit the flow's signature.
+        PluginError: if the backend or a required plugin can't be loaded.
+        RunWhileImporting: if the flow's own module is just being imported.
+    """
+    check_required(registry())
+    flow = as_flow(flow)
+    check_not_importing(flow)
+    chosen = environment_of(flow, environment)
+    hooks = registry().hooks(chosen.backend)
+    checked = dict(parameters or {}) if draft else flow.check(parameters or {})
+    run = FlowRun(
+        chosen,
+        id=DRAFT_ID if draft else str(uuid.uuid4()),
+        flow_name=flow.name,
+        flow=flow,
+        parameters=checked,
+        labels=tuple(dict.fromkeys([*(chosen.labels or ()), *labels])),
+        created=None if draft else datetime.datetime.now(datetime.UTC),
+        hooks=hooks,
+    )
+    return Prepared(run, hooks, process_of(run, hooks))
+
+
+def submit(
+    flow: Flow[..., Any] | Callable[..., Any],
+    *,
+    environment: Environment | str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    labels: Sequence[str] = (),
+) -> FlowRun:
+    """Run a flow where an environment says.
+
+    Args:
+        flow: a flow, or any callable, of any library.
+        environment: where to run it: an environment, or as with `--env` the name of a
+            configured one or of a backend; by default the flow's own, else the configured
+            default, else the local process.
+        parameters: the flow's parameters by name.
+        labels: strings to find the run by, besides the environment's.
+
+    Returns:
+        The run: `wait`, `result`, `logs`, `cancel`. In the local process it is over.
+
+    Raises:
+        FlowenvError: before anything was submitted if the input is wrong, or if the
+            platform refuses the run.
+
+    >>> import flowenv
+    >>> run = flowenv.submit(sorted, parameters={})
+    Traceback (most recent call last):
+    ...
+    flowenv.errors.ParameterError: ...
+    """
+    return prepare(flow, environment=environment, parameters=parameters, labels=labels).submit()
+
+
+def setup(flow: Flow[..., Any] | Callable[..., Any], environment: Environment) -> None:
+    """Set up the infrastructure that runs of a flow need; again makes no difference."""
+    prepare(flow, environment=environment, draft=True).setup()
+
+
+def run_here(
+    flow: Flow[..., Any] | Callable[..., Any],
+    environment: Environment,
+    parameters: Mapping[str, Any],
+) -> Any:
+    """Run a flow from this process, as its container would, and return its result."""
+    return prepare(flow, environment=environment, parameters=parameters).run_here()
+
+
+def prepare_here(flow_run: FlowRun) -> Prepared:
+    """What a backend makes of a run whose flow runs in this process: its spec, and its setup.
+
+    For `flowenv_run_flow` of a backend that makes a cluster by the spec. No payload is packed.
+
+    Args:
+        flow_run: the run.
+    """
+    hooks = registry().hooks(flow_run.environment.backend)
+    return Prepared(flow_run, hooks, Process(VariableLayers(flow_run, hooks).of))
+
+
+def deserialize(data: Mapping[str, Any]) -> Environment:
+    """The environment of `Environment.serialize` data.
+
+    Raises:
+        BackendNotFound: if its backend isn't installed.
+        ConfigurationError: if the data isn't an environment's.
+    """
+    if not isinstance(data, Mapping) or not isinstance(data.get("type"), str):
+        raise ConfigurationError("Not a serialised environment: it has no type.")
+    return registry().environment_type(data["type"]).from_serialized(data)
+
+
+def attach(reference: str, environment: Environment | str | None = None) -> FlowRun:
+    """Pick up a run that another process submitted.
+
+    Args:
+        reference: what `FlowRun.reference` or `flowenv runs` gave.
+        environment: where it runs, as `submit` takes it; by default the configured one.
+
+    Raises:
+        BackendNotFound: if nothing has that name.
+        UnsupportedOperation: if the backend can't.
+        RunNotFound: if the platform doesn't know it.
+
+    >>> import flowenv
+    >>> flowenv.attach("run-1", "local")
+    Traceback (most recent call last):
+    ...
+    flowenv.errors.UnsupportedOperation: The backend local can't attach to runs.
+    """
+    environment = as_environment(environment)
+    hooks = registry().hooks(environment.backend)
+    if not environment.capabilities.attach:
+        raise UnsupportedOperation(f"The backend {environment.backend} can't attach to runs.")
+    run = hooks.claimed("attach", "flowenv_attach", environment=environment, reference=reference)
+    run.hooks = hooks
+    return run  # type: ignore[no-any-return]
+
+
+def find_runs(
+    environment: Environment | str | None = None, *, labels: Sequence[str] = ()
+) -> list[RunSummary]:
+    """The runs that a platform knows of, whoever submitted them.
+
+    Args:
+        environment: where to look, as `submit` takes it; by default the configured one.
+        labels: only runs that have all of them.
+
+    Returns:
+        A summary of each, newest first. Its `reference` is what `attach` takes, its `status`
+        how the run stands.
+
+    Raises:
+        BackendNotFound: if nothing has that name.
+        UnsupportedOperation: if the backend can't; its capability `find` says so.
+
+    >>> import flowenv
+    >>> environment = flowenv.make_environment()
+    >>> if environment.capabilities.find:
+    ...     for run in flowenv.find_runs(environment, labels=["nightly"]):
+    ...         print(run.flow, run.status.state.value, run.reference)
+    """
+    environment = as_environment(environment)
+    check_type(labels, list[str] | tuple[str, ...], "labels")
+    hooks = registry().hooks(environment.backend)
+    if not environment.capabilities.find:
+        raise UnsupportedOperation(f"The backend {environment.backend} can't list its runs.")
+    found = hooks.claimed("find", "flowenv_find_runs", environment=environment, labels=labels)
+    return sorted(found, key=_age)
+
+
+def _age(run: RunSummary) -> float:
+    return -run.created.timestamp() if run.created else 0.0

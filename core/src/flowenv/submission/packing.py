@@ -1,0 +1,133 @@
+"""The payload: one JSON file that carries a flow run to where it runs.
+
+Its header is checked before anything is unpickled.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flowenv.errors import PayloadError
+from flowenv.flows.code_reference import CodeReference, modules_to_pickle, refer_to
+from flowenv.flows.definition import Flow
+from flowenv.runs.environment import Environment
+from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.shipped_environment import ShippedEnvironment
+from flowenv.serialization.encoding import Encoder, to_json_bytes
+from flowenv.submission.payload_header import Header
+
+if TYPE_CHECKING:
+    pass
+
+_GZIP = b"\x1f\x8b"
+
+
+def pack(flow_run: FlowRun) -> bytes:
+    """Pack a run: the flow's reference, its parameters and its environment.
+
+    The same run gives the same bytes.
+
+    Raises:
+        PayloadError: if something can't be sent to another process; the message names it.
+    """
+    flow = flow_run.flow
+    assert flow is not None
+    reference = refer_to(flow)
+    reference.check(flow)
+    renamed = {reference.module: reference.import_name} if reference.import_name else {}
+    encoder = Encoder(renamed=renamed, by_value=modules_to_pickle(flow, reference))
+    with _pickled_by_value(encoder.by_value):
+        packed = _pack_flow(flow, reference, encoder)
+        parameters = {
+            name: encoder.encode(value, f"The parameter {name}")
+            for name, value in flow_run.parameters.items()
+        }
+        environment = _shipped(flow_run.environment).serialize(encoder)
+    return to_json_bytes(
+        {
+            **Header.here(pickles=encoder.has_pickles).to_json(),
+            "run": {
+                "id": flow_run.id,
+                "labels": list(flow_run.labels),
+                "created": flow_run.created.isoformat() if flow_run.created else None,
+            },
+            "flow": {"name": flow.name, "image": flow.image, **packed},
+            "parameters": parameters,
+            "environment": environment,
+            "results_url": results_url(flow_run.environment),
+        }
+    )
+
+
+def results_url(environment: Environment) -> str | None:
+    """Where large results go: the environment's metadata, else the configuration."""
+    from flowenv.settings.configuration import configuration
+
+    return (environment.metadata or {}).get("results_url") or configuration().results_url
+
+
+@contextlib.contextmanager
+def _pickled_by_value(names: frozenset[str]) -> Iterator[None]:
+    """Let cloudpickle pickle whole what these modules define; `__main__` it always does."""
+    import cloudpickle
+
+    already = cloudpickle.list_registry_pickle_by_value()
+    modules = [sys.modules[name] for name in sorted(names - already - {"__main__"})]
+    for module in modules:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        yield
+    finally:
+        for module in modules:
+            cloudpickle.unregister_pickle_by_value(module)
+
+
+def _pack_flow(flow: Flow[..., Any], reference: CodeReference, encoder: Encoder) -> dict[str, Any]:
+    if reference.code == "module":
+        return {"kind": "module", "target": f"{reference.import_name}:{reference.attribute}"}
+    if reference.code == "source":
+        path = reference.path
+        assert path
+        names = dict.fromkeys((*flow.files, path.name))  # the flow's own file comes last
+        files = {name: _read(path.parent, name, flow.name) for name in names}
+        return {
+            "kind": "source",
+            "file": path.name,
+            "attribute": reference.attribute,
+            "files": files,
+        }
+    return {"kind": "pickle", "function": encoder.pickle(flow.function, f"The flow {flow.name}")}
+
+
+def _read(folder: Path, name: str, flow: str) -> Any:
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise PayloadError(
+            f"The flow {flow} names a file outside its own folder: {name}.",
+            hint="Put it beside the flow's file, or below.",
+        )
+    if not path.is_file():
+        raise PayloadError(f"The flow {flow} names a file that isn't there: {name}.")
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode()}
+
+
+def _shipped(environment: Environment) -> Environment:
+    """What of the environment the flow's process needs: all of it only if it makes a cluster."""
+    if environment.capabilities.backend_in_image:
+        return environment
+    return ShippedEnvironment(
+        executor=environment.executor,
+        labels=environment.labels,
+        on_start=environment.on_start,
+        on_exit=environment.on_exit,
+        metadata=environment.metadata,
+    )

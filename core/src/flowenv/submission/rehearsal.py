@@ -1,0 +1,175 @@
+"""Rehearsing a run: what its container would run, in a local subprocess."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flowenv import contract
+from flowenv.contract import Target
+from flowenv.contract.variables import Merged
+from flowenv.errors import FlowenvError, SpecError, UnsupportedOperation
+from flowenv.runs.outcome import Outcome, without_record
+from flowenv.serialization import storage
+from flowenv.states import Status
+from flowenv.submission.lifecycle import Prepared
+
+_KEPT = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
+"""What the process keeps of this one's variables; everything else comes from the run."""
+_LARGEST = 128 * 1024 - 1
+"""The bytes of one variable that Linux takes, `NAME=` included (MAX_ARG_STRLEN)."""
+_GRACE = 30.0
+"""Seconds between the request to stop and the end by force, as platforms have it."""
+
+
+@dataclass(frozen=True)
+class Rehearsed:
+    """How a rehearsal ended.
+
+    Args:
+        outcome: the record that the process left; None without one.
+        status: what the run's status would be.
+        unresolved: variables that only the platform can set.
+        result: the flow's result, wherever it was stored.
+        result_error: why there is no result although the flow completed.
+    """
+
+    outcome: Outcome | None
+    status: Status
+    unresolved: tuple[str, ...]
+    result: Any = None
+    result_error: FlowenvError | None = None
+
+
+def rehearse(prepared: Prepared) -> Rehearsed:
+    """Run what the container would run, with its variables and payload, and wait for it.
+
+    The spec is built and checked first. Nothing is sent to the platform, and no cluster is
+    made: the flow runs with the environment's own executor. As there is no run,
+    `flowenv_state_changed` isn't called. What the process prints goes to this one's output.
+    An interrupt ends it as the platform would, with SIGTERM.
+
+    Raises:
+        UnsupportedOperation: if the backend runs flows in this process anyway.
+        SpecError: if a variable is too large for a process.
+    """
+    run = prepared.flow_run
+    if not run.environment.capabilities.rehearse:
+        raise UnsupportedOperation(
+            f"The backend {run.environment.backend} has nothing to rehearse."
+        )
+    prepared.spec  # noqa: B018 - built for its checks, and for the variables it merges
+    merged = _flow_variables(prepared)
+    _check_size(merged)
+    with tempfile.TemporaryDirectory(prefix="flowenv-rehearsal-") as name:
+        folder = Path(name)
+        for file, data in prepared.process.files.items():
+            (folder / file).write_bytes(data)
+        outcome_file = folder / "outcome.json"
+        variables = {
+            **_base(folder),
+            **_values(merged),
+            contract.PAYLOAD: str(folder / "payload.json"),
+            contract.OUTCOME: str(outcome_file),
+            contract.REHEARSAL: "1",
+        }
+        exit_code = _call(prepared.process.command, variables, folder)
+        text = outcome_file.read_bytes() if outcome_file.exists() else b""
+    outcome = Outcome.from_text(text, run.id)
+    status = outcome.status() if outcome else without_record(exit_code, "")
+    result, result_error = _take_result(outcome) if outcome else (None, None)
+    return Rehearsed(outcome, status, _unresolved(merged), result, result_error)
+
+
+def _take_result(outcome: Outcome) -> tuple[Any, FlowenvError | None]:
+    """The result, or why there is none; nothing of a rehearsal stays at `results_url`."""
+    try:
+        return outcome.value(), None
+    except FlowenvError as error:
+        return None, error
+    finally:
+        if outcome.result_url:
+            _remove(outcome.result_url)
+
+
+def _remove(url: str) -> None:
+    try:
+        storage.remove(url)
+    except FlowenvError as error:
+        logging.getLogger("flowenv").warning("A rehearsal's result is left behind: %s", error)
+
+
+def _flow_variables(prepared: Prepared) -> Merged:
+    """The flow's container's variables as the spec has them, the user's file included."""
+    variables = prepared.process.variables
+    for merged in variables.merged:
+        if merged.target is Target.FLOW:
+            return merged
+    return variables.merge(target=Target.FLOW)
+
+
+def _values(merged: Merged) -> dict[str, str]:
+    """The values that the container would see; empty where only the platform knows them."""
+    values = {name: value for name, value in merged.values.items() if isinstance(value, str)}
+    for name, secret in merged.secrets.items():
+        values[name] = secret.reveal() if secret.reference is None else ""
+    return values
+
+
+def _check_size(merged: Merged) -> None:
+    """Check that a process can be started with these variables.
+
+    Raises:
+        SpecError: naming the one that is too large.
+    """
+    for name, value in _values(merged).items():
+        size = len(f"{name}={value}".encode("utf-8", "surrogateescape"))
+        if size > _LARGEST:
+            layer = next(entry.layer for entry in merged if entry.name == name)
+            raise SpecError(
+                f"The variable {name} of {layer} has {size:,} bytes with its name, too many for "
+                f"a process: Linux takes {_LARGEST:,}.",
+                hint="Put it into a file or a store, and only its place into the variable.",
+            )
+
+
+def _unresolved(merged: Merged) -> tuple[str, ...]:
+    by_platform = [e.name for e in merged if e.reference is not None]
+    return (*by_platform, *(n for n, s in merged.secrets.items() if s.reference is not None))
+
+
+def _base(folder: Path) -> dict[str, str]:
+    """A `python` on the PATH that is this one, and the few variables every process has."""
+    python = folder / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    path = os.environ.get("PATH", "/usr/local/bin:/usr/bin:/bin")
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    return {**kept, "PATH": f"{python.parent}:{path}"}
+
+
+def _call(command: tuple[str, ...], variables: dict[str, str], folder: Path) -> int:
+    """Run the command to its end; nothing that it started outlives it, as in a container."""
+    process = subprocess.Popen(
+        command, env=variables, cwd=folder, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        return process.wait()
+    except BaseException:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
+        raise
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
