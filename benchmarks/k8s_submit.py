@@ -29,7 +29,7 @@ from flowenv.settings.configuration import configuration
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
-from flowenv_k8s.submission import revealed
+from flowenv_k8s.spec.variables import revealed
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
 AIM_MS = 2.0

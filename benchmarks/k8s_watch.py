@@ -27,8 +27,9 @@ from flowenv.runs.flow_run import FlowRun
 from flowenv.states import State
 from flowenv.submission.lifecycle import submit
 from flowenv.testing import flows
-from flowenv_k8s import KubernetesJobEnvironment, watch
-from flowenv_k8s.client import forget_connections
+from flowenv_k8s import KubernetesJobEnvironment
+from flowenv_k8s.api.client import forget_connections
+from flowenv_k8s.runs.watch import pod_watch
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
 
@@ -86,7 +87,7 @@ def until(pipe: multiprocessing.connection.Connection, command: str, wanted: int
 
 
 def measure(pipe: multiprocessing.connection.Connection, count: int, *, memory: bool) -> Cost:
-    watch.LINGER = 0.0  # else the watch of the last measurement goes on for a moment
+    pod_watch.LINGER = 0.0  # else the watch of the last measurement goes on for a moment
     forget_connections()
     environment = KubernetesJobEnvironment(metadata={"image": "repo/flow:1"}, namespace="default")
     runs = [submit(flows.add, environment=environment, parameters={"a": 1}) for _ in range(count)]

@@ -227,7 +227,7 @@ def test_a_flow_in_the_cluster_finds_its_own_way_there(shell: Shell) -> None:
         "from flowenv import flow\n"
         "@flow\n"
         "def look():\n"
-        "    from flowenv_k8s.client import connect\n"
+        "    from flowenv_k8s.api.client import connect\n"
         "    client = connect()\n"
         "    return [str(client.where), sorted(client.read('/version'))[:1]]\n"
     )

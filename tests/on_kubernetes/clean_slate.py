@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flowenv.hooks import registry
-from flowenv.settings.configuration import configuration
-from flowenv_k8s import watch
-from flowenv_k8s.client import forget_connections
+from flowenv import registry
+from flowenv.configuration import configuration
+from flowenv_k8s.api.client import forget_connections
+from flowenv_k8s.runs.watch import pod_watch
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def clean_slate(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KUBECONFIG", str(folder / "no-kubeconfig"))
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(watch, "LINGER", 0.0)
+    monkeypatch.setattr(pod_watch, "LINGER", 0.0)
     _forget()
     yield
     _forget()

@@ -20,7 +20,7 @@ import pytest
 from kubernetes.dynamic import DynamicClient
 from kubernetes.dynamic.exceptions import NotFoundError
 
-from flowenv_k8s.namespaces import default_namespace
+from flowenv_k8s.api.kubeconfig import default_namespace
 from rigs.kubernetes import KubernetesRig
 
 T = TypeVar("T")

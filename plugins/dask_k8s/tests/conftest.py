@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from flowenv_dask_k8s import DaskKubernetesEnvironment
-from flowenv_k8s.client import Client, connect
+from flowenv_k8s.api.client import Client, connect
 from on_kubernetes.clean_slate import clean_slate
 from on_kubernetes.dask_runs import nothing_stays
 from on_kubernetes.operated_rig import operated_rig

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from flowenv.plugin import Reason, State, Status
-from flowenv_dask_k8s import diagnosis
+from flowenv.states import Reason, State, Status
+from flowenv_dask_k8s.cluster import diagnosis
 
 
 def pod(

@@ -18,11 +18,11 @@ from flowenv.errors import PlatformError, RunConflict
 from flowenv.plugin import Reason, Secret
 from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
-from flowenv_dask_k8s import DaskKubernetesEnvironment, alive, operator, removal, startup
-from flowenv_dask_k8s import client as dask_client
-from flowenv_dask_k8s.cluster import ClusterPlan
-from flowenv_dask_k8s.operator import OperatorCluster, check_operator
-from flowenv_k8s.client import Client, connect
+from flowenv_dask_k8s import DaskKubernetesEnvironment, api
+from flowenv_dask_k8s.cluster import heartbeat, operator, removal, startup
+from flowenv_dask_k8s.cluster.interface import ClusterPlan
+from flowenv_dask_k8s.cluster.operator import OperatorCluster, check_operator
+from flowenv_k8s.api.client import Client, connect
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 from rigs.kubernetes.manifests import container, job
 
@@ -31,8 +31,8 @@ RUN_ID = "11111111-2222-4333-8444-555555555555"
 
 @pytest.fixture(autouse=True)
 def no_dask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dask_client, "load", lambda: None)
-    monkeypatch.setattr(alive, "_PERIOD", 3600.0)
+    monkeypatch.setattr(api, "load", lambda: None)
+    monkeypatch.setattr(heartbeat, "_PERIOD", 3600.0)
 
 
 @pytest.fixture
@@ -254,11 +254,11 @@ def test_a_flow_without_a_job_marks_its_cluster_until_it_is_closed(
     said: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(alive, "_PERIOD", 0.01)
+    monkeypatch.setattr(heartbeat, "_PERIOD", 0.01)
     cluster = OperatorCluster(client, plan, RUN_ID, said.append)
     with pytest.raises(PlatformError):
         cluster.open()
-    assert alive.seconds_silent(rig.get("DaskCluster", plan.name)) is not None
+    assert heartbeat.seconds_silent(rig.get("DaskCluster", plan.name)) is not None
 
     def marked() -> bool:
         return rig.requests.count(verb="patch", resource="daskclusters") > 0
@@ -278,7 +278,7 @@ def test_a_cluster_with_a_job_needs_no_mark(
     with pytest.raises(PlatformError):
         OperatorCluster(client, changed(plan, owner=owner), RUN_ID, said.append).open()
 
-    assert alive.seconds_silent(rig.get("DaskCluster", plan.name)) is None
+    assert heartbeat.seconds_silent(rig.get("DaskCluster", plan.name)) is None
 
 
 def test_a_lost_answer_makes_no_second_cluster(
@@ -344,7 +344,7 @@ def test_what_dask_says_of_a_cluster_that_is_taken_away_is_not_shown(
     def close(dask: Any, timeout: float) -> None:
         shown.append(logging.getLogger("distributed.core").isEnabledFor(logging.ERROR))
 
-    monkeypatch.setattr(dask_client, "close", close)
+    monkeypatch.setattr(api, "close", close)
     cluster = OperatorCluster(client, plan, RUN_ID, said.append)
     with pytest.raises(PlatformError):
         cluster.open()
@@ -392,7 +392,7 @@ def test_an_operator_that_asks_a_living_scheduler_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(operator, "_TURN_WITH_SCHEDULER", 30.0)
-    monkeypatch.setattr(dask_client, "connect", lambda plan, timeout: None)
+    monkeypatch.setattr(api, "connect", lambda *place, is_inside: None)
     monkeypatch.setattr(startup.Startup, "wait_for_scheduler", lambda self: scheduler_pod(plan))
     cluster = OperatorCluster(client, changed(plan, minimum=2), RUN_ID, said.append)
     cluster.open()

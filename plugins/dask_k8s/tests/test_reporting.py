@@ -10,8 +10,8 @@ from typing import Any
 import distributed
 import pytest
 
-from flowenv_dask_k8s import reporting
-from flowenv_dask_k8s.reporting import report_workers, shown_here
+from flowenv_dask_k8s.runs import reporting
+from flowenv_dask_k8s.runs.reporting import report_workers, shown_here
 
 PATIENCE = 30.0
 

@@ -23,7 +23,7 @@ from flowenv.submission.explain import masked
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
-from flowenv_dask_k8s.spec import CLUSTER_FILE, cluster_secret, packed
+from flowenv_dask_k8s.spec.job import CLUSTER_FILE, cluster_secret, packed
 
 Environments = Callable[..., DaskKubernetesEnvironment]
 

@@ -9,7 +9,7 @@ from flowenv import submit
 from flowenv.plugin import FlowRun
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
-from flowenv_k8s.client import Client, connect
+from flowenv_k8s.api.client import Client, connect
 from on_kubernetes.clean_slate import clean_slate
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 

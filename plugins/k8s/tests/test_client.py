@@ -14,10 +14,10 @@ from flowenv.errors import ConfigurationError, PlatformError, PlatformUnreachabl
 from flowenv.plugin import Reason
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
-from flowenv_k8s.client import Client, connect
-from flowenv_k8s.namespaces import Source
-from flowenv_k8s.resources import JOBS, PODS
-from flowenv_k8s.retries import Retries
+from flowenv_k8s.api.client import Client, connect
+from flowenv_k8s.api.kubeconfig import Source
+from flowenv_k8s.api.resources import JOBS, PODS
+from flowenv_k8s.api.retries import Retries
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 Environments = Callable[..., KubernetesJobEnvironment]
@@ -84,10 +84,10 @@ def test_tls_and_a_certificate_authority_are_used(rig: KubernetesRig, tmp_path: 
 def test_a_long_list_comes_in_pages(
     rig: KubernetesRig, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flowenv_k8s.client._PAGE", 2)
+    monkeypatch.setattr("flowenv_k8s.api.client._PAGE", 2)
     for index in range(5):
         rig.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"page-{index}"}})
-    from flowenv_k8s.resources import Resource
+    from flowenv_k8s.api.resources import Resource
 
     maps = Resource("", "v1", "configmaps", "ConfigMap")
     found, version = client.list(maps, "default")
@@ -131,7 +131,7 @@ def test_a_pod_without_its_certificate_is_told_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: Environments
 ) -> None:
     (tmp_path / "token").write_text("t")
-    monkeypatch.setattr("flowenv_k8s.namespaces.SERVICE_ACCOUNT", tmp_path)
+    monkeypatch.setattr("flowenv_k8s.api.kubeconfig.SERVICE_ACCOUNT", tmp_path)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     with pytest.raises(PlatformUnreachable, match="in-cluster configuration can't be used"):
         environment().execute(flows.add, a=1)

@@ -24,7 +24,10 @@ class TestConformance(BackendConformance):
         "from flowenv_k8s import KubernetesJobEnvironment\n"
         "environment = KubernetesJobEnvironment(metadata={'image': 'repo/flow:1'})"
     )
-    kill_points = ("flowenv_k8s.submission:_create_job", "flowenv_k8s.submission:_create_secret")
+    kill_points = (
+        "flowenv_k8s.runs.submission:_create_job",
+        "flowenv_k8s.runs.submission:_create_secret",
+    )
 
     @pytest.fixture(autouse=True)
     def _cluster(self, rig: KubernetesRig) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from flowenv.plugin import Outcome, Reason, State
-from flowenv_k8s.diagnosis import Observed, Verdict, judge
-from flowenv_k8s.events import explain
-from flowenv_k8s.pods import pod_status
+from flowenv.outcome import Outcome
+from flowenv.states import Reason, State
+from flowenv_k8s.runs.diagnosis.events import explain
+from flowenv_k8s.runs.diagnosis.pod_status import pod_status
+from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
 
 RUN = "11111111-2222-4333-8444-555555555555"
 NOW = datetime.datetime(2026, 11, 22, 18, 0, tzinfo=datetime.UTC)

@@ -10,7 +10,8 @@ from kubernetes.client import models
 from flowenv.errors import SpecError
 from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
-from flowenv_k8s import KubernetesJobEnvironment, fields
+from flowenv_k8s import KubernetesJobEnvironment
+from flowenv_k8s.spec import fields
 from rigs.kubernetes import KubernetesRig
 
 

@@ -10,10 +10,13 @@ import pytest
 
 from flowenv import attach
 from flowenv.errors import PlatformError, RunCancelled, WaitTimeout
-from flowenv.plugin import FlowRun, Outcome, Reason, State, Status
-from flowenv_k8s import ending, tracking
-from flowenv_k8s.client import Client
-from flowenv_k8s.resources import PODS
+from flowenv.flow_run import FlowRun
+from flowenv.lifecycle import attach
+from flowenv.outcome import Outcome
+from flowenv.states import Reason, State, Status
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.resources import PODS
+from flowenv_k8s.runs import cancellation, tracking
 from on_kubernetes.job_runs import name_of, pod_of, running, until
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
@@ -247,7 +250,7 @@ def test_cancelling_returns_when_nothing_is_there(rig: KubernetesRig, start: Sta
 def test_a_run_that_cannot_be_stopped_is_an_error(
     rig: KubernetesRig, start: Start, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ending, "MARGIN", -30.0)
+    monkeypatch.setattr(cancellation, "MARGIN", -30.0)
     run = start()
     running(run)
     stuck = rig.get("Pod", pod_of(rig, run))

@@ -12,7 +12,7 @@ from flowenv.errors import PlatformError
 from flowenv.plugin import FlowRun
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
-from flowenv_k8s.logs import _nanoseconds, _whole_second
+from flowenv_k8s.runs.container_log import _nanoseconds, _whole_second
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowenv.errors import SpecError
-from flowenv_k8s import names
-from flowenv_k8s.labels import label_of
+from flowenv_k8s.spec import names
+from flowenv_k8s.spec.labels import label_of
 
 ids = st.uuids().map(str)
 

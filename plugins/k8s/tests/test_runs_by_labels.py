@@ -23,7 +23,7 @@ from flowenv.plugin import (
 from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
-from flowenv_k8s.client import Client, forget_connections
+from flowenv_k8s.api.client import Client, forget_connections
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 Environments = Callable[..., KubernetesJobEnvironment]
@@ -259,7 +259,7 @@ def test_every_permission_that_doctor_asks_for_is_in_the_documented_role(
 
     import yaml
 
-    from flowenv_k8s.doctor import HELPFUL, NEEDED
+    from flowenv_k8s.doctor import HELPFUL_PERMISSIONS, NEEDED_PERMISSIONS
 
     page = Path(__file__).parents[3] / "docs/backends/k8s.md"
     text = page.read_text().split("kind: Role\n", 1)[1].split("```", 1)[0]
@@ -270,5 +270,8 @@ def test_every_permission_that_doctor_asks_for_is_in_the_documented_role(
         for resource in rule["resources"]
         for verb in rule["verbs"]
     }
-    wanted = {(one.resource.group, one.rbac_resource, one.verb) for one in (*NEEDED, *HELPFUL)}
+    wanted = {
+        (one.resource.group, one.rbac_resource, one.verb)
+        for one in (*NEEDED_PERMISSIONS, *HELPFUL_PERMISSIONS)
+    }
     assert granted == wanted

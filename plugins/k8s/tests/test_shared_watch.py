@@ -9,9 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from flowenv.errors import PlatformError, TransientPlatformError
-from flowenv.plugin import FlowRun, Reason, State
-from flowenv_k8s import watch
-from flowenv_k8s.client import Client
+from flowenv.flow_run import FlowRun
+from flowenv.states import Reason, State
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.runs.watch import pod_watch
 from on_kubernetes.job_runs import name_of, pod_of, running
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
@@ -57,7 +58,7 @@ def test_the_watch_ends_with_the_last_run(
         lambda: not [t for t in threading.enumerate() if t.name.startswith("flowenv-watch")],
         "the thread's end",
     )
-    assert not client.watch_pods("default").is_active
+    assert not client.shared(pod_watch.PodWatch, "default").is_active
 
 
 @pytest.mark.parametrize("fault", ["watch_cut", "watch_gone"])
@@ -108,7 +109,7 @@ def test_a_cluster_that_stays_busy_tells_who_begins_to_follow(
 def test_a_silent_watch_is_opened_anew(
     rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "SILENCE", 0.1)
+    monkeypatch.setattr(pod_watch, "SILENCE", 0.1)
     run = start()
     states = run.follow(20)
     next(s for s in states if s.state is State.RUNNING)

@@ -14,8 +14,8 @@ from flowenv.plugin import FlowRun, configuration, storage
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
-from flowenv_k8s.client import Client
-from flowenv_k8s.resources import JOBS, SECRETS, Resource
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.resources import JOBS, SECRETS, Resource
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
 Environments = Callable[..., KubernetesJobEnvironment]

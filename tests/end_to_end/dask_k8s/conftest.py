@@ -18,7 +18,7 @@ from flowenv.flows.finding import load_target
 from flowenv.hooks import registry
 from flowenv.runs.flow_run import FlowRun
 from flowenv_dask_k8s import DaskKubernetesEnvironment
-from flowenv_k8s.labels import label_of
+from flowenv_k8s.spec.labels import label_of
 from on_kubernetes.clean_slate import clean_slate
 from on_kubernetes.cluster_under_test import IMAGE, KUBECONFIG, ClusterUnderTest, cluster_under_test
 from on_kubernetes.dask_objects import wait_until_nothing_is_left

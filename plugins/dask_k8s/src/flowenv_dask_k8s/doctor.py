@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from flowenv.errors import FlowenvError
-from flowenv.plugin import Finding
-from flowenv_dask_k8s.operator import check_operator
-from flowenv_dask_k8s.resources import AUTOSCALERS, CLUSTERS, WORKER_GROUPS
-from flowenv_k8s import doctor
-from flowenv_k8s.refusals import Request
-from flowenv_k8s.resources import PODS, Resource
-
-if TYPE_CHECKING:
-    from flowenv_k8s.client import Client
+from flowenv.handle import Finding
+from flowenv_dask_k8s.cluster.operator import check_operator
+from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS, WORKER_GROUPS
+from flowenv_k8s.plugin import (
+    NEEDED_PERMISSIONS,
+    PODS,
+    Client,
+    Request,
+    Resource,
+    job_findings,
+    permission_findings,
+)
 
 SERVICES = Resource("", "v1", "services", "Service")
-NEEDED = (
+CLUSTER_PERMISSIONS = (
     *(Request(verb, CLUSTERS) for verb in ("create", "get", "list", "patch", "delete")),
     *(Request(verb, AUTOSCALERS) for verb in ("create", "get", "patch", "delete")),
     Request("list", WORKER_GROUPS),
@@ -35,15 +37,15 @@ def findings(account: str, client: Client, namespace: str) -> Iterator[Finding]:
         client: the connection.
         namespace: where runs would go.
     """
-    yield from doctor.findings(client, namespace)
+    yield from job_findings(client, namespace)
     try:
         check_operator(client)
     except FlowenvError as error:
         yield Finding("Dask operator", False, error.message, error.hint)
         return
     yield Finding("Dask operator", True, "its resource types are installed.")
-    further = [one for one in NEEDED if one not in doctor.NEEDED]
-    yield from doctor.permission_findings(client, namespace, further)
+    further = [one for one in CLUSTER_PERMISSIONS if one not in NEEDED_PERMISSIONS]
+    yield from permission_findings(client, namespace, further)
     yield _account_finding(account)
 
 

@@ -21,16 +21,22 @@ from flowenv.plugin import (
     on_start_setting,
     setting,
 )
-from flowenv_k8s.base_environment import (
+from flowenv.errors import SettingError
+from flowenv.flow_run import FlowRun
+from flowenv.settings import setting
+from flowenv_k8s.plugin import (
     CONTRACT,
+    POD_SPEC,
     KubernetesEnvironment,
+    Manifest,
+    check_metadata,
     check_not_negative,
+    check_pod_spec,
     check_resources,
     job_manifest,
+    mapping_at,
     user_manifest,
 )
-from flowenv_k8s.checks import POD_SPEC, check_metadata, check_pod_spec
-from flowenv_k8s.manifest import Manifest, mapping_at
 
 if TYPE_CHECKING:
     from flowenv.plugin import Value
@@ -266,7 +272,7 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         Raises:
             SpecError: if Kubernetes or the operator would refuse them.
         """
-        from flowenv_dask_k8s.spec import check_spec
+        from flowenv_dask_k8s.spec.job import check_spec
 
         check_spec(spec, flow_run)
 

@@ -10,8 +10,8 @@ from typing import Any
 from flowenv import hookimpl
 from flowenv.plugin import Environment, Finding, FlowRun, Handle, Leftover, Process, Returned
 from flowenv_dask_k8s.environment import DEFAULT_DOCKER_SECRET, DaskKubernetesEnvironment
-from flowenv_dask_k8s.spec import build_spec, packed
-from flowenv_k8s import hooks as job_hooks
+from flowenv_dask_k8s.spec.job import build_spec, packed
+from flowenv_k8s.plugin import job_hooks
 
 
 @hookimpl
@@ -33,9 +33,9 @@ def flowenv_setup(
     environment: DaskKubernetesEnvironment, flow_run: FlowRun, spec: dict[str, Any]
 ) -> None:
     """Look for the operator; make the registry's pull secret, if deprecated settings ask for it."""
-    from flowenv_dask_k8s.operator import check_operator
-    from flowenv_dask_k8s.registry_secret import ensure_registry_secret
-    from flowenv_k8s.client import connect
+    from flowenv_dask_k8s.cluster.operator import check_operator
+    from flowenv_dask_k8s.runs.registry_secret import ensure_registry_secret
+    from flowenv_k8s.plugin import connect
 
     client = connect(environment.context)
     check_operator(client)
@@ -56,7 +56,7 @@ def flowenv_execute(
 @hookimpl
 def flowenv_run_flow(environment: DaskKubernetesEnvironment, flow_run: FlowRun) -> Returned:
     """Make the Dask cluster, run the flow on it, remove it in every case."""
-    from flowenv_dask_k8s.run import run_on_cluster
+    from flowenv_dask_k8s.runs.flow_on_cluster import run_on_cluster
 
     return run_on_cluster(environment, flow_run)
 
@@ -71,8 +71,8 @@ def flowenv_sweep(
     environment: DaskKubernetesEnvironment, older_than: float, delete: bool
 ) -> Iterable[Leftover]:
     """Clusters of Jobs that have ended or are gone, and what Jobs leave."""
-    from flowenv_dask_k8s.sweep import sweep
-    from flowenv_k8s.client import connect
+    from flowenv_dask_k8s.runs.sweep import sweep
+    from flowenv_k8s.plugin import connect
 
     client, namespace = connect(environment.context), environment.target_namespace
     clusters = sweep(client, namespace, older_than=older_than, delete=delete)
@@ -85,6 +85,6 @@ def flowenv_sweep(
 def flowenv_check(environment: DaskKubernetesEnvironment) -> Iterable[Finding]:
     """The cluster, the operator, the namespace, and what we may do there."""
     from flowenv_dask_k8s.doctor import findings
-    from flowenv_k8s.doctor import examine
+    from flowenv_k8s.plugin import examine
 
     return examine(environment, functools.partial(findings, environment.flow_account))

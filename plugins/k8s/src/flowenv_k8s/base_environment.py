@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from flowenv.errors import SettingError
-from flowenv.plugin import Environment, FlowRun, contract, setting
-from flowenv_k8s.checks import POD_SPEC, check_job
-from flowenv_k8s.manifest import (
+from flowenv.flow_run import FlowRun
+from flowenv.settings import setting
+from flowenv_k8s.spec.checks import POD_SPEC, check_job
+from flowenv_k8s.spec.manifest import (
     Manifest,
     check_kind,
     dotted,
@@ -18,10 +19,11 @@ from flowenv_k8s.manifest import (
     mapping_at,
     read_manifest,
 )
-from flowenv_k8s.quantities import HINT, wrong_quantities
+from flowenv_k8s.spec.quantities import HINT, wrong_quantities
 
 if TYPE_CHECKING:
-    from flowenv.plugin import Encoder
+    from flowenv.encoding import Encoder
+    from flowenv_k8s.spec.job import JobSettings
 
 CONTRACT = (
     contract.GRAPHQL,
@@ -37,9 +39,6 @@ CONTRACT = (
 )
 """The contract's variables for every container of a Job."""
 
-DAY = 86400
-DEFAULT_TTL = DAY
-DEFAULT_DEADLINE = 7 * DAY
 DEFAULT_START_DEADLINE = 600
 
 
@@ -118,16 +117,38 @@ class KubernetesEnvironment(Environment):
         Raises:
             ConfigurationError: if the kubeconfig has no such context.
         """
-        from flowenv_k8s.namespaces import choose_namespace
+        from flowenv.configuration import configuration
+        from flowenv_k8s.api.kubeconfig import default_namespace
 
+        inherited = default_namespace(self.context)
         in_manifest = mapping_at(self.manifest, "metadata").get("namespace")
-        return choose_namespace(self.namespace, in_manifest, self.context)
+        configured = configuration().env.get(contract.NAMESPACE)
+        return self.namespace or in_manifest or configured or inherited
 
     @property
     def spec_image(self) -> str | None:
         """The image of the Job manifest's first container."""
         containers = list_at(self.manifest, *POD_SPEC, "containers")
         return containers[0].get("image") if containers else None
+
+    def job_settings(self, **further: Any) -> JobSettings:
+        """What the run's Job is built from.
+
+        Args:
+            **further: what only the subclass knows, as `JobSettings` takes it.
+        """
+        from flowenv_k8s.spec.job import JobSettings
+
+        return JobSettings(
+            manifest=self.manifest,
+            namespace=self.target_namespace,
+            image_pull_policy=self.image_pull_policy,
+            service_account=self.service_account,
+            resources=self.resources,
+            deadline=self.deadline,
+            ttl=self.ttl,
+            **further,
+        )
 
     def contract_values(self, flow_run: FlowRun) -> Mapping[str, str]:
         """The namespace, which only this environment knows."""

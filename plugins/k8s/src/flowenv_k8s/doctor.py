@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from flowenv.errors import FlowenvError
-from flowenv.plugin import Finding
-from flowenv_k8s.refusals import Request, rbac_rule
-from flowenv_k8s.resources import ACCESS_REVIEWS, EVENTS, JOBS, NAMESPACES, PODS, SECRETS
+from flowenv.handle import Finding
+from flowenv_k8s.api.client import Client, connect
+from flowenv_k8s.api.refusals import Request, rbac_rule
+from flowenv_k8s.api.resources import ACCESS_REVIEWS, EVENTS, JOBS, NAMESPACES, PODS, SECRETS
+from flowenv_k8s.base_environment import KubernetesEnvironment
 
-if TYPE_CHECKING:
-    from flowenv_k8s.base_environment import KubernetesEnvironment
-    from flowenv_k8s.client import Client
-
-NEEDED = (
+NEEDED_PERMISSIONS = (
     *(Request(verb, JOBS) for verb in ("create", "get", "list", "patch", "delete")),
     *(Request(verb, SECRETS) for verb in ("create", "get")),
     *(Request(verb, PODS) for verb in ("get", "list", "watch")),
@@ -22,7 +19,10 @@ NEEDED = (
 )
 """What whoever runs flows must be allowed to do in the namespace."""
 
-HELPFUL = (*(Request(verb, EVENTS) for verb in ("list", "create")), Request("delete", PODS))
+HELPFUL_PERMISSIONS = (
+    *(Request(verb, EVENTS) for verb in ("list", "create")),
+    Request("delete", PODS),
+)
 """What explains and cleans up; runs work without."""
 
 
@@ -35,8 +35,6 @@ def examine(
         environment: whose cluster and namespace are looked at.
         findings: finds with a connection and a namespace.
     """
-    from flowenv_k8s.client import connect
-
     try:
         # first the kubeconfig's context: that error says which ones there are
         namespace, client = environment.target_namespace, connect(environment.context)
@@ -45,7 +43,7 @@ def examine(
     return findings(client, namespace)
 
 
-def findings(client: Client, namespace: str) -> Iterator[Finding]:
+def job_findings(client: Client, namespace: str) -> Iterator[Finding]:
     """Check the connection, the namespace and the permissions.
 
     Args:
@@ -59,8 +57,8 @@ def findings(client: Client, namespace: str) -> Iterator[Finding]:
         return
     yield Finding("cluster", True, f"Kubernetes {version} answers ({client.where}).")
     yield namespace_finding(client, namespace)
-    yield from permission_findings(client, namespace, NEEDED)
-    yield from permission_findings(client, namespace, HELPFUL, needed=False)
+    yield from permission_findings(client, namespace, NEEDED_PERMISSIONS)
+    yield from permission_findings(client, namespace, HELPFUL_PERMISSIONS, needed=False)
 
 
 def namespace_finding(client: Client, namespace: str) -> Finding:

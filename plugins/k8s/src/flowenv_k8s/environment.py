@@ -20,7 +20,7 @@ from flowenv.plugin import (
     setting,
 )
 from flowenv_k8s.base_environment import CONTRACT, KubernetesEnvironment, job_manifest
-from flowenv_k8s.manifest import Manifest
+from flowenv_k8s.spec.manifest import Manifest
 
 
 @dataclasses.dataclass(repr=False)
@@ -95,6 +95,6 @@ class KubernetesJobEnvironment(KubernetesEnvironment):
         Raises:
             SpecError: if Kubernetes would refuse them.
         """
-        from flowenv_k8s.spec import check_spec
+        from flowenv_k8s.spec.job import check_spec
 
         check_spec(spec, flow_run)

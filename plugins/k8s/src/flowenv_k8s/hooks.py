@@ -9,7 +9,7 @@ from flowenv import hookimpl
 from flowenv.plugin import Environment, Finding, FlowRun, Handle, Leftover, Process, RunSummary
 from flowenv_k8s.base_environment import KubernetesEnvironment
 from flowenv_k8s.environment import KubernetesJobEnvironment
-from flowenv_k8s.spec import JobSettings, build_spec
+from flowenv_k8s.spec.job import build_spec
 
 
 @hookimpl
@@ -23,7 +23,7 @@ def flowenv_build_spec(
     environment: KubernetesJobEnvironment, flow_run: FlowRun, process: Process
 ) -> dict[str, Any]:
     """The Job, and the Secret that it owns."""
-    settings = JobSettings.of(environment, unique_name=environment.unique_job_name)
+    settings = environment.job_settings(unique_name=environment.unique_job_name)
     return build_spec(settings, flow_run, process)
 
 
@@ -35,9 +35,9 @@ def flowenv_execute(
     environment: KubernetesEnvironment, flow_run: FlowRun, spec: dict[str, Any]
 ) -> Handle:
     """Create the Job, then its Secret."""
-    from flowenv_k8s.client import connect
-    from flowenv_k8s.handle import KubernetesHandle
-    from flowenv_k8s.submission import submit
+    from flowenv_k8s.api.client import connect
+    from flowenv_k8s.runs.handle import KubernetesHandle
+    from flowenv_k8s.runs.submission import submit
 
     client = connect(environment.context)
     job = submit(client, flow_run, spec)
@@ -47,8 +47,8 @@ def flowenv_execute(
 @hookimpl
 def flowenv_attach(environment: KubernetesEnvironment, reference: str) -> FlowRun:
     """Find a run's Job by name or run id."""
-    from flowenv_k8s.client import connect
-    from flowenv_k8s.runs import attach
+    from flowenv_k8s.api.client import connect
+    from flowenv_k8s.runs.lookup import attach
 
     client = connect(environment.context)
     namespace = environment.target_namespace
@@ -60,8 +60,8 @@ def flowenv_find_runs(
     environment: KubernetesEnvironment, labels: Sequence[str]
 ) -> Iterable[RunSummary]:
     """The runs in the environment's namespace."""
-    from flowenv_k8s.client import connect
-    from flowenv_k8s.runs import find_runs
+    from flowenv_k8s.api.client import connect
+    from flowenv_k8s.runs.lookup import find_runs
 
     return find_runs(connect(environment.context), environment.target_namespace, labels)
 
@@ -71,8 +71,8 @@ def flowenv_sweep(
     environment: KubernetesEnvironment, older_than: float, delete: bool
 ) -> Iterable[Leftover]:
     """What is left in the environment's namespace of runs that are over."""
-    from flowenv_k8s.client import connect
-    from flowenv_k8s.runs import sweep
+    from flowenv_k8s.api.client import connect
+    from flowenv_k8s.runs.sweep import sweep
 
     return sweep(
         connect(environment.context),
@@ -86,6 +86,6 @@ def flowenv_sweep(
 @hookimpl
 def flowenv_check(environment: KubernetesEnvironment) -> Iterable[Finding]:
     """The cluster, the namespace, and what we may do there."""
-    from flowenv_k8s.doctor import examine, findings
+    from flowenv_k8s.doctor import examine, job_findings
 
-    return examine(environment, findings)
+    return examine(environment, job_findings)

@@ -1,0 +1,1 @@
+"""A run's Dask cluster: made, watched and removed."""

@@ -1,0 +1,151 @@
+"""From what Kubernetes says of a cluster's pods to why they don't run. Pure.
+
+A pod of Dask's is restarted for ever by its Deployment, so that a container that ends is not an
+end by itself, unlike in a Job's pod.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from flowenv.errors import PlatformError
+from flowenv.states import Reason, State, Status
+from flowenv_dask_k8s.spec.resources import INSTALL
+from flowenv_k8s.plugin import HINTS, container_status, disruption, living
+
+ENOUGH_RESTARTS = 2
+"""Restarts after which a container that ends again counts as unable to run."""
+_OPERATOR_HINT = (
+    "Does the operator run, and does it look after this namespace? See `kubectl get pods -A -l "
+    f"app.kubernetes.io/name=dask-kubernetes-operator` and its log. It is installed by:\n{INSTALL}"
+)
+
+
+def operator_missing(words: str) -> PlatformError:
+    """The resource types of the operator aren't there."""
+    return PlatformError(
+        f"There is no Dask operator in this Kubernetes: {words}",
+        hint=f"Install it, or have it installed: {INSTALL}",
+        reason=Reason.CONFIGURATION,
+    )
+
+
+def operator_silent(name: str, seconds: float) -> PlatformError:
+    """The operator hasn't touched the DaskCluster."""
+    return PlatformError(
+        f"The Dask operator has not answered: {seconds:.0f} s after the DaskCluster {name} was "
+        "made, it has not begun to make its scheduler.",
+        hint=_OPERATOR_HINT,
+        reason=Reason.DEADLINE,
+    )
+
+
+def operator_refuses(name: str) -> PlatformError:
+    """The operator has marked the DaskCluster as wrong."""
+    return PlatformError(
+        f"The Dask operator refuses the DaskCluster {name}: its phase is Error.",
+        hint="The operator's log says why.",
+        reason=Reason.CONFIGURATION,
+    )
+
+
+def newest(pods: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The pod that counts: the newest that isn't being deleted."""
+    alive = [pod for pod in pods if not pod["metadata"].get("deletionTimestamp")]
+    return max(alive, key=lambda pod: pod["metadata"].get("creationTimestamp") or "", default=None)
+
+
+def is_ready(pod: Mapping[str, Any]) -> bool:
+    """True if the pod runs and its readiness probe succeeds."""
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
+
+
+def standing(pod: Mapping[str, Any]) -> Status:
+    """How a pod that its Deployment keeps alive stands.
+
+    Returns:
+        Running; Starting, with a reason where it may wait for ever; or Crashed where no
+        waiting helps.
+    """
+    if why := disruption(pod):
+        return Status(State.STARTING, why.reason, why.message, why.hint)
+    status = container_status(pod, "")
+    state, last = status.get("state") or {}, status.get("lastState") or {}
+    restarts = int(status.get("restartCount") or 0)
+    ended = state.get("terminated") or last.get("terminated")
+    if ended and "running" not in state:
+        final = restarts >= ENOUGH_RESTARTS
+        return _ended(ended, restarts, State.CRASHED if final else State.STARTING)
+    return living(pod, "")
+
+
+def _ended(terminated: Mapping[str, Any], restarts: int, state: State) -> Status:
+    word, words = terminated.get("reason") or "", terminated.get("message") or ""
+    how = f"{word}, exit code {terminated.get('exitCode')}"
+    times = f", after {restarts} restarts" if restarts else ""
+    message = f"The container ends{times}: {how}" + (f": {words}" if words else "")
+    if word == "OOMKilled":
+        return Status(state, Reason.OOM_KILLED, message, HINTS[Reason.OOM_KILLED])
+    hint = "Can the image run `dask scheduler` and `dask worker`? It needs dask and distributed."
+    if "dask-worker" in words or "dask-scheduler" in words:
+        hint = "The dask-worker and dask-scheduler scripts are gone: write `dask worker`."
+    return Status(state, Reason.START_ERROR, message, hint)
+
+
+def lifetime_of(pod: Mapping[str, Any]) -> tuple[str, int]:
+    """What tells one life of a pod's container from the next: the pod, and its restarts."""
+    return pod["metadata"]["uid"], int(container_status(pod, "").get("restartCount") or 0)
+
+
+def not_started(
+    what: str,
+    status: Status,
+    *,
+    seconds: float | None = None,
+    told: tuple[Reason, str] | None = None,
+    log: Sequence[str] = (),
+) -> PlatformError:
+    """A pod that doesn't run, as the error of the run.
+
+    Args:
+        what: which: `scheduler n1-scheduler-x`.
+        status: how it stands.
+        seconds: the deadline that has passed; None if waiting longer wouldn't help.
+        told: what the events say.
+        log: the last lines of its container's log.
+    """
+    reason, words = status.reason, status.message
+    if told and (reason is None or told[1] not in words):
+        words = f"{words} ({told[1]})" if words else told[1]
+        reason = reason or told[0]
+    if seconds is None:
+        message = f"The Dask {what} can't run: {words}"
+    else:
+        message = f"The Dask {what} was not up after {seconds:g} s: "
+        message += words or "Kubernetes gives no reason"
+    if log:
+        message += "\nThe end of its log:\n" + "\n".join(f"  {line}" for line in log)
+    hint = status.hint or (HINTS.get(reason, "") if reason else "")
+    return PlatformError(message, hint=hint, reason=reason or Reason.DEADLINE)
+
+
+def lost(pod: Mapping[str, Any] | None, name: str) -> PlatformError:
+    """The scheduler's pod is another one now, or has been restarted.
+
+    Args:
+        pod: the pod with the name, as it is now; None if it is gone.
+        name: the pod's name.
+    """
+    words, reason = "its pod is gone", Reason.LOST
+    if pod is not None:
+        ended = (container_status(pod, "").get("lastState") or {}).get("terminated") or {}
+        words = f"its container was restarted ({ended.get('reason')})"
+        if ended.get("reason") == "OOMKilled":
+            reason = Reason.OOM_KILLED
+    return PlatformError(
+        f"The Dask scheduler {name} was lost while the flow ran: {words}.",
+        hint="Raise scheduler_resources." if reason is Reason.OOM_KILLED else HINTS[Reason.LOST],
+        reason=reason,
+    )

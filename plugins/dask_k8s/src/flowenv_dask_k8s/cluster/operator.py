@@ -1,0 +1,253 @@
+"""A run's Dask cluster, made by the Dask operator from a DaskCluster object of ours."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flowenv.errors import FlowenvError, PlatformError, RunConflict
+from flowenv.executors.dask_connection import silenced
+from flowenv_dask_k8s import api
+from flowenv_dask_k8s.cluster import diagnosis, heartbeat
+from flowenv_dask_k8s.cluster.interface import ClusterPlan
+from flowenv_dask_k8s.cluster.removal import OPERATORS_TURN, remove
+from flowenv_dask_k8s.cluster.startup import Startup
+from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS, GROUP, VERSION
+from flowenv_k8s.plugin import PREFIX, SECRETS, Client, Refused, Resource, is_of_run, revealed
+
+_log = logging.getLogger("flowenv.dask_k8s")
+
+ATTEMPT = PREFIX + "attempt"
+"""Annotation: which process made the DaskCluster, as a Job may try again."""
+_TURN_WITH_SCHEDULER = 1.0
+"""Seconds for the operator to end what it asks a scheduler that was up.
+
+If the scheduler's service vanishes in between, the operator looks for it in a loop that blocks it
+for all clusters, for more than three minutes (dask-kubernetes 2026.3, `is_comm_open`).
+"""
+_CLOSE = 5.0
+"""Seconds for the connections to be closed."""
+
+
+class OperatorCluster:
+    """The DaskCluster of one run. The operator makes scheduler and workers from it.
+
+    Args:
+        client: the connection to Kubernetes.
+        plan: what is to be made.
+        run_id: the run.
+        say: tells what is going on.
+    """
+
+    def __init__(
+        self, client: Client, plan: ClusterPlan, run_id: str, say: Callable[[str], object]
+    ) -> None:
+        self._client = client
+        self._plan = plan
+        self._run_id = run_id
+        self._say = say
+        self._attempt = uuid.uuid4().hex
+        self._startup = Startup(client, plan, say)
+        self._heartbeat = heartbeat.Heartbeat(client, plan.namespace, plan.name)
+        self._may_exist = self._may_adapt = False
+        self._pod: Mapping[str, Any] = {}
+        self.dask: Any = None
+
+    @property
+    def scheduler_pod(self) -> str:
+        """The name of the scheduler's pod."""
+        return str(self._pod["metadata"]["name"])
+
+    def open(self) -> None:
+        """Make the cluster, and return when its scheduler answers.
+
+        Raises:
+            PlatformError: if it can't be made, or isn't up in time; it says why.
+        """
+        api.load()
+        self._say(f"Making the DaskCluster {self._plan.name}.")
+        self._may_exist = True
+        made = self._create()
+        if not self._plan.owner:
+            self._heartbeat.start()
+        self._startup = Startup(self._client, self._plan, self._say)
+        if self._plan.secret:
+            self._create_secret(made)
+        self._pod = self._startup.wait_for_scheduler()
+        plan = self._plan
+        left = max(plan.deadline - self._startup.seconds, 1.0)
+        self.dask = api.connect(plan.name, plan.namespace, left, is_inside=plan.is_inside)
+        if plan.maximum > plan.minimum:
+            self._may_adapt = True
+            self._create_autoscaler(made)
+
+    def why_no_worker(self) -> str | None:
+        """What the workers that don't join wait for.
+
+        Raises:
+            PlatformError: if one of them can't ever run.
+        """
+        return self._startup.why_no_worker()
+
+    def no_worker(self, seconds: float) -> PlatformError:
+        """None has joined in time: the error that says why."""
+        return self._startup.no_worker(seconds)
+
+    def why_lost(self) -> PlatformError | None:
+        """Why the scheduler that the run began with is no longer there; None if it is."""
+        try:
+            pods = self._startup.pods("scheduler")
+        except FlowenvError as error:
+            _log.debug("The scheduler can't be looked at: %s", error)
+            return None
+        uid, restarts = diagnosis.lifetime_of(self._pod)
+        same = next((pod for pod in pods if pod["metadata"]["uid"] == uid), None)
+        if same is not None and diagnosis.lifetime_of(same) == (uid, restarts):
+            return None
+        return diagnosis.lost(same, self.scheduler_pod)
+
+    def close(self) -> None:
+        """Remove the cluster, however far it has come, and wait until it is gone."""
+        if not self._may_exist:
+            return
+        self._heartbeat.stop()
+        self._say(f"Removing the DaskCluster {self._plan.name}.")
+        began = time.monotonic()
+        with silenced():  # Dask would warn of the scheduler that we take away
+            try:
+                self._delete()
+            except FlowenvError as error:
+                _log.warning("The DaskCluster %s may be left behind: %s", self._plan.name, error)
+            else:
+                seconds = time.monotonic() - began
+                self._say(f"The DaskCluster {self._plan.name} is gone, after {seconds:.1f} s.")
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        if self.dask is None:
+            return
+        try:
+            api.close(self.dask, _CLOSE)
+        except Exception as error:  # it is gone; only this process's connections are left
+            _log.debug("The connection to the cluster can't be closed: %r", error)
+
+    # -- making -----------------------------------------------------------------------------
+
+    def _create(self) -> dict[str, Any]:
+        manifest = self._manifest()
+        try:
+            return self._client.create(CLUSTERS, manifest)
+        except Refused as refused:
+            found = self._get()
+            if found is not None and self._is_own(found):
+                return found  # the answer to the first try was lost
+            if found is None or not is_of_run(found, self._run_id):
+                raise _conflict(self._plan) from refused
+            self._say("Removing the cluster of an earlier attempt.")
+            remove(self._client, CLUSTERS, found, _TURN_WITH_SCHEDULER)
+            return self._client.create(CLUSTERS, manifest)
+        except FlowenvError as error:
+            raise operator_is_missing(error) or error from error.__cause__
+
+    def _manifest(self) -> dict[str, Any]:
+        given = self._plan.manifest
+        metadata = dict(given["metadata"])
+        notes = {**(metadata.get("annotations") or {}), ATTEMPT: self._attempt}
+        if self._plan.owner:
+            metadata["ownerReferences"] = [dict(self._plan.owner)]
+        else:
+            notes |= heartbeat.mark()
+        metadata["annotations"] = notes
+        return {**given, "metadata": metadata}
+
+    def _create_secret(self, made: Mapping[str, Any]) -> None:
+        assert self._plan.secret
+        secret = revealed(self._plan.secret)
+        secret["metadata"] = {**secret["metadata"], "ownerReferences": [_owner(made)]}
+        self._create_once(SECRETS, secret)
+
+    def _create_autoscaler(self, made: Mapping[str, Any]) -> None:
+        """What KubeCluster.adapt makes, but with the run's labels."""
+        plan = self._plan
+        manifest = {
+            "apiVersion": AUTOSCALERS.api_version,
+            "kind": AUTOSCALERS.kind,
+            "metadata": {
+                "name": plan.name,
+                "namespace": plan.namespace,
+                "labels": plan.labels,
+                "ownerReferences": [_owner(made)],
+            },
+            "spec": {"cluster": plan.name, "minimum": plan.minimum, "maximum": plan.maximum},
+        }
+        self._create_once(AUTOSCALERS, manifest)
+
+    def _create_once(self, resource: Resource, manifest: Mapping[str, Any]) -> None:
+        try:
+            self._client.create(resource, manifest)
+        except Refused as refused:  # there already: the answer to the first try was lost
+            _log.debug("%s", refused)
+
+    # -- removing ---------------------------------------------------------------------------
+
+    def _delete(self) -> None:
+        if self._may_adapt and (autoscaler := self._get(AUTOSCALERS)):
+            # before the scheduler, for which the operator else waits, and then for long; also
+            # when the cluster is gone already, with its Job
+            remove(self._client, AUTOSCALERS, autoscaler, self._turn)
+        found = self._get()
+        if found is not None and self._is_own(found):
+            remove(self._client, CLUSTERS, found, self._turn)
+
+    @property
+    def _turn(self) -> float:
+        return _TURN_WITH_SCHEDULER if self._pod else OPERATORS_TURN
+
+    def _get(self, resource: Resource = CLUSTERS) -> dict[str, Any] | None:
+        return self._client.get(resource, self._plan.namespace, self._plan.name)
+
+    def _is_own(self, found: Mapping[str, Any]) -> bool:
+        notes = found["metadata"].get("annotations") or {}
+        return bool(notes.get(ATTEMPT) == self._attempt)
+
+
+def _owner(made: Mapping[str, Any]) -> dict[str, Any]:
+    metadata = made["metadata"]
+    return {
+        "apiVersion": CLUSTERS.api_version,
+        "kind": CLUSTERS.kind,
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+    }
+
+
+def check_operator(client: Client) -> None:
+    """Check that the operator's resource types are there.
+
+    Raises:
+        PlatformError: if they aren't, with the line that installs them.
+    """
+    try:
+        client.read(f"/apis/{GROUP}/{VERSION}")
+    except FlowenvError as error:
+        if missing := operator_is_missing(error):
+            raise missing from error.__cause__
+        _log.debug("Whether there is a Dask operator can't be seen: %s", error)
+
+
+def operator_is_missing(error: FlowenvError) -> PlatformError | None:
+    """What to say instead of an error that comes from missing resource types; else None."""
+    cause = error.__cause__
+    if not isinstance(cause, Refused) or cause.code != 404 or 'namespaces "' in cause.message:
+        return None
+    return diagnosis.operator_missing(f"it has no resource type DaskCluster ({GROUP}/{VERSION}).")
+
+
+def _conflict(plan: ClusterPlan) -> RunConflict:
+    return RunConflict(
+        f"The DaskCluster {plan.name} in the namespace {plan.namespace} is already there, and "
+        "isn't this run's."
+    )

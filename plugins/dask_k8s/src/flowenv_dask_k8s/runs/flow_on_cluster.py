@@ -1,0 +1,181 @@
+"""Where the flow runs: cluster → on_start → flow → on_exit → closed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from flowenv.errors import FlowenvError, PayloadError, PlatformError
+from flowenv.executors.dask import check_versions, run_on
+from flowenv.executors.dask_cluster import keep_awake, wait_for_workers
+from flowenv.flow_run import FlowRun
+from flowenv.lifecycle import Prepared
+from flowenv.process import Process
+from flowenv.running import Returned, call_with_callbacks
+from flowenv.states import Reason
+from flowenv_dask_k8s import api
+from flowenv_dask_k8s.cluster.interface import ClusterPlan, RunCluster
+from flowenv_dask_k8s.cluster.operator import OperatorCluster
+from flowenv_dask_k8s.environment import DaskKubernetesEnvironment
+from flowenv_dask_k8s.runs.reporting import (
+    K8S_LOGGERS,
+    raise_loggers,
+    relay_scheduler_log,
+    report_dashboard,
+    report_workers,
+    shown_here,
+)
+from flowenv_dask_k8s.spec.job import (
+    CLUSTER_VARIABLE,
+    JOB_UID_VARIABLE,
+    JOB_VARIABLE,
+    check_no_secret,
+    cluster_secret,
+)
+from flowenv_k8s.plugin import Client, connect
+
+_log = logging.getLogger("flowenv.dask_k8s")
+
+_ASK_EVERY = 1.0
+"""Seconds between two looks at the workers' pods, while the first one is awaited."""
+
+
+def run_on_cluster(environment: DaskKubernetesEnvironment, flow_run: FlowRun) -> Returned:
+    """Make the run's cluster, run the flow on it, and remove it in every case.
+
+    Raises:
+        PlatformError: if the cluster can't be made, isn't up in time, or is lost.
+        CallbackFailed: if a callback raises.
+    """
+    inside = os.environ.get(CLUSTER_VARIABLE)
+    with contextlib.nullcontext() if inside else shown_here():
+        if environment.log_k8s_errors:
+            raise_loggers(*K8S_LOGGERS)
+        # the pod's own configuration is the only one there, whatever the submitter used
+        context = None if inside else environment.context
+        client = connect(context)
+        if inside:
+            plan = plan_inside(environment, inside)
+        else:
+            plan = plan_outside(environment, flow_run, client)
+        with api.kubeconfig_context(context):
+            return _run_planned(environment, flow_run, client, plan)
+
+
+def _run_planned(
+    environment: DaskKubernetesEnvironment, flow_run: FlowRun, client: Client, plan: ClusterPlan
+) -> Returned:
+    cluster = OperatorCluster(client, plan, flow_run.id, lambda text: _log.info("%s", text))
+    try:
+        cluster.open()
+        with _ready(environment, client, plan, cluster) as dask:
+            report = environment.performance_report_path
+            with run_on(dask, flow_run.source_files, performance_report_path=report):
+                return _call(environment, flow_run, cluster)
+    finally:
+        cluster.close()
+
+
+def plan_inside(environment: DaskKubernetesEnvironment, file: str) -> ClusterPlan:
+    """The plan that the Job has brought.
+
+    Args:
+        environment: what the user has set.
+        file: the DaskCluster, finished when the run was submitted.
+
+    Raises:
+        PayloadError: if it can't be read.
+    """
+    try:
+        manifest = json.loads(Path(file).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise PayloadError(f"The DaskCluster can't be read from {file}: {error}.") from error
+    name, uid = os.environ.get(JOB_VARIABLE), os.environ.get(JOB_UID_VARIABLE)
+    if not (name and uid):
+        _log.warning(
+            "The Job's UID isn't known (Kubernetes before 1.27?), so the cluster doesn't go with "
+            "the Job; its idle timeout removes it."
+        )
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid} if uid else None
+    return ClusterPlan(
+        manifest,
+        environment.min_workers,
+        environment.max_workers,
+        owner=owner,
+        deadline=environment.cluster_deadline,
+    )
+
+
+def plan_outside(
+    environment: DaskKubernetesEnvironment, flow_run: FlowRun, client: Client
+) -> ClusterPlan:
+    """The plan of a run whose flow runs in this process, without a Job."""
+    prepared = prepare_here(flow_run)
+    prepared.setup()
+    spec = prepared.spec
+    check_no_secret(spec["dask_cluster"], "spec.dask_cluster")
+    return ClusterPlan(
+        spec["dask_cluster"],
+        environment.min_workers,
+        environment.max_workers,
+        secret=cluster_secret(spec["secret"], spec["dask_cluster"]),
+        is_inside=client.where.in_cluster,
+        context=environment.context,
+        deadline=environment.cluster_deadline,
+    )
+
+
+@contextlib.contextmanager
+def _ready(
+    environment: DaskKubernetesEnvironment, client: Client, plan: ClusterPlan, cluster: RunCluster
+) -> Iterator[Any]:
+    """A Dask client of the cluster, kept awake, with a first worker if one comes by itself."""
+    with contextlib.ExitStack() as stack:
+        if environment.scheduler_logs:
+            stack.enter_context(relay_scheduler_log(client, plan, cluster.scheduler_pod))
+        dask = stack.enter_context(api.dask_client(cluster.dask))
+        check_versions(dask)
+        report_dashboard(cluster.dask, plan)
+        # the operator looks for idle clusters itself: the scheduler has no timeout of its own
+        stack.enter_context(keep_awake(dask, environment.idle_timeout))
+        if environment.min_workers:
+            _wait_for_first_worker(dask, cluster, environment.worker_deadline)
+        stack.enter_context(report_workers(dask))
+        yield dask
+
+
+def _wait_for_first_worker(dask: Any, cluster: RunCluster, deadline: float) -> None:
+    next_look = time.monotonic() + _ASK_EVERY
+
+    def look() -> None:
+        nonlocal next_look
+        if time.monotonic() >= next_look:
+            cluster.why_no_worker()
+            next_look = time.monotonic() + _ASK_EVERY
+
+    try:
+        wait_for_workers(dask, timeout=deadline, while_waiting=look)
+    except PlatformError as error:
+        if error.reason is not Reason.DEADLINE:
+            raise
+        raise cluster.no_worker(deadline) from error
+
+
+def _call(
+    environment: DaskKubernetesEnvironment, flow_run: FlowRun, cluster: RunCluster
+) -> Returned:
+    """Call the flow; a failure because its scheduler was lost is the platform's, not its own."""
+    try:
+        return call_with_callbacks(environment, flow_run)
+    except FlowenvError:
+        raise
+    except Exception as error:
+        if lost := cluster.why_lost():
+            raise lost from error
+        raise

@@ -1,0 +1,159 @@
+"""What a run's log says of its cluster: the dashboard, the workers, the scheduler's own log."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from flowenv.errors import FlowenvError, PlatformError
+from flowenv.executors.dask import check_versions
+from flowenv_dask_k8s.cluster.interface import ClusterPlan
+from flowenv_k8s.plugin import Client, ContainerLog, Refused
+
+_log = logging.getLogger("flowenv.dask_k8s")
+_scheduler_log = logging.getLogger("flowenv.dask_k8s.scheduler")
+
+_LOOK = 0.5
+"""Seconds between two questions to the scheduler how many workers it has."""
+_END = 2.0
+"""Seconds for a thread to end."""
+
+K8S_LOGGERS = ("dask_kubernetes", "kr8s", "distributed.deploy")
+"""What `log_k8s_errors` shows: dask-kubernetes, its client of Kubernetes, cluster managers."""
+
+
+def raise_loggers(*names: str) -> None:
+    """Have these libraries log everything where flowenv logs.
+
+    Refused requests, expired credentials and watches that break are debug messages there.
+    """
+    own = logging.getLogger("flowenv")
+    for name in names:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.DEBUG)
+        for handler in own.handlers:
+            if handler not in logger.handlers:
+                logger.addHandler(handler)
+        logger.propagate = logger.propagate and not own.handlers
+
+
+@contextlib.contextmanager
+def shown_here() -> Iterator[None]:
+    """Show flowenv's lines while the block lasts, where nobody has configured logging.
+
+    A flow that runs outside, in a notebook, say, has no log of a run in which they would stand.
+    """
+    own = logging.getLogger("flowenv")
+    if own.hasHandlers():
+        yield
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    level = own.level
+    own.addHandler(handler)
+    own.setLevel(level or logging.INFO)
+    try:
+        yield
+    finally:
+        own.setLevel(level)
+        own.removeHandler(handler)
+
+
+def report_dashboard(dask: Any, plan: ClusterPlan) -> None:
+    """Say where Dask's dashboard is."""
+    _log.info("Dask dashboard: %s", dask.dashboard_link)
+    if plan.is_inside:
+        _log.info(
+            "From your machine: kubectl port-forward -n %s service/%s-scheduler 8787, then "
+            "http://localhost:8787/status",
+            plan.namespace,
+            plan.name,
+        )
+
+
+@contextlib.contextmanager
+def report_workers(client: Any) -> Iterator[None]:
+    """Say it when workers join or leave, for as long as the block lasts.
+
+    Of workers that join later the versions are compared as well; the flow runs already, so that
+    a difference is only told.
+
+    Args:
+        client: a connected `distributed.Client`.
+    """
+    over = threading.Event()
+    with _thread(lambda: _watch_workers(client, over), "report-dask-workers"):
+        try:
+            yield
+        finally:
+            over.set()
+
+
+def _watch_workers(client: Any, over: threading.Event) -> None:
+    known = _count(client)
+    if known is not None:
+        _log.info("The cluster has %s.", _workers(known))
+    is_over = False
+    while not is_over:
+        is_over = over.wait(_LOOK)
+        now = _count(client)
+        if now is None or now == known:
+            continue
+        had = "" if known is None else f", had {known}"
+        _log.info("The cluster has %s%s.", _workers(now), had)
+        if now > (known or 0) and not is_over:
+            _compare_versions(client)
+        known = now
+
+
+def _count(client: Any) -> int | None:
+    """How many workers the scheduler has; None if it can't be asked."""
+    try:
+        # not client.scheduler_info, whose answers are shared with the flow
+        return int(client.sync(client.scheduler.identity, n_workers=0)["n_workers"])
+    except Exception as error:  # the flow itself will notice a lost scheduler
+        _log.debug("The scheduler can't be asked for its workers: %r", error)
+        return None
+
+
+def _compare_versions(client: Any) -> None:
+    try:
+        check_versions(client)
+    except PlatformError as error:
+        _log.error("%s %s", error.message, error.hint)
+    except Exception as error:
+        _log.debug("The workers' versions can't be compared: %r", error)
+
+
+def _workers(count: int) -> str:
+    return f"{count} worker" if count == 1 else f"{count} workers"
+
+
+@contextlib.contextmanager
+def relay_scheduler_log(client: Client, plan: ClusterPlan, pod: str) -> Iterator[None]:
+    """Put the scheduler's log into the run's, line by line, for as long as the block lasts."""
+    container = plan.manifest["spec"]["scheduler"]["spec"]["containers"][0]["name"]
+
+    def relay() -> None:
+        log = ContainerLog(client, plan.namespace, pod, container)
+        with contextlib.suppress(Refused, ConnectionError, FlowenvError):
+            for line in log.read(follow=True):
+                _scheduler_log.info("%s", line)
+
+    # it ends with the scheduler, which outlives this block
+    threading.Thread(target=relay, name="relay-scheduler-log", daemon=True).start()
+    yield
+
+
+@contextlib.contextmanager
+def _thread(work: Any, name: str) -> Iterator[None]:
+    thread = threading.Thread(target=work, name=name, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join(_END)

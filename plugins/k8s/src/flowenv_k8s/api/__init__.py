@@ -1,0 +1,1 @@
+"""Talking to a cluster: the only folder that uses the `kubernetes` package and urllib3."""

@@ -1,0 +1,289 @@
+"""The connection to a cluster: requests and streams. Objects are plain dictionaries."""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import urllib3
+
+from flowenv.errors import FlowenvError, PlatformUnreachable
+from flowenv_k8s.api.kubeconfig import Source, source
+from flowenv_k8s.api.refusals import Refused, Request
+from flowenv_k8s.api.resources import Resource
+from flowenv_k8s.api.retries import RETRIED, Retries
+from flowenv_k8s.api.session import Session, Stream
+
+T = TypeVar("T")
+
+MERGE_PATCH = "application/merge-patch+json"
+_TIMEOUT = urllib3.Timeout(connect=10, read=60)
+_PAGE = 500
+
+
+def connect(context: str | None = None) -> Client:
+    """The process's client for a context; the same one for all runs.
+
+    Args:
+        context: the kubeconfig's context; None for the pod's own configuration, else the
+            kubeconfig's current context.
+
+    Raises:
+        PlatformUnreachable: if there is no configuration; it says what was tried.
+        ConfigurationError: if the kubeconfig has no such context.
+    """
+    return _client(source(context))
+
+
+@functools.lru_cache(maxsize=64)
+def _client(where: Source) -> Client:
+    return Client(where)
+
+
+def forget_connections() -> None:
+    """Forget all clients, so that the next use connects afresh. For tests."""
+    _client.cache_clear()
+
+
+class Client:
+    """A connection to one cluster. All methods may be called from several threads.
+
+    Requests are tried again after 429 and 5xx, and when there is no answer: so a create may
+    answer 409 for an object that its own first try made.
+
+    Args:
+        where: where the connection's settings come from.
+        retries: when requests are tried again.
+
+    Raises:
+        PlatformUnreachable: if there are no settings.
+        ConfigurationError: if there is no such context.
+    """
+
+    def __init__(self, where: Source, retries: Retries | None = None) -> None:
+        self.where = where
+        self.retries = retries or Retries()
+        self._lock = threading.Lock()
+        self._session = Session(where)
+        self._shared: dict[tuple[Callable[..., Any], str], Any] = {}
+
+    # -- objects ------------------------------------------------------------------------
+
+    def create(self, resource: Resource, manifest: Mapping[str, Any]) -> dict[str, Any]:
+        """Create an object and return it. Fields that the cluster doesn't know are refused.
+
+        Raises:
+            Refused: as it is, for 409: the caller knows whether it is its own object.
+            FlowenvError: for every other refusal.
+        """
+        metadata = manifest.get("metadata") or {}
+        request = Request(
+            "create", resource, metadata.get("namespace") or "", metadata.get("name") or ""
+        )
+        path = resource.path(request.namespace)
+        # else Kubernetes drops what it doesn't know, and the run isn't what was asked for
+        strictly = {"fieldValidation": "Strict"}
+        return self._json(request, "POST", path, query=strictly, body=manifest, raw=(409,))
+
+    def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
+        """An object; None if it isn't there."""
+        request = Request("get", resource, namespace, name)
+        try:
+            return self._json(request, "GET", resource.path(namespace, name), raw=(404,))
+        except Refused:
+            return None
+
+    def list(
+        self, resource: Resource, namespace: str, *, labels: str = "", fields: str = ""
+    ) -> tuple[list[dict[str, Any]], str]:
+        """The objects that selectors select, and the version to watch from.
+
+        Args:
+            resource: of which type.
+            namespace: where.
+            labels: label selector.
+            fields: field selector.
+        """
+        request = Request("list", resource, namespace)
+        query = {"labelSelector": labels, "fieldSelector": fields, "limit": str(_PAGE)}
+        found: list[dict[str, Any]] = []
+        while True:
+            page = self._json(request, "GET", resource.path(namespace), query=query)
+            found += page.get("items") or []
+            metadata = page.get("metadata") or {}
+            if not metadata.get("continue"):
+                return found, str(metadata.get("resourceVersion") or "")
+            query["continue"] = metadata["continue"]
+
+    def patch(
+        self, resource: Resource, namespace: str, name: str, patch: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """Merge a patch into an object and return it; None if it isn't there."""
+        request = Request("patch", resource, namespace, name)
+        path = resource.path(namespace, name)
+        try:
+            return self._json(
+                request, "PATCH", path, body=patch, content_type=MERGE_PATCH, raw=(404,)
+            )
+        except Refused:
+            return None
+
+    def delete(
+        self,
+        resource: Resource,
+        namespace: str,
+        name: str,
+        *,
+        uid: str | None = None,
+        propagation: str = "Background",
+    ) -> bool:
+        """Delete an object, and what it owns.
+
+        Args:
+            resource: of which type.
+            namespace: where.
+            name: which.
+            uid: only the object with this UID, not another that took its name.
+            propagation: `Background`, or `Foreground` to keep it until all it owns is gone.
+
+        Returns:
+            False if it wasn't there.
+        """
+        request = Request("delete", resource, namespace, name)
+        body: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": propagation,
+        }
+        if uid:
+            body["preconditions"] = {"uid": uid}
+        path = resource.path(namespace, name)
+        try:
+            self._json(request, "DELETE", path, body=body, raw=(404, 409))
+        except Refused as refused:
+            if refused.code == 409 and not uid:
+                raise refused.error() from refused
+            return False
+        return True
+
+    def read(self, path: str) -> dict[str, Any]:
+        """What the API server says at a path, such as `/version`."""
+        about = Resource("", "", path.strip("/"), path, namespaced=False)
+        return self._json(Request("get", about), "GET", path)
+
+    # -- streams ------------------------------------------------------------------------
+
+    def stream(
+        self,
+        request: Request,
+        query: Mapping[str, str],
+        *,
+        raw: tuple[int, ...] = (),
+        idle: float | None = None,
+    ) -> Stream:
+        """Open a stream: a watch, or a log.
+
+        Args:
+            request: what is asked for.
+            query: its parameters.
+            raw: HTTP statuses that are raised as `Refused` itself.
+            idle: seconds without data after which the stream counts as cut; None for never.
+
+        Raises:
+            FlowenvError: if it is refused.
+        """
+        path = request.resource.path(request.namespace, request.name, request.subresource)
+        timeout = urllib3.Timeout(connect=10, read=idle)
+        answer = self._send(request, "GET", _url(path, query), raw=raw, timeout=timeout, live=True)
+        return Stream(answer)
+
+    def shared(self, make: Callable[[Client, str], T], namespace: str) -> T:
+        """What all runs of a namespace share on this connection, made when it is first used.
+
+        Args:
+            make: makes it from the connection and the namespace, such as a watch.
+            namespace: which.
+        """
+        with self._lock:
+            if (make, namespace) not in self._shared:
+                self._shared[make, namespace] = make(self, namespace)
+            found: T = self._shared[make, namespace]
+            return found
+
+    # -- requests -----------------------------------------------------------------------
+
+    def _json(
+        self,
+        request: Request,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+        raw: tuple[int, ...] = (),
+    ) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        answer = self._send(
+            request, method, _url(path, query or {}), data=data, content_type=content_type, raw=raw
+        )
+        found: dict[str, Any] = json.loads(answer.data)
+        return found
+
+    def _send(
+        self,
+        request: Request,
+        method: str,
+        url: str,
+        *,
+        data: bytes | None = None,
+        content_type: str = "",
+        raw: tuple[int, ...] = (),
+        timeout: urllib3.Timeout = _TIMEOUT,
+        live: bool = False,
+    ) -> urllib3.BaseHTTPResponse:
+        tried, refreshed = 0, False
+        while True:
+            tried += 1
+            session = self._session
+            try:
+                answer = session.send(method, url, data, content_type, timeout, live)
+            except urllib3.exceptions.HTTPError as error:
+                if tried >= self.retries.connections:
+                    raise self._unreachable(request, error) from error
+                self.retries.sleep(self.retries.pause(tried))
+                continue
+            if answer.status < 300:
+                return answer
+            refused = Refused(request, answer.status, answer.data)
+            if answer.status == 401 and not refreshed:
+                self._refresh(session)
+                refreshed = True
+            elif answer.status in RETRIED and tried < self.retries.attempts:
+                self.retries.sleep(self.retries.pause(tried, answer.headers.get("Retry-After")))
+            elif answer.status in raw:
+                raise refused
+            else:
+                raise refused.error() from refused
+
+    def _refresh(self, used: Session) -> None:
+        """Load the credentials again, unless another thread just has."""
+        with self._lock:
+            if self._session is used:
+                self._session = Session(self.where)
+
+    def _unreachable(self, request: Request, error: Exception) -> FlowenvError:
+        cause = getattr(error, "reason", None) or error
+        return PlatformUnreachable(
+            f"Kubernetes at {self._session.host} doesn't answer ({request}): {cause}",
+            hint=f"The connection comes from the {self.where}. Check with `kubectl version`.",
+        )
+
+
+def _url(path: str, query: Mapping[str, str]) -> str:
+    given = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path

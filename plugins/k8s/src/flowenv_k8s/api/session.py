@@ -1,0 +1,157 @@
+"""One login to a cluster: settings, credentials, and the HTTP pool made from them.
+
+The only module that imports the `kubernetes` package: for its configuration loading, with all
+ways to log in, and for its pool with TLS and proxies. Its typed API classes take half a second
+to import and are left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import urllib3
+
+from flowenv import __version__
+from flowenv.errors import ConfigurationError, FlowenvError, PlatformUnreachable
+from flowenv_k8s.api.kubeconfig import Source
+
+
+class Session:
+    """Settings and credentials, loaded once.
+
+    Args:
+        where: where they come from.
+
+    Raises:
+        PlatformUnreachable: if there are none.
+        ConfigurationError: if the kubeconfig has no such context.
+    """
+
+    def __init__(self, where: Source) -> None:
+        from kubernetes.client.configuration import Configuration
+        from kubernetes.client.rest import RESTClientObject
+
+        self._configuration: Any = Configuration()
+        # retried here, where it is known what may be sent twice
+        self._configuration.retries = False
+        self._configuration.connection_pool_maxsize = 16
+        _load(where, self._configuration)
+        self.host = str(self._configuration.host).rstrip("/")
+        self._pool: urllib3.PoolManager = RESTClientObject(self._configuration).pool_manager
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        data: bytes | None,
+        content_type: str,
+        timeout: urllib3.Timeout,
+        live: bool,
+    ) -> urllib3.BaseHTTPResponse:
+        """Send one request.
+
+        Args:
+            method: the HTTP method.
+            url: path and query.
+            data: the body.
+            content_type: of the body.
+            timeout: for connecting and reading.
+            live: True to leave a good answer's body unread, as a stream.
+
+        Raises:
+            urllib3.exceptions.HTTPError: if there is no answer.
+        """
+        headers = {"Accept": "application/json", "User-Agent": f"flowenv/{__version__}"}
+        if live:
+            headers["Accept"] = "*/*"
+        if content_type:
+            headers["Content-Type"] = content_type
+        # asking for it lets the configuration read a token that is due again
+        for setting in self._configuration.auth_settings().values():
+            if setting["in"] == "header" and setting["value"]:
+                headers[setting["key"]] = setting["value"]
+        answer: urllib3.BaseHTTPResponse = self._pool.request(
+            method,
+            self.host + url,
+            body=data,
+            headers=headers,
+            timeout=timeout,
+            preload_content=not live,
+            redirect=False,
+        )
+        if live and answer.status >= 300:
+            answer.read(cache_content=True)
+            answer.release_conn()
+        return answer
+
+
+def _load(where: Source, configuration: Any) -> None:
+    import yaml
+    from kubernetes import config
+
+    try:
+        if where.in_cluster:
+            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            return
+        config.load_kube_config(  # type: ignore[no-untyped-call]
+            config_file=where.kubeconfig,
+            context=where.context,
+            client_configuration=configuration,
+            persist_config=False,
+        )
+    except (config.ConfigException, OSError, yaml.YAMLError) as error:
+        raise _no_way(where, error) from error
+
+
+def _no_way(where: Source, error: Exception) -> FlowenvError:
+    if where.in_cluster:
+        return PlatformUnreachable(
+            f"The pod's in-cluster configuration can't be used: {error}",
+            hint="Does the pod mount its service account's token? A `context` on the "
+            "environment means the kubeconfig instead.",
+        )
+    if where.context:
+        return ConfigurationError(
+            f"The {where} can't be used: {error}.",
+            hint="`kubectl config get-contexts` lists the contexts.",
+        )
+    return PlatformUnreachable(
+        "There is no way to a Kubernetes cluster: this process is in no pod (in-cluster "
+        "configuration: KUBERNETES_SERVICE_HOST or the service account's token isn't there), "
+        f"and the kubeconfig {where.kubeconfig} can't be used: {error}.",
+        hint="Set KUBECONFIG, or log in with your provider's tool; then check with "
+        "`kubectl version`.",
+    )
+
+
+class Stream:
+    """An open answer that one thread reads line by line, and any thread may interrupt."""
+
+    def __init__(self, answer: urllib3.BaseHTTPResponse) -> None:
+        self._answer = answer
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines with their ends; the last one has none if the stream ended inside it.
+
+        Raises:
+            ConnectionError: if the stream was cut or interrupted.
+        """
+        rest = b""
+        try:
+            for chunk in self._answer.stream(64 * 1024):
+                *whole, rest = (rest + chunk).split(b"\n")
+                for line in whole:
+                    yield line + b"\n"
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise ConnectionError(str(error)) from error
+        finally:
+            self._answer.close()
+        if rest:
+            yield rest
+
+    def interrupt(self) -> None:
+        """Make the reading thread stop: it gets a ConnectionError, or the end."""
+        with contextlib.suppress(ValueError, RuntimeError, OSError):  # it has ended by itself
+            self._answer.shutdown()

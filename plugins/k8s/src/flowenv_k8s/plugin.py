@@ -1,0 +1,137 @@
+"""What authors of further environments on Kubernetes need: those whose runs are Jobs, too.
+
+The environment derives from `KubernetesEnvironment`. Its `flowenv_build_spec` calls `build_spec`
+with the environment's `job_settings` and adds to the result; all other hooks can be those of
+`job_hooks`, taken over as they are or called. `Client` and its kin reach what else there is in the
+cluster. What isn't here is internal and may change at any time.
+
+>>> from flowenv_k8s.plugin import JobSettings, Manifest
+>>> JobSettings(Manifest({}, "the default Job"), namespace="team-a").namespace
+'team-a'
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowenv_k8s import hooks as job_hooks
+from flowenv_k8s.api.refusals import Refused, Request
+from flowenv_k8s.api.resources import EVENTS, JOBS, PODS, SECRETS, Resource
+from flowenv_k8s.base_environment import (
+    CONTRACT,
+    KubernetesEnvironment,
+    check_not_negative,
+    check_resources,
+    job_manifest,
+    user_manifest,
+)
+from flowenv_k8s.runs.diagnosis.events import explain
+from flowenv_k8s.runs.diagnosis.pod_status import container_status, disruption, is_back_off, living
+from flowenv_k8s.runs.diagnosis.reasons import HINTS
+from flowenv_k8s.runs.diagnosis.run_status import is_over
+from flowenv_k8s.spec.checks import POD_SPEC, check_metadata, check_pod_spec
+from flowenv_k8s.spec.job import MOUNT_PATH, JobSettings, base_name, build_spec, check_spec
+from flowenv_k8s.spec.labels import (
+    FLOW_CONTAINER,
+    PREFIX,
+    RUN_ID,
+    age_of,
+    is_of_run,
+    moment,
+    run_annotations,
+    run_labels,
+    selector,
+)
+from flowenv_k8s.spec.manifest import Manifest, list_at, mapping_at
+from flowenv_k8s.spec.names import is_name, object_name, run_suffix
+from flowenv_k8s.spec.variables import SecretEntries, container_env, revealed
+
+if TYPE_CHECKING:
+    from flowenv_k8s.api.client import Client, connect
+    from flowenv_k8s.doctor import NEEDED_PERMISSIONS, examine, job_findings, permission_findings
+    from flowenv_k8s.runs.container_log import ContainerLog
+
+__all__ = [
+    # the environment and its hooks
+    "CONTRACT",
+    "KubernetesEnvironment",
+    "check_not_negative",
+    "check_resources",
+    "job_hooks",
+    "job_manifest",
+    "user_manifest",
+    # manifests: the user's, and the run's
+    "MOUNT_PATH",
+    "POD_SPEC",
+    "JobSettings",
+    "Manifest",
+    "SecretEntries",
+    "base_name",
+    "build_spec",
+    "check_metadata",
+    "check_pod_spec",
+    "check_spec",
+    "container_env",
+    "is_name",
+    "list_at",
+    "mapping_at",
+    "object_name",
+    "revealed",
+    "run_suffix",
+    # how a run is marked on its objects
+    "FLOW_CONTAINER",
+    "PREFIX",
+    "RUN_ID",
+    "age_of",
+    "is_of_run",
+    "moment",
+    "run_annotations",
+    "run_labels",
+    "selector",
+    # the connection
+    "EVENTS",
+    "JOBS",
+    "PODS",
+    "SECRETS",
+    "Client",
+    "ContainerLog",
+    "Refused",
+    "Request",
+    "Resource",
+    "connect",
+    # what Kubernetes says of Jobs and pods
+    "HINTS",
+    "container_status",
+    "disruption",
+    "explain",
+    "is_back_off",
+    "is_over",
+    "living",
+    # what `flowenv doctor` finds
+    "NEEDED_PERMISSIONS",
+    "examine",
+    "job_findings",
+    "permission_findings",
+]
+
+_WHEN_USED = {
+    "Client": "api.client",
+    "connect": "api.client",
+    "ContainerLog": "runs.container_log",
+    **dict.fromkeys(
+        ("NEEDED_PERMISSIONS", "examine", "job_findings", "permission_findings"), "doctor"
+    ),
+}
+"""What needs the platform's library, and is imported when it is first used."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WHEN_USED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    return getattr(importlib.import_module(f"flowenv_k8s.{_WHEN_USED[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

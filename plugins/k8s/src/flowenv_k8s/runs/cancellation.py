@@ -1,0 +1,70 @@
+"""Cancelling a run: its Job is deleted, until nothing of it is there."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import time
+from typing import Any
+
+from flowenv.errors import FlowenvError, PlatformError
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.refusals import Refused
+from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
+from flowenv_k8s.runs.diagnosis.events import cancellation
+from flowenv_k8s.runs.tracking import RunTracker
+from flowenv_k8s.spec.labels import JOB_NAME, selector
+
+_log = logging.getLogger("flowenv.k8s")
+
+DEFAULT_GRACE = 30.0
+"""Seconds that a pod's containers get to end, unless its manifest says otherwise."""
+MARGIN = 30.0
+"""Seconds beyond that after which a cancelled run counts as stuck."""
+
+
+def delete_job(client: Client, tracker: RunTracker, grace: float = DEFAULT_GRACE) -> None:
+    """Delete a run's Job, and return when neither it nor a pod of the run is there.
+
+    Args:
+        client: the connection.
+        tracker: the run; it is told how its pods ended.
+        grace: seconds that the pods' containers get to end.
+
+    Raises:
+        PlatformError: if something of it is still there after the grace period.
+    """
+    tracker.cancelled()
+    where = (tracker.namespace, tracker.name)
+    _tell_others(client, tracker)
+    client.delete(JOBS, *where, uid=tracker.uid, propagation="Foreground")
+    end, pause = time.monotonic() + grace + MARGIN, 0.05
+    every_pod = selector(run_id=tracker.marks.run_id)
+    seen: dict[str, Any] = {}
+    while True:
+        job = client.get(JOBS, *where)
+        pods, _ = client.list(PODS, tracker.namespace, labels=every_pod)
+        own = (pod for pod in pods if JOB_NAME in pod["metadata"]["labels"])
+        seen.update({pod["metadata"]["uid"]: pod for pod in own})
+        if not pods and (job is None or job["metadata"]["uid"] != tracker.uid):
+            tracker.gone(list(seen.values()))
+            return
+        if time.monotonic() > end:
+            names = ", ".join(pod["metadata"]["name"] for pod in pods) or f"the Job {tracker.name}"
+            raise PlatformError(
+                f"The run {tracker.marks.run_id} was told to stop, but this is still there: "
+                f"{names}.",
+                hint="A node may be out of reach; see `kubectl describe pod`.",
+            )
+        time.sleep(pause)
+        pause = min(pause * 1.5, 2.0)
+
+
+def _tell_others(client: Client, tracker: RunTracker) -> None:
+    """Let those who follow the run know that its Job goes on purpose."""
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    job = {"name": tracker.name, "namespace": tracker.namespace, "uid": tracker.uid}
+    try:
+        client.create(EVENTS, cancellation(job, tracker.marks.run_id, now))
+    except (FlowenvError, Refused) as error:  # they will take it for lost
+        _log.debug("No event says that %s is cancelled: %s", tracker.name, error)

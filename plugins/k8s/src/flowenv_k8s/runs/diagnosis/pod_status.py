@@ -1,0 +1,219 @@
+"""From what Kubernetes says of one pod to a status. Pure; for any pod of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowenv.outcome import Outcome, without_record
+from flowenv.states import Reason, State, Status
+from flowenv_k8s.runs.diagnosis.reasons import (
+    CONFIGURATION_WAITS,
+    DISRUPTIONS,
+    HINTS,
+    HOPELESS_WAITS,
+    IMAGE_WAITS,
+    POD_REASONS,
+    START_FAILURES,
+)
+
+
+def pod_status(pod: Mapping[str, Any], container: str = "") -> Status:
+    """The status of a pod by itself, such as a Dask scheduler's or worker's.
+
+    Args:
+        pod: the pod.
+        container: the container that counts; empty for the first.
+
+    Returns:
+        Starting with what it waits for, Running, or how it ended.
+    """
+    over = ended(pod, container, "")
+    return over.status if over else living(pod, container)
+
+
+def by_age(pod: Mapping[str, Any]) -> tuple[str, bool]:
+    """A key that sorts pods, oldest first.
+
+    Moments are whole seconds. Of two pods of the same second the one that hasn't ended is the
+    newer, and otherwise they stay in the order in which they were heard of.
+    """
+    has_ended = (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
+    return pod["metadata"].get("creationTimestamp") or "", not has_ended
+
+
+def container_status(pod: Mapping[str, Any], container: str) -> Mapping[str, Any]:
+    """The status of a container in a pod; empty if the pod has none yet.
+
+    Args:
+        pod: the pod.
+        container: its name; empty for the first.
+    """
+    statuses = (pod.get("status") or {}).get("containerStatuses") or []
+    if not container:
+        declared = (pod.get("spec") or {}).get("containers") or [{}]
+        container = declared[0].get("name", "")
+    for one in statuses:
+        if one.get("name") == container:
+            return one  # type: ignore[no-any-return]
+    return {}
+
+
+def has_started(pod: Mapping[str, Any], container: str) -> bool:
+    """True if the container runs or has run, so that it has a log."""
+    status = container_status(pod, container)
+    state = status.get("state") or {}
+    return "running" in state or "terminated" in state or bool(status.get("lastState"))
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the flow's container, or its pod, ended.
+
+    Args:
+        status: what to say of it.
+        outcome: the record that the flow left, if there is one.
+    """
+
+    status: Status
+    outcome: Outcome | None = None
+
+
+def ended(pod: Mapping[str, Any], container: str, run_id: str) -> Ended | None:
+    """What became of the flow's container of a pod; None if it hasn't ended.
+
+    Args:
+        pod: the pod.
+        container: the flow's container; empty for the first.
+        run_id: the run, whose outcome record is looked for.
+    """
+    disrupted = disruption(pod)
+    status = container_status(pod, container)
+    terminated = (status.get("state") or {}).get("terminated")
+    if terminated is None:
+        return _pod_failed(pod, disrupted)
+    record = Outcome.from_text(terminated.get("message") or "", run_id)
+    asked_to_stop = record is not None and record.state is State.CANCELLED
+    if disrupted and (record is None or asked_to_stop):
+        return Ended(disrupted)
+    if record is not None:
+        return Ended(record.status(), record)
+    return Ended(_without_record(terminated))
+
+
+def _without_record(terminated: Mapping[str, Any]) -> Status:
+    reason, exit_code = terminated.get("reason"), int(terminated.get("exitCode", 1))
+    words = terminated.get("message") or ""
+    if reason == "OOMKilled":
+        return Status(
+            State.CRASHED,
+            Reason.OOM_KILLED,
+            f"The flow's container was killed for its memory: OOMKilled, exit code {exit_code}.",
+            HINTS[Reason.OOM_KILLED],
+        )
+    if reason in START_FAILURES:
+        return Status(
+            State.CRASHED,
+            Reason.START_ERROR,
+            f"The flow's container can't be started: {reason}: {words}".rstrip(": "),
+            "The image needs /bin/sh and python on its PATH.",
+        )
+    return without_record(exit_code, words)
+
+
+def _pod_failed(pod: Mapping[str, Any], disrupted: Status | None) -> Ended | None:
+    status = pod.get("status") or {}
+    if status.get("phase") != "Failed":
+        return None
+    if disrupted:
+        return Ended(disrupted)
+    for one in status.get("initContainerStatuses") or ():
+        terminated = (one.get("state") or {}).get("terminated") or {}
+        if terminated.get("exitCode"):
+            return Ended(_init_failed(one["name"], terminated))
+    words = " ".join(filter(None, (status.get("reason"), status.get("message"))))
+    return Ended(
+        Status(
+            State.CRASHED,
+            Reason.EXITED,
+            f"The pod {pod['metadata']['name']} failed: {words or 'Kubernetes says no more'}.",
+            "See its events: kubectl describe pod.",
+        )
+    )
+
+
+def _init_failed(name: str, terminated: Mapping[str, Any]) -> Status:
+    words = terminated.get("message") or terminated.get("reason") or ""
+    return Status(
+        State.CRASHED,
+        Reason.START_ERROR,
+        f"The init container {name} ended with exit code {terminated['exitCode']}: {words}",
+        f"See its log: kubectl logs -c {name}.",
+    )
+
+
+def disruption(pod: Mapping[str, Any]) -> Status | None:
+    """Why the cluster itself ended the pod, if it did."""
+    status = pod.get("status") or {}
+    for one in status.get("conditions") or ():
+        if one.get("type") == "DisruptionTarget" and one.get("status") == "True":
+            reason = DISRUPTIONS.get(one.get("reason"), Reason.EVICTED)
+            return _crash(reason, one.get("reason"), one.get("message"))
+    if status.get("phase") == "Failed" and status.get("reason") in POD_REASONS:
+        reason = POD_REASONS[status["reason"]]
+        return _crash(reason, status["reason"], status.get("message"))
+    return None
+
+
+def _crash(reason: Reason, words: str | None, message: str | None) -> Status:
+    text = ": ".join(filter(None, (words, message))) or reason.value
+    return Status(State.CRASHED, reason, text, HINTS.get(reason, ""))
+
+
+def living(pod: Mapping[str, Any], container: str) -> Status:
+    """How a pod stands whose flow container hasn't ended: Running, or what it waits for."""
+    state = container_status(pod, container).get("state") or {}
+    if "running" in state:
+        return Status(State.RUNNING)
+    if pod["metadata"].get("deletionTimestamp"):
+        return Status(State.STARTING, message="The pod is being deleted.")
+    if waiting := _waiting(pod, state.get("waiting") or {}):
+        return waiting
+    return Status(State.STARTING, message=_preparing(pod))
+
+
+def is_back_off(status: Status) -> bool:
+    """True if a pod waits to pull its image again, which says less than why it must."""
+    return status.message.startswith("ImagePullBackOff")
+
+
+def _waiting(pod: Mapping[str, Any], waiting: Mapping[str, Any]) -> Status | None:
+    """What a pod waits for, where it may wait for ever."""
+    for one in (pod.get("status") or {}).get("conditions") or ():
+        if one.get("type") == "PodScheduled" and one.get("status") == "False":
+            if one.get("reason") == "SchedulingGated":
+                return Status(State.STARTING, message="The pod's scheduling is gated.")
+            words = f"{one.get('reason')}: {one.get('message')}"
+            return Status(State.STARTING, Reason.UNSCHEDULABLE, words, HINTS[Reason.UNSCHEDULABLE])
+    word = waiting.get("reason") or ""
+    words = ": ".join(filter(None, (word, waiting.get("message"))))
+    if word in IMAGE_WAITS:
+        state = State.CRASHED if word in HOPELESS_WAITS else State.STARTING
+        return Status(state, Reason.IMAGE_PULL, words, HINTS[Reason.IMAGE_PULL])
+    if word in CONFIGURATION_WAITS:
+        return Status(State.STARTING, Reason.CONFIGURATION, words, HINTS[Reason.CONFIGURATION])
+    if word in START_FAILURES:
+        return Status(State.STARTING, Reason.START_ERROR, words)
+    return None
+
+
+def _preparing(pod: Mapping[str, Any]) -> str:
+    for one in (pod.get("status") or {}).get("initContainerStatuses") or ():
+        state = one.get("state") or {}
+        if "running" in state:
+            return f"The init container {one['name']} is running."
+        word = (state.get("waiting") or {}).get("reason")
+        if word in IMAGE_WAITS | CONFIGURATION_WAITS | START_FAILURES:
+            return f"The init container {one['name']} waits: {word}."
+    return ""

@@ -1,0 +1,98 @@
+"""A handle on one run's Job: its status, log, outcome, and end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flowenv.outcome import Outcome
+from flowenv.states import Status
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.runs.cancellation import DEFAULT_GRACE, delete_job
+from flowenv_k8s.runs.run_log import RunLog
+from flowenv_k8s.runs.tracking import RunTracker
+
+
+class KubernetesHandle:
+    """A handle on the Job of one run; the same for submitted and attached ones.
+
+    Args:
+        client: the connection.
+        job: the Job, as it was last seen.
+        start_deadline: seconds until the flow's container must be running; 0 for no limit.
+        age: seconds since the Job was made.
+
+    Attributes:
+        tracker: what is known of the run.
+    """
+
+    def __init__(
+        self, client: Client, job: Mapping[str, Any], start_deadline: float, age: float = 0.0
+    ) -> None:
+        self.tracker = RunTracker(client, job, start_deadline, age)
+        self._client = client
+        pod_spec = ((job.get("spec") or {}).get("template") or {}).get("spec") or {}
+        self._grace = float(pod_spec.get("terminationGracePeriodSeconds", DEFAULT_GRACE))
+
+    @property
+    def reference(self) -> str:
+        """`namespace/name` of the Job."""
+        return f"{self.tracker.namespace}/{self.tracker.name}"
+
+    def status(self) -> Status:
+        """What is known of the run now: one look at the Job, one at its pods."""
+        return self.tracker.look()
+
+    def follow(self, timeout: float | None = None) -> Iterator[Status]:
+        """The current status, then each change, up to and with the final one.
+
+        Args:
+            timeout: seconds after which to stop; None for never.
+
+        Raises:
+            FlowenvError: if the run can't be watched any more; it goes on.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        tracker = self.tracker
+        if tracker.is_over:
+            yield (status := tracker.look())
+            if status.state.is_final:
+                return
+        last: Status | None = None
+        with tracker.follow() as updates:
+            while True:
+                status = tracker.observe(updates)
+                if status != last:
+                    yield status
+                    last = status
+                if status.state.is_final or (end is not None and time.monotonic() >= end):
+                    return
+                tracker.wait(updates, end)
+
+    def logs(self, *, follow: bool = False) -> Iterator[str]:
+        """The lines of the flow's container, of all attempts, each line once.
+
+        Args:
+            follow: wait for more until the run is over.
+
+        Raises:
+            FlowenvError: if the log can't be read.
+        """
+        log = RunLog(self._client, self.tracker)
+        return log.follow() if follow else log.read()
+
+    def outcome(self) -> Outcome | None:
+        """The record of how the flow ended, if the run is over and there is one."""
+        if self.tracker.final is None:
+            self.tracker.look()
+        return self.tracker.final.outcome if self.tracker.final else None
+
+    def cancel(self) -> None:
+        """Delete the Job, and return when neither it nor a pod of it is there.
+
+        Raises:
+            PlatformError: if something is still there after the pods' grace period.
+        """
+        if self.tracker.final is None:
+            delete_job(self._client, self.tracker, self._grace)

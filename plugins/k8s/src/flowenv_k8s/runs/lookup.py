@@ -1,0 +1,109 @@
+"""Runs on the cluster, looked up by their labels alone."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from flowenv.environment import Environment
+from flowenv.errors import RunNotFound
+from flowenv.flow_run import FlowRun
+from flowenv.handle import RunSummary
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.resources import JOBS, PODS
+from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
+from flowenv_k8s.runs.handle import KubernetesHandle
+from flowenv_k8s.spec.labels import RUN_ID, RunMarks, age_of, pod_selector, selector
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def attach(
+    client: Client,
+    environment: Environment,
+    namespace: str,
+    reference: str,
+    start_deadline: float,
+) -> FlowRun:
+    """A run that another process submitted.
+
+    Args:
+        client: the connection.
+        environment: where it runs.
+        namespace: where to look if the reference names no namespace.
+        reference: `namespace/job`, a Job's name, or a run id.
+        start_deadline: seconds until the flow's container must be running.
+
+    Raises:
+        RunNotFound: if there is no such run.
+    """
+    job = _find_job(client, namespace, reference)
+    marks = RunMarks.of(job)
+    run = FlowRun(
+        environment,
+        id=marks.run_id,
+        flow_name=marks.flow,
+        labels=marks.labels,
+        created=marks.created,
+    )
+    run.handle = KubernetesHandle(client, job, start_deadline, age_of(job))
+    return run
+
+
+def _find_job(client: Client, namespace: str, reference: str) -> dict[str, Any]:
+    if _UUID.fullmatch(reference):
+        found, _ = client.list(JOBS, namespace, labels=selector(run_id=reference.lower()))
+        if not found:
+            raise RunNotFound(
+                f"There is no run {reference} in the namespace {namespace}.",
+                hint="Finished Jobs are removed after their ttl; `flowenv runs` lists those "
+                "that are there.",
+            )
+        return found[0]
+    where, _, name = reference.rpartition("/")
+    job = client.get(JOBS, where or namespace, name)
+    if job is None:
+        raise RunNotFound(
+            f"There is no Job {name} in the namespace {where or namespace}.",
+            hint="`flowenv runs` lists the runs that are there.",
+        )
+    return job
+
+
+def find_runs(client: Client, namespace: str, labels: Sequence[str]) -> Iterator[RunSummary]:
+    """The runs in a namespace that have all of these flowenv labels.
+
+    Two requests, however many runs there are.
+    """
+    jobs, _ = client.list(JOBS, namespace, labels=selector(labels))
+    pods = pods_by_run(client, namespace, pod_selector(labels)) if jobs else {}
+    for job in jobs:
+        marks = RunMarks.of(job)
+        if not set(labels) <= set(marks.labels):
+            continue  # another label has the same Kubernetes label
+        yield RunSummary(
+            reference=f"{namespace}/{job['metadata']['name']}",
+            run_id=marks.run_id,
+            flow=marks.flow,
+            status=verdict_on(job, marks, pods.get(marks.run_id, [])).status,
+            created=marks.created,
+            labels=marks.labels,
+        )
+
+
+def verdict_on(
+    job: Mapping[str, Any], marks: RunMarks, pods: Sequence[Mapping[str, Any]]
+) -> Verdict:
+    """How a run stands now, by its Job and its pods."""
+    now = datetime.datetime.now(datetime.UTC)
+    return judge(Observed(marks.run_id, job, pods, marks.flow_container, now))
+
+
+def pods_by_run(client: Client, namespace: str, labels: str) -> dict[str, list[dict[str, Any]]]:
+    """The pods that a label selector selects, by the run that made them."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for pod in client.list(PODS, namespace, labels=labels)[0]:
+        found.setdefault(pod["metadata"]["labels"][RUN_ID], []).append(pod)
+    return found

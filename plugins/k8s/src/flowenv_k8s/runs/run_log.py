@@ -1,0 +1,121 @@
+"""The log of a run: of its flow container, over all attempts and through cut streams."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flowenv.errors import PlatformError
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.refusals import Refused
+from flowenv_k8s.runs.container_log import ContainerLog
+from flowenv_k8s.runs.diagnosis.pod_status import by_age, container_status, has_started
+from flowenv_k8s.runs.tracking import RunTracker
+from flowenv_k8s.runs.watch.pod_updates import PodUpdates
+
+_log = logging.getLogger("flowenv.k8s")
+
+_TRIES = 5
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
+
+class RunLog:
+    """Reads the log of a run.
+
+    Args:
+        client: the connection.
+        tracker: the run.
+    """
+
+    def __init__(self, client: Client, tracker: RunTracker) -> None:
+        self._client = client
+        self._tracker = tracker
+        self._container = tracker.marks.flow_container
+
+    def read(self) -> Iterator[str]:
+        """The lines that there are.
+
+        Raises:
+            FlowenvError: if they can't be read, or went with the pod.
+        """
+        pods = self._tracker.list_pods()
+        if not pods and self._tracker.look().state.is_final:
+            raise PlatformError(
+                f"There is no log of {self._tracker.name}: the run is over and its pod is gone.",
+                hint="A log goes with its pod; the cluster's log collector may have it.",
+            )
+        for pod in pods:
+            if has_started(pod, self._container):
+                yield from self._rest(self._log_of(pod))
+
+    def follow(self) -> Iterator[str]:
+        """The lines, as they come, until the run is over.
+
+        Raises:
+            FlowenvError: if they can't be read any more; the run goes on.
+        """
+        tracker, read = self._tracker, set[str]()
+        if tracker.is_over:
+            yield from self.read()
+            return
+        with tracker.follow() as updates:
+            while True:
+                status = tracker.observe(updates)
+                if uid := self._next_pod(updates, read):
+                    read.add(uid)
+                    yield from self._follow_pod(uid, updates)
+                elif status.state.is_final:
+                    return
+                else:
+                    tracker.wait(updates)
+
+    def _next_pod(self, updates: PodUpdates, read: set[str]) -> str | None:
+        for pod in sorted(updates.pods.values(), key=by_age):
+            uid = str(pod["metadata"]["uid"])
+            if uid not in read and has_started(pod, self._container):
+                return uid
+        return None
+
+    def _log_of(self, pod: Mapping[str, Any]) -> ContainerLog:
+        container = self._container or pod["spec"]["containers"][0]["name"]
+        name = pod["metadata"]["name"]
+        return ContainerLog(self._client, self._tracker.namespace, name, container)
+
+    def _follow_pod(self, uid: str, updates: PodUpdates) -> Iterator[str]:
+        log, pause = self._log_of(updates.pods[uid]), _FIRST_PAUSE
+        while not self._has_ended(uid, updates):
+            try:
+                for line in log.read(follow=True):
+                    pause = _FIRST_PAUSE
+                    yield line
+            except Refused as refused:
+                if refused.code == 404:
+                    return
+            except ConnectionError as error:
+                _log.debug("The log of %s was cut: %s", self._tracker.name, error)
+            # an end can also mean that the kubelet is tired of the stream
+            if not self._has_ended(uid, updates):
+                updates.wait(pause)
+                pause = min(pause * 1.5, _LONGEST_PAUSE)
+        yield from self._rest(log)
+
+    def _has_ended(self, uid: str, updates: PodUpdates) -> bool:
+        pod = updates.pods[uid]
+        if uid in updates.gone or pod["status"].get("phase") in ("Succeeded", "Failed"):
+            return True
+        state = container_status(pod, self._container).get("state") or {}
+        return "terminated" in state and pod["spec"].get("restartPolicy") == "Never"
+
+    def _rest(self, log: ContainerLog) -> Iterator[str]:
+        for tried in range(_TRIES):
+            try:
+                yield from log.read(follow=False)
+                return
+            except Refused:  # it never started, or is gone
+                return
+            except ConnectionError as error:
+                if tried == _TRIES - 1:
+                    raise PlatformError(
+                        f"The end of the log of {self._tracker.name} can't be read: {error}"
+                    ) from error

@@ -1,0 +1,148 @@
+"""Submitting a run: the Job first, then the Secret that it owns; all of it or nothing."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flowenv.errors import FlowenvError, RunConflict
+from flowenv.flow_run import FlowRun
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.refusals import Refused
+from flowenv_k8s.api.resources import JOBS, SECRETS
+from flowenv_k8s.runs.diagnosis.run_status import is_over
+from flowenv_k8s.spec.labels import RUN_ID, RunMarks, is_of_run
+from flowenv_k8s.spec.variables import revealed
+
+_log = logging.getLogger("flowenv.k8s")
+
+
+def submit(client: Client, flow_run: FlowRun, spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Send a finished spec to the cluster.
+
+    When an answer is lost, the request is sent again and finds the first one's object. When
+    anything fails or interrupts half-way, what was made is removed again.
+
+    Args:
+        client: the connection.
+        flow_run: the run.
+        spec: `job`, and where there is one `secret` and `payload`.
+
+    Returns:
+        The Job as the cluster has it.
+
+    Raises:
+        RunConflict: if another run's Job has the name.
+        FlowenvError: if the cluster refuses it.
+    """
+    job, secret, payload = spec["job"], spec.get("secret"), spec.get("payload")
+    try:
+        if payload:
+            storage.write(payload["url"], payload["content"])
+        made = _create_job(client, flow_run, job)
+        if secret:
+            _create_secret(client, flow_run, revealed(secret), owner_of(made))
+    except BaseException as error:
+        _undo(client, flow_run, job, payload, error)
+        raise
+    return made
+
+
+def _create_job(client: Client, flow_run: FlowRun, job: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return client.create(JOBS, job)
+    except Refused as refused:
+        metadata = job["metadata"]
+        found = client.get(JOBS, metadata["namespace"], metadata["name"])
+        if found is not None and is_of_run(found, flow_run.id):
+            return found
+        raise _conflict(metadata, found) from refused
+
+
+def _conflict(metadata: Mapping[str, Any], found: Mapping[str, Any] | None) -> RunConflict:
+    what = f"The Job {metadata['name']} is already there in the namespace {metadata['namespace']}"
+    if found is None:
+        return RunConflict(f"{what}, but it is just going.", hint="Try again.")
+    if found["metadata"].get("deletionTimestamp"):
+        return RunConflict(f"{what}, and is being deleted.", hint="Try again when it is gone.")
+    run_id = (found["metadata"].get("labels") or {}).get(RUN_ID)
+    owner = f"the run {run_id} of {RunMarks.of(found).flow}" if run_id else "no flowenv run"
+    remove = f"kubectl delete job {metadata['name']} -n {metadata['namespace']}"
+    if is_over(found):
+        ttl = (found.get("spec") or {}).get("ttlSecondsAfterFinished")
+        wait = "" if ttl is None else f", wait until its TTL of {ttl} s is over"
+        return RunConflict(
+            f"{what}; it belongs to {owner}, which is over.",
+            hint=f"Set unique_job_name=True{wait}, or remove it: {remove}",
+        )
+    return RunConflict(
+        f"{what}; it belongs to {owner}, which isn't over.",
+        hint="Set unique_job_name=True, or wait until it is over and gone.",
+    )
+
+
+def _create_secret(
+    client: Client, flow_run: FlowRun, secret: dict[str, Any], owner: Mapping[str, Any]
+) -> None:
+    metadata = {**secret["metadata"], "ownerReferences": [dict(owner)]}
+    try:
+        client.create(SECRETS, {**secret, "metadata": metadata})
+    except Refused as refused:
+        found = client.get(SECRETS, metadata["namespace"], metadata["name"])
+        if found is None or not is_of_run(found, flow_run.id):
+            raise RunConflict(
+                f"The Secret {metadata['name']} in the namespace {metadata['namespace']} is "
+                "already there and isn't this run's."
+            ) from refused
+
+
+def _undo(
+    client: Client,
+    flow_run: FlowRun,
+    job: Mapping[str, Any],
+    payload: Mapping[str, Any] | None,
+    error: BaseException,
+) -> None:
+    """Remove what was made; what can't be removed is said in a note to the error."""
+    metadata = job["metadata"]
+
+    def remove_job() -> None:
+        # an interrupted create may have been carried out, and another run may own the name
+        found = client.get(JOBS, metadata["namespace"], metadata["name"])
+        if found is not None and is_of_run(found, flow_run.id):
+            where = (metadata["namespace"], metadata["name"])
+            client.delete(JOBS, *where, uid=found["metadata"]["uid"])
+
+    if not isinstance(error, RunConflict) and _may_have_made(error):
+        _attempt(remove_job, f"the Job {metadata['name']}", error)
+    if payload:
+        _attempt(lambda: storage.remove(payload["url"]), str(payload["url"]), error)
+
+
+def _may_have_made(error: BaseException) -> bool:
+    """False if the very first request was refused, so that nothing can be there."""
+    cause = error.__cause__
+    if not isinstance(cause, Refused) or cause.code >= 500:
+        return True
+    return not (cause.request.resource == JOBS and cause.request.verb == "create")
+
+
+def _attempt(remove: Callable[[], object], what: str, error: BaseException) -> None:
+    try:
+        remove()
+    except FlowenvError as problem:
+        error.add_note(f"{what} may be left behind: {problem}")
+        _log.warning("%s may be left behind: %s", what, problem)
+
+
+def owner_of(job: Mapping[str, Any]) -> dict[str, Any]:
+    """The ownerReference that lets an object go together with the Job."""
+    metadata = job["metadata"]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "name": metadata["name"],
+        "uid": metadata["uid"],
+        "controller": True,
+    }

@@ -1,0 +1,87 @@
+"""What is left on the cluster of runs that are over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from flowenv import storage
+from flowenv.errors import FlowenvError
+from flowenv.handle import Leftover
+from flowenv.states import State
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.resources import JOBS, PODS, Resource
+from flowenv_k8s.runs.diagnosis.run_status import is_held
+from flowenv_k8s.runs.lookup import pods_by_run, verdict_on
+from flowenv_k8s.spec.labels import RunMarks, age_of, pod_selector, selector
+
+
+def sweep(
+    client: Client, namespace: str, *, older_than: float, start_deadline: float, delete: bool
+) -> Iterator[Leftover]:
+    """What is left in a namespace of runs that are over.
+
+    That are finished Jobs; Jobs whose flow has ended while a sidecar goes on; Jobs that did
+    not start within their deadline, such as one whose submitter was killed before it could
+    make the Secret; and pods whose Job is gone. Younger ones are left alone.
+
+    Args:
+        client: the connection.
+        namespace: where to look.
+        older_than: seconds since the object was made.
+        start_deadline: seconds after which a run that hasn't started never will; 0 for
+            no limit.
+        delete: True to remove what is found.
+    """
+    jobs, _ = client.list(JOBS, namespace, labels=selector())
+    pods = pods_by_run(client, namespace, pod_selector())
+    for job in jobs:
+        marks = RunMarks.of(job)
+        age = age_of(job)
+        mine = pods.pop(marks.run_id, [])
+        is_late = 0 < start_deadline < age
+        if age >= older_than and _is_over(job, marks, mine, is_late):
+            yield _leftover(client, JOBS, job, marks, age, delete)
+    for orphans in pods.values():
+        for pod in orphans:
+            age = age_of(pod)
+            if age >= older_than:
+                yield _leftover(client, PODS, pod, RunMarks.of(pod), age, delete)
+
+
+def _is_over(
+    job: Mapping[str, Any], marks: RunMarks, pods: Sequence[Mapping[str, Any]], is_late: bool
+) -> bool:
+    status = verdict_on(job, marks, pods).status
+    if status.state.is_final:
+        return True
+    waits = status.state in (State.SUBMITTED, State.STARTING) and not is_held(status, job)
+    return is_late and waits
+
+
+def _leftover(
+    client: Client,
+    resource: Resource,
+    manifest: Mapping[str, Any],
+    marks: RunMarks,
+    age: float,
+    delete: bool,
+) -> Leftover:
+    metadata = manifest["metadata"]
+    name, problem, removed = metadata["name"], "", False
+    if delete:
+        try:
+            client.delete(resource, metadata["namespace"], name, uid=metadata["uid"])
+            if marks.payload_url:
+                storage.remove(marks.payload_url)
+            removed = True
+        except FlowenvError as error:
+            problem = str(error)
+    return Leftover(
+        kind=resource.kind,
+        name=f"{metadata['namespace']}/{name}",
+        run_id=marks.run_id,
+        age=age,
+        removed=removed,
+        problem=problem,
+    )

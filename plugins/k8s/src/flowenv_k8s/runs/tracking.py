@@ -1,0 +1,256 @@
+"""Keeping track of one run: what is known of it, and when the cluster must be asked for more."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import logging
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from flowenv.errors import FlowenvError
+from flowenv.states import Reason, State, Status
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
+from flowenv_k8s.runs.diagnosis import events
+from flowenv_k8s.runs.diagnosis.pod_status import by_age, is_back_off
+from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, is_held, is_over, judge
+from flowenv_k8s.runs.termination import end_job
+from flowenv_k8s.runs.watch.pod_updates import PodUpdates
+from flowenv_k8s.runs.watch.pod_watch import PodWatch
+from flowenv_k8s.spec.labels import RunMarks, pod_selector
+
+_log = logging.getLogger("flowenv.k8s")
+
+CHECK_JOB = 60.0
+"""Seconds without news after which the Jobs are looked at, in one list for all runs."""
+CATCH_UP = 5.0
+"""Seconds for the watch to tell how pods ended that the cluster no longer has."""
+ASK_AGAIN = 1.0
+"""Seconds between two looks at a Job that has to say how its run ended."""
+NO_POD = 5.0
+"""Seconds without a pod after which the Job's events are looked at; after twice as many the Job."""
+
+
+class RunTracker:
+    """What is known of one run. Its methods may be called from several threads.
+
+    Args:
+        client: the connection.
+        job: the Job, as it was last seen.
+        start_deadline: seconds until the flow's container must be running; 0 for no limit.
+        age: seconds since the Job was made.
+
+    Attributes:
+        name: the Job's name.
+        namespace: its namespace.
+        uid: its UID.
+        marks: the run that it belongs to.
+        final: how the run ended; None while it goes on.
+    """
+
+    def __init__(
+        self, client: Client, job: Mapping[str, Any], start_deadline: float, age: float = 0.0
+    ) -> None:
+        metadata = job["metadata"]
+        self.name: str = metadata["name"]
+        self.namespace: str = metadata["namespace"]
+        self.uid: str = metadata["uid"]
+        self.marks = RunMarks.of(job)
+        self.final: Verdict | None = None
+        self._client = client
+        self._job: Mapping[str, Any] | None = job
+        self._latest = Verdict(Status(State.SUBMITTED))
+        self._lock = threading.RLock()
+        self._cancelled = False
+        self._has_run = False
+        self._had_pod = False
+        now = time.monotonic()
+        self._must_run_by = now - age + start_deadline if start_deadline > 0 else None
+        self._start_deadline = start_deadline
+        self._job_seen = now
+        self._next_ask = now
+        self._next_events = now + NO_POD
+        self._told: tuple[Reason, str] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """True if the run is over, or its Job was when it was last seen."""
+        return self.final is not None or (self._job is not None and is_over(self._job))
+
+    def look(self) -> Status:
+        """Ask the cluster for the Job and its pods, and say how the run stands."""
+        with self._lock:
+            if self.final is None:
+                self._look_at_job()
+                self._judge(self.list_pods(), frozenset())
+            return self._latest.status
+
+    def observe(self, updates: PodUpdates) -> Status:
+        """Say how the run stands by the latest news; ask the cluster only where they don't do."""
+        with self._lock:
+            if self.final is None:
+                self._judge(list(updates.pods.values()), frozenset(updates.gone))
+            if self.final is None and self._ask_cluster(updates):
+                pods = dict(updates.pods)
+                if self._job is None or is_over(self._job):
+                    # the Job may be ahead of the watch
+                    listed = {pod["metadata"]["uid"]: pod for pod in self.list_pods()}
+                    _let_catch_up(updates, listed)
+                    pods = dict(updates.pods) | listed
+                self._judge(list(pods.values()), frozenset(updates.gone))
+            return self._latest.status
+
+    def follow(self) -> AbstractContextManager[PodUpdates]:
+        """The run's pods, kept up to date for as long as the block lasts."""
+        return self._client.shared(PodWatch, self.namespace).follow(self.marks.run_id)
+
+    def wait(self, updates: PodUpdates, end: float | None = None) -> None:
+        """Wait for news, or until something else is due.
+
+        Args:
+            updates: the run's pods.
+            end: the latest moment to return, by the monotonic clock.
+        """
+        now = time.monotonic()
+        moments = [self._job_seen + (CHECK_JOB if updates.pods else 2 * NO_POD)]
+        if self._latest.ask_job:
+            moments.append(self._next_ask)
+        if not self._has_run and self._must_run_by is not None and self._must_run_by > now:
+            moments.append(self._must_run_by)
+        if not updates.pods:
+            moments.append(self._next_events)
+        if end is not None:
+            moments.append(end)
+        updates.wait(max(min(moments) - now + 0.005, 0.0))
+
+    def cancelled(self) -> None:
+        """Note that this process deletes the Job, so that its absence is no surprise."""
+        self._cancelled = True
+
+    def gone(self, pods: Sequence[Mapping[str, Any]]) -> None:
+        """Judge the run by its pods as they were last; neither they nor the Job are there."""
+        with self._lock:
+            if self.final is None:
+                self._job = None
+                self._judge(pods, frozenset(pod["metadata"]["uid"] for pod in pods))
+
+    def list_pods(self) -> list[dict[str, Any]]:
+        """Ask the cluster for the Job's pods, oldest first."""
+        labels = pod_selector(run_id=self.marks.run_id)
+        return sorted(self._client.list(PODS, self.namespace, labels=labels)[0], key=by_age)
+
+    # -- judging ---------------------------------------------------------------------------
+
+    def _judge(self, pods: Sequence[Mapping[str, Any]], gone: frozenset[str]) -> None:
+        now = datetime.datetime.now(datetime.UTC)
+        marks = self.marks
+        verdict = judge(
+            Observed(
+                marks.run_id, self._job, pods, marks.flow_container, now, gone, self._cancelled
+            )
+        )
+        self._has_run = self._has_run or verdict.status.state is State.RUNNING
+        if self._had_pod and not pods and not verdict.status.state.is_final:
+            verdict = Verdict(Status(State.STARTING, message="The pod is gone."), ask_job=True)
+        self._had_pod = self._had_pod or bool(pods)
+        if not verdict.status.state.is_final and self._is_too_late(verdict.status):
+            told = events.explain(self._events(pods))
+            late = events.too_late(verdict.status, self._start_deadline, told)
+            verdict = Verdict(late, job_must_end=True)
+        elif not pods and verdict.status.state is State.SUBMITTED:
+            verdict = self._with_events(verdict)
+        self._latest = verdict = self._with_patience(verdict)
+        if verdict.status.state.is_final:
+            self._settle(verdict)
+
+    def _is_too_late(self, status: Status) -> bool:
+        if self._has_run or self._must_run_by is None or is_held(status, self._job):
+            return False
+        return time.monotonic() > self._must_run_by
+
+    def _with_patience(self, verdict: Verdict) -> Verdict:
+        """A wait that may last, as one condition, and until when it does.
+
+        The kubelet says by turns that an image can't be pulled and that it holds off.
+        """
+        status, before = verdict.status, self._latest.status
+        if status.reason is None or status.state not in (State.SUBMITTED, State.STARTING):
+            return verdict
+        if (before.state, before.reason) == (status.state, status.reason) and is_back_off(status):
+            return dataclasses.replace(verdict, status=before)
+        if self._must_run_by is None or is_held(status, self._job):
+            return verdict
+        until = f"The run is given up {self._start_deadline:g} s after its submission."
+        hint = f"{status.hint} {until}".lstrip()
+        return dataclasses.replace(verdict, status=dataclasses.replace(status, hint=hint))
+
+    def _with_events(self, verdict: Verdict) -> Verdict:
+        """No pod after a while: the Job's events say why, such as a quota."""
+        now = time.monotonic()
+        if now >= self._next_events:
+            self._next_events = now + CHECK_JOB
+            self._told = events.explain(self._events(()))
+        if self._told is None:
+            return verdict
+        return Verdict(Status(State.SUBMITTED, *self._told))
+
+    def _settle(self, verdict: Verdict) -> None:
+        """The run is over: end what of its Job still runs, and remove a large payload."""
+        self.final = verdict
+        if verdict.job_must_end and self._job is not None:
+            end_job(self._client, self._job, verdict, self.marks.run_id)
+        if self.marks.payload_url:
+            try:
+                storage.remove(self.marks.payload_url)
+            except FlowenvError as error:
+                _log.warning("The payload is left behind: %s", error)
+
+    # -- asking the cluster ------------------------------------------------------------------
+
+    def _ask_cluster(self, updates: PodUpdates) -> bool:
+        """Look at the Job if that is due; True if there is something new to judge by."""
+        now = time.monotonic()
+        if self._latest.ask_job and now >= self._next_ask:
+            self._next_ask = now + ASK_AGAIN
+            self._look_at_job()
+            return True
+        patience = CHECK_JOB if updates.pods else 2 * NO_POD
+        if now - self._job_seen < patience:
+            return False
+        listed = updates.jobs.find(self.marks.run_id, patience)
+        if listed is None:
+            self._look_at_job()  # gone, or younger than the list
+        else:
+            self._job, self._job_seen = listed, now
+        return True
+
+    def _look_at_job(self) -> None:
+        found = self._client.get(JOBS, self.namespace, self.name)
+        if found is not None and found["metadata"]["uid"] != self.uid:
+            found = None  # another Job has taken the name
+        if found is None and not self._cancelled:
+            self._cancelled = any(map(events.is_cancellation, self._events(())))
+        self._job, self._job_seen = found, time.monotonic()
+
+    def _events(self, pods: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for uid in (self.uid, *(pod["metadata"]["uid"] for pod in pods)):
+            try:
+                fields = f"involvedObject.uid={uid}"
+                found += self._client.list(EVENTS, self.namespace, fields=fields)[0]
+            except FlowenvError as error:  # they only explain
+                _log.debug("No events: %s", error)
+        return found
+
+
+def _let_catch_up(updates: PodUpdates, listed: Mapping[str, Any]) -> None:
+    """Wait for the news of pods that aren't there any more: only they say why they ended."""
+    end = time.monotonic() + CATCH_UP
+    while (
+        updates.pods.keys() - listed.keys() - updates.gone and (left := end - time.monotonic()) > 0
+    ):
+        updates.wait(left)

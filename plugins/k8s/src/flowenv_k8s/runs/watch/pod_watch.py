@@ -1,0 +1,255 @@
+"""One list and one watch of a namespace's pods, shared by all runs that a process follows.
+
+A run needs no request of its own while it goes well: the pods' events say everything. The
+Jobs are listed once a minute for all runs together, for what pods can't tell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import random
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from flowenv.errors import FlowenvError, PlatformUnreachable, TransientPlatformError
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.refusals import Refused, Request
+from flowenv_k8s.api.resources import PODS
+from flowenv_k8s.api.session import Stream
+from flowenv_k8s.runs.watch.job_list import JobList
+from flowenv_k8s.runs.watch.pod_updates import PodUpdates
+from flowenv_k8s.runs.watch.trimming import run_of, trimmed_pod
+from flowenv_k8s.spec.labels import pod_selector
+
+_log = logging.getLogger("flowenv.k8s")
+
+LINGER = 5.0
+"""Seconds that the watch goes on after the last run is over, for the next one to use."""
+SILENCE = 90.0
+"""Seconds without a word after which the connection counts as dead; bookmarks come each minute."""
+PATIENCE = 300.0
+"""Seconds without contact after which those who follow a run are told."""
+_PERIOD = (240, 360)
+"""Seconds after which the API server is asked to end a watch, drawn at random."""
+_GONE = 410
+
+
+class _Expired(Exception):
+    """The API server no longer knows the version to watch from."""
+
+
+class PodWatch:
+    """The pods of all runs in a namespace, kept up to date while any of them is followed.
+
+    Args:
+        client: the connection.
+        namespace: the namespace.
+        linger: seconds to go on after the last run is over; by default `LINGER`.
+    """
+
+    def __init__(self, client: Client, namespace: str, linger: float | None = None) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._linger = LINGER if linger is None else linger
+        self._lock = threading.Lock()
+        self._pods: dict[str, dict[str, dict[str, Any]]] = {}
+        self._followers: dict[str, set[PodUpdates]] = {}
+        self._generation = 0
+        self._thread: threading.Thread | None = None
+        self._stream: Stream | None = None
+        self._synced = threading.Event()
+        self._jobs = JobList(client, namespace)
+
+    @contextlib.contextmanager
+    def follow(self, run_id: str) -> Iterator[PodUpdates]:
+        """A run's pods, kept up to date for as long as the block lasts.
+
+        Raises:
+            FlowenvError: if the pods can't be watched.
+        """
+        updates = PodUpdates(run_id, self._jobs)
+        try:
+            self._join(updates)
+            updates.raise_problem()
+            yield updates
+        finally:
+            self._leave(updates)
+
+    @property
+    def is_active(self) -> bool:
+        """True while the watch's thread is there."""
+        thread = self._thread
+        return thread is not None and thread.is_alive()
+
+    # -- followers -----------------------------------------------------------------------
+
+    def _join(self, updates: PodUpdates) -> None:
+        """Give a follower its pods and all news of them; the first one starts the watch."""
+        with self._lock:
+            self._followers.setdefault(updates.run_id, set()).add(updates)
+            updates.pods.update(self._pods.get(updates.run_id, {}))
+            if self._thread is None:
+                self._generation += 1
+                self._synced.clear()
+                self._thread = threading.Thread(
+                    target=self._run,
+                    args=(self._generation,),
+                    name=f"flowenv-watch-{self._namespace}",
+                    daemon=True,
+                )
+                self._thread.start()
+            synced = self._synced
+        while not synced.wait(0.05 if updates.problem else 5.0):
+            if updates.problem:
+                return
+
+    def _leave(self, updates: PodUpdates) -> None:
+        """Give a follower no more news; after the last one the watch ends."""
+        with self._lock:
+            followers = self._followers.get(updates.run_id, set())
+            followers.discard(updates)
+            if not followers:
+                self._followers.pop(updates.run_id, None)
+            if self._followers or self._thread is None:
+                return
+            generation = self._generation
+        if self._linger > 0:
+            timer = threading.Timer(self._linger, self._stop_if_idle, (generation,))
+            timer.daemon = True
+            timer.start()
+        else:
+            self._stop_if_idle(generation)
+
+    def _stop_if_idle(self, generation: int) -> None:
+        with self._lock:
+            if self._followers or generation != self._generation or self._thread is None:
+                return
+            self._forget()
+            stream = self._stream
+        if stream:
+            stream.interrupt()
+
+    def _forget(self) -> None:
+        """Let the present thread end; the next follower starts a new one."""
+        self._generation += 1
+        self._thread = None
+        self._pods.clear()
+
+    # -- the thread ----------------------------------------------------------------------
+
+    def _run(self, generation: int) -> None:
+        version, failures, contact = "", 0, time.monotonic()
+        while generation == self._generation:
+            try:
+                if not version:
+                    version = self._list(generation)
+                    contact, failures = time.monotonic(), 0
+                for seen in self._events(version, generation):
+                    version, contact, failures = seen, time.monotonic(), 0
+            except _Expired:
+                version = ""
+            except (ConnectionError, TransientPlatformError, PlatformUnreachable) as error:
+                failures += 1
+                _log.debug("The watch of pods in %s was cut: %s", self._namespace, error)
+                if not self._synced.is_set() and isinstance(error, FlowenvError):
+                    self._fail(generation, error)  # it was tried often enough
+                elif time.monotonic() - contact > PATIENCE:
+                    self._fail(generation, _lost_contact(self._namespace, error))
+                elif generation == self._generation:
+                    time.sleep(_pause(failures))
+            except FlowenvError as error:
+                self._fail(generation, error)
+            except Exception as error:  # whoever follows must not wait for ever
+                _log.exception("The watch of pods in %s failed", self._namespace)
+                self._fail(generation, _lost_contact(self._namespace, error))
+
+    def _list(self, generation: int) -> str:
+        found, version = self._client.list(PODS, self._namespace, labels=pod_selector())
+        pods: dict[str, dict[str, dict[str, Any]]] = {}
+        for pod in found:
+            pods.setdefault(run_of(pod), {})[pod["metadata"]["uid"]] = trimmed_pod(pod)
+        with self._lock:
+            if generation != self._generation:
+                return version
+            self._pods = pods
+            for run_id, followers in self._followers.items():
+                for updates in followers:
+                    updates.replace(pods.get(run_id, {}))
+            self._synced.set()
+        return version
+
+    def _events(self, version: str, generation: int) -> Iterator[str]:
+        """Take in events; yields the version once the stream is open, and after each event."""
+        query = {
+            "watch": "1",
+            "labelSelector": pod_selector(),
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(random.randint(*_PERIOD)),
+        }
+        request = Request("watch", PODS, self._namespace)
+        try:
+            stream = self._client.stream(request, query, raw=(_GONE,), idle=SILENCE)
+        except Refused as refused:
+            raise _Expired from refused
+        with self._lock:
+            if generation != self._generation:
+                stream.interrupt()
+            self._stream = stream
+        yield version
+        for line in stream.lines():
+            if generation != self._generation:
+                return
+            try:
+                event = json.loads(line)
+            except ValueError as error:
+                raise ConnectionError("the stream was cut inside an event") from error
+            yield self._take(event["type"], event["object"], generation)
+
+    def _take(self, kind: str, pod: dict[str, Any], generation: int) -> str:
+        if kind == "ERROR":
+            if pod.get("code") == _GONE:
+                raise _Expired
+            raise ConnectionError(pod.get("message") or "the watch failed")
+        if kind != "BOOKMARK":
+            run_id, uid = run_of(pod), pod["metadata"]["uid"]
+            kept = trimmed_pod(pod)
+            with self._lock:
+                if generation == self._generation:
+                    known = self._pods.setdefault(run_id, {})
+                    if kind == "DELETED":
+                        known.pop(uid, None)
+                    else:
+                        known[uid] = kept
+                    for updates in self._followers.get(run_id, ()):
+                        updates.change(uid, kept, gone=kind == "DELETED")
+                    if not known:
+                        self._pods.pop(run_id, None)
+        return str(pod["metadata"]["resourceVersion"])
+
+    def _fail(self, generation: int, error: FlowenvError) -> None:
+        with self._lock:
+            if generation != self._generation:
+                return
+            self._forget()
+            for followers in self._followers.values():
+                for updates in followers:
+                    updates.fail(error)
+            self._synced.set()
+
+
+def _pause(failures: int) -> float:
+    if failures <= 1:
+        return random.uniform(0, 0.1)
+    return min(0.2 * 2.0 ** min(failures, 8), 30.0) * random.uniform(0.5, 1.0)
+
+
+def _lost_contact(namespace: str, error: Exception) -> PlatformUnreachable:
+    return PlatformUnreachable(
+        f"The pods in the namespace {namespace} can't be watched: {error}",
+        hint="Runs there go on; attach to them again when the cluster answers.",
+    )

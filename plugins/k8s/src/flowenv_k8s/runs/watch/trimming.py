@@ -1,0 +1,41 @@
+"""Objects trimmed to what a run's status depends on: a few hundred bytes instead of thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flowenv_k8s.spec.labels import RUN_ID
+
+
+def trimmed_pod(pod: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a pod a run's status depends on."""
+    metadata, spec, status = pod["metadata"], pod.get("spec") or {}, pod.get("status") or {}
+    kept = ("name", "uid", "creationTimestamp", "deletionTimestamp")
+    return {
+        "metadata": {name: metadata[name] for name in kept if name in metadata},
+        "spec": {
+            "restartPolicy": spec.get("restartPolicy"),
+            "containers": [{"name": one["name"]} for one in spec.get("containers") or ()],
+        },
+        "status": {
+            name: status[name]
+            for name in (
+                *("phase", "reason", "message", "conditions"),
+                *("containerStatuses", "initContainerStatuses"),
+            )
+            if name in status
+        },
+    }
+
+
+def trimmed_job(job: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a Job a run's status depends on: all but its pod template."""
+    spec = {name: value for name, value in (job.get("spec") or {}).items() if name != "template"}
+    metadata = {name: v for name, v in job["metadata"].items() if name != "managedFields"}
+    return {"kind": "Job", "metadata": metadata, "spec": spec, "status": job.get("status") or {}}
+
+
+def run_of(manifest: Mapping[str, Any]) -> str:
+    """The run that made an object; empty if none did."""
+    return str((manifest["metadata"].get("labels") or {}).get(RUN_ID, ""))

@@ -1,0 +1,245 @@
+"""From an environment and a run to the Job and the Secret that Kubernetes gets: plain data.
+
+Nothing here talks to a cluster. Secret values are `flowenv.Secret` objects until the Secret
+is sent.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowenv.errors import SpecError
+from flowenv.flow_run import FlowRun
+from flowenv.process import PAYLOAD_FILE, Process
+from flowenv.secret import Secret
+from flowenv_k8s.spec.checks import LARGEST_SECRET, check_job, check_secret_size
+from flowenv_k8s.spec.labels import PAYLOAD_URL, run_annotations, run_labels
+from flowenv_k8s.spec.manifest import Manifest
+from flowenv_k8s.spec.names import object_name, run_suffix
+from flowenv_k8s.spec.variables import SecretEntries, container_env
+
+MOUNT_PATH = "/var/run/flowenv"
+"""Where the flow's container finds the payload and the other files of the Secret."""
+VOLUME = "flowenv-payload"
+TERMINATION_MESSAGE = "/dev/termination-log"
+DAY = 86400
+DEFAULT_TTL = DAY
+DEFAULT_DEADLINE = 7 * DAY
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """What a Job is built from besides the run: the same for every backend that makes Jobs.
+
+    Args:
+        manifest: the user's Job manifest; empty for a complete default.
+        namespace: where the Job goes.
+        unique_name: whether a suffix is added to the manifest's name.
+        labels: further labels for all objects, such as `{"app": "…"}`.
+        files: further files for the flow's container, by name, in `MOUNT_PATH`.
+        env: further env entries of the flow's container, which win over all others.
+        image_pull_policy: of the flow's container.
+        image_pull_secrets: names of Secrets; only where the manifest names none.
+        service_account: of the pods.
+        resources: of the flow's container.
+        deadline: seconds for the whole Job; None for the default, 0 for none.
+        ttl: seconds that a finished Job is kept; None for the default.
+    """
+
+    manifest: Manifest
+    namespace: str
+    unique_name: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    env: tuple[Mapping[str, Any], ...] = ()
+    image_pull_policy: str | None = None
+    image_pull_secrets: tuple[str, ...] = ()
+    service_account: str | None = None
+    resources: Mapping[str, Any] | None = None
+    deadline: int | None = None
+    ttl: int | None = None
+
+
+def build_spec(settings: JobSettings, flow_run: FlowRun, process: Process) -> dict[str, Any]:
+    """Build the complete request for one run.
+
+    Args:
+        settings: what the environment says.
+        flow_run: the run.
+        process: what the flow's container runs.
+
+    Returns:
+        `{"job": …, "secret": …}`: two manifests; without anything secret or any file
+        there is no `secret`. A payload that is too large for a Secret comes as
+        `{"payload": {"url": …, "content": bytes}}` besides.
+
+    Raises:
+        SpecError: if the payload is too large and no `payload_url` is configured.
+    """
+    given = copy.deepcopy(settings.manifest.data)
+    given.pop("status", None)
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {}, "spec": {}, **given}
+    name = _job_name(settings, flow_run)
+    secret_name = name if name.endswith(run_suffix(flow_run.id)) else _unique(name, flow_run)
+    secrets = SecretEntries(secret_name)
+    spec: dict[str, Any] = {"job": job}
+    url = _place_files(settings, flow_run, process, secrets, spec)
+    _complete_pod(job, settings, flow_run, process, secrets, url)
+    flow_container = job["spec"]["template"]["spec"]["containers"][0]["name"]
+    labels = {**run_labels(flow_run), **settings.labels}
+    notes = run_annotations(flow_run, flow_container)
+    _complete_job(job, settings, name, labels, {**notes, **({PAYLOAD_URL: url} if url else {})})
+    if secrets:
+        spec["secret"] = secrets.manifest(settings.namespace, labels)
+    return spec
+
+
+def _job_name(settings: JobSettings, flow_run: FlowRun) -> str:
+    given = (settings.manifest.data.get("metadata") or {}).get("name")
+    if given and not settings.unique_name:
+        return str(given)
+    return _unique(base_name(settings.manifest, flow_run), flow_run)
+
+
+def base_name(manifest: Manifest, flow_run: FlowRun) -> str:
+    """What a run's objects are named after: the user's manifest, else the flow."""
+    metadata = manifest.data.get("metadata") or {}
+    return str(metadata.get("name") or metadata.get("generateName") or flow_run.flow_name)
+
+
+def _unique(base: str, flow_run: FlowRun) -> str:
+    return object_name(base, run_suffix(flow_run.id))
+
+
+def _place_files(
+    settings: JobSettings,
+    flow_run: FlowRun,
+    process: Process,
+    secrets: SecretEntries,
+    spec: dict[str, Any],
+) -> str:
+    """Put the files into the Secret; a payload that doesn't fit goes to the URL returned."""
+    files = {**process.files, **settings.files}
+    size = sum(len(content) for content in files.values())
+    base, url = configuration().payload_url, ""
+    # the variables in the Secret are small; what they need is kept free
+    if base and size > LARGEST_SECRET - 64 * 1024:
+        url = f"{base.rstrip('/')}/{flow_run.id}.json"
+        spec["payload"] = {"url": url, "content": files.pop(PAYLOAD_FILE)}
+    for name, content in files.items():
+        secrets.add_file(name, content)
+    return url
+
+
+def _complete_job(
+    job: dict[str, Any],
+    settings: JobSettings,
+    name: str,
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str],
+) -> None:
+    metadata = job["metadata"]
+    metadata.pop("generateName", None)
+    metadata.update(name=name, namespace=settings.namespace)
+    template = job["spec"]["template"]
+    for marked in (metadata, template.setdefault("metadata", {})):
+        marked["labels"] = {**(marked.get("labels") or {}), **labels}
+        marked["annotations"] = {**(marked.get("annotations") or {}), **annotations}
+    spec = job["spec"]
+    spec.setdefault("backoffLimit", 0)
+    # with the default policy two pods of one run could be there at once
+    spec.setdefault("podReplacementPolicy", "Failed")
+    if settings.ttl is not None:
+        spec["ttlSecondsAfterFinished"] = settings.ttl
+    spec.setdefault("ttlSecondsAfterFinished", DEFAULT_TTL)
+    if settings.deadline is not None:
+        spec["activeDeadlineSeconds"] = settings.deadline
+    spec.setdefault("activeDeadlineSeconds", DEFAULT_DEADLINE)
+    if not spec["activeDeadlineSeconds"]:
+        del spec["activeDeadlineSeconds"]
+        # nothing else would end a sidecar that never ends when nobody follows the run
+        if len(template["spec"]["containers"]) > 1:
+            spec["activeDeadlineSeconds"] = DEFAULT_DEADLINE
+
+
+def _complete_pod(
+    job: dict[str, Any],
+    settings: JobSettings,
+    flow_run: FlowRun,
+    process: Process,
+    secrets: SecretEntries,
+    url: str,
+) -> None:
+    spec = job["spec"].setdefault("template", {}).setdefault("spec", {})
+    spec.setdefault("restartPolicy", "Never")
+    if settings.service_account:
+        spec["serviceAccountName"] = settings.service_account
+    if settings.image_pull_secrets and not spec.get("imagePullSecrets"):
+        spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
+    containers = spec.setdefault("containers", [{}])
+    for index, container in enumerate(containers):
+        container.setdefault("name", f"container-{index}" if index else "flow")
+    for index, container in enumerate(spec.get("initContainers") or []):
+        container.setdefault("name", f"init-{index}")
+    flow, *sidecars = containers
+    _complete_flow_container(flow, settings, flow_run, process)
+    mounted = _mount_files(spec, flow, secrets)
+    payload = url or f"{MOUNT_PATH}/{PAYLOAD_FILE}"
+    own = {contract.PAYLOAD: payload, contract.OUTCOME: flow["terminationMessagePath"]}
+    if not url and not mounted:
+        del own[contract.PAYLOAD]
+    container_env(flow, process, Target.FLOW, secrets, own, settings.env)
+    for container in (*sidecars, *(spec.get("initContainers") or [])):
+        container_env(container, process, Target.SIDECAR, secrets)
+
+
+def _complete_flow_container(
+    container: dict[str, Any], settings: JobSettings, flow_run: FlowRun, process: Process
+) -> None:
+    *command, arguments = process.command
+    container.update(command=command, args=[arguments])
+    if flow_run.image:
+        container["image"] = flow_run.image
+    if settings.image_pull_policy:
+        container["imagePullPolicy"] = settings.image_pull_policy
+    if settings.resources:
+        container["resources"] = copy.deepcopy(dict(settings.resources))
+    container.setdefault("terminationMessagePath", TERMINATION_MESSAGE)
+    # an image without flowenv leaves no record, but its last words
+    container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
+
+
+def _mount_files(spec: dict[str, Any], container: dict[str, Any], secrets: SecretEntries) -> bool:
+    if not secrets.files:
+        return False
+    items = [{"key": name, "path": name} for name in secrets.files]
+    volume = {"name": VOLUME, "secret": {"secretName": secrets.name, "items": items}}
+    spec["volumes"] = [*(spec.get("volumes") or []), volume]
+    mount = {"name": VOLUME, "mountPath": MOUNT_PATH, "readOnly": True}
+    container["volumeMounts"] = [*(container.get("volumeMounts") or []), mount]
+    return True
+
+
+def check_spec(spec: Mapping[str, Any], flow_run: FlowRun) -> None:
+    """Check a finished spec: the Job's manifest and the Secret's size.
+
+    Raises:
+        SpecError: if Kubernetes would refuse it.
+    """
+    job = spec.get("job")
+    if not isinstance(job, dict):
+        raise SpecError("The spec has no job.")
+    check_job(Manifest(job, "spec.job"), finished=True)
+    if secret := spec.get("secret"):
+        entries = {**(secret.get("stringData") or {}), **(secret.get("data") or {})}
+        check_secret_size(sum(_size(value) for value in entries.values()))
+
+
+def _size(value: object) -> int:
+    if isinstance(value, bytes):
+        return len(value)
+    text = value.reveal() if isinstance(value, Secret) else str(value)
+    return len(text.encode())

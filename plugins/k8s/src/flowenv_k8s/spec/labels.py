@@ -1,0 +1,173 @@
+"""How a run is marked on the objects it makes, and how the marks are read back.
+
+Another process finds runs by these labels alone; nothing else is stored anywhere.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flowenv.errors import RunNotFound
+from flowenv.flow_run import FlowRun
+from flowenv_k8s.spec.names import LONGEST, label_key_part, label_value
+
+PREFIX = "flowenv.io/"
+RUN_ID = PREFIX + "run-id"
+"""Label: the run's id. Every object of a run has it."""
+FLOW = PREFIX + "flow"
+"""Label: the flow's name made valid. Annotation: the name itself."""
+LABEL = PREFIX + "label-"
+"""Label: one for each of the run's flowenv labels."""
+LABELS = PREFIX + "labels"
+"""Annotation: the run's flowenv labels as JSON."""
+CREATED = PREFIX + "created"
+"""Annotation: when the run was made."""
+FLOW_CONTAINER = PREFIX + "flow-container"
+"""Annotation: the container that the run is judged by."""
+PAYLOAD_URL = PREFIX + "payload-url"
+"""Annotation: the object with the payload that was too large for a Secret."""
+OUTCOME = PREFIX + "outcome"
+"""Annotation: the outcome record of a run whose Job had to be ended by its handle."""
+
+JOB_NAME = "job-name"
+"""Label that Kubernetes gives the pods of a Job, and no others."""
+
+_LEGACY_RUN_ID = "prefect.io/flow_run_id"
+_LEGACY_IDENTIFIER = "prefect.io/identifier"
+
+
+def run_labels(flow_run: FlowRun) -> dict[str, str]:
+    """The labels of everything that a run makes.
+
+    The two `prefect.io` labels are there for selectors that people already have.
+
+    Raises:
+        SpecError: if a flowenv label is empty.
+    """
+    own = {label_of(text): "true" for text in flow_run.labels}
+    return {
+        RUN_ID: flow_run.id,
+        FLOW: label_value(flow_run.flow_name),
+        **own,
+        _LEGACY_RUN_ID: flow_run.id,
+        _LEGACY_IDENTIFIER: flow_run.id.partition("-")[0],
+    }
+
+
+def label_of(text: str) -> str:
+    """The key of the Kubernetes label that stands for a flowenv label.
+
+    >>> label_of("nightly")
+    'flowenv.io/label-nightly'
+    """
+    return LABEL + label_key_part(text, LONGEST - len("label-"))
+
+
+def run_annotations(flow_run: FlowRun, flow_container: str) -> dict[str, str]:
+    """What an object says of its run besides the labels, without their limits."""
+    annotations = {FLOW: flow_run.flow_name, FLOW_CONTAINER: flow_container}
+    if flow_run.labels:
+        annotations[LABELS] = json.dumps(list(flow_run.labels), ensure_ascii=False)
+    if flow_run.created:
+        annotations[CREATED] = flow_run.created.isoformat()
+    return annotations
+
+
+def selector(labels: Sequence[str] = (), run_id: str | None = None) -> str:
+    """The label selector for a run, or for all runs with these flowenv labels.
+
+    >>> selector(["nightly"])
+    'flowenv.io/run-id,flowenv.io/label-nightly'
+    """
+    first = f"{RUN_ID}={run_id}" if run_id else RUN_ID
+    return ",".join([first, *(label_of(text) for text in labels)])
+
+
+def pod_selector(labels: Sequence[str] = (), run_id: str | None = None) -> str:
+    """The label selector for the pods in which flows run, by which runs are judged.
+
+    A run may have other pods, such as Dask's.
+
+    >>> pod_selector(run_id="6f1c")
+    'flowenv.io/run-id=6f1c,job-name'
+    """
+    return f"{selector(labels, run_id)},{JOB_NAME}"
+
+
+@dataclass(frozen=True)
+class RunMarks:
+    """What an object says of the run that made it.
+
+    Args:
+        run_id: the run.
+        flow: the flow's name.
+        labels: its flowenv labels.
+        created: when the run was made; else when the object was.
+        flow_container: the container that the run is judged by; empty for the first.
+        payload_url: the object with a large payload; empty if there is none.
+        outcome: the outcome record that a handle left; empty if there is none.
+    """
+
+    run_id: str
+    flow: str
+    labels: tuple[str, ...] = ()
+    created: datetime.datetime | None = None
+    flow_container: str = ""
+    payload_url: str = ""
+    outcome: str = ""
+
+    @classmethod
+    def of(cls, manifest: Mapping[str, Any]) -> RunMarks:
+        """Read the marks of an object.
+
+        Raises:
+            RunNotFound: if no flowenv run made it.
+        """
+        metadata = manifest["metadata"]
+        labels, notes = metadata.get("labels") or {}, metadata.get("annotations") or {}
+        run_id = labels.get(RUN_ID)
+        if not run_id:
+            kind = manifest.get("kind") or "object"
+            raise RunNotFound(f"No flowenv run made the {kind} {metadata['name']}.")
+        return cls(
+            run_id=run_id,
+            flow=notes.get(FLOW) or labels.get(FLOW) or "",
+            labels=_texts(notes.get(LABELS)),
+            created=moment(notes.get(CREATED) or metadata.get("creationTimestamp")),
+            flow_container=notes.get(FLOW_CONTAINER) or "",
+            payload_url=notes.get(PAYLOAD_URL) or "",
+            outcome=notes.get(OUTCOME) or "",
+        )
+
+
+def _texts(text: str | None) -> tuple[str, ...]:
+    try:
+        found = json.loads(text or "[]")
+    except ValueError:
+        return ()
+    return tuple(str(one) for one in found) if isinstance(found, list) else ()
+
+
+def moment(text: str | None) -> datetime.datetime | None:
+    """A moment as Kubernetes writes it, such as `2026-11-22T18:00:00Z`; None if it is none."""
+    try:
+        return datetime.datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+
+
+def age_of(manifest: Mapping[str, Any]) -> float:
+    """Seconds since an object was made; 0 if it doesn't say."""
+    made = moment(manifest["metadata"].get("creationTimestamp"))
+    if made is None:
+        return 0.0
+    return max((datetime.datetime.now(datetime.UTC) - made).total_seconds(), 0.0)
+
+
+def is_of_run(manifest: Mapping[str, Any], run_id: str) -> bool:
+    """True if the run made the object."""
+    return bool((manifest["metadata"].get("labels") or {}).get(RUN_ID) == run_id)
