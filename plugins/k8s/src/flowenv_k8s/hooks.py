@@ -50,9 +50,7 @@ def flowenv_attach(environment: KubernetesEnvironment, reference: str) -> FlowRu
     from flowenv_k8s.api.client import connect
     from flowenv_k8s.runs.lookup import attach
 
-    client = connect(environment.context)
-    namespace = environment.target_namespace
-    return attach(client, environment, namespace, reference, environment.start_deadline)
+    return attach(connect(environment.context), environment, reference)
 
 
 @hookimpl

@@ -50,87 +50,46 @@ if TYPE_CHECKING:
     from flowenv_k8s.api.client import Client, connect
     from flowenv_k8s.doctor import NEEDED_PERMISSIONS, examine, job_findings, permission_findings
     from flowenv_k8s.runs.container_log import ContainerLog
+    from flowenv_k8s.runs.sweep import leftover
 
-__all__ = [
-    # the environment and its hooks
-    "CONTRACT",
-    "KubernetesEnvironment",
-    "check_not_negative",
-    "check_resources",
-    "job_hooks",
-    "job_manifest",
-    "user_manifest",
-    # manifests: the user's, and the run's
-    "MOUNT_PATH",
-    "POD_SPEC",
-    "JobSettings",
-    "Manifest",
-    "SecretEntries",
-    "base_name",
-    "build_spec",
-    "check_metadata",
-    "check_pod_spec",
-    "check_spec",
-    "container_env",
-    "is_name",
-    "list_at",
-    "mapping_at",
-    "object_name",
-    "revealed",
-    "run_suffix",
-    # how a run is marked on its objects
-    "FLOW_CONTAINER",
-    "PREFIX",
-    "RUN_ID",
-    "age_of",
-    "is_of_run",
-    "moment",
-    "run_annotations",
-    "run_labels",
-    "selector",
-    # the connection
-    "EVENTS",
-    "JOBS",
-    "PODS",
-    "SECRETS",
-    "Client",
-    "ContainerLog",
-    "Refused",
-    "Request",
-    "Resource",
-    "connect",
-    # what Kubernetes says of Jobs and pods
-    "HINTS",
-    "container_status",
-    "disruption",
-    "explain",
-    "is_back_off",
-    "is_over",
-    "living",
-    # what `flowenv doctor` finds
-    "NEEDED_PERMISSIONS",
-    "examine",
-    "job_findings",
-    "permission_findings",
-]
+__all__: list[str] = []
+# the environment and its hooks
+__all__ += ["CONTRACT", "KubernetesEnvironment", "check_not_negative", "check_resources"]
+__all__ += ["job_hooks", "job_manifest", "user_manifest"]
+# manifests: the user's, and the run's
+__all__ += ["MOUNT_PATH", "POD_SPEC", "JobSettings", "Manifest", "SecretEntries", "base_name"]
+__all__ += ["build_spec", "check_metadata", "check_pod_spec", "check_spec", "container_env"]
+__all__ += ["is_name", "list_at", "mapping_at", "object_name", "revealed", "run_suffix"]
+# how a run is marked on its objects
+__all__ += ["FLOW_CONTAINER", "PREFIX", "RUN_ID", "age_of", "is_of_run", "moment"]
+__all__ += ["run_annotations", "run_labels", "selector"]
+# the connection
+__all__ += ["EVENTS", "JOBS", "PODS", "SECRETS", "Client", "ContainerLog", "Refused", "Request"]
+__all__ += ["Resource", "connect"]
+# what Kubernetes says of Jobs and pods
+__all__ += ["HINTS", "container_status", "disruption", "explain", "is_back_off", "is_over"]
+__all__ += ["living"]
+# what `flowenv doctor` finds
+__all__ += ["NEEDED_PERMISSIONS", "examine", "job_findings", "permission_findings"]
+# what `flowenv sweep` finds
+__all__ += ["leftover"]
 
 _WHEN_USED = {
     "Client": "api.client",
-    "connect": "api.client",
     "ContainerLog": "runs.container_log",
-    **dict.fromkeys(
-        ("NEEDED_PERMISSIONS", "examine", "job_findings", "permission_findings"), "doctor"
-    ),
+    "connect": "api.client",
+    "leftover": "runs.sweep",
 }
-"""What needs the platform's library, and is imported when it is first used."""
+"""What needs the platform's library, and is imported when it is first used; else the doctor's."""
 
 
 def __getattr__(name: str) -> object:
-    if name not in _WHEN_USED:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module(f"flowenv_k8s.{_WHEN_USED[name]}"), name)
+    module = _WHEN_USED.get(name, "doctor")
+    return getattr(importlib.import_module(f"flowenv_k8s.{module}"), name)
 
 
 def __dir__() -> list[str]:

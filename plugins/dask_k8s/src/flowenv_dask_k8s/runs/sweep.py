@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from flowenv_dask_k8s.cluster.heartbeat import SILENCE, seconds_silent
 from flowenv_dask_k8s.cluster.operator import operator_is_missing
 from flowenv_dask_k8s.cluster.removal import remove
 from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS
-from flowenv_k8s.plugin import JOBS, RUN_ID, Client, Resource, age_of, is_over, selector
+from flowenv_k8s.plugin import JOBS, RUN_ID, Client, Resource, age_of, is_over, leftover, selector
 
 
 def sweep(client: Client, namespace: str, *, older_than: float, delete: bool) -> Iterator[Leftover]:
@@ -46,7 +47,7 @@ def sweep(client: Client, namespace: str, *, older_than: float, delete: bool) ->
         age = age_of(found)
         silent = seconds_silent(found)
         if min(age, age if silent is None else silent) >= older_than:
-            yield _leftover(client, resource, found, age, delete)
+            yield leftover(resource, found, functools.partial(remove, client) if delete else None)
 
 
 def _is_left(cluster: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> bool:
@@ -66,19 +67,3 @@ def _has_lost(found: Mapping[str, Any], resource: Resource, living: Container[st
     owners = found["metadata"].get("ownerReferences") or ()
     uids = [one["uid"] for one in owners if one.get("kind") == resource.kind]
     return bool(uids) and not any(uid in living for uid in uids)
-
-
-def _leftover(
-    client: Client, resource: Resource, found: Mapping[str, Any], age: float, delete: bool
-) -> Leftover:
-    metadata = found["metadata"]
-    problem, removed = "", False
-    if delete:
-        try:
-            remove(client, resource, found)
-            removed = True
-        except FlowenvError as error:
-            problem = str(error)
-    name = f"{metadata['namespace']}/{metadata['name']}"
-    run_id = metadata["labels"][RUN_ID]
-    return Leftover(resource.kind, name, run_id, age, removed, problem)

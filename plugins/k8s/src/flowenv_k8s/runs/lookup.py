@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from flowenv.environment import Environment
 from flowenv.errors import RunNotFound
 from flowenv.flow_run import FlowRun
 from flowenv.handle import RunSummary
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS, PODS
+from flowenv_k8s.base_environment import KubernetesEnvironment
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
 from flowenv_k8s.runs.handle import KubernetesHandle
 from flowenv_k8s.spec.labels import RUN_ID, RunMarks, age_of, pod_selector, selector
@@ -20,26 +20,18 @@ from flowenv_k8s.spec.labels import RUN_ID, RunMarks, age_of, pod_selector, sele
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-def attach(
-    client: Client,
-    environment: Environment,
-    namespace: str,
-    reference: str,
-    start_deadline: float,
-) -> FlowRun:
+def attach(client: Client, environment: KubernetesEnvironment, reference: str) -> FlowRun:
     """A run that another process submitted.
 
     Args:
         client: the connection.
-        environment: where it runs.
-        namespace: where to look if the reference names no namespace.
+        environment: where it runs; it says where to look if the reference names no namespace.
         reference: `namespace/job`, a Job's name, or a run id.
-        start_deadline: seconds until the flow's container must be running.
 
     Raises:
         RunNotFound: if there is no such run.
     """
-    job = _find_job(client, namespace, reference)
+    job = _find_job(client, environment.target_namespace, reference)
     marks = RunMarks.of(job)
     run = FlowRun(
         environment,
@@ -48,7 +40,7 @@ def attach(
         labels=marks.labels,
         created=marks.created,
     )
-    run.handle = KubernetesHandle(client, job, start_deadline, age_of(job))
+    run.handle = KubernetesHandle(client, job, environment.start_deadline, age_of(job))
     return run
 
 

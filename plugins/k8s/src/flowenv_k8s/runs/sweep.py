@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flowenv import storage
@@ -13,7 +15,7 @@ from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS, PODS, Resource
 from flowenv_k8s.runs.diagnosis.run_status import is_held
 from flowenv_k8s.runs.lookup import pods_by_run, verdict_on
-from flowenv_k8s.spec.labels import RunMarks, age_of, pod_selector, selector
+from flowenv_k8s.spec.labels import RUN_ID, RunMarks, age_of, pod_selector, selector
 
 
 def sweep(
@@ -35,18 +37,18 @@ def sweep(
     """
     jobs, _ = client.list(JOBS, namespace, labels=selector())
     pods = pods_by_run(client, namespace, pod_selector())
+    remove = functools.partial(_remove, client) if delete else None
     for job in jobs:
         marks = RunMarks.of(job)
         age = age_of(job)
         mine = pods.pop(marks.run_id, [])
         is_late = 0 < start_deadline < age
         if age >= older_than and _is_over(job, marks, mine, is_late):
-            yield _leftover(client, JOBS, job, marks, age, delete)
+            yield leftover(JOBS, job, remove)
     for orphans in pods.values():
         for pod in orphans:
-            age = age_of(pod)
-            if age >= older_than:
-                yield _leftover(client, PODS, pod, RunMarks.of(pod), age, delete)
+            if age_of(pod) >= older_than:
+                yield leftover(PODS, pod, remove)
 
 
 def _is_over(
@@ -59,29 +61,32 @@ def _is_over(
     return is_late and waits
 
 
-def _leftover(
-    client: Client,
+def _remove(client: Client, resource: Resource, found: Mapping[str, Any]) -> None:
+    metadata = found["metadata"]
+    client.delete(resource, metadata["namespace"], metadata["name"], uid=metadata["uid"])
+    if url := RunMarks.of(found).payload_url:
+        storage.remove(url)
+
+
+def leftover(
     resource: Resource,
-    manifest: Mapping[str, Any],
-    marks: RunMarks,
-    age: float,
-    delete: bool,
+    found: Mapping[str, Any],
+    remove: Callable[[Resource, Mapping[str, Any]], object] | None,
 ) -> Leftover:
-    metadata = manifest["metadata"]
-    name, problem, removed = metadata["name"], "", False
-    if delete:
-        try:
-            client.delete(resource, metadata["namespace"], name, uid=metadata["uid"])
-            if marks.payload_url:
-                storage.remove(marks.payload_url)
-            removed = True
-        except FlowenvError as error:
-            problem = str(error)
-    return Leftover(
-        kind=resource.kind,
-        name=f"{metadata['namespace']}/{name}",
-        run_id=marks.run_id,
-        age=age,
-        removed=removed,
-        problem=problem,
-    )
+    """What a run has left, removed if there is a way given.
+
+    Args:
+        resource: the object's type.
+        found: the object.
+        remove: removes it; None to leave it alone.
+    """
+    metadata = found["metadata"]
+    name = f"{metadata['namespace']}/{metadata['name']}"
+    left = Leftover(resource.kind, name, metadata["labels"][RUN_ID], age_of(found))
+    if remove is None:
+        return left
+    try:
+        remove(resource, found)
+    except FlowenvError as error:
+        return dataclasses.replace(left, problem=str(error))
+    return dataclasses.replace(left, removed=True)

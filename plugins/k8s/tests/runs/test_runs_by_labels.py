@@ -261,7 +261,7 @@ def test_every_permission_that_doctor_asks_for_is_in_the_documented_role(
 
     from flowenv_k8s.doctor import HELPFUL_PERMISSIONS, NEEDED_PERMISSIONS
 
-    page = Path(__file__).parents[3] / "docs/backends/k8s.md"
+    page = Path(__file__).parents[4] / "docs/backends/k8s.md"
     text = page.read_text().split("kind: Role\n", 1)[1].split("```", 1)[0]
     rules = yaml.safe_load("kind: Role\n" + text)["rules"]
     granted = {
