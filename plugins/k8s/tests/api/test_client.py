@@ -138,7 +138,12 @@ def test_a_pod_without_its_certificate_is_told_so(
 
 
 @pytest.mark.parametrize(
-    "work", ["import flowenv_k8s.hooks", "KubernetesJobEnvironment(metadata={'image': 'x'})"]
+    "work",
+    [
+        "import flowenv_k8s.hooks",
+        "import flowenv_k8s.plugin",
+        "KubernetesJobEnvironment(metadata={'image': 'x'})",
+    ],
 )
 def test_until_it_is_used_the_kubernetes_package_is_not_imported(work: str) -> None:
     code = (
