@@ -83,13 +83,15 @@ _WHEN_USED = {
 """What needs the platform's library, and is imported when it is first used; else the doctor's."""
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+if not TYPE_CHECKING:  # type checkers would take any name
 
-    module = _WHEN_USED.get(name, "doctor")
-    return getattr(importlib.import_module(f"flowenv_k8s.{module}"), name)
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        module = _WHEN_USED.get(name, "doctor")
+        return getattr(importlib.import_module(f"flowenv_k8s.{module}"), name)
 
 
 def __dir__() -> list[str]:
