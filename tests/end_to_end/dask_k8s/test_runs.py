@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flowenv.flow_run import FlowRun
+from flowenv.runs.flow_run import FlowRun
 from flowenv_k8s.spec.labels import label_of
 from on_kubernetes.cluster_under_test import BOKEH_IMAGE, IMAGE, PATIENCE, ClusterUnderTest
 from on_kubernetes.dask_objects import OF_THE_CLUSTER, line_with, of_run

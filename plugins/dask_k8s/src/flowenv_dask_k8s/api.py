@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flowenv.errors import PlatformError
-from flowenv.states import Reason
+from flowenv.plugin import Reason
 
 
 def load() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flowenv.errors import FlowenvError
-from flowenv.handle import Finding
+from flowenv.plugin import Finding
 from flowenv_dask_k8s.cluster.operator import check_operator
 from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS, WORKER_GROUPS
 from flowenv_k8s.plugin import (

@@ -21,9 +21,6 @@ from flowenv.plugin import (
     on_start_setting,
     setting,
 )
-from flowenv.errors import SettingError
-from flowenv.flow_run import FlowRun
-from flowenv.settings import setting
 from flowenv_k8s.plugin import (
     CONTRACT,
     POD_SPEC,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flowenv.states import Reason, State, Status
+from flowenv.plugin import Reason, State, Status
 from flowenv_dask_k8s.cluster import diagnosis
 
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from flowenv.errors import SettingError
-from flowenv.flow_run import FlowRun
-from flowenv.settings import setting
+from flowenv.plugin import Environment, FlowRun, contract, setting
 from flowenv_k8s.spec.checks import POD_SPEC, check_job
 from flowenv_k8s.spec.manifest import (
     Manifest,
@@ -22,7 +21,7 @@ from flowenv_k8s.spec.manifest import (
 from flowenv_k8s.spec.quantities import HINT, wrong_quantities
 
 if TYPE_CHECKING:
-    from flowenv.encoding import Encoder
+    from flowenv.plugin import Encoder
     from flowenv_k8s.spec.job import JobSettings
 
 CONTRACT = (
@@ -117,7 +116,7 @@ class KubernetesEnvironment(Environment):
         Raises:
             ConfigurationError: if the kubeconfig has no such context.
         """
-        from flowenv.configuration import configuration
+        from flowenv.plugin import configuration
         from flowenv_k8s.api.kubeconfig import default_namespace
 
         inherited = default_namespace(self.context)

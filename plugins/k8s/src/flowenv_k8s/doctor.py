@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from flowenv.errors import FlowenvError
-from flowenv.handle import Finding
+from flowenv.plugin import Finding
 from flowenv_k8s.api.client import Client, connect
 from flowenv_k8s.api.refusals import Request, rbac_rule
 from flowenv_k8s.api.resources import ACCESS_REVIEWS, EVENTS, JOBS, NAMESPACES, PODS, SECRETS

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowenv.outcome import Outcome
-from flowenv.states import Reason, State
+from flowenv.plugin import Outcome, Reason, State
 from flowenv_k8s.runs.diagnosis.events import explain
 from flowenv_k8s.runs.diagnosis.pod_status import pod_status
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge

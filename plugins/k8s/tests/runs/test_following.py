@@ -10,10 +10,7 @@ import pytest
 
 from flowenv import attach
 from flowenv.errors import PlatformError, RunCancelled, WaitTimeout
-from flowenv.flow_run import FlowRun
-from flowenv.lifecycle import attach
-from flowenv.outcome import Outcome
-from flowenv.states import Reason, State, Status
+from flowenv.plugin import FlowRun, Outcome, Reason, State, Status
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import PODS
 from flowenv_k8s.runs import cancellation, tracking

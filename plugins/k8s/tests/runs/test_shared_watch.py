@@ -9,8 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from flowenv.errors import PlatformError, TransientPlatformError
-from flowenv.flow_run import FlowRun
-from flowenv.states import Reason, State
+from flowenv.plugin import FlowRun, Reason, State
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.runs.watch import pod_watch
 from on_kubernetes.job_runs import name_of, pod_of, running

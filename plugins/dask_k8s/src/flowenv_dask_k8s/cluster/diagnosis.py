@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flowenv.errors import PlatformError
-from flowenv.states import Reason, State, Status
+from flowenv.plugin import Reason, State, Status
 from flowenv_dask_k8s.spec.resources import INSTALL
 from flowenv_k8s.plugin import HINTS, container_status, disruption, living
 

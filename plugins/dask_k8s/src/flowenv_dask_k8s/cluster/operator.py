@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError, RunConflict
-from flowenv.executors.dask_connection import silenced
+from flowenv.plugin import silenced
 from flowenv_dask_k8s import api
 from flowenv_dask_k8s.cluster import diagnosis, heartbeat
 from flowenv_dask_k8s.cluster.interface import ClusterPlan

@@ -12,13 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from flowenv.errors import FlowenvError, PayloadError, PlatformError
-from flowenv.executors.dask import check_versions, run_on
-from flowenv.executors.dask_cluster import keep_awake, wait_for_workers
-from flowenv.flow_run import FlowRun
-from flowenv.lifecycle import Prepared
-from flowenv.process import Process
-from flowenv.running import Returned, call_with_callbacks
-from flowenv.states import Reason
+from flowenv.plugin import (
+    FlowRun,
+    Reason,
+    Returned,
+    call_with_callbacks,
+    check_versions,
+    keep_awake,
+    prepare_here,
+    run_on,
+    wait_for_workers,
+)
 from flowenv_dask_k8s import api
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, RunCluster
 from flowenv_dask_k8s.cluster.operator import OperatorCluster

@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 from flowenv.errors import ConfigurationError, SecretNotFound
-from flowenv.secret import Secret
+from flowenv.plugin import Secret
 from flowenv_k8s.plugin import SECRETS, Client, Refused
 
 _log = logging.getLogger("flowenv.dask_k8s")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError
-from flowenv.executors.dask import check_versions
+from flowenv.plugin import check_versions
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
 from flowenv_k8s.plugin import Client, ContainerLog, Refused
 

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.handle import Leftover
+from flowenv.plugin import Leftover
 from flowenv_dask_k8s.cluster.heartbeat import SILENCE, seconds_silent
 from flowenv_dask_k8s.cluster.operator import operator_is_missing
 from flowenv_dask_k8s.cluster.removal import remove

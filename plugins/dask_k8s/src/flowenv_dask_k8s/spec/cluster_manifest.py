@@ -10,9 +10,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
-from flowenv.contract import Target
-from flowenv.flow_run import FlowRun
-from flowenv.process import Process
+from flowenv.plugin import FlowRun, Process, Target
 from flowenv_dask_k8s.spec.resources import CLUSTER_LABEL, CLUSTERS, COMPONENT_LABEL
 from flowenv_k8s.plugin import (
     FLOW_CONTAINER,

@@ -8,9 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.flow_run import FlowRun
-from flowenv.process import Process
-from flowenv.secret import Secret
+from flowenv.plugin import FlowRun, Process, Secret
 from flowenv_dask_k8s.spec.cluster_manifest import LONGEST_NAME, ClusterSettings, cluster_manifest
 from flowenv_k8s.plugin import (
     MOUNT_PATH,

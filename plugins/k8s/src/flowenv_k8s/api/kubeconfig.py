@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from flowenv.errors import ConfigurationError
-from flowenv.plugin import configuration, contract
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its own credentials and namespace."""

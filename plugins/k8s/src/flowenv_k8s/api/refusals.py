@@ -14,7 +14,7 @@ from flowenv.errors import (
     SpecError,
     TransientPlatformError,
 )
-from flowenv.states import Reason
+from flowenv.plugin import Reason
 from flowenv_k8s.api.resources import Resource
 
 

@@ -6,8 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flowenv.outcome import Outcome
-from flowenv.states import Status
+from flowenv.plugin import Outcome, Status
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.runs.cancellation import DEFAULT_GRACE, delete_job
 from flowenv_k8s.runs.run_log import RunLog

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flowenv.errors import RunNotFound
-from flowenv.flow_run import FlowRun
-from flowenv.handle import RunSummary
+from flowenv.plugin import FlowRun, RunSummary
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS, PODS
 from flowenv_k8s.base_environment import KubernetesEnvironment

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError, RunConflict
-from flowenv.flow_run import FlowRun
+from flowenv.plugin import FlowRun, storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.api.resources import JOBS, SECRETS

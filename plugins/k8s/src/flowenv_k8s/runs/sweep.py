@@ -7,10 +7,8 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from flowenv import storage
 from flowenv.errors import FlowenvError
-from flowenv.handle import Leftover
-from flowenv.states import State
+from flowenv.plugin import Leftover, State, storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS, PODS, Resource
 from flowenv_k8s.runs.diagnosis.run_status import is_held

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.outcome import Outcome
+from flowenv.plugin import Outcome
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS
 from flowenv_k8s.runs.diagnosis.run_status import Verdict

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.states import Reason, State, Status
+from flowenv.plugin import Reason, State, Status, storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
 from flowenv_k8s.runs.diagnosis import events

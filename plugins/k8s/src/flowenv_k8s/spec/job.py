@@ -12,9 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.flow_run import FlowRun
-from flowenv.process import PAYLOAD_FILE, Process
-from flowenv.secret import Secret
+from flowenv.plugin import PAYLOAD_FILE, FlowRun, Process, Secret, Target, configuration, contract
 from flowenv_k8s.spec.checks import LARGEST_SECRET, check_job, check_secret_size
 from flowenv_k8s.spec.labels import PAYLOAD_URL, run_annotations, run_labels
 from flowenv_k8s.spec.manifest import Manifest

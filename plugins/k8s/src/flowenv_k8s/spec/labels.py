@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowenv.errors import RunNotFound
-from flowenv.flow_run import FlowRun
+from flowenv.plugin import FlowRun
 from flowenv_k8s.spec.names import LONGEST, label_key_part, label_value
 
 PREFIX = "flowenv.io/"

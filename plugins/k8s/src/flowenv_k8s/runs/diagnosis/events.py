@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flowenv.states import Reason, State, Status
+from flowenv.plugin import Reason, State, Status
 from flowenv_k8s.runs.diagnosis.reasons import HINTS
 from flowenv_k8s.spec.labels import RUN_ID
 

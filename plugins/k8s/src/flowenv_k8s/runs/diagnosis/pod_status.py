@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowenv.outcome import Outcome, without_record
-from flowenv.states import Reason, State, Status
+from flowenv.plugin import Outcome, Reason, State, Status, without_record
 from flowenv_k8s.runs.diagnosis.reasons import (
     CONFIGURATION_WAITS,
     DISRUPTIONS,

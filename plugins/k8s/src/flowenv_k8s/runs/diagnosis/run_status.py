@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowenv.outcome import Outcome
-from flowenv.states import Reason, State, Status
+from flowenv.plugin import Outcome, Reason, State, Status
 from flowenv_k8s.runs.diagnosis.pod_status import (
     by_age,
     container_status,
