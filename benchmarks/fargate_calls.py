@@ -22,10 +22,11 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import flowenv  # noqa: E402
 from flowenv import Flow  # noqa: E402
-from flowenv.flows.finding import load_target  # noqa: E402
-from flowenv.runs.flow_run import FlowRun  # noqa: E402
-from flowenv_fargate import FargateTaskEnvironment, board  # noqa: E402
-from flowenv_fargate.account import forget  # noqa: E402
+from flowenv.flow_run import FlowRun  # noqa: E402
+from flowenv.targets import load_target  # noqa: E402
+from flowenv_fargate import FargateTaskEnvironment  # noqa: E402
+from flowenv_fargate.runs import task_poller  # noqa: E402
+from flowenv_fargate.runs.account import forget  # noqa: E402
 from rigs.ecs import EcsRig, Image, Script, ScriptedRunner  # noqa: E402
 
 RUNS = (1, 10, 200)
@@ -73,7 +74,7 @@ def main() -> None:
                 with ThreadPoolExecutor(20) as pool:
                     runs = list(pool.map(lambda _: submit(flow, environment), range(count)))
                 submitted = len(rig.requests)
-                time.sleep(board.FRESH_SECONDS)  # RunTask's own answer counts as a look
+                time.sleep(task_poller.FRESH_SECONDS)  # RunTask's own answer counts as a look
                 rig.requests.clear()
                 for run in runs:
                     run.refresh()

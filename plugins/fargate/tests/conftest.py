@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 
 import flowenv
-from flowenv import Flow
-from flowenv.flows.finding import load_target
-from flowenv.hooks import registry
-from flowenv.plugin import FlowRun, Outcome, State, configuration
-from flowenv.submission.lifecycle import Prepared, prepare
-from flowenv_fargate import FargateTaskEnvironment, board, logs, pacing
-from flowenv_fargate import account as known
+from flowenv import Flow, registry
+from flowenv.configuration import configuration
+from flowenv.flow_run import FlowRun
+from flowenv.lifecycle import Prepared, prepare
+from flowenv.outcome import Outcome
+from flowenv.states import State
+from flowenv.targets import load_target
+from flowenv_fargate import FargateTaskEnvironment
+from flowenv_fargate.api import backoff
+from flowenv_fargate.runs import account as known
+from flowenv_fargate.runs import cloudwatch, task_poller
 from rigs.ecs import Account, EcsRig, Image, Script, ScriptedRunner, Task
 
 RUN_ID = "11111111-2222-3333-4444-555555555555"
@@ -36,13 +40,13 @@ def clean_slate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
         monkeypatch.setenv(name, "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(pacing, "FIRST_WAIT", 0.002)
-    monkeypatch.setattr(pacing, "LONGEST_WAIT", 0.01)
-    monkeypatch.setattr(board, "POLL_SECONDS", 0.02)
-    monkeypatch.setattr(board, "CALLS_PER_SECOND", 1000.0)
-    monkeypatch.setattr(board, "FRESH_SECONDS", 0.0)
-    monkeypatch.setattr(logs, "POLL_SECONDS", 0.02)
-    monkeypatch.setattr(logs, "DRAIN_SECONDS", 0.5)
+    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.002)
+    monkeypatch.setattr(backoff, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(task_poller, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(task_poller, "CALLS_PER_SECOND", 1000.0)
+    monkeypatch.setattr(task_poller, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(cloudwatch, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(cloudwatch, "DRAIN_SECONDS", 0.5)
     _forget()
     yield
     _forget()

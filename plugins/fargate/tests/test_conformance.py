@@ -43,8 +43,8 @@ def working_settings(running_rig: EcsRig) -> dict[str, Any]:
 @pytest.mark.filterwarnings("ignore:Secret values of:UserWarning")
 class TestConformance(BackendConformance):
     kill_points = (
-        "flowenv_fargate.submission:find_definition",
-        "flowenv_fargate.submission:_run",
+        "flowenv_fargate.runs.submission:find_definition",
+        "flowenv_fargate.runs.submission:_run",
     )
 
     @pytest.fixture(autouse=True)

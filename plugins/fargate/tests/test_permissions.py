@@ -16,7 +16,7 @@ IMPLIED = {"ecs:TagResource", "iam:PassRole", "s3:GetObject"}
 def called() -> set[str]:
     """The actions of all calls in the source."""
     found = set()
-    for path in SOURCE.glob("*.py"):
+    for path in SOURCE.rglob("*.py"):
         for service, operation in re.findall(r'call\(\s*"(\w+)", "(\w+)"', path.read_text()):
             found.add(ACTIONS.get(f"{service}:{operation}", f"{service}:{operation}"))
     return found

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformUnreachable, SpecError
-from flowenv.plugin import Finding
-from flowenv_fargate import arguments as args
-from flowenv_fargate.account import Account, account_of, cluster_of
-from flowenv_fargate.payloads import split
-from flowenv_fargate.refusals import AwsRefused, Kind
-from flowenv_fargate.spec import payload_place
-
-if TYPE_CHECKING:
-    from flowenv_fargate.environment import FargateTaskEnvironment
+from flowenv.handle import Finding
+from flowenv_fargate.api.refusals import AwsRefused, Kind
+from flowenv_fargate.environment import FargateTaskEnvironment
+from flowenv_fargate.runs.account import Account, account_of, cluster_of
+from flowenv_fargate.runs.s3_payload import split
+from flowenv_fargate.spec import arguments as args
+from flowenv_fargate.spec.build import payload_place
 
 Look = Callable[[], tuple[bool | None, str, str]]
 """A look at one thing: whether it is as it should be, what was found, and a hint."""

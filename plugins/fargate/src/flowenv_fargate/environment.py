@@ -157,9 +157,10 @@ class FargateTaskEnvironment(Environment):
         if self.start_timeout <= 0:
             raise SettingError(f"start_timeout must be more than 0, not {self.start_timeout:g}.")
         if self.kwargs:
-            from flowenv_fargate.arguments import check_arguments
+            from flowenv_fargate.api.service_model import parameters_of
+            from flowenv_fargate.spec.arguments import check_arguments
 
-            check_arguments(self.kwargs, self.launch_type)
+            check_arguments(self.kwargs, self.launch_type, parameters_of)
         self._take_from_variables()
 
     def _take_from_variables(self) -> None:
@@ -175,14 +176,14 @@ class FargateTaskEnvironment(Environment):
 
     def needs_image(self) -> bool:
         """False if the user's first container, or an existing task definition, has one."""
-        from flowenv_fargate.arguments import own_image, uses_existing
+        from flowenv_fargate.spec.arguments import own_image, uses_existing
 
         return not (uses_existing(self.kwargs) or own_image(self.kwargs))
 
     def contract_values(self, flow_run: FlowRun) -> Mapping[str, Value]:
         """The image, where it is the user's own container that names it."""
         from flowenv.contract import IMAGE
-        from flowenv_fargate.arguments import own_image
+        from flowenv_fargate.spec.arguments import own_image
 
         return {IMAGE: flow_run.image or own_image(self.kwargs) or ""}
 
@@ -192,9 +193,10 @@ class FargateTaskEnvironment(Environment):
 
     def validate_spec(self, spec: Mapping[str, Any], flow_run: FlowRun) -> None:
         """Check the requests as ECS would, before any call."""
-        from flowenv_fargate.checks import check_spec
+        from flowenv_fargate.api.service_model import parameters_of
+        from flowenv_fargate.spec.checks import check_spec
 
-        check_spec(spec)
+        check_spec(spec, parameters_of)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -1,0 +1,1 @@
+"""Calls to AWS: connection, tries and refusals. Nothing else of this backend imports boto3."""

@@ -1,0 +1,246 @@
+"""Calls to AWS: where the exceptions of boto3 end.
+
+Clients are made once for each account, region and endpoint of a process.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from flowenv.errors import PlatformError, PlatformUnreachable, SpecError
+from flowenv.states import Reason
+from flowenv_fargate.api import backoff
+from flowenv_fargate.api.rate_limit import Rate
+from flowenv_fargate.api.refusals import Kind, Refusal
+
+_CONNECTIONS = 50
+_RATES = {"RunTask": (100, 20), "RegisterTaskDefinition": (20, 1), "GetLogEvents": (25, 25)}
+"""Calls at once, and a second after that: what AWS grants an account by default."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """Whose AWS is called; what is None is found by boto3.
+
+    Args:
+        key_id: access key id.
+        secret: secret access key.
+        token: session token.
+        region: the region.
+        last_region: the region if boto3 finds none either.
+        endpoint: URL of another AWS.
+    """
+
+    key_id: str | None = field(default=None, repr=False)
+    secret: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    region: str | None = None
+    last_region: str | None = None
+    endpoint: str | None = None
+
+
+class Aws:
+    """Calls AWS, tries again where that helps, and raises flowenv's errors only.
+
+    Args:
+        access: whose AWS.
+    """
+
+    def __init__(self, access: Access) -> None:
+        self.access = access
+        self._clients: dict[tuple[str, str | None], Any] = {}
+        self._lock = threading.RLock()
+        self._session: Any = None
+        self._rates = {name: Rate(*rate) for name, rate in _RATES.items()}
+
+    @property
+    def region(self) -> str:
+        """The region that calls go to.
+
+        Raises:
+            PlatformUnreachable: if nobody says which.
+        """
+        return str(self._client("ecs", None).meta.region_name)
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        parameters: dict[str, Any] | None = None,
+        *,
+        region: str | None = None,
+        tries: int | None = None,
+    ) -> dict[str, Any]:
+        """Make one call, and again while AWS is busy or doesn't answer.
+
+        Args:
+            service: boto3's name of the service, such as `ecs`.
+            operation: the operation's name in the API, such as `RunTask`.
+            parameters: what is sent, without Secrets.
+            region: another one than usual.
+            tries: how often at most; by default `backoff.TRIES`.
+
+        Raises:
+            AwsRefused: if AWS refuses it.
+            AwsBusy: if AWS stays busy.
+            PlatformUnreachable: if there is no answer, or no credentials.
+        """
+        waits, renewed = backoff.waits(tries), False
+        while True:
+            try:
+                return self._once(service, operation, parameters or {}, region)
+            except PlatformError as error:
+                refusal = getattr(error, "refusal", None)
+                kind = refusal.kind if refusal else None
+                if kind is Kind.EXPIRED and not renewed:
+                    # credentials of a file or a role may have been replaced meanwhile
+                    renewed = True
+                    self._renew()
+                    continue
+                again = kind in (Kind.THROTTLED, Kind.FAILED) or isinstance(error, Unanswered)
+                wait = next(waits, None) if again else None
+                if wait is None:
+                    raise
+                time.sleep(wait)
+
+    def _once(
+        self, service: str, operation: str, parameters: dict[str, Any], region: str | None
+    ) -> dict[str, Any]:
+        from botocore import xform_name
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        client = self._client(service, region)
+        if rate := self._rates.get(operation):
+            rate.take()
+        try:
+            return getattr(client, xform_name(operation))(**parameters)  # type: ignore[no-any-return]
+        except ClientError as error:
+            raise _refusal(operation, error).error() from error
+        except BotoCoreError as error:
+            raise _botocore_error(operation, error) from error
+
+    def presigned_get(self, bucket: str, key: str, seconds: int) -> str:
+        """A URL that reads an S3 object without credentials, for so many seconds."""
+        parameters = {"Bucket": bucket, "Key": key}
+        client = self._client("s3", None)
+        return str(client.generate_presigned_url("get_object", parameters, ExpiresIn=seconds))
+
+    def _client(self, service: str, region: str | None) -> Any:
+        key = (service, region)
+        if key not in self._clients:
+            with self._lock:
+                if key not in self._clients:
+                    self._clients[key] = self._make_client(service, region)
+        return self._clients[key]
+
+    def _make_client(self, service: str, region: str | None) -> Any:
+        import boto3
+        from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
+
+        access = self.access
+        if bool(access.key_id) != bool(access.secret):
+            raise PlatformUnreachable(
+                "Only one half of the AWS credentials is given.",
+                hint="Give both aws_access_key_id and aws_secret_access_key, or neither.",
+                reason=Reason.ACCESS_DENIED,
+            )
+        # tries are counted here, not in boto3 as well; presigned URLs need the newer signature
+        config = Config(
+            retries={"total_max_attempts": 1},
+            max_pool_connections=_CONNECTIONS,
+            connect_timeout=10,
+            read_timeout=60,
+            signature_version="s3v4" if service == "s3" else None,
+        )
+        try:
+            if self._session is None:
+                self._session = boto3.Session(
+                    aws_access_key_id=access.key_id,
+                    aws_secret_access_key=access.secret,
+                    aws_session_token=access.token if access.key_id else None,
+                    region_name=access.region,
+                )
+            region = region or self._session.region_name or access.last_region
+            make: Any = self._session.client
+            return make(service, region_name=region, endpoint_url=access.endpoint, config=config)
+        except (BotoCoreError, ValueError) as error:
+            raise _botocore_error(f"a client for {service}", error) from error
+
+    def _renew(self) -> None:
+        with self._lock:
+            self._session = None
+            self._clients.clear()
+
+
+class Unanswered(PlatformUnreachable):
+    """A call was made, and its answer never came."""
+
+
+def _refusal(operation: str, error: Any) -> Refusal:
+    answer = error.response
+    details = answer.get("Error", {})
+    return Refusal(
+        operation,
+        str(details.get("Code", "Unknown")),
+        str(details.get("Message", "")),
+        int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode") or 400),
+        tuple(answer.get("resourceIds") or ()),
+    )
+
+
+def _botocore_error(operation: str, error: Exception) -> PlatformError | SpecError:
+    """A vendor's exception that is no answer of AWS as one of ours."""
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ParamValidationError):
+        # its text shows values, which may be secrets
+        return SpecError(f"boto3 refuses the parameters of {operation}.")
+    if isinstance(error, exceptions.NoRegionError):
+        return PlatformUnreachable(
+            "No AWS region is known.",
+            hint="Pass region_name, or set REGION_NAME, AWS_DEFAULT_REGION or AWS_REGION.",
+        )
+    if isinstance(
+        error,
+        exceptions.NoCredentialsError
+        | exceptions.PartialCredentialsError
+        | exceptions.CredentialRetrievalError
+        | exceptions.NoAuthTokenError
+        | exceptions.SSOTokenLoadError
+        | exceptions.UnauthorizedSSOTokenError
+        | exceptions.TokenRetrievalError,
+    ):
+        return PlatformUnreachable(
+            f"No usable AWS credentials were found: {error}.",
+            hint="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, pass them, or log in with the "
+            "AWS command line.",
+            reason=Reason.ACCESS_DENIED,
+        )
+    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
+        return Unanswered(
+            f"AWS gave no answer to {operation}: {error}",
+            hint="Check the network, the region and the endpoint URL.",
+        )
+    return PlatformUnreachable(f"boto3 can't call {operation}: {error}")
+
+
+_made: dict[Access, Aws] = {}
+_made_lock = threading.Lock()
+
+
+def aws_of(access: Access) -> Aws:
+    """The AWS that is meant; the same for the same credentials and region."""
+    with _made_lock:
+        if access not in _made:
+            _made[access] = Aws(access)
+        return _made[access]
+
+
+def forget() -> None:
+    """Forget all clients, as when credentials or endpoints of this process change. For tests."""
+    with _made_lock:
+        _made.clear()

@@ -1,0 +1,1 @@
+"""A run on ECS: submitted, followed, diagnosed, its log read, ended, found and swept."""

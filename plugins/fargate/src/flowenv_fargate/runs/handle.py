@@ -1,0 +1,281 @@
+"""The handle on one run: its status, log and outcome, and a way to stop it."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from flowenv.errors import (
+    FlowenvError,
+    PlatformError,
+    PlatformUnreachable,
+    TransientPlatformError,
+)
+from flowenv.outcome import EXIT_COMPLETED, Outcome
+from flowenv.states import State, Status
+from flowenv_fargate.api import backoff
+from flowenv_fargate.api.refusals import AwsRefused, Kind
+from flowenv_fargate.runs import s3_payload
+from flowenv_fargate.runs.account import Account
+from flowenv_fargate.runs.cloudwatch import follow_lines
+from flowenv_fargate.runs.diagnosis import (
+    CANCEL_REASON,
+    DEADLINE_MARK,
+    ENDED_REASON,
+    container_of,
+    diagnose,
+    is_over,
+    lost,
+    may_have_record,
+)
+from flowenv_fargate.runs.flow_log import FlowLog
+from flowenv_fargate.runs.task_poller import TaskPoller
+
+_log = logging.getLogger("flowenv.fargate")
+
+MISSING_SECONDS = 60.0
+"""Seconds after RunTask for which DescribeTasks may not know a task yet."""
+OUTAGE_SECONDS = 600.0
+"""Seconds for which following a run bears that AWS doesn't answer."""
+STOP_SECONDS = 180.0
+"""Seconds within which a stopped task must have stopped: the longest stopTimeout and a minute."""
+
+
+class TaskHandle:
+    """A handle on one task.
+
+    Args:
+        account: whose task it is.
+        cluster: of the task, by name or ARN.
+        arn: of the task.
+        run_id: the run.
+        container: the name of the flow's container.
+        start_timeout: seconds within which the task must run.
+        payload_url: where the payload is, if it is in S3.
+        task: what is known of the task already.
+        submitted: True if `task` is RunTask's answer, so that DescribeTasks may not know it.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        cluster: str,
+        arn: str,
+        *,
+        run_id: str,
+        container: str,
+        start_timeout: float,
+        payload_url: str = "",
+        task: Mapping[str, Any],
+        submitted: bool = False,
+    ) -> None:
+        self._account = account
+        self._aws = account.aws
+        self._poller: TaskPoller = account.poller(cluster)
+        self._cluster = cluster
+        self._arn = arn
+        self._flow_log = FlowLog(account, arn, run_id, container)
+        self._container = container
+        self._start_timeout = start_timeout
+        self._payload_url = payload_url
+        self._made = time.monotonic()
+        self._task: Mapping[str, Any] = task
+        self._answer = task if submitted else None
+        self._shown = not submitted  # by DescribeTasks, not only in RunTask's answer
+        self._seen_at = 0.0
+        self._missing_since: float | None = None
+        self._final: Status | None = None
+        self._outcome: Outcome | None = None
+        self._lock = threading.RLock()
+        self._poller.watch(arn, self, task)
+
+    @property
+    def reference(self) -> str:
+        """The task's ARN."""
+        return self._arn
+
+    # -- status -------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """What is known of the run now; looks by many handles share their calls."""
+        return self._look(None)
+
+    def follow(self, timeout: float | None = None) -> Iterator[Status]:
+        """The current status, then each change, up to and with the final one."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        shown: Status | None = None
+        max_age: float | None = None
+        failing_since: float | None = None
+        while True:
+            try:
+                status = self._look(max_age)
+                failing_since = None
+            except (TransientPlatformError, PlatformUnreachable):
+                failing_since = failing_since or time.monotonic()
+                if time.monotonic() - failing_since > OUTAGE_SECONDS:
+                    raise
+            else:
+                if status != shown:
+                    shown = status
+                    yield status
+                if status.state.is_final:
+                    return
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return
+            interval = self._poller.interval
+            max_age = interval if left is None else min(interval, left)
+            self._poller.wait(max_age, self._arn, self._seen_at)
+
+    def _look(self, max_age: float | None) -> Status:
+        if self._final is not None:
+            return self._final
+        seen = self._poller.look(self._arn, max_age)
+        with self._lock:
+            if self._final is not None:
+                return self._final
+            self._seen_at = seen.at
+            if seen.task is None:
+                status = self._missing()
+            else:
+                self._shown = self._shown or seen.task is not self._answer
+                self._task, self._missing_since = seen.task, None
+                status = self.judge(seen.task)
+            if status.state.is_final:
+                self._end(status)
+            return status
+
+    def judge(self, task: Mapping[str, Any], *, wait: bool = True) -> Status:
+        """The status that a look at the task means.
+
+        Args:
+            task: as DescribeTasks shows it; if it failed, its log is read.
+            wait: for a record that may still be on its way.
+        """
+        if not is_over(task, self._container):
+            status = diagnose(task, self._container)
+            if status.state is State.STARTING:
+                self._enforce_deadline(task)
+            return status
+        if container_of(task, self._container).get("exitCode") in (None, EXIT_COMPLETED):
+            # there is no record, or it is read when the result is wanted
+            return diagnose(task, self._container)
+        self._outcome, last_lines = self._flow_log.try_record(task, wait=wait)
+        return diagnose(task, self._container, self._outcome, last_lines)
+
+    def _missing(self) -> Status:
+        """ECS shows no such task: it is too new, or it stopped more than an hour ago."""
+        if not self._shown:
+            if time.monotonic() - self._made < MISSING_SECONDS:
+                return Status(State.SUBMITTED)
+            return lost(seen=False)
+        self._outcome, _ = self._flow_log.try_record(self._task, wait=False)
+        if self._outcome:
+            return self._outcome.status()
+        self._missing_since = self._missing_since or time.monotonic()
+        if time.monotonic() - self._missing_since < MISSING_SECONDS:
+            return diagnose(self._task, self._container)
+        return lost(seen=True)
+
+    def _enforce_deadline(self, task: Mapping[str, Any]) -> None:
+        """Stop a task that should run by now; the next look says so."""
+        waited, created = time.monotonic() - self._made, task.get("createdAt")
+        if self._answer is None and isinstance(created, datetime.datetime):
+            # of another process's run only AWS's clock knows when it began
+            waited = (datetime.datetime.now(datetime.UTC) - created).total_seconds()
+        if waited > self._start_timeout and task.get("desiredStatus") != "STOPPED":
+            reason = f"{DEADLINE_MARK} {self._start_timeout:g} seconds ({task['lastStatus']})"
+            self._stop(reason)
+
+    def _end(self, status: Status) -> None:
+        self._final = status
+        self._poller.unwatch(self._arn)
+        self._stop_the_rest()
+        if self._payload_url:
+            try:
+                s3_payload.remove(self._aws, self._payload_url)
+            except FlowenvError as error:
+                _log.warning("The payload %s can't be removed: %s", self._payload_url, error)
+
+    def _stop_the_rest(self) -> None:
+        """Stop what would keep an existing definition's task going after the flow's end."""
+        task = self._task
+        if "STOPPED" in (task.get("lastStatus"), task.get("desiredStatus")):
+            return
+        arn = str(task.get("taskDefinitionArn") or "")
+        containers = self._account.definitions.revision(arn).get("containerDefinitions") or []
+        if any(c["name"] == self._container and c.get("essential") is False for c in containers):
+            self._stop(ENDED_REASON)
+
+    # -- log and outcome ----------------------------------------------------------------
+
+    def outcome(self) -> Outcome | None:
+        """The record of how the flow ended; None without one, and without a CloudWatch log.
+
+        Raises:
+            PlatformError: if the log can't be read.
+        """
+        if self.status().state.is_final and self._outcome is None:
+            self._outcome, _ = self._flow_log.record(self._task, wait=True)
+        return self._outcome
+
+    def logs(self, *, follow: bool = False) -> Iterator[str]:
+        """The lines of the flow's log.
+
+        Raises:
+            UnsupportedOperation: if the container doesn't log to CloudWatch.
+        """
+        reader, statuses = self._flow_log.reader(self._task), self.follow()
+        while reader is None and follow and next(statuses, None):
+            reader = self._flow_log.reader(self._task)
+        if reader is None:
+            return
+        if follow:
+            yield from follow_lines(reader, self._is_over, self._may_have_record)
+        else:
+            yield from reader.new_lines()
+
+    def _is_over(self) -> bool:
+        return self._look(self._poller.interval).state.is_final
+
+    def _may_have_record(self) -> bool:
+        return may_have_record(self._task, self._container)
+
+    # -- cancel -------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Stop the task, and return when ECS shows that the flow's container has stopped.
+
+        Raises:
+            PlatformError: if it hasn't stopped in time.
+        """
+        if self._look(0).state.is_final:
+            return
+        waits = backoff.waits()
+        while not self._stop(CANCEL_REASON):  # a task can be too new to be known
+            time.sleep(next(waits, None) or self._not_there())
+        for status in self.follow(STOP_SECONDS):
+            if status.state.is_final:
+                return
+        raise PlatformError(
+            f"The task {self._arn} hasn't stopped {STOP_SECONDS:g} seconds after it was told to.",
+            hint="Look at it in the ECS console; cancelling again does no harm.",
+        )
+
+    def _not_there(self) -> float:
+        raise PlatformError(f"ECS knows no task {self._arn} that could be stopped.")
+
+    def _stop(self, reason: str) -> bool:
+        """Tell the task to stop; False if ECS knows no such task, or not yet."""
+        parameters = {"cluster": self._cluster, "task": self._arn, "reason": reason}
+        try:
+            self._aws.call("ecs", "StopTask", parameters)
+        except AwsRefused as error:
+            if error.refusal.kind is not Kind.ABSENT:
+                raise
+            return False
+        return True

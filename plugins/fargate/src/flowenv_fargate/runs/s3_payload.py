@@ -1,0 +1,79 @@
+"""Payloads that are too large for a run's overrides: objects in S3, read by a presigned URL."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flowenv_fargate.api.client import Aws
+
+_MARGIN = 3600
+"""Seconds for which a URL works beyond the time in which the task must have started."""
+
+
+@dataclass(frozen=True)
+class StoredPayload:
+    """A payload that lies in S3.
+
+    Args:
+        url: its `s3://` URL.
+        run_id: the run that it is for.
+        changed: when it was written.
+    """
+
+    url: str
+    run_id: str
+    changed: datetime.datetime
+
+
+def split(url: str) -> tuple[str, str]:
+    """Bucket and key of an `s3://` URL.
+
+    >>> split("s3://bucket/flows/run.json")
+    ('bucket', 'flows/run.json')
+    """
+    bucket, _, key = url.removeprefix("s3://").partition("/")
+    return bucket, key
+
+
+def presigned(aws: Aws, url: str, start_timeout: float) -> str:
+    """A URL with which the task reads the payload; nothing is sent."""
+    bucket, key = split(url)
+    return aws.presigned_get(bucket, key, int(start_timeout) + _MARGIN)
+
+
+def store(aws: Aws, url: str, content: bytes) -> None:
+    """Write a payload. It is encrypted as the bucket says."""
+    bucket, key = split(url)
+    parameters: dict[str, Any] = {"Bucket": bucket, "Key": key, "Body": content}
+    aws.call("s3", "PutObject", {**parameters, "ContentType": "application/json"})
+
+
+def remove(aws: Aws, url: str) -> None:
+    """Remove a payload; one that isn't there is no error."""
+    bucket, key = split(url)
+    aws.call("s3", "DeleteObject", {"Bucket": bucket, "Key": key})
+
+
+def stored(aws: Aws, place: str) -> Iterator[StoredPayload]:
+    """The payloads below a place; other objects there are left alone."""
+    import uuid
+
+    bucket, prefix = split(place.rstrip("/") + "/")
+    wanted: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
+    while True:
+        answer = aws.call("s3", "ListObjectsV2", wanted)
+        for entry in answer.get("Contents") or []:
+            name = entry["Key"].removeprefix(prefix)
+            try:
+                run_id = str(uuid.UUID(name.removesuffix(".json")))
+            except ValueError:
+                continue
+            if name == f"{run_id}.json":
+                url = f"s3://{bucket}/{entry['Key']}"
+                yield StoredPayload(url, run_id, entry["LastModified"])
+        if not answer.get("IsTruncated"):
+            return
+        wanted["ContinuationToken"] = answer["NextContinuationToken"]

@@ -1,0 +1,50 @@
+"""Tasks on ECS: listed and described, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from flowenv_fargate.api.client import Aws
+from flowenv_fargate.spec.tags import Identity, Task, started_by
+
+BATCH = 100
+DESIRED = ("RUNNING", "STOPPED")
+
+
+def describe_tasks(aws: Aws, cluster: str, arns: Sequence[str]) -> list[Task]:
+    """The tasks of these ARNs that are there, with their tags; a hundred a call."""
+    found: list[Task] = []
+    for start in range(0, len(arns), BATCH):
+        wanted = {"cluster": cluster, "tasks": list(arns[start : start + BATCH])}
+        answer = aws.call("ecs", "DescribeTasks", {**wanted, "include": ["TAGS"]})
+        found += answer.get("tasks") or []
+    return found
+
+
+def list_tasks(aws: Aws, cluster: str, **filters: str) -> Iterator[str]:
+    """The ARNs of a cluster's tasks; stopped ones only with `desiredStatus="STOPPED"`."""
+    wanted: dict[str, Any] = {"cluster": cluster, **filters}
+    while True:
+        answer = aws.call("ecs", "ListTasks", wanted)
+        yield from answer.get("taskArns") or []
+        token = answer.get("nextToken")
+        if not token:
+            return
+        wanted["nextToken"] = token
+
+
+def tasks_of_run(aws: Aws, cluster: str, run_id: str) -> Iterator[Task]:
+    """A run's tasks, found by `startedBy`; or by tags, where the user has a `startedBy`."""
+    for desired in DESIRED:
+        filters = {"startedBy": started_by(run_id), "desiredStatus": desired}
+        yield from describe_tasks(aws, cluster, list(list_tasks(aws, cluster, **filters)))
+
+
+def flow_tasks(aws: Aws, cluster: str) -> Iterator[tuple[Task, Identity]]:
+    """All of flowenv's tasks that a cluster shows: living ones, and an hour of stopped ones."""
+    for desired in DESIRED:
+        arns = list(list_tasks(aws, cluster, desiredStatus=desired))
+        for task in describe_tasks(aws, cluster, arns):
+            if identity := Identity.of(task):
+                yield task, identity

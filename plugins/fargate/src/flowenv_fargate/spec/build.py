@@ -1,0 +1,232 @@
+"""Builds the requests: environment and run become plain data. No network, no clock.
+
+    {"task_definition": {…}, "run_task": {…}, "payload": {…}}
+
+`task_definition` is absent where an existing one is run, `payload` where the payload fits into
+the run's overrides.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Container, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from flowenv.errors import SpecError
+from flowenv.process import PAYLOAD_FILE
+from flowenv_fargate.spec import arguments as args
+from flowenv_fargate.spec.container_variables import divide, run_entries
+from flowenv_fargate.spec.overrides import put_payload_inline
+from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf
+from flowenv_fargate.spec.sizes import complete_size
+from flowenv_fargate.spec.tags import PAYLOAD_URL, client_token, encode, run_tags, started_by
+from flowenv_fargate.spec.task_definition import (
+    FLOW_CONTAINER,
+    Definition,
+    generated_family,
+    normalised,
+)
+
+if TYPE_CHECKING:
+    from flowenv.flow_run import FlowRun
+    from flowenv.process import Process
+
+Overrides = list[dict[str, Any]]
+
+
+class Settings(Protocol):
+    """What the requests take from the environment."""
+
+    launch_type: Literal["FARGATE", "EC2"]
+    log_group: str | None
+    metadata: dict[str, Any] | None
+    kwargs: dict[str, Any]
+
+
+def build_spec(
+    environment: Settings, flow_run: FlowRun, process: Process, parameters_of: ParametersOf
+) -> dict[str, Any]:
+    """The complete requests for one run.
+
+    Args:
+        environment: where the flow runs.
+        flow_run: the run, or a draft.
+        process: what the flow's container runs.
+        parameters_of: knows what the operations take.
+
+    Raises:
+        SpecError: if what the user gave can't work.
+    """
+    spec: dict[str, Any] = {}
+    if args.uses_existing(environment.kwargs):
+        overrides = _overrides_of_existing(environment, process)
+    else:
+        names = parameters_of(REGISTER).members
+        spec["task_definition"], overrides = _definition(environment, flow_run, process, names)
+    names, definition = parameters_of(RUN).members, spec.get("task_definition")
+    spec["run_task"] = _run_task(environment, flow_run, overrides, definition, names)
+    if not flow_run.is_draft:
+        _add_payload(spec, environment, flow_run, process.files[PAYLOAD_FILE])
+    return spec
+
+
+def _definition(
+    environment: Settings, flow_run: FlowRun, process: Process, names: Container[str]
+) -> tuple[Definition, Overrides]:
+    kwargs = environment.kwargs
+    definition = copy.deepcopy({k: v for k, v in kwargs.items() if k in names})
+    containers = definition.pop("containerDefinitions", None) or [{}]
+    overrides = _user_overrides(kwargs)
+    built = []
+    for index, container in enumerate(containers):
+        if not isinstance(container, dict):
+            raise SpecError(f"containerDefinitions[{index}] must be a mapping.")
+        target = Target.SIDECAR
+        if index == 0:
+            target = Target.FLOW
+            container = _flow_container(container, environment, flow_run, process)
+        divided = divide(container, process.variables, target)
+        built.append(_with_variables(container, divided.environment, divided.secrets))
+        _add_override(overrides, str(container.get("name", "")), divided.run, first=index == 0)
+    definition["containerDefinitions"] = built
+    definition = _with_defaults(definition, environment)
+    family = kwargs.get("family") or generated_family(flow_run.flow_name, definition)
+    return {"family": family, **definition}, overrides
+
+
+def _flow_container(
+    container: dict[str, Any],
+    environment: Settings,
+    flow_run: FlowRun,
+    process: Process,
+) -> dict[str, Any]:
+    """The user's first container as the flow's: with a name, the image and the command."""
+    image = flow_run.image or container.get("image") or flow_run.require_image()
+    flow = {"name": FLOW_CONTAINER, **container, "image": image, "command": list(process.command)}
+    has_role = "executionRoleArn" in environment.kwargs
+    if "logConfiguration" not in flow and environment.log_group and has_role:
+        # the region is the client's: it is filled in when the definition is registered
+        options = {"awslogs-group": environment.log_group, "awslogs-stream-prefix": "flowenv"}
+        flow["logConfiguration"] = {"logDriver": "awslogs", "options": options}
+    return flow
+
+
+def _with_variables(
+    container: Mapping[str, Any], environment: Overrides, secrets: Overrides
+) -> dict[str, Any]:
+    result = {k: v for k, v in container.items() if k not in ("environment", "secrets")}
+    if environment:
+        result["environment"] = environment
+    if secrets:
+        result["secrets"] = secrets
+    return result
+
+
+def _with_defaults(definition: Definition, environment: Settings) -> Definition:
+    """The definition with what Fargate (or EC2) needs and the user left out."""
+    result = normalised(definition)
+    if args.runs_on_fargate(environment.kwargs, environment.launch_type):
+        result.setdefault("networkMode", "awsvpc")
+        result.setdefault("requiresCompatibilities", ["FARGATE"])
+        result["cpu"], result["memory"] = complete_size(result.get("cpu"), result.get("memory"))
+        return result
+    result.setdefault("requiresCompatibilities", ["EC2"])
+    sized = [c for c in result["containerDefinitions"] if "memory" in c or "memoryReservation" in c]
+    if "memory" not in result and len(sized) < len(result["containerDefinitions"]):
+        result["memory"] = complete_size(None, None)[1]
+    return result
+
+
+def _overrides_of_existing(environment: Settings, process: Process) -> Overrides:
+    """All that the flow needs, as the definition has nothing of it.
+
+    The container's name is only known to ECS; it is filled in before the call.
+    """
+    overrides = _user_overrides(environment.kwargs)
+    first = overrides.pop(0) if overrides else {}
+    merged = run_entries(first, process.variables)
+    entries = [{"name": e.name, "value": e.value} for e in merged if e.value is not None]
+    flow = {**first, "command": list(process.command), "environment": entries}
+    return [flow, *overrides]
+
+
+def _user_overrides(kwargs: Mapping[str, Any]) -> Overrides:
+    given = kwargs.get("overrides") or {}
+    return copy.deepcopy(list(given.get("containerOverrides") or []))
+
+
+def _add_override(overrides: Overrides, name: str, entries: Overrides, *, first: bool) -> None:
+    """Add a container's variables to its override; the run's win over the user's."""
+    mine = next((one for one in overrides if one.get("name") == name), None)
+    if mine is None:
+        if not entries and not first:
+            return
+        mine = {"name": name}
+        overrides.append(mine)
+    ours = {entry["name"] for entry in entries}
+    users = [e for e in mine.get("environment") or [] if e.get("name") not in ours]
+    mine["environment"] = [*users, *entries]
+    if first:
+        overrides.remove(mine)
+        overrides.insert(0, mine)
+
+
+def _run_task(
+    environment: Settings,
+    flow_run: FlowRun,
+    containers: Overrides,
+    definition: Definition | None,
+    names: Container[str],
+) -> dict[str, Any]:
+    kwargs = environment.kwargs
+    request = copy.deepcopy({k: v for k, v in kwargs.items() if k in names and k != "count"})
+    launch_type = args.launch_type_of(kwargs, environment.launch_type)
+    if launch_type:
+        request["launchType"] = launch_type
+    request["taskDefinition"] = definition["family"] if definition else kwargs["taskDefinition"]
+    request["overrides"] = {**(kwargs.get("overrides") or {}), "containerOverrides": containers}
+    request.setdefault("startedBy", started_by(flow_run.id))
+    request["clientToken"] = client_token(flow_run.id)
+    ours = run_tags(flow_run.id, flow_run.flow_name, flow_run.labels, flow_run.created)
+    request["tags"] = [*(request.get("tags") or []), *ours]
+    return request
+
+
+def _add_payload(
+    spec: dict[str, Any],
+    environment: Settings,
+    flow_run: FlowRun,
+    payload: bytes,
+) -> None:
+    overrides = spec["run_task"]["overrides"]
+    if put_payload_inline(overrides, overrides["containerOverrides"][0], payload):
+        return
+    place = payload_place(environment)
+    if place is None:
+        raise SpecError(
+            f"The payload of {len(payload)} bytes doesn't fit into the 8,192 characters that ECS "
+            "takes with a run.",
+            hint="Set payload_url in the configuration to an s3:// place, or put the flow into "
+            "the image and use @flow(code='module').",
+        )
+    url = f"{place.rstrip('/')}/{flow_run.id}.json"
+    spec["payload"] = {"url": url, "content": payload}
+    spec["run_task"]["tags"].append({"key": PAYLOAD_URL, "value": encode(url)})
+
+
+def payload_place(environment: Settings) -> str | None:
+    """Where large payloads go: the environment's metadata, else the configuration.
+
+    Raises:
+        SpecError: if it is no place in S3.
+    """
+    place = (environment.metadata or {}).get("payload_url") or configuration().payload_url
+    if place is None:
+        return None
+    bucket = str(place).removeprefix("s3://").partition("/")[0]
+    if not str(place).startswith("s3://") or not bucket:
+        raise SpecError(
+            f"payload_url is {place!r}, which is no place in S3.",
+            hint="Fargate tasks fetch large payloads from S3, such as s3://bucket/flowenv.",
+        )
+    return str(place)

@@ -1,0 +1,369 @@
+"""The handle: states, reasons, log, outcome and cancelling, on tasks of the rig."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from flowenv.errors import (
+    PlatformError,
+    ResultUnavailable,
+    RunCancelled,
+    RunCrashed,
+    RunFailed,
+    UnsupportedOperation,
+)
+from flowenv.flow_run import FlowRun
+from flowenv.outcome import Outcome
+from flowenv.states import Reason, State
+from flowenv_fargate import FargateTaskEnvironment
+from flowenv_fargate.runs import cloudwatch, handle
+from rigs.ecs import Account, EcsRig, Script
+
+OnRig = Callable[..., FargateTaskEnvironment]
+Submit = Callable[..., FlowRun]
+ENDLESS = Script(running_steps=None)
+
+
+def until(run: FlowRun, state: State) -> None:
+    """Follow a run until it has a state."""
+    for status in run.follow(20):
+        if status.state is state:
+            return
+    raise AssertionError(f"the run never got {state}, but {run.status}")
+
+
+# -- states and outcomes ----------------------------------------------------------------------
+
+
+def test_a_run_goes_through_its_states_to_its_result(on_rig: OnRig, submit: Submit) -> None:
+    run = submit(on_rig())
+    states = [status.state for status in run.follow(20)]
+
+    assert list(dict.fromkeys(states)) == [State.STARTING, State.RUNNING, State.COMPLETED]
+    assert run.result() == 3
+
+
+def test_a_flow_that_raised_is_failed_with_its_error(
+    on_rig: OnRig, submit: Submit, scripts: Any
+) -> None:
+    scripts.outcome = Outcome("", State.FAILED, error_class="ValueError", message="no such bird")
+    run = submit(on_rig())
+
+    with pytest.raises(RunFailed, match="ValueError: no such bird") as failed:
+        run.result(20)
+    assert failed.value.error_class == "ValueError"
+
+
+def test_a_result_that_stayed_behind_says_so(on_rig: OnRig, submit: Submit, scripts: Any) -> None:
+    scripts.outcome = Outcome("", State.COMPLETED, result_type="DataFrame")
+
+    with pytest.raises(ResultUnavailable, match="results_url"):
+        submit(on_rig()).result(20)
+
+
+def test_a_process_that_left_no_record_is_crashed_with_its_last_line(
+    on_rig: OnRig, submit: Submit, scripts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloudwatch, "DRAIN_SECONDS", 0.0)
+    scripts.chosen = Script(exit_code=139, lines=["Segmentation fault"])
+    status = submit(on_rig()).wait(20)
+
+    assert (status.state, status.reason) == (State.CRASHED, Reason.EXITED)
+    assert "Segmentation fault" in status.message
+
+
+def test_a_log_that_may_not_be_read_leaves_the_state_and_fails_the_result(
+    rig: EcsRig, on_rig: OnRig, submit: Submit
+) -> None:
+    run = submit(on_rig())
+    with rig.faults.inject("access_denied", operation="GetLogEvents", times=None):
+        assert run.wait(20).state is State.COMPLETED
+        with pytest.raises(PlatformError, match="GetLogEvents"):
+            run.result()
+    assert run.result() == 3
+
+
+def test_a_failure_whose_log_may_not_be_read_is_known_by_its_exit_code(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, scripts: Any
+) -> None:
+    scripts.chosen = Script(exit_code=1)
+    run = submit(on_rig())
+    with rig.faults.inject("access_denied", operation="GetLogEvents", times=None):
+        status = run.wait(20)
+
+    assert (status.state, status.reason) == (State.CRASHED, Reason.EXITED)
+    assert "exit code 1" in status.message
+
+
+@pytest.mark.filterwarnings("ignore:The container:UserWarning")
+def test_without_a_cloudwatch_log_the_exit_code_is_the_outcome(
+    on_rig: OnRig, submit: Submit
+) -> None:
+    run = submit(on_rig(executionRoleArn=None))
+
+    assert run.wait(20).state is State.COMPLETED
+    assert run.result() is None
+    with pytest.raises(UnsupportedOperation, match="CloudWatch"):
+        list(run.logs())
+
+
+# -- faults -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason", "can_retry"),
+    [
+        ("image_pull", Reason.IMAGE_PULL, False),
+        ("eni_failure", Reason.NETWORK, True),
+        ("oom_kill", Reason.OOM_KILLED, False),
+        ("spot_interruption", Reason.PREEMPTED, True),
+    ],
+)
+def test_a_task_that_the_platform_fails_is_crashed_with_a_reason_and_a_hint(
+    fault: str,
+    reason: Reason,
+    can_retry: bool,
+    rig: EcsRig,
+    on_rig: OnRig,
+    submit: Submit,
+    scripts: Any,
+) -> None:
+    scripts.chosen = ENDLESS
+    with rig.faults.inject(fault):
+        status = submit(on_rig()).wait(20)
+
+    assert (status.state, status.reason) == (State.CRASHED, reason)
+    assert status.message
+    assert status.hint
+    assert status.can_retry is can_retry
+
+
+def test_the_platforms_own_words_are_in_the_error(
+    rig: EcsRig, on_rig: OnRig, submit: Submit
+) -> None:
+    with rig.faults.inject("image_pull"), pytest.raises(RunCrashed, match="CannotPull"):
+        submit(on_rig()).result(20)
+
+
+def test_missing_right_after_the_start_is_not_lost(
+    rig: EcsRig, on_rig: OnRig, submit: Submit
+) -> None:
+    run = submit(on_rig())
+    with rig.faults.inject("missing", times=3) as fault:
+        assert run.refresh().state is State.SUBMITTED
+        assert run.wait(20).state is State.COMPLETED
+
+    assert fault.struck == 3
+
+
+def test_missing_for_a_moment_later_is_not_lost_either(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, scripts: Any
+) -> None:
+    scripts.chosen = ENDLESS
+    run = submit(on_rig())
+    until(run, State.RUNNING)
+    with rig.faults.inject("missing", times=2):
+        assert run.handle is not None
+        assert run.handle.status().state is State.RUNNING
+    scripts.chosen = None
+
+    assert run.wait(20).state is State.COMPLETED
+
+
+def test_a_task_that_ecs_never_showed_is_lost_in_the_end(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handle, "MISSING_SECONDS", 0.1)
+    run = submit(on_rig())
+    with rig.faults.inject("missing", times=None):
+        status = run.wait(20)
+
+    assert (status.state, status.reason) == (State.CRASHED, Reason.LOST)
+
+
+def test_a_run_that_ended_more_than_an_hour_ago_has_its_outcome_from_the_log(
+    rig: EcsRig, on_rig: OnRig, submit: Submit
+) -> None:
+    run = submit(on_rig())
+    for _ in range(10):  # each look moves the task one state on
+        rig.client("ecs").describe_tasks(cluster="flows", tasks=[run.reference])
+    until_stopped = rig.tasks.wait(run.reference, "STOPPED")
+    assert run.handle is not None
+    run.handle.status()
+    rig.tasks.forget_stopped()
+
+    assert until_stopped.status == "STOPPED"
+    assert run.result(20) == 3
+
+
+@pytest.mark.parametrize("fault", ["throttling", "credentials_expired"])
+def test_a_look_that_goes_wrong_is_made_again(
+    fault: str, rig: EcsRig, on_rig: OnRig, submit: Submit
+) -> None:
+    run = submit(on_rig())
+    with rig.faults.inject(fault, operation="DescribeTasks") as injected:
+        assert run.wait(20).state is State.COMPLETED
+
+    assert injected.struck == 1
+
+
+def test_following_bears_an_outage(rig: EcsRig, on_rig: OnRig, submit: Submit) -> None:
+    run = submit(on_rig())
+    run.refresh()
+    with rig.faults.inject("throttling", operation="DescribeTasks", times=20) as fault:
+        assert run.wait(20).state is State.COMPLETED
+
+    assert fault.struck == 20
+
+
+def test_a_task_that_does_not_start_in_time_is_stopped(
+    rig: EcsRig, on_rig: OnRig, submit: Submit
+) -> None:
+    run = submit(on_rig(start_timeout=0.001))
+    status = run.wait(20)
+
+    assert (status.state, status.reason) == (State.CRASHED, Reason.DEADLINE)
+    assert rig.requests.count("StopTask") == 1
+
+
+# -- log --------------------------------------------------------------------------------------
+
+
+def test_the_log_is_followed_to_its_end_without_the_record(on_rig: OnRig, submit: Submit) -> None:
+    run = submit(on_rig())
+
+    assert list(run.logs(follow=True)) == ["hello"]
+    assert run.wait(20).state is State.COMPLETED
+    assert list(run.logs()) == ["hello"]
+
+
+def test_a_throttled_log_is_read_on_without_losing_or_doubling_lines(
+    rig: EcsRig, on_rig: OnRig, submit: Submit
+) -> None:
+    run = submit(on_rig())
+    with rig.faults.inject("throttling", operation="GetLogEvents", times=3) as fault:
+        assert list(run.logs(follow=True)) == ["hello"]
+
+    assert fault.struck == 3
+
+
+def test_on_ec2_a_stream_without_a_prefix_is_found_by_the_containers_id(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, account: Account
+) -> None:
+    rig.register_container_instance(account.cluster)
+    options = {"awslogs-group": account.log_group, "awslogs-region": rig.region}
+    container = {
+        "name": "main",
+        "logConfiguration": {"logDriver": "awslogs", "options": options},
+    }
+    run = submit(
+        on_rig(launch_type="EC2", networkConfiguration=None, containerDefinitions=[container])
+    )
+
+    assert list(run.logs(follow=True)) == ["hello"]
+    assert run.result(20) == 3
+
+
+# -- cancelling -------------------------------------------------------------------------------
+
+
+def test_cancelling_returns_when_the_task_has_stopped(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, scripts: Any
+) -> None:
+    scripts.chosen = ENDLESS
+    run = submit(on_rig())
+    until(run, State.RUNNING)
+    status = run.cancel()
+
+    assert status.state is State.CANCELLED
+    assert rig.tasks.wait(run.reference, lambda task: task.desired_status == "STOPPED")
+    assert rig.requests.of("StopTask")[-1].parameters["task"] == run.reference
+    with pytest.raises(RunCancelled):
+        run.result()
+
+
+def test_cancelling_before_the_start_stops_the_task_too(on_rig: OnRig, submit: Submit) -> None:
+    assert submit(on_rig()).cancel().state is State.CANCELLED
+
+
+@pytest.mark.parametrize("fault", ["answer_lost", "throttling", "missing"])
+def test_cancelling_gets_through_a_fault(
+    fault: str, rig: EcsRig, on_rig: OnRig, submit: Submit, scripts: Any
+) -> None:
+    scripts.chosen = ENDLESS
+    run = submit(on_rig())
+    operation = "DescribeTasks" if fault == "missing" else "StopTask"
+    with rig.faults.inject(fault, operation=operation):
+        assert run.cancel().state is State.CANCELLED
+
+
+def test_cancelling_a_run_that_is_over_changes_nothing(
+    rig: EcsRig, on_rig: OnRig, submit: Submit
+) -> None:
+    run = submit(on_rig())
+    run.wait(20)
+
+    assert run.cancel().state is State.COMPLETED
+    assert rig.requests.count("StopTask") == 0
+
+
+def test_a_task_that_does_not_stop_is_an_error(
+    on_rig: OnRig, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handle, "STOP_SECONDS", 0.0)
+
+    with pytest.raises(PlatformError, match="hasn't stopped"):
+        submit(on_rig()).cancel()
+
+
+def test_what_else_is_in_an_existing_definitions_task_is_stopped_with_the_flow(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, account: Account, scripts: Any
+) -> None:
+    scripts.chosen = ENDLESS
+    logs_to = account.log_configuration("theirs")
+    flow = {"name": "flow", "image": "flow:1", "essential": False, "logConfiguration": logs_to}
+    rig.client("ecs").register_task_definition(
+        family="with-server",
+        networkMode="awsvpc",
+        requiresCompatibilities=["FARGATE"],
+        cpu="256",
+        memory="512",
+        executionRoleArn=account.execution_role_arn,
+        containerDefinitions=[flow, {"name": "server", "image": "flow:1"}],
+    )
+    run = submit(on_rig(taskDefinition="with-server", executionRoleArn=None))
+    until(run, State.RUNNING)
+    task = rig.tasks.find(run.reference)
+    assert task is not None
+    with rig.tasks.changing(task):  # the flow's container alone ends
+        task.containers[0].status, task.containers[0].exit_code = "STOPPED", 0
+
+    assert run.refresh().state is State.COMPLETED
+    assert rig.requests.count("StopTask") == 1
+
+
+# -- many runs --------------------------------------------------------------------------------
+
+
+def test_two_hundred_runs_stay_within_the_rates_of_the_api(
+    rig: EcsRig, on_rig: OnRig, submit: Submit
+) -> None:
+    import concurrent.futures
+
+    environment = on_rig()
+    began = time.monotonic()
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        runs = list(pool.map(lambda _: submit(environment), range(200)))
+        took = time.monotonic() - began
+        states = list(pool.map(lambda run: run.wait(60).state, runs))
+
+    assert states == [State.COMPLETED] * 200
+    assert len({run.reference for run in runs}) == 200
+    counts = rig.requests.counts()
+    assert counts["RunTask"] == 200 <= 100 + 20 * (took + 1)
+    assert counts["RegisterTaskDefinition"] <= 1
+    # a round of 200 runs takes two calls; by one run each it would be 200
+    assert counts["DescribeTasks"] <= 60
+    assert counts["GetLogEvents"] == 0
