@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from flowenv.runs.summaries import Leftover
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
-from flowenv_dask_cloud.sweep import sweep
+from flowenv_dask_cloud.runs.sweep import sweep
 from rigs import WITHOUT_BOKEH
 from rigs.ecs import EcsRig, Image, Task
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from flowenv import FlowRun
 from flowenv.plugin import Reason
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
-from flowenv_dask_cloud.cloud_init import quoted
-from flowenv_dask_cloud.dask_settings import ProviderSettings
-from flowenv_dask_cloud.diagnosis import cause_of, not_in_time, start_error, why_stopped
-from flowenv_dask_cloud.ecs_tasks import todays_command
-from flowenv_dask_cloud.identity import cluster_name, tag_value
-from flowenv_dask_cloud.progress import Progress
+from flowenv_dask_cloud.cluster.dask_config import ProviderSettings
+from flowenv_dask_cloud.cluster.diagnosis import cause_of, not_in_time, start_error, why_stopped
+from flowenv_dask_cloud.cluster.ecs_tasks import todays_command
+from flowenv_dask_cloud.cluster.progress import Progress
+from flowenv_dask_cloud.spec.cloud_init import quoted
+from flowenv_dask_cloud.spec.tags import cluster_name, tag_value
 
 
 @given(st.uuids())

@@ -24,7 +24,10 @@ from flowenv.plugin import (
     on_start_setting,
     setting,
 )
-from flowenv_dask_cloud.providers import CREDENTIALS, dotted_name
+from flowenv.errors import SettingError
+from flowenv.secret import Secret
+from flowenv.settings import nearest, setting, settings_of
+from flowenv_dask_cloud.spec.providers import CREDENTIALS, dotted_name
 
 if TYPE_CHECKING:
     from flowenv.plugin import Encoder, FlowRun
@@ -182,9 +185,9 @@ class DaskCloudProviderEnvironment(Environment):
         Raises:
             SpecError: if the provider doesn't take one of them, or would refuse them.
         """
-        from flowenv_dask_cloud.validation import check_spec
+        from flowenv_dask_cloud.spec.checks import check_spec
 
-        check_spec(spec)
+        check_spec(spec, own_settings())
 
     def serialize(self, encoder: Encoder | None = None) -> dict[str, Any]:
         """The environment as JSON data, without credentials, secrets and certificates.
@@ -219,6 +222,11 @@ class DaskCloudProviderEnvironment(Environment):
             if getattr(sys.modules.get(name.rpartition(".")[0]), name.rpartition(".")[2], None):
                 plain.provider_class = name
         return plain
+
+
+def own_settings() -> set[str]:
+    """The names of the environment's own settings, which no provider takes for it."""
+    return {one.name for one in settings_of(DaskCloudProviderEnvironment)} - {"kwargs"}
 
 
 def _guarded(name: str, value: Any) -> Any:

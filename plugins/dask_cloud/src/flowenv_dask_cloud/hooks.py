@@ -19,7 +19,7 @@ from flowenv.plugin import (
     execute_here,
 )
 from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
-from flowenv_dask_cloud.providers import load_provider
+from flowenv_dask_cloud.spec.providers import load_provider
 
 
 @hookimpl
@@ -33,7 +33,7 @@ def flowenv_build_spec(
     environment: DaskCloudProviderEnvironment, flow_run: FlowRun, process: Process
 ) -> dict[str, Any]:
     """The provider's finished arguments."""
-    from flowenv_dask_cloud.spec import build_spec
+    from flowenv_dask_cloud.spec.build import build_spec
 
     return build_spec(environment, load_provider(environment.provider_class), flow_run, process)
 
@@ -51,7 +51,7 @@ def flowenv_execute(
 @hookimpl
 def flowenv_run_flow(environment: DaskCloudProviderEnvironment, flow_run: FlowRun) -> Returned:
     """Make the cluster, run the flow on it, close it in every case."""
-    from flowenv_dask_cloud.run import run_on_cluster
+    from flowenv_dask_cloud.runs.run_flow import run_on_cluster
 
     return run_on_cluster(environment, flow_run)
 
@@ -61,7 +61,7 @@ def flowenv_sweep(
     environment: DaskCloudProviderEnvironment, older_than: float, delete: bool
 ) -> Iterable[Leftover]:
     """What runs that are over have left at the provider."""
-    from flowenv_dask_cloud.sweep import sweep
+    from flowenv_dask_cloud.runs.sweep import sweep
 
     return sweep(environment, older_than, delete)
 
@@ -69,6 +69,6 @@ def flowenv_sweep(
 @hookimpl
 def flowenv_check(environment: DaskCloudProviderEnvironment) -> Iterable[Finding]:
     """Whether the provider can be used, and how its scheduler would be protected."""
-    from flowenv_dask_cloud.checks import findings
+    from flowenv_dask_cloud.doctor import check
 
-    return findings(environment)
+    return check(environment)

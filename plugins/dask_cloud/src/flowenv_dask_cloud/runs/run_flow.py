@@ -9,30 +9,26 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import CallbackFailed
-from flowenv.plugin import (
-    Returned,
-    call_with_callbacks,
-    check_report_here,
-    connected,
-    ignore_ctrl_c,
-    prepare_here,
-    run_on,
-    wait_for_workers,
-)
-from flowenv_dask_cloud import client as dask_client
-from flowenv_dask_cloud.cloud_init import quoted
-from flowenv_dask_cloud.identity import started_by
-from flowenv_dask_cloud.leftovers import leftovers_of
-from flowenv_dask_cloud.lifetime import ClusterLifetime, Plan
-from flowenv_dask_cloud.progress import Progress
-from flowenv_dask_cloud.providers import Provider, load_provider
-from flowenv_dask_cloud.spec import PART, real, revealed
-from flowenv_dask_cloud.validation import check_arguments, check_workers
-from flowenv_dask_cloud.watch import Watch
+from flowenv.executors.dask import run_on
+from flowenv.executors.dask_cluster import wait_for_workers
+from flowenv.executors.dask_connection import connected
+from flowenv.executors.dask_report import check_report_here
+from flowenv.executors.local_cluster import ignore_ctrl_c
+from flowenv.running import Returned, call_with_callbacks
+from flowenv_dask_cloud.cluster import dask_objects
+from flowenv_dask_cloud.cluster.ecs_leftovers import leftovers_of
+from flowenv_dask_cloud.cluster.lifecycle import ClusterLifecycle, Plan
+from flowenv_dask_cloud.cluster.members import Watch
+from flowenv_dask_cloud.cluster.progress import Progress
+from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment, own_settings
+from flowenv_dask_cloud.spec.build import PART, real, revealed
+from flowenv_dask_cloud.spec.checks import check_arguments, check_workers
+from flowenv_dask_cloud.spec.cloud_init import quoted
+from flowenv_dask_cloud.spec.providers import Provider, load_provider
+from flowenv_dask_cloud.spec.tags import started_by
 
 if TYPE_CHECKING:
-    from flowenv.plugin import FlowRun
-    from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
+    from flowenv.flow_run import FlowRun
 
 _log = logging.getLogger("flowenv.dask_cloud")
 
@@ -58,26 +54,26 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
         if scheduler_variables is not None:
             after = arguments.get(name) or {}
             scheduler_variables = changed_alike(scheduler_variables, before, after)
-    check_arguments(provider, arguments)
+    check_arguments(provider, arguments, own_settings())
     check_workers(provider, arguments, part["adapt"] is not None)
     if provider.facts.family == "local" and _report_path(environment):
         check_report_here()
     _warn(provider, part, arguments, environment.security)
     progress = Progress(flow_run)
     part = {**part, "arguments": arguments, "scheduler_variables": scheduler_variables}
-    lifetime = _lifetime(environment, flow_run, part, provider, progress)
+    lifecycle = _lifecycle(environment, flow_run, part, provider, progress)
     try:
-        lifetime.start()
-        with _connected(environment, lifetime, progress) as client:
+        lifecycle.start()
+        with _connected(environment, lifecycle, progress) as client:
             report = _report_path(environment)
             with run_on(client, flow_run.source_files, performance_report_path=report):
-                progress.running(dask_client.dashboard(lifetime.cluster))
+                progress.running(dask_objects.dashboard(lifecycle.cluster))
                 return call_with_callbacks(environment, flow_run)
     except KeyboardInterrupt:
-        lifetime.hurry()
+        lifecycle.hurry()
         raise
     finally:
-        lifetime.close()
+        lifecycle.close()
 
 
 def _report_path(environment: DaskCloudProviderEnvironment) -> str | None:
@@ -147,13 +143,13 @@ def _warn(
         )
 
 
-def _lifetime(
+def _lifecycle(
     environment: DaskCloudProviderEnvironment,
     flow_run: FlowRun,
     part: Mapping[str, Any],
     provider: Provider,
     progress: Progress,
-) -> ClusterLifetime:
+) -> ClusterLifecycle:
     given = dict(revealed(part["arguments"]))
     leftovers = leftovers_of(provider)(flow_run.id, given)
     security = _security(environment, provider, part["security"])
@@ -173,7 +169,7 @@ def _lifetime(
     )
     progress.say(f"Making a {provider.title}.")
     plan = Plan(provider, given, part["adapt"], environment.start_timeout)
-    return ClusterLifetime(plan, watch, leftovers, progress)
+    return ClusterLifecycle(plan, watch, leftovers, progress)
 
 
 def _security(
@@ -182,7 +178,7 @@ def _security(
     """The provider's `security` argument; None to leave it out."""
     security: object | None = None
     if kind == "temporary":
-        security = dask_client.temporary_security()
+        security = dask_objects.temporary_security()
     elif kind == "given":
         security = environment.security
     elif kind == "none" and provider.facts.family == "machines":
@@ -192,29 +188,29 @@ def _security(
 
 @contextmanager
 def _connected(
-    environment: DaskCloudProviderEnvironment, lifetime: ClusterLifetime, progress: Progress
+    environment: DaskCloudProviderEnvironment, lifecycle: ClusterLifecycle, progress: Progress
 ) -> Iterator[Any]:
     """A client of the cluster, once a worker has joined, if there will be one by itself."""
-    cluster, adapt = lifetime.cluster, lifetime.plan.adapt
-    address = dask_client.address(cluster)
-    unknown = lifetime.plan.provider.facts.tls is None and environment.security is not False
-    if unknown and dask_client.is_open(cluster):
+    cluster, adapt = lifecycle.cluster, lifecycle.plan.adapt
+    address = dask_objects.address(cluster)
+    unknown = lifecycle.plan.provider.facts.tls is None and environment.security is not False
+    if unknown and dask_objects.is_open(cluster):
         _log.warning("The scheduler at %s is open to everybody who reaches it.", address)
     progress.say(f"Connecting to the scheduler at {address}.")
     options = {
         "security": environment.security if _is_given(environment.security) else None,
         **((environment.executor_kwargs or {}).get("client_kwargs") or {}),
     }
-    with connected(cluster, options, why_lost=lifetime.problems) as client:
-        if lifetime.plan.provider.facts.family == "local":
+    with connected(cluster, options, why_lost=lifecycle.problems) as client:
+        if lifecycle.plan.provider.facts.family == "local":
             ignore_ctrl_c(client)
         if adapt is None or adapt["minimum"] > 0:
-            link = dask_client.dashboard(cluster)
+            link = dask_objects.dashboard(cluster)
             progress.say(f"Waiting for the first worker. Dask dashboard: {link or 'none'}")
             wait_for_workers(
                 client,
                 timeout=environment.worker_timeout,
-                while_waiting=_Patience(lifetime, progress).look,
+                while_waiting=_Patience(lifecycle, progress).look,
                 hint="worker_timeout gives them longer.",
             )
         yield client
@@ -227,8 +223,8 @@ def _is_given(security: object) -> bool:
 class _Patience:
     """While a worker is awaited: reminds, and asks the provider whether one can come."""
 
-    def __init__(self, lifetime: ClusterLifetime, progress: Progress) -> None:
-        self._lifetime = lifetime
+    def __init__(self, lifecycle: ClusterLifecycle, progress: Progress) -> None:
+        self._lifecycle = lifecycle
         self._progress = progress
         self._looks = 0
 
@@ -238,4 +234,4 @@ class _Patience:
         self._looks += 1
         if self._looks % _ASK_EVERY:
             return None
-        return self._lifetime.why_no_worker()
+        return self._lifecycle.why_no_worker()

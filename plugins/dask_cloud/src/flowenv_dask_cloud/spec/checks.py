@@ -8,14 +8,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.plugin import nearest, settings_of
-from flowenv_dask_cloud.providers import (
+from flowenv.settings import nearest
+from flowenv_dask_cloud.spec.build import PART, revealed
+from flowenv_dask_cloud.spec.providers import (
     Provider,
     load_provider,
     named_arguments,
     worker_arguments,
 )
-from flowenv_dask_cloud.spec import PART, revealed
 
 _ECS_OVERRIDES = 8192
 """Characters that RunTask's overrides may have: AWS ECS API reference, TaskOverride."""
@@ -27,15 +27,19 @@ constructor may take any."""
 _OURS = ("asynchronous", "loop", "security")
 
 
-def check_spec(spec: Mapping[str, Any]) -> None:
+def check_spec(spec: Mapping[str, Any], own: set[str]) -> None:
     """Check a finished spec.
+
+    Args:
+        spec: the finished spec.
+        own: the names of the environment's own settings.
 
     Raises:
         SpecError: if an argument is unknown to the provider, ours to set, or too large.
     """
     part = spec[PART]
     provider = load_provider(part["provider"])
-    check_arguments(provider, part["arguments"])
+    check_arguments(provider, part["arguments"], own)
     if provider.facts.family == "ecs":
         for variables in (part["arguments"].get("environment"), part.get("scheduler_variables")):
             _check_ecs_size(variables or {})
@@ -43,7 +47,7 @@ def check_spec(spec: Mapping[str, Any]) -> None:
         _check_lines(part["arguments"].get(provider.facts.environment or "") or {})
 
 
-def check_arguments(provider: Provider, arguments: Mapping[str, Any]) -> None:
+def check_arguments(provider: Provider, arguments: Mapping[str, Any], own: set[str]) -> None:
     """Check the names of the provider's arguments.
 
     Raises:
@@ -61,7 +65,6 @@ def check_arguments(provider: Provider, arguments: Mapping[str, Any]) -> None:
     if provider.facts.family == "local" and provider.accepts("worker_class"):
         workers, more = worker_arguments(arguments.get("worker_class"))
         known, others = known | workers, others or more
-    own = _own_settings()
     for name in arguments:
         if name in known or (others and not get_close_matches(name, own, cutoff=_SURELY)):
             continue
@@ -69,12 +72,6 @@ def check_arguments(provider: Provider, arguments: Mapping[str, Any]) -> None:
         if name in named_arguments(Scheduler)[0] and provider.accepts("scheduler_kwargs"):
             hint = "Give it in scheduler_kwargs."
         raise SpecError(f"{provider.title} has no argument {name!r}.", hint=hint)
-
-
-def _own_settings() -> set[str]:
-    from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
-
-    return {one.name for one in settings_of(DaskCloudProviderEnvironment)} - {"kwargs"}
 
 
 def check_workers(provider: Provider, arguments: Mapping[str, Any], adaptive: bool) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from flowenv_dask_cloud.diagnosis import may_pass, why_stopped
-from flowenv_dask_cloud.watch import Member, Watch
+from flowenv_dask_cloud.api.refusals import Refused, refusing
+from flowenv_dask_cloud.cluster.diagnosis import why_stopped
+from flowenv_dask_cloud.cluster.members import Member, Watch
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 """Seconds between two DescribeTasks; dask-cloudprovider itself doesn't pause at all."""
@@ -27,28 +27,6 @@ def todays_command(command: Sequence[str]) -> list[str]:
     """
     first, *rest = command
     return [*_COMMANDS.get(first, (first,)), *rest]
-
-
-class _Refused(BaseException):
-    """AWS's words; no Exception, because dask-cloudprovider repeats its calls after any."""
-
-
-@contextlib.asynccontextmanager
-async def _refusing(client: Callable[[str], Any], service: str) -> AsyncIterator[Any]:
-    """A client of an AWS service within whose block a lasting refusal is final."""
-    from botocore.exceptions import ClientError, ParamValidationError
-
-    async with client(service) as made:
-        try:
-            yield made
-        except ParamValidationError as error:
-            raise _Refused(error) from error
-        except ClientError as error:
-            said = error.response.get("Error", {})
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-            if may_pass(said.get("Code", ""), said.get("Message", ""), status):
-                raise
-            raise _Refused(error) from error
 
 
 def watched_task(cls: type[Any], watch: Watch) -> type[Any]:
@@ -74,10 +52,10 @@ def watched_task(cls: type[Any], watch: Watch) -> type[Any]:
             given: dict[str, Any] = self.task_kwargs or {}
             self.task_kwargs = {"clientToken": uuid.uuid4().hex, **watch.run_task, **given}
             watch.say(f"Starting the {self.task_type}'s task.")
-            client, self._client = self._client, functools.partial(_refusing, self._client)
+            client, self._client = self._client, functools.partial(refusing, self._client)
             try:
                 await super().start()
-            except _Refused as refused:
+            except Refused as refused:
                 raise RuntimeError(f"the {self.task_type}'s task: {refused}") from refused.__cause__
             except RuntimeError:  # it only says that it failed
                 if self.task and (why := why_stopped(self.task)):

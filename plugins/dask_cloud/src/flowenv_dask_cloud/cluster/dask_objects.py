@@ -8,8 +8,8 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from flowenv_dask_cloud.event_loop import in_thread
-from flowenv_dask_cloud.providers import Provider
+from flowenv_dask_cloud.cluster.event_loop import in_thread
+from flowenv_dask_cloud.spec.providers import Provider
 
 _ANSWER = 5.0
 """Seconds for a scheduler's port to answer."""

@@ -164,7 +164,7 @@ def dotted_name(given: type[Any] | str) -> str:
     """The dotted name of a class.
 
     >>> dotted_name(Facts), dotted_name("package.module:Class")
-    ('flowenv_dask_cloud.providers.Facts', 'package.module.Class')
+    ('flowenv_dask_cloud.spec.providers.Facts', 'package.module.Class')
     """
     if isinstance(given, str):
         return given.replace(":", ".")

@@ -13,7 +13,7 @@ from flowenv import Flow
 from flowenv.errors import RunCrashed
 from flowenv.plugin import Reason, State
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
-from flowenv_dask_cloud.leftovers import Leftovers
+from flowenv_dask_cloud.cluster.leftovers import Leftovers
 from rigs.machines import LocalMachineCluster  # imports Dask, whose defaults are configuration
 
 

@@ -16,7 +16,7 @@ from flowenv.hooks.registry import registry
 from flowenv.submission.explain import masked
 from flowenv.submission.lifecycle import prepare
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
-from flowenv_dask_cloud.spec import real, shown
+from flowenv_dask_cloud.spec.build import real, shown
 
 GOLDEN = Path(__file__).parent / "golden"
 FARGATE = "dask_cloudprovider.aws.FargateCluster"
@@ -147,7 +147,7 @@ def test_objects_are_shown_by_name_and_come_back_themselves() -> None:
     spec = shown(given)
 
     assert spec["worker_class"] == "builtins.dict"
-    assert spec["options"]["callback"] == "flowenv_dask_cloud.spec.shown"
+    assert spec["options"]["callback"] == "flowenv_dask_cloud.spec.build.shown"
     spec["n"] = 3
     assert real(spec, given) == {**given, "n": 3}
 

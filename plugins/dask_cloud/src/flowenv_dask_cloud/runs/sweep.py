@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from flowenv.errors import PlatformUnreachable, UnsupportedOperation
-from flowenv.plugin import Leftover
-from flowenv_dask_cloud.diagnosis import said
-from flowenv_dask_cloud.providers import load_provider
-from flowenv_dask_cloud.spec import revealed
-
-if TYPE_CHECKING:
-    from flowenv_dask_cloud.aws_account import Account, Thing
-    from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
+from flowenv.handle import Leftover
+from flowenv_dask_cloud.api.refusals import any_error
+from flowenv_dask_cloud.cluster.aws_account import Account, Thing, is_scheduler, run_of
+from flowenv_dask_cloud.cluster.diagnosis import said
+from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
+from flowenv_dask_cloud.spec.build import revealed
+from flowenv_dask_cloud.spec.providers import load_provider
 
 
 def sweep(
@@ -41,14 +39,10 @@ def sweep(
             hint="Machines of dask-cloudprovider have names that begin with 'dask-'; those with "
             "a scheduler end by themselves when they are idle.",
         )
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from flowenv_dask_cloud.aws_account import Account
-
     account = Account(revealed(environment.kwargs))
     try:
         return list(_swept(account, older_than, delete))
-    except (BotoCoreError, ClientError) as error:
+    except any_error() as error:
         text, hint = said(error)
         raise PlatformUnreachable(
             f"AWS doesn't let us look for what is left: {text}", hint=hint
@@ -74,8 +68,6 @@ def _swept(account: Account, older_than: float, delete: bool) -> Iterator[Leftov
 
 
 def _living_runs(account: Account) -> set[str]:
-    from flowenv_dask_cloud.aws_account import is_scheduler, run_of
-
     return {
         run_of(task) or ""
         for task in account.tasks()

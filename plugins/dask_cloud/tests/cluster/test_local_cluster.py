@@ -12,7 +12,7 @@ from flowenv import Flow, Secret
 from flowenv.errors import CallbackFailed, RunFailed, SettingError, SpecError
 from flowenv.plugin import Reason, State
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
-from flowenv_dask_cloud.leftovers import Leftovers
+from flowenv_dask_cloud.cluster.leftovers import Leftovers
 
 LOCAL = "distributed.LocalCluster"
 
@@ -145,7 +145,7 @@ def test_the_log_says_that_an_unknown_providers_scheduler_is_open_unless_that_is
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from flowenv_dask_cloud import providers
+    from flowenv_dask_cloud.spec import providers
 
     monkeypatch.setattr(providers, "_FACTS", {})
     caplog.set_level(logging.WARNING, "flowenv.dask_cloud")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -30,25 +29,6 @@ _CAUSES = (
     ("specify a region", Reason.CONFIGURATION, "Set region_name, or AWS_DEFAULT_REGION."),
     ("endpoint URL", Reason.NETWORK, "Does this machine reach AWS?"),
 )
-
-_MAY_PASS = re.compile(
-    r"throttl|rate exceeded|too many|limit ?exceeded|ServerException|ServiceUnavailable"
-    # what dask-cloudprovider has made a moment ago isn't known everywhere at once
-    r"|assume|security group",
-    re.IGNORECASE,
-)
-
-
-def may_pass(code: str, message: str, http_status: int = 400) -> bool:
-    """True if a call that AWS refuses may succeed when it is repeated.
-
-    >>> may_pass("InvalidParameterException", "Error retrieving subnets: Rate exceeded")
-    True
-    >>> may_pass("AccessDeniedException", "not authorized to perform: ecs:RunTask")
-    False
-    """
-    return http_status >= 500 or bool(_MAY_PASS.search(f"{code} {message}"))
-
 
 _ELSEWHERE = "Does the image hold Dask, and may this machine reach the scheduler's port (8786)? "
 

@@ -8,9 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowenv.plugin import Leftover
-from flowenv_dask_cloud.identity import CREATED, LOG_PREFIX, RUN_ID, STARTED_BY
-from flowenv_dask_cloud.leftovers import UNSEEN
+from flowenv.handle import Leftover
+from flowenv_dask_cloud.api.clients import clients
+from flowenv_dask_cloud.api.refusals import code_of, refused
+from flowenv_dask_cloud.cluster.leftovers import UNSEEN
+from flowenv_dask_cloud.spec.tags import CREATED, LOG_PREFIX, RUN_ID, STARTED_BY
 
 _DEFAULT_LOG_GROUP = "dask-ecs"
 _FAMILY_PREFIX = ROLE_PREFIX = "dask-"
@@ -54,7 +56,6 @@ class Account:
     """
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:
-        import botocore.session
         import dask.config
 
         configured = dask.config.get("cloudprovider.ecs", {})
@@ -62,22 +63,13 @@ class Account:
         def value(name: str) -> Any:
             return arguments.get(name) or configured.get(name) or None
 
-        self._session: Any = botocore.session.get_session()
-        self._options = {
-            name: value(name)
-            for name in ("aws_access_key_id", "aws_secret_access_key", "region_name")
-        }
+        names = ("aws_access_key_id", "aws_secret_access_key", "region_name")
+        self.client = clients(**{name: value(name) for name in names})
+        """Gives the client of an AWS service."""
         self._log_group = value("cloudwatch_logs_group") or _DEFAULT_LOG_GROUP
         self._own_cluster = value("cluster_arn")
-        self._clients: dict[str, Any] = {}
         self.unseen: list[Leftover] = []
         """What we were not allowed to look for."""
-
-    def client(self, service: str) -> Any:
-        """A client of one AWS service."""
-        if service not in self._clients:
-            self._clients[service] = self._session.create_client(service, **self._options)
-        return self._clients[service]
 
     # -- tasks --------------------------------------------------------------------------
 
@@ -120,7 +112,7 @@ class Account:
         """What a source has; that we may not look is kept in `unseen`, and hides no others."""
         try:
             yield from source
-        except self._error() as error:
+        except refused() as error:
             self.unseen.append(Leftover(kind, UNSEEN, problem=str(error)))
 
     def log_streams(self, is_wanted: Callable[[str], bool], run_id: str = "") -> Iterator[Thing]:
@@ -135,7 +127,7 @@ class Account:
         )
         try:
             streams = [one for page in pages for one in page["logStreams"]]
-        except self._error() as error:
+        except refused() as error:
             if code_of(error).startswith("ResourceNotFound"):
                 return
             raise
@@ -154,7 +146,7 @@ class Account:
         while True:
             try:
                 thing.remove()
-            except self._error() as error:
+            except refused() as error:
                 code = code_of(error)
                 if code.startswith(_GONE):
                     break
@@ -221,7 +213,7 @@ class Account:
         for role in names:
             try:
                 tags = plain(iam.list_role_tags(RoleName=role)["Tags"])
-            except self._error() as error:
+            except refused() as error:
                 if code_of(error) == "NoSuchEntity":
                     continue
                 raise
@@ -260,11 +252,6 @@ class Account:
     def _do(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[[], object]:
         return lambda: call(*args, **kwargs)
 
-    def _error(self) -> type[Exception]:
-        from botocore.exceptions import ClientError
-
-        return ClientError
-
 
 def run_of(task: Mapping[str, Any]) -> str | None:
     """The run that a task belongs to; None if it is none of ours."""
@@ -282,8 +269,3 @@ def plain(tags: Any) -> dict[str, str]:
     """AWS's lists of tags as a mapping; services disagree on upper and lower case."""
     pairs = ({key.lower(): value for key, value in tag.items()} for tag in tags or [])
     return {pair["key"]: pair.get("value", "") for pair in pairs}
-
-
-def code_of(error: Exception) -> str:
-    """The code of an AWS error."""
-    return str(getattr(error, "response", {}).get("Error", {}).get("Code", ""))

@@ -8,8 +8,8 @@ import pytest
 from flowenv.errors import PlatformUnreachable
 from flowenv.plugin import Leftover
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
-from flowenv_dask_cloud.leftovers import EcsLeftovers
-from flowenv_dask_cloud.sweep import sweep
+from flowenv_dask_cloud.cluster.ecs_leftovers import EcsLeftovers
+from flowenv_dask_cloud.runs.sweep import sweep
 from rigs.ecs import EcsRig
 
 DEAD = "11111111-2222-3333-4444-555555555555"

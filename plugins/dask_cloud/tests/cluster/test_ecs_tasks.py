@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from flowenv_dask_cloud.ecs_tasks import watched_task
-from flowenv_dask_cloud.watch import Watch
+from flowenv_dask_cloud.cluster.ecs_tasks import watched_task
+from flowenv_dask_cloud.cluster.members import Watch
 
 
 class Task:

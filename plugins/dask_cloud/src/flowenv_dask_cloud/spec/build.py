@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from flowenv.errors import SpecError
-from flowenv.plugin import Secret, Target
-from flowenv_dask_cloud.identity import cluster_name, log_prefix, run_tags
-from flowenv_dask_cloud.providers import Provider, dotted_name
+from flowenv.secret import Secret
+from flowenv_dask_cloud.spec.providers import Provider, dotted_name
+from flowenv_dask_cloud.spec.tags import cluster_name, log_prefix, run_tags
 
 if TYPE_CHECKING:
-    from flowenv.plugin import FlowRun, Process
-    from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
+    from flowenv.flow_run import FlowRun
+    from flowenv.process import Process
 
 PART = "dask_cluster"
 """The spec's only part."""
@@ -25,8 +25,19 @@ DEATH_TIMEOUT = "60s"
 Variables = dict[str, str | Secret]
 
 
+class Settings(Protocol):
+    """What the arguments take from the environment."""
+
+    security: Any
+    kwargs: dict[str, Any]
+
+    @property
+    def adapt(self) -> dict[str, Any] | None:
+        """What `cluster.adapt` gets."""
+
+
 def build_spec(
-    environment: DaskCloudProviderEnvironment,
+    environment: Settings,
     provider: Provider,
     flow_run: FlowRun,
     process: Process,
@@ -47,9 +58,7 @@ def build_spec(
     return {PART: shown(part)}
 
 
-def _with_defaults(
-    environment: DaskCloudProviderEnvironment, provider: Provider, flow_run: FlowRun
-) -> dict[str, Any]:
+def _with_defaults(environment: Settings, provider: Provider, flow_run: FlowRun) -> dict[str, Any]:
     """The user's arguments, and defaults where the user has said nothing."""
     arguments: dict[str, Any] = _copied(environment.kwargs)
     facts = provider.facts

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 from flowenv.errors import SpecError
-from flowenv.plugin import Finding
-from flowenv_dask_cloud.diagnosis import said
-from flowenv_dask_cloud.providers import Provider, load_provider
-from flowenv_dask_cloud.spec import revealed, security_of
+from flowenv.handle import Finding
+from flowenv_dask_cloud.api.refusals import any_error
+from flowenv_dask_cloud.cluster.aws_account import Account
+from flowenv_dask_cloud.cluster.diagnosis import said
+from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
+from flowenv_dask_cloud.spec.build import revealed, security_of
+from flowenv_dask_cloud.spec.providers import Provider, load_provider
 
-if TYPE_CHECKING:
-    from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
 
-
-def findings(environment: DaskCloudProviderEnvironment) -> Iterator[Finding]:
+def check(environment: DaskCloudProviderEnvironment) -> Iterator[Finding]:
     """What `flowenv doctor` says of the environment."""
     try:
         provider = load_provider(environment.provider_class)
@@ -52,10 +51,6 @@ def _security(environment: DaskCloudProviderEnvironment, provider: Provider) -> 
 
 
 def _aws(environment: DaskCloudProviderEnvironment) -> Iterator[Finding]:
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from flowenv_dask_cloud.aws_account import Account
-
     account = Account(revealed(environment.kwargs))
     questions: dict[str, Callable[[], object]] = {
         "credentials": lambda: account.client("sts").get_caller_identity(),
@@ -65,7 +60,7 @@ def _aws(environment: DaskCloudProviderEnvironment) -> Iterator[Finding]:
     for subject, ask in questions.items():
         try:
             ask()
-        except (BotoCoreError, ClientError) as error:
+        except any_error() as error:
             yield Finding(subject, False, *said(error))
         else:
             yield Finding(subject, True, f"AWS answers for {subject}.")

@@ -12,15 +12,21 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from flowenv.errors import FlowenvError
-from flowenv.plugin import Leftover, kill_workers, started_without_ctrl_c, without_its_work
-from flowenv_dask_cloud import client as dask_client
-from flowenv_dask_cloud.dask_settings import ProviderSettings
-from flowenv_dask_cloud.diagnosis import not_in_time, start_error
-from flowenv_dask_cloud.event_loop import EventLoop, in_thread
-from flowenv_dask_cloud.leftovers import UNSEEN, Leftovers, sentence
-from flowenv_dask_cloud.progress import Progress
-from flowenv_dask_cloud.providers import Provider
-from flowenv_dask_cloud.watch import Watch, describe, watched
+from flowenv.executors.local_cluster import (
+    kill_workers,
+    started_without_ctrl_c,
+    without_its_work,
+)
+from flowenv.handle import Leftover
+from flowenv_dask_cloud.cluster import dask_objects
+from flowenv_dask_cloud.cluster.dask_config import ProviderSettings
+from flowenv_dask_cloud.cluster.diagnosis import not_in_time, start_error
+from flowenv_dask_cloud.cluster.event_loop import EventLoop, in_thread
+from flowenv_dask_cloud.cluster.leftovers import UNSEEN, Leftovers, sentence
+from flowenv_dask_cloud.cluster.members import Watch, describe
+from flowenv_dask_cloud.cluster.progress import Progress
+from flowenv_dask_cloud.cluster.watch import watched
+from flowenv_dask_cloud.spec.providers import Provider
 
 T = TypeVar("T")
 _log = logging.getLogger("flowenv.dask_cloud")
@@ -54,7 +60,7 @@ class Plan:
     start_timeout: float
 
 
-class ClusterLifetime:
+class ClusterLifecycle:
     """Makes a cluster and closes it, whatever comes between.
 
     The cluster lives in an event loop of its own thread, so that an interrupt in the main
@@ -175,20 +181,20 @@ class ClusterLifetime:
         self._task = asyncio.current_task()
         provider = self.plan.provider
         with self._settings.noticed():
-            if dask_client.runs_in_loop(provider):
+            if dask_objects.runs_in_loop(provider):
                 cls = watched(provider, self._watch)
-                self.cluster = dask_client.new_cluster(cls)
-                await dask_client.start_in_loop(self.cluster, self.plan.arguments)
+                self.cluster = dask_objects.new_cluster(cls)
+                await dask_objects.start_in_loop(self.cluster, self.plan.arguments)
             else:
                 self.cluster = await in_thread(provider.cls, **self.plan.arguments)
 
     async def _close_all(self) -> None:
         await self._end_start()
         cluster = self.cluster
-        if cluster is not None and not dask_client.is_closed(cluster):
-            if not dask_client.is_running(cluster) or await self._is_lost():
+        if cluster is not None and not dask_objects.is_closed(cluster):
+            if not dask_objects.is_running(cluster) or await self._is_lost():
                 await self._end_members()
-                dask_client.mark_failed(cluster, without_scheduler=self._is_watched())
+                dask_objects.mark_failed(cluster, without_scheduler=self._is_watched())
             else:
                 await self._end_starting()
             await self._close_cluster(cluster)
@@ -205,11 +211,11 @@ class ClusterLifetime:
         at_once = without_its_work if self._hurried else contextlib.nullcontext
         try:
             async with asyncio.timeout(limit), at_once(cluster):
-                await dask_client.close(cluster)
+                await dask_objects.close(cluster)
         except Exception as error:
             _log.warning("The cluster's own way to close failed: %r", error)
             kill_workers(cluster)
-            closing = [asyncio.ensure_future(m.close()) for m in dask_client.members(cluster)]
+            closing = [asyncio.ensure_future(m.close()) for m in dask_objects.members(cluster)]
             if closing:
                 await asyncio.wait(closing, timeout=limit)
 
@@ -230,9 +236,9 @@ class ClusterLifetime:
         await asyncio.wait({self._task}, timeout=_GRACE)
 
     async def _is_lost(self) -> bool:
-        if not self._is_watched() or not dask_client.is_running(self.cluster):
+        if not self._is_watched() or not dask_objects.is_running(self.cluster):
             return False
-        return not await dask_client.answers(dask_client.address(self.cluster))
+        return not await dask_objects.answers(dask_objects.address(self.cluster))
 
     def _is_watched(self) -> bool:
         return self.plan.provider.facts.family in ("ecs", "machines")

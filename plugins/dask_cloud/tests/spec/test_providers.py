@@ -4,7 +4,7 @@ import pytest
 from distributed import LocalCluster, SpecCluster
 
 from flowenv.errors import SettingError
-from flowenv_dask_cloud.providers import Facts, load_provider
+from flowenv_dask_cloud.spec.providers import Facts, load_provider
 
 
 class Quiet(LocalCluster):  # type: ignore[misc]

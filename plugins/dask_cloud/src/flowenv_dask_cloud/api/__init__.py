@@ -1,0 +1,1 @@
+"""Calls to AWS: clients and refusals. Nothing else of this backend imports botocore."""

@@ -1,0 +1,1 @@
+"""A run on its cluster, and the sweep of what runs have left."""
