@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import inspect
 import sys
@@ -27,6 +26,7 @@ from flowenv.plugin import (
 from flowenv.errors import SettingError
 from flowenv.secret import Secret
 from flowenv.settings import nearest, setting, settings_of
+from flowenv_dask_cloud.spec.checks import check_spec
 from flowenv_dask_cloud.spec.providers import CREDENTIALS, dotted_name
 
 if TYPE_CHECKING:
@@ -185,8 +185,6 @@ class DaskCloudProviderEnvironment(Environment):
         Raises:
             SpecError: if the provider doesn't take one of them, or would refuse them.
         """
-        from flowenv_dask_cloud.spec.checks import check_spec
-
         check_spec(spec, own_settings())
 
     def serialize(self, encoder: Encoder | None = None) -> dict[str, Any]:
@@ -211,9 +209,8 @@ class DaskCloudProviderEnvironment(Environment):
 
     def _without_secrets(self) -> DaskCloudProviderEnvironment:
         """A copy that may be written down."""
-        shallow = copy.copy(self.__dict__)
         plain = object.__new__(type(self))
-        plain.__dict__.update(shallow)
+        plain.__dict__.update(self.__dict__)
         plain.kwargs = _without_secrets(self.kwargs)
         # a Security holds private keys; without one the default is made again
         plain.security = self.security if isinstance(self.security, bool) else None

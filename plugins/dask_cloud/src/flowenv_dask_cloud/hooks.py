@@ -19,6 +19,7 @@ from flowenv.plugin import (
     execute_here,
 )
 from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
+from flowenv_dask_cloud.spec.build import build_spec
 from flowenv_dask_cloud.spec.providers import load_provider
 
 
@@ -33,8 +34,6 @@ def flowenv_build_spec(
     environment: DaskCloudProviderEnvironment, flow_run: FlowRun, process: Process
 ) -> dict[str, Any]:
     """The provider's finished arguments."""
-    from flowenv_dask_cloud.spec.build import build_spec
-
     return build_spec(environment, load_provider(environment.provider_class), flow_run, process)
 
 

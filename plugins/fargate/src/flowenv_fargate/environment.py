@@ -8,9 +8,8 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from flowenv.errors import SettingError
-from flowenv.executors import Executor
-from flowenv.plugin import (
+from flowenv.contract import IMAGE, Target
+from flowenv.environment import (
     Callback,
     Capabilities,
     Environment,
@@ -21,9 +20,15 @@ from flowenv.plugin import (
     on_start_setting,
     setting,
 )
+from flowenv.errors import SettingError
+from flowenv.executors import Executor
+from flowenv.settings import setting
+from flowenv_fargate.api.service_model import parameters_of
+from flowenv_fargate.spec.arguments import check_arguments, own_image, uses_existing
 
 if TYPE_CHECKING:
-    from flowenv.plugin import FlowRun, Target, Value
+    from flowenv.flow_run import FlowRun
+    from flowenv.variables import Value
 
 _VARIABLES = {
     "aws_access_key_id": "AWS_ACCESS_KEY_ID",
@@ -157,9 +162,6 @@ class FargateTaskEnvironment(Environment):
         if self.start_timeout <= 0:
             raise SettingError(f"start_timeout must be more than 0, not {self.start_timeout:g}.")
         if self.kwargs:
-            from flowenv_fargate.api.service_model import parameters_of
-            from flowenv_fargate.spec.arguments import check_arguments
-
             check_arguments(self.kwargs, self.launch_type, parameters_of)
         self._take_from_variables()
 
@@ -176,15 +178,10 @@ class FargateTaskEnvironment(Environment):
 
     def needs_image(self) -> bool:
         """False if the user's first container, or an existing task definition, has one."""
-        from flowenv_fargate.spec.arguments import own_image, uses_existing
-
         return not (uses_existing(self.kwargs) or own_image(self.kwargs))
 
     def contract_values(self, flow_run: FlowRun) -> Mapping[str, Value]:
         """The image, where it is the user's own container that names it."""
-        from flowenv.contract import IMAGE
-        from flowenv_fargate.spec.arguments import own_image
-
         return {IMAGE: flow_run.image or own_image(self.kwargs) or ""}
 
     def variables(self, target: Target) -> Mapping[str, Value]:
@@ -193,7 +190,6 @@ class FargateTaskEnvironment(Environment):
 
     def validate_spec(self, spec: Mapping[str, Any], flow_run: FlowRun) -> None:
         """Check the requests as ECS would, before any call."""
-        from flowenv_fargate.api.service_model import parameters_of
         from flowenv_fargate.spec.checks import check_spec
 
         check_spec(spec, parameters_of)

@@ -6,7 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flowenv import hookimpl
-from flowenv.plugin import Environment, Finding, FlowRun, Leftover, Process, RunSummary
+from flowenv.environment import Environment
+from flowenv.flow_run import FlowRun
+from flowenv.handle import Finding, Leftover, RunSummary
+from flowenv.process import Process
+from flowenv_fargate.api.service_model import parameters_of
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.handle import TaskHandle
 
@@ -22,7 +26,6 @@ def flowenv_build_spec(
     environment: FargateTaskEnvironment, flow_run: FlowRun, process: Process
 ) -> dict[str, Any]:
     """The requests for RegisterTaskDefinition and RunTask."""
-    from flowenv_fargate.api.service_model import parameters_of
     from flowenv_fargate.spec.build import build_spec
 
     return build_spec(environment, flow_run, process, parameters_of)

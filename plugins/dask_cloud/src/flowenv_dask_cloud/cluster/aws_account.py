@@ -6,11 +6,11 @@ import datetime
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flowenv.handle import Leftover
-from flowenv_dask_cloud.api.clients import clients
-from flowenv_dask_cloud.api.refusals import code_of, refused
+from flowenv_dask_cloud.api import clients, code_of, refused
 from flowenv_dask_cloud.cluster.leftovers import UNSEEN
 from flowenv_dask_cloud.spec.tags import CREATED, LOG_PREFIX, RUN_ID, STARTED_BY
 
@@ -135,7 +135,7 @@ class Account:
             name = stream["logStreamName"]
             run = name.removeprefix(LOG_PREFIX).partition("/")[0]
             created = datetime.datetime.fromtimestamp(stream["creationTime"] / 1000, datetime.UTC)
-            remove = self._do(
+            remove = partial(
                 logs.delete_log_stream, logGroupName=self._log_group, logStreamName=name
             )
             yield Thing("log stream", f"{self._log_group}/{name}", run, created, remove)
@@ -190,7 +190,7 @@ class Account:
     def _clusters_things(self) -> Iterator[Thing]:
         delete = self.client("ecs").delete_cluster
         for arn, tags in self._clusters():
-            yield self._thing("ECS cluster", arn, tags, self._do(delete, cluster=arn))
+            yield self._thing("ECS cluster", arn, tags, partial(delete, cluster=arn))
 
     def _groups(self) -> Iterator[Thing]:
         ec2 = self.client("ec2")
@@ -198,7 +198,7 @@ class Account:
             Filters=[{"Name": "tag-key", "Values": [RUN_ID]}]
         )
         for group in (one for page in pages for one in page["SecurityGroups"]):
-            remove = self._do(ec2.delete_security_group, GroupId=group["GroupId"])
+            remove = partial(ec2.delete_security_group, GroupId=group["GroupId"])
             name = f"{group['GroupName']} ({group['GroupId']})"
             yield self._thing("security group", name, plain(group.get("Tags")), remove)
 
@@ -218,7 +218,7 @@ class Account:
                     continue
                 raise
             if RUN_ID in tags:
-                yield self._thing("IAM role", role, tags, self._do(self._delete_role, role))
+                yield self._thing("IAM role", role, tags, partial(self._delete_role, role))
 
     def _delete_role(self, role: str) -> None:
         iam = self.client("iam")
@@ -237,7 +237,7 @@ class Account:
                 answer = ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
                 tags = plain(answer.get("tags"))
                 if RUN_ID in tags:
-                    remove = self._do(ecs.deregister_task_definition, taskDefinition=arn)
+                    remove = partial(ecs.deregister_task_definition, taskDefinition=arn)
                     yield self._thing("task definition", arn, tags, remove)
 
     # -- small things -------------------------------------------------------------------
@@ -248,9 +248,6 @@ class Account:
         created = tags.get(CREATED)
         made = datetime.datetime.fromisoformat(created) if created else None
         return Thing(kind, name, tags[RUN_ID], made, remove)
-
-    def _do(self, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Callable[[], object]:
-        return lambda: call(*args, **kwargs)
 
 
 def run_of(task: Mapping[str, Any]) -> str | None:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flowenv_dask_cloud.api.refusals import Refused, refusing
+from flowenv_dask_cloud.api import Refused, refusing
 from flowenv_dask_cloud.cluster.diagnosis import why_stopped
 from flowenv_dask_cloud.cluster.members import Member, Watch
 
@@ -87,9 +87,6 @@ def watched_task(cls: type[Any], watch: Watch) -> type[Any]:
                 running = await super()._task_is_running()
             return running
 
-        async def close(self, **kwargs: Any) -> None:
-            await self._end_once(**kwargs)
-
         async def _end(self, **kwargs: Any) -> None:
             assert self._making
             for _ in range(int(_STARTING / _FIRST_PAUSE)):
@@ -100,7 +97,7 @@ def watched_task(cls: type[Any], watch: Watch) -> type[Any]:
             await asyncio.wait({self._making})
             if self.task:
                 self.task_arn = self.task["taskArn"]
-            await super().close(**kwargs)
+            await super(Member, self).close(**kwargs)
 
     WatchedTask.__name__ = WatchedTask.__qualname__ = cls.__name__
     return WatchedTask

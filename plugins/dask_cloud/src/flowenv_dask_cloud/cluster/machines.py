@@ -40,10 +40,7 @@ def watched_machine(cls: type[Any], watch: Watch) -> type[Any]:
         async def _end(self, **kwargs: Any) -> None:
             assert self._making
             await asyncio.wait({self._making}, timeout=_MAKING)
-            await super().close(**kwargs)
-
-        async def close(self, **kwargs: Any) -> None:
-            await self._end_once(**kwargs)
+            await super(Member, self).close(**kwargs)
 
     Machine.__name__ = Machine.__qualname__ = cls.__name__
     return Machine

@@ -45,7 +45,8 @@ class Member:
         """True from when it was begun to be made until it is up, or has failed."""
         return self._making is not None and not self._making.done()
 
-    async def _end_once(self, **kwargs: Any) -> None:
+    async def close(self, **kwargs: Any) -> None:
+        """End it, if it isn't gone."""
         if self.is_gone:
             return
         if self._ending is None or self._ending.done():

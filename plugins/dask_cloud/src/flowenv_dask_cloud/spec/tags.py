@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -51,8 +50,3 @@ def tag_value(text: str) -> str:
     'crème brûlée - 7-'
     """
     return re.sub(r"[^\w .:/=+@-]+", "-", text)[:_LONGEST_TAG].strip() or "-"
-
-
-def from_tags(tags: Mapping[str, str]) -> str | None:
-    """The run that something with these tags was made for; None if it is none of ours."""
-    return tags.get(RUN_ID)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -59,8 +60,6 @@ def remove(aws: Aws, url: str) -> None:
 
 def stored(aws: Aws, place: str) -> Iterator[StoredPayload]:
     """The payloads below a place; other objects there are left alone."""
-    import uuid
-
     bucket, prefix = split(place.rstrip("/") + "/")
     wanted: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
     while True:

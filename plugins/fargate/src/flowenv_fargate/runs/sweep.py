@@ -5,6 +5,7 @@ Only what carries flowenv's own marks is ever touched.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -93,8 +94,6 @@ def _now() -> float:
 
 
 def _removed(leftover: Leftover, remove: Callable[[], object]) -> Leftover:
-    import dataclasses
-
     try:
         remove()
     except FlowenvError as error:

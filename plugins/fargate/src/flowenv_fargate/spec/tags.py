@@ -11,12 +11,8 @@ from urllib.parse import quote, unquote
 from flowenv.errors import SpecError
 from flowenv.plugin import contract
 
-RUN_ID, FLOW, LABELS, CREATED = (
-    "flowenv:run-id",
-    "flowenv:flow",
-    "flowenv:labels",
-    "flowenv:created",
-)
+RUN_ID, FLOW = "flowenv:run-id", "flowenv:flow"
+LABELS, CREATED = "flowenv:labels", "flowenv:created"
 PAYLOAD_URL = "flowenv:payload"
 SPEC_HASH = "flowenv:spec-hash"
 _STARTED_BY = "flowenv/"

@@ -1,8 +1,9 @@
-"""What AWS refuses: which exceptions that is, its code, and whether it may pass."""
+"""Calls to AWS: clients, and what AWS refuses. Nothing else of this backend imports botocore."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -13,6 +14,18 @@ _MAY_PASS = re.compile(
     r"|assume|security group",
     re.IGNORECASE,
 )
+
+
+def clients(**options: Any) -> Callable[[str], Any]:
+    """A function that gives the client of a service.
+
+    Args:
+        **options: of each client, such as `region_name`; with None botocore finds out itself.
+    """
+    import botocore.session
+
+    session: Any = botocore.session.get_session()
+    return functools.cache(lambda service: session.create_client(service, **options))
 
 
 def may_pass(code: str, message: str, http_status: int = 400) -> bool:
@@ -30,7 +43,7 @@ def refused() -> type[Exception]:
     """What botocore raises when AWS answers with an error."""
     from botocore.exceptions import ClientError
 
-    return ClientError  # type: ignore[no-any-return]
+    return ClientError
 
 
 def any_error() -> tuple[type[Exception], ...]:
@@ -60,8 +73,8 @@ async def refusing(client: Callable[[str], Any], service: str) -> AsyncIterator[
         except ParamValidationError as error:
             raise Refused(error) from error
         except ClientError as error:
-            said = error.response.get("Error", {})
+            message = error.response.get("Error", {}).get("Message", "")
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-            if may_pass(said.get("Code", ""), said.get("Message", ""), status):
+            if may_pass(code_of(error), message, status):
                 raise
             raise Refused(error) from error

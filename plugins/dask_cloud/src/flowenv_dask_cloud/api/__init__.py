@@ -1,1 +1,0 @@
-"""Calls to AWS: clients and refusals. Nothing else of this backend imports botocore."""
