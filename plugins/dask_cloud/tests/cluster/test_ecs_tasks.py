@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from flowenv_dask_cloud.cluster.ecs_tasks import watched_task
+from flowenv_dask_cloud.cluster.ecs_tasks import todays_command, watched_task
 from flowenv_dask_cloud.cluster.members import Watch
 
 
@@ -156,3 +156,16 @@ def test_a_passing_refusal_is_left_to_dask_cloudproviders_patience() -> None:
     ]
 
     assert started(task).task
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        (["dask-scheduler", "--idle-timeout", "5"], ["dask", "scheduler", "--idle-timeout", "5"]),
+        (["dask-worker", "tcp://a:1"], ["dask", "worker", "tcp://a:1"]),
+        (["dask-cuda-worker", "x"], ["dask-cuda-worker", "x"]),
+        (["dask", "worker"], ["dask", "worker"]),
+    ],
+)
+def test_commands_get_todays_names(command: list[str], expected: list[str]) -> None:
+    assert todays_command(command) == expected
