@@ -22,8 +22,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import flowenv  # noqa: E402
 from flowenv import Flow  # noqa: E402
-from flowenv.flow_run import FlowRun  # noqa: E402
-from flowenv.targets import load_target  # noqa: E402
+from flowenv.flows.finding import load_target  # noqa: E402
+from flowenv.runs.flow_run import FlowRun  # noqa: E402
 from flowenv_fargate import FargateTaskEnvironment  # noqa: E402
 from flowenv_fargate.runs import task_poller  # noqa: E402
 from flowenv_fargate.runs.account import forget  # noqa: E402

@@ -21,14 +21,13 @@ from typing import Any
 
 import pytest
 
-from flowenv import Flow, LocalDaskExecutor
+from flowenv import Flow, LocalDaskExecutor, submit
 from flowenv.errors import RunCancelled, RunFailed
 from flowenv.flows.finding import load_target
 from flowenv.hooks import registry
 from flowenv.runs.flow_run import FlowRun
 from flowenv.settings.configuration import configuration
 from flowenv.states import Reason, State
-from flowenv.targets import load_target
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.runs import cloudwatch, task_poller
 from flowenv_local import LocalEnvironment

@@ -8,13 +8,11 @@ from typing import Any
 import pytest
 
 import flowenv
-from flowenv import Flow, registry
-from flowenv.configuration import configuration
-from flowenv.flow_run import FlowRun
-from flowenv.lifecycle import Prepared, prepare
-from flowenv.outcome import Outcome
-from flowenv.states import State
-from flowenv.targets import load_target
+from flowenv import Flow
+from flowenv.flows.finding import load_target
+from flowenv.hooks import registry
+from flowenv.plugin import FlowRun, Outcome, State, configuration
+from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.api import backoff
 from flowenv_fargate.runs import account as known

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from flowenv.errors import SpecError
-from flowenv.handle import Finding
+from flowenv.plugin import Finding
 from flowenv_dask_cloud.api import any_error
 from flowenv_dask_cloud.cluster.aws_account import Account
 from flowenv_dask_cloud.cluster.diagnosis import said

@@ -22,10 +22,8 @@ from flowenv.plugin import (
     on_exit_setting,
     on_start_setting,
     setting,
+    settings_of,
 )
-from flowenv.errors import SettingError
-from flowenv.secret import Secret
-from flowenv.settings import nearest, setting, settings_of
 from flowenv_dask_cloud.spec.checks import check_spec
 from flowenv_dask_cloud.spec.providers import CREDENTIALS, dotted_name
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flowenv.states import Reason
+from flowenv.plugin import Reason
 from flowenv_dask_cloud.cluster.diagnosis import cause_of, not_in_time, start_error, why_stopped
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformUnreachable, SpecError
-from flowenv.handle import Finding
+from flowenv.plugin import Finding
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.account import Account, account_of, cluster_of

@@ -8,11 +8,14 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from flowenv.contract import IMAGE, Target
-from flowenv.environment import (
+from flowenv.errors import SettingError
+from flowenv.executors import Executor
+from flowenv.plugin import (
     Callback,
     Capabilities,
     Environment,
+    Target,
+    contract,
     executor_setting,
     labels_setting,
     metadata_setting,
@@ -20,15 +23,11 @@ from flowenv.environment import (
     on_start_setting,
     setting,
 )
-from flowenv.errors import SettingError
-from flowenv.executors import Executor
-from flowenv.settings import setting
 from flowenv_fargate.api.service_model import parameters_of
 from flowenv_fargate.spec.arguments import check_arguments, own_image, uses_existing
 
 if TYPE_CHECKING:
-    from flowenv.flow_run import FlowRun
-    from flowenv.variables import Value
+    from flowenv.plugin import FlowRun, Value
 
 _VARIABLES = {
     "aws_access_key_id": "AWS_ACCESS_KEY_ID",
@@ -182,7 +181,7 @@ class FargateTaskEnvironment(Environment):
 
     def contract_values(self, flow_run: FlowRun) -> Mapping[str, Value]:
         """The image, where it is the user's own container that names it."""
-        return {IMAGE: flow_run.image or own_image(self.kwargs) or ""}
+        return {contract.IMAGE: flow_run.image or own_image(self.kwargs) or ""}
 
     def variables(self, target: Target) -> Mapping[str, Value]:
         """None of its own: the user's are in `containerDefinitions`."""

@@ -6,10 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flowenv import hookimpl
-from flowenv.environment import Environment
-from flowenv.flow_run import FlowRun
-from flowenv.handle import Finding, Leftover, RunSummary
-from flowenv.process import Process
+from flowenv.plugin import Environment, Finding, FlowRun, Leftover, Process, RunSummary
 from flowenv_fargate.api.service_model import parameters_of
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.handle import TaskHandle

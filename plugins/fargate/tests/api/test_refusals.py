@@ -3,7 +3,7 @@
 import pytest
 
 from flowenv.errors import PlatformError, TransientPlatformError
-from flowenv.states import Reason
+from flowenv.plugin import Reason
 from flowenv_fargate.api.refusals import Kind, Refusal, failures_error, kind_of
 
 

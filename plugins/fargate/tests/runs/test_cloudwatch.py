@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from flowenv.outcome import Outcome
-from flowenv.states import State
+from flowenv.plugin import Outcome, State
 from flowenv_fargate.api.refusals import Refusal
 from flowenv_fargate.runs.cloudwatch import LogPlace, LogReader, follow_lines, read_outcome
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from flowenv.outcome import Outcome
-from flowenv.states import Reason, State
+from flowenv.plugin import Outcome, Reason, State
 from flowenv_fargate.runs.diagnosis import CANCEL_REASON, DEADLINE_MARK, diagnose, is_over
 
 RUN = "11111111-2222-3333-4444-555555555555"

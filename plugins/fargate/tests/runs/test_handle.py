@@ -14,9 +14,7 @@ from flowenv.errors import (
     RunFailed,
     UnsupportedOperation,
 )
-from flowenv.flow_run import FlowRun
-from flowenv.outcome import Outcome
-from flowenv.states import Reason, State
+from flowenv.plugin import FlowRun, Outcome, Reason, State
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.runs import cloudwatch, handle
 from rigs.ecs import Account, EcsRig, Script

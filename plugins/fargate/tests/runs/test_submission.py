@@ -18,9 +18,8 @@ from flowenv.errors import (
     SpecError,
     TransientPlatformError,
 )
-from flowenv.flow_run import FlowRun
-from flowenv.lifecycle import Prepared, prepare
-from flowenv.states import Reason
+from flowenv.plugin import FlowRun, Reason
+from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.api import client
 from rigs.ecs import Account, EcsRig

@@ -10,9 +10,8 @@ import pytest
 
 import flowenv
 from flowenv import Flow
-from flowenv.flow_run import FlowRun
-from flowenv.handle import Leftover
-from flowenv.registry import registry
+from flowenv.hooks.registry import registry
+from flowenv.plugin import FlowRun, Leftover
 from flowenv_fargate import FargateTaskEnvironment
 from rigs.ecs import EcsRig, Script
 

@@ -11,8 +11,9 @@ import pytest
 from flowenv import Flow, Secret
 from flowenv.contract import AUTH_TOKEN, BASIC, FLOW_RUN_ID, IMAGE, PAYLOAD
 from flowenv.errors import SpecError
-from flowenv.process import COMMAND
-from flowenv.registry import use_local_plugins
+from flowenv.hooks.registry import use_local_plugins
+from flowenv.plugin import configuration
+from flowenv.runs.process import COMMAND
 from flowenv_fargate.spec.overrides import LIMIT, measure
 
 RUN_ID = "11111111-2222-3333-4444-555555555555"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from flowenv.handle import Leftover
+from flowenv.plugin import Leftover
 from flowenv_dask_cloud.api import clients, code_of, refused
 from flowenv_dask_cloud.cluster.leftovers import UNSEEN
 from flowenv_dask_cloud.spec.tags import CREATED, LOG_PREFIX, RUN_ID, STARTED_BY

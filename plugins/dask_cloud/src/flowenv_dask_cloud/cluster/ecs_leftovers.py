@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from flowenv.handle import Leftover
+from flowenv.plugin import Leftover
 from flowenv_dask_cloud.cluster.aws_account import Account, is_scheduler, run_of
 from flowenv_dask_cloud.cluster.diagnosis import why_stopped
 from flowenv_dask_cloud.cluster.leftovers import Leftovers

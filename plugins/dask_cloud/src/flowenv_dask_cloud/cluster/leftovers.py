@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowenv.handle import Leftover
+from flowenv.plugin import Leftover
 
 UNSEEN = "not looked for"
 """In place of a name: whether there is anything of the kind isn't known."""

@@ -12,12 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from flowenv.errors import FlowenvError
-from flowenv.executors.local_cluster import (
-    kill_workers,
-    started_without_ctrl_c,
-    without_its_work,
-)
-from flowenv.handle import Leftover
+from flowenv.plugin import Leftover, kill_workers, started_without_ctrl_c, without_its_work
 from flowenv_dask_cloud.cluster import dask_objects
 from flowenv_dask_cloud.cluster.dask_config import ProviderSettings
 from flowenv_dask_cloud.cluster.diagnosis import not_in_time, start_error

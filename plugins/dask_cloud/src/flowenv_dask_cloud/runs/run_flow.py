@@ -9,12 +9,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import CallbackFailed
-from flowenv.executors.dask import run_on
-from flowenv.executors.dask_cluster import wait_for_workers
-from flowenv.executors.dask_connection import connected
-from flowenv.executors.dask_report import check_report_here
-from flowenv.executors.local_cluster import ignore_ctrl_c
-from flowenv.running import Returned, call_with_callbacks
+from flowenv.plugin import (
+    Returned,
+    call_with_callbacks,
+    check_report_here,
+    connected,
+    ignore_ctrl_c,
+    prepare_here,
+    run_on,
+    wait_for_workers,
+)
 from flowenv_dask_cloud.cluster import dask_objects
 from flowenv_dask_cloud.cluster.ecs_leftovers import leftovers_of
 from flowenv_dask_cloud.cluster.lifecycle import ClusterLifecycle, Plan
@@ -28,7 +32,7 @@ from flowenv_dask_cloud.spec.providers import Provider, load_provider
 from flowenv_dask_cloud.spec.tags import started_by
 
 if TYPE_CHECKING:
-    from flowenv.flow_run import FlowRun
+    from flowenv.plugin import FlowRun
 
 _log = logging.getLogger("flowenv.dask_cloud")
 

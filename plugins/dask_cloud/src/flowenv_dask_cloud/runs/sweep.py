@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator
 
 from flowenv.errors import PlatformUnreachable, UnsupportedOperation
-from flowenv.handle import Leftover
+from flowenv.plugin import Leftover
 from flowenv_dask_cloud.api import any_error
 from flowenv_dask_cloud.cluster.aws_account import Account, Thing, is_scheduler, run_of
 from flowenv_dask_cloud.cluster.diagnosis import said

@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowenv.errors import SpecError
-from flowenv.secret import Secret
+from flowenv.plugin import Secret, Target
 from flowenv_dask_cloud.spec.providers import Provider, dotted_name
 from flowenv_dask_cloud.spec.tags import cluster_name, log_prefix, run_tags
 
 if TYPE_CHECKING:
-    from flowenv.flow_run import FlowRun
-    from flowenv.process import Process
+    from flowenv.plugin import FlowRun, Process
 
 PART = "dask_cluster"
 """The spec's only part."""

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.settings import nearest
+from flowenv.plugin import nearest
 from flowenv_dask_cloud.spec.build import PART, revealed
 from flowenv_dask_cloud.spec.providers import (
     Provider,

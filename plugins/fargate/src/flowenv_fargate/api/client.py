@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.errors import PlatformError, PlatformUnreachable, SpecError
-from flowenv.states import Reason
+from flowenv.plugin import Reason
 from flowenv_fargate.api import backoff
 from flowenv_fargate.api.rate_limit import Rate
 from flowenv_fargate.api.refusals import Kind, Refusal

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.errors import UnsupportedOperation
-from flowenv.outcome import Outcome, is_outcome_line
+from flowenv.plugin import Outcome, is_outcome_line
 from flowenv_fargate.api.client import Aws
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowenv.errors import PlatformError
-from flowenv.outcome import Outcome
+from flowenv.plugin import Outcome
 from flowenv_fargate.runs.account import Account
 from flowenv_fargate.runs.cloudwatch import LogPlace, LogReader, no_logs, read_outcome
 from flowenv_fargate.runs.diagnosis import container_of, may_have_record

@@ -15,8 +15,7 @@ from flowenv.errors import (
     PlatformUnreachable,
     TransientPlatformError,
 )
-from flowenv.outcome import EXIT_COMPLETED, Outcome
-from flowenv.states import State, Status
+from flowenv.plugin import EXIT_COMPLETED, Outcome, State, Status
 from flowenv_fargate.api import backoff
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 from flowenv_fargate.runs import s3_payload

@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from flowenv.errors import RunNotFound
-from flowenv.flow_run import FlowRun
-from flowenv.handle import RunSummary
+from flowenv.plugin import FlowRun, RunSummary
 from flowenv_fargate.api import backoff
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.account import Account, account_of, cluster_of

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowenv.errors import PlatformError, RunConflict
-from flowenv.states import Reason
+from flowenv.plugin import Reason
 from flowenv_fargate.api import backoff
 from flowenv_fargate.api.client import Aws, Unanswered
 from flowenv_fargate.api.refusals import AwsBusy, AwsRefused, Kind

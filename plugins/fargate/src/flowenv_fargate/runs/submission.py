@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError, RunConflict, SpecError
-from flowenv.flow_run import FlowRun
-from flowenv.secret import Secret
+from flowenv.plugin import FlowRun, Secret, contract
 from flowenv_fargate.api.refusals import AwsRefused, Kind, failures_error
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs import s3_payload
@@ -77,7 +76,7 @@ def _submit(
     payload = spec.get("payload")
     if payload:
         url = s3_payload.presigned(account.aws, payload["url"], environment.start_timeout)
-        set_variable(flow_override(request), PAYLOAD, Secret(url))
+        set_variable(flow_override(request), contract.PAYLOAD, Secret(url))
     check_length(request["overrides"])
     with _stored(account, payload):
         task = _run(account, request, flow_run.id)

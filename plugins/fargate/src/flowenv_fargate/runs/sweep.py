@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.handle import Leftover
-from flowenv.states import State
+from flowenv.plugin import Leftover, State
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account, account_of, cluster_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowenv.errors import SettingError
-from flowenv.settings import nearest
+from flowenv.plugin import nearest
 from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf, Shape, argument_problems
 
 Arguments = Mapping[str, Any]

@@ -13,7 +13,7 @@ from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from flowenv.errors import SpecError
-from flowenv.process import PAYLOAD_FILE
+from flowenv.plugin import PAYLOAD_FILE, Target, configuration
 from flowenv_fargate.spec import arguments as args
 from flowenv_fargate.spec.container_variables import divide, run_entries
 from flowenv_fargate.spec.overrides import put_payload_inline
@@ -28,8 +28,7 @@ from flowenv_fargate.spec.task_definition import (
 )
 
 if TYPE_CHECKING:
-    from flowenv.flow_run import FlowRun
-    from flowenv.process import Process
+    from flowenv.plugin import FlowRun, Process
 
 Overrides = list[dict[str, Any]]
 

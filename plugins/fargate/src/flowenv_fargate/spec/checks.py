@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.settings import nearest
+from flowenv.plugin import nearest
 from flowenv_fargate.spec import arguments as args
 from flowenv_fargate.spec.overrides import check_length, flow_override
 from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf, check_request

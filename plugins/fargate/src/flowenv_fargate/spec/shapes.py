@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from flowenv.errors import SpecError
-from flowenv.secret import Secret
-from flowenv.settings import nearest
+from flowenv.plugin import Secret, nearest
 
 REGISTER, RUN = "RegisterTaskDefinition", "RunTask"
 
