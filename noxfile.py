@@ -33,11 +33,13 @@ nox.options.sessions = ["lint", "types", "dist", "isolation", "docs", "tests"]
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and formatting with ruff; `nox -s lint -- --fix` mends what it can."""
+    """Check style with ruff and who imports whom; `nox -s lint -- --fix` mends what it can."""
     install(session, *group("lint"))
     fix = "--fix" in session.posargs
     session.run("ruff", "check", *(["--fix"] if fix else []), ".")
     session.run("ruff", "format", *([] if fix else ["--check"]), ".")
+    sources = os.pathsep.join(str(folder / "src") for folder in distributions())
+    session.run("lint-imports", env={"PYTHONPATH": sources})
 
 
 @nox.session

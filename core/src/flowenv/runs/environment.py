@@ -14,8 +14,8 @@ from flowenv.settings.declaration import check_type, fields_of, nearest, setting
 if TYPE_CHECKING:
     from flowenv.contract.variables import Value
     from flowenv.flows.definition import Flow
-    from flowenv.runs.flow_run import FlowRun
     from flowenv.serialization.encoding import Encoder
+    from flowenv.submission.lifecycle import FlowRun
 
 Callback = Callable[[], object]
 

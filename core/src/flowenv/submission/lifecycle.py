@@ -17,7 +17,8 @@ from flowenv.hooks.backend_hooks import BackendHooks
 from flowenv.hooks.registry import registry
 from flowenv.hooks.required_plugins import check_required
 from flowenv.runs.environment import Environment
-from flowenv.runs.flow_run import DRAFT_ID, FlowRun
+from flowenv.runs.flow_run import DRAFT_ID
+from flowenv.runs.flow_run import FlowRun as FlowRun  # for `Environment`, which is below it
 from flowenv.runs.handle import FinishedHandle, check_handle
 from flowenv.runs.process import Process
 from flowenv.runs.summaries import RunSummary

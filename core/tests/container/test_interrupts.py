@@ -13,9 +13,9 @@ from flowenv import DaskExecutor, LocalDaskExecutor, State
 from flowenv.flows.finding import load_target
 from flowenv.submission.lifecycle import prepare
 
-from .containers import Container, is_alive, wait_until
-from .flow_files import write
-from .plugging import ToyEnvironment
+from ..containers import Container, is_alive, wait_until
+from ..flow_files import write
+from ..plugging import ToyEnvironment
 
 FLOWS = """
     import asyncio, os, threading

@@ -8,7 +8,7 @@ from flowenv import Secret
 from flowenv.errors import ConfigurationError
 from flowenv.settings.configuration import configuration, find_secret
 
-from .flow_files import write
+from ..flow_files import write
 
 
 def configure(tmp_path, text, name="flowenv.toml"):

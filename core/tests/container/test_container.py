@@ -20,9 +20,9 @@ from flowenv.runs.process import COMMAND
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
 
-from .containers import Container
-from .flow_files import write
-from .plugging import ToyEnvironment
+from ..containers import Container
+from ..flow_files import write
+from ..plugging import ToyEnvironment
 
 FLOWS = """
     import logging, os, sys

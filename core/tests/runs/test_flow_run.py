@@ -18,7 +18,7 @@ from flowenv.errors import (
 from flowenv.runs.outcome import Outcome
 from flowenv.submission.lifecycle import prepare
 
-from .plugging import ToyEnvironment
+from ..plugging import ToyEnvironment
 
 
 class Scripted:

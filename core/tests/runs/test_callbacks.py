@@ -7,7 +7,7 @@ import pytest
 from flowenv import Flow, State, submit
 from flowenv.errors import CallbackFailed, RunFailed
 
-from .plugging import ToyEnvironment
+from ..plugging import ToyEnvironment
 
 
 @pytest.fixture

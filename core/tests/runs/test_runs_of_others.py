@@ -22,8 +22,8 @@ from flowenv.cli.sweep import sweep
 from flowenv.errors import BackendNotFound, PluginError, SettingError, UnsupportedOperation
 from flowenv.hooks.registry import reset
 
-from .flow_files import write
-from .plugging import ToyEnvironment, toy_hooks
+from ..flow_files import write
+from ..plugging import ToyEnvironment, toy_hooks
 
 
 class FoundEnvironment(ToyEnvironment):

@@ -19,8 +19,8 @@ from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
 from flowenv.submission.payload_header import python_minor
 
-from .flow_files import GREET, write
-from .plugging import ToyEnvironment
+from ..flow_files import GREET, write
+from ..plugging import ToyEnvironment
 
 
 @flow(code="pickle")

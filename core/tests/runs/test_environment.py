@@ -16,7 +16,7 @@ from flowenv.errors import BackendNotFound, ConfigurationError, SettingError
 from flowenv.runs.environment import CommonEnvironment
 from flowenv.settings.declaration import setting, settings_of
 
-from .plugging import ToyEnvironment
+from ..plugging import ToyEnvironment
 
 
 def on_start() -> None: ...

@@ -9,7 +9,7 @@ from flowenv.contract import Target
 from flowenv.errors import PluginError
 from flowenv.submission.lifecycle import prepare
 
-from .plugging import ToyEnvironment
+from ..plugging import ToyEnvironment
 
 CONFIGURED = """
 [env]

@@ -12,9 +12,9 @@ from flowenv.errors import RunWhileImporting
 from flowenv.flows.finding import load_file
 from flowenv.submission.lifecycle import prepare
 
-from .containers import Container
-from .flow_files import write
-from .plugging import ToyEnvironment
+from ..containers import Container
+from ..flow_files import write
+from ..plugging import ToyEnvironment
 
 GUARDED = """\
 from flowenv import flow, submit

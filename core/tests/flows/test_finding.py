@@ -10,7 +10,7 @@ from flowenv.contract.shipped_files import module_name
 from flowenv.errors import FlowNotFound
 from flowenv.flows.finding import load_file, load_target
 
-from .flow_files import GREET, TWO, write
+from ..flow_files import GREET, TWO, write
 
 
 def test_a_file_with_one_flow_needs_no_name(tmp_path):

@@ -20,8 +20,8 @@ from flowenv.settings.configuration import configuration
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.submission.rehearsal import rehearse
 
-from .flow_files import write
-from .plugging import Plugging, ToyEnvironment, toy_hooks
+from ..flow_files import write
+from ..plugging import Plugging, ToyEnvironment, toy_hooks
 
 
 def prepared() -> Prepared:

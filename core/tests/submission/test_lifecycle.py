@@ -16,7 +16,7 @@ from flowenv.runs.flow_run import DRAFT_ID
 from flowenv.runs.running import Returned
 from flowenv.submission.lifecycle import as_flow, prepare
 
-from .plugging import Plugging, ToyEnvironment, toy_hooks
+from ..plugging import Plugging, ToyEnvironment, toy_hooks
 
 
 def recorder(name: str, events: list) -> dict:

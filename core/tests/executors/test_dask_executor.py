@@ -21,8 +21,8 @@ from flowenv.runs.running import call_with_callbacks
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
 
-from .flow_files import write
-from .plugging import ToyEnvironment
+from ..flow_files import write
+from ..plugging import ToyEnvironment
 
 distributed = pytest.importorskip("distributed")
 

@@ -12,8 +12,8 @@ from flowenv.errors import BackendNotFound, ConfigurationError, FlowenvError
 from flowenv.settings.declaration import settings_of
 from flowenv.submission.named_environments import read_setting
 
-from .flow_files import write
-from .plugging import ToyEnvironment
+from ..flow_files import write
+from ..plugging import ToyEnvironment
 
 
 def configure(tmp_path, text):

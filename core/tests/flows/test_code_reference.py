@@ -14,7 +14,7 @@ from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import modules_to_pickle, own_files, refer_to
 from flowenv.flows.finding import load_target
 
-from .flow_files import GREET, write
+from ..flow_files import GREET, write
 
 
 def as_main(monkeypatch, path, text, **attributes) -> ModuleType:
