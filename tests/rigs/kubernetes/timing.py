@@ -26,7 +26,7 @@ class Timing:
     crash_backoff: float = 0.2
     image_backoff: float = 0.3
     longest_probe_period: float = 0.2
-    status_delay: float = 0.0
+    status_delay: float = 0.05
     log_skew: float = 0.001
     log_rotation: float = 0.2
     longest_grace: float | None = None

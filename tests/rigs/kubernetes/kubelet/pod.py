@@ -75,7 +75,7 @@ class PodWorker:
         self._terminating: asyncio.Task[None] | None = None
         self._is_silent = False
         self._fields: dict[str, object] = {}
-        self._is_over = False
+        self._is_over = self._has_told_ends = False
         self._report: asyncio.TimerHandle | None = None
         self._task = cluster.spawn(self._run())
 
@@ -263,6 +263,7 @@ class PodWorker:
     async def _terminate(self, grace: float) -> None:
         await self.end(grace)
         await self._cluster.is_told.wait()
+        self._has_told_ends = True
         self.report()
         self._cluster.deleter.release_pod(self.key, self.uid)
 
@@ -297,8 +298,11 @@ class PodWorker:
 
     def _phase(self, statuses: list[ContainerStatus], found: Manifest) -> str:
         phase = phase_of(statuses, self._spec["restartPolicy"])
-        if phase in ("Succeeded", "Failed") and not self._is_over:
+        if phase in ("Succeeded", "Failed") and not (self._is_over and self._has_told_ends):
             # the containers' ends are told first, then the pod's
+            self._has_told_ends = True
+            if self._is_over:
+                self._cluster.loop.call_soon(self._push)
             return str(found["status"].get("phase") or "Running")
         if self._terminating is not None and self._task.done() and phase in ("Pending", "Running"):
             return "Failed"
