@@ -307,3 +307,16 @@ def test_a_job_is_deleted_from_outside_while_it_runs(any_rig: KubernetesRig) -> 
         fault.wait_until_hit()
         any_rig.wait_gone("Job", "job")
         any_rig.wait_until(lambda: not any_rig.pods_of("job"), "no pods")
+
+
+@pytest.mark.parametrize("scripted", [True, False])
+def test_a_container_can_be_lost_without_a_trace(scripted: bool) -> None:
+    kubelet = ScriptedKubelet(Script(ends_after=None)) if scripted else None
+    with KubernetesRig(kubelet=kubelet) as rig:
+        rig.faults.inject("status_unknown")
+        rig.apply(job(SLEEP))
+        found = rig.wait_for("Job", "job", has_ended)
+        assert found["status"]["conditions"][-1]["reason"] == "BackoffLimitExceeded"
+        (pod,) = rig.pods_of("job")
+        ended = pod["status"]["containerStatuses"][0]["state"]["terminated"]
+        assert (ended["reason"], ended["exitCode"]) == ("ContainerStatusUnknown", 137)

@@ -72,6 +72,7 @@ _KINDS = (
     ),
     FaultKind("oom_kill", "pod", "a container is killed for memory", {"container": None}),
     FaultKind("evicted", "pod", "the node is short of memory", {"container_statuses": False}),
+    FaultKind("status_unknown", "pod", "the node has lost the container when it looks for it"),
     FaultKind("preempted", "pod", "a pod of higher priority takes the place"),
     FaultKind("node_lost", "pod", "the node goes silent and is removed"),
     FaultKind("api_down", "outage", "the API server is gone; connections are cut and refused"),

@@ -7,6 +7,9 @@ from rigs.kubernetes.deletion import DeleteOptions
 from rigs.kubernetes.objects import Manifest, condition, with_condition
 from rigs.kubernetes.store import Key
 
+FAULTS = ("oom_kill", "evicted", "status_unknown", "preempted", "node_lost")
+"""What can happen to a pod that runs."""
+
 # Sentences of pkg/kubelet/eviction/helpers.go, of the scheduler's preemption plugin
 # (framework/preemption/preemption.go), of pkg/util/node/node.go, of the taint eviction controller
 # and of the pod garbage collector (pkg/controller/podgc/gc_controller.go).
@@ -38,6 +41,27 @@ def evict(cluster: Cluster, key: Key, container: str, *, keep_statuses: bool) ->
         conditions=_disrupted(pod, "TerminationByKubelet", words),
         containerStatuses=statuses,
     )
+
+
+def lose_container(cluster: Cluster, key: Key) -> None:
+    """Let the kubelet find no container, as after a node's restart: nobody knows how it ended.
+
+    The sentence is that of ``convertToAPIContainerStatuses`` in ``pkg/kubelet/kubelet_pods.go``.
+    """
+    pod = cluster.store.get(key)
+    words = "The container could not be located when the pod was terminated"
+    unknown = {
+        "exitCode": 137,
+        "reason": "ContainerStatusUnknown",
+        "message": words,
+        "startedAt": None,
+        "finishedAt": None,
+    }
+    statuses = [
+        {**status, "state": {"terminated": unknown}, "ready": False, "started": False}
+        for status in pod["status"].get("containerStatuses") or []
+    ]
+    cluster.store.set_status(key, phase="Failed", containerStatuses=statuses)
 
 
 def preempt(cluster: Cluster, key: Key) -> None:

@@ -116,7 +116,7 @@ class PodWorker:
         made = pod_status(statuses, phase, found["status"].get("conditions"))
         self._cluster.store.set_status(self.key, **made, **self._fields)
         if phase == "Running" and self._terminating is None:
-            names = ("oom_kill", "evicted", "preempted", "node_lost")
+            names = disruptions.FAULTS
             if fault := self._cluster.faults.of_pod(names, self.key, found):
                 self._cluster.loop.call_soon(self.strike, fault)
 
@@ -136,6 +136,10 @@ class PodWorker:
                 self.main[0].status.name,
                 keep_statuses=bool(fault.options["container_statuses"]),
             )
+        elif fault.kind.name == "status_unknown":
+            self._is_silent = True
+            self._kill()
+            disruptions.lose_container(self._cluster, self.key)
         elif fault.kind.name == "preempted":
             disruptions.preempt(self._cluster, self.key)
         elif fault.kind.name == "node_lost":

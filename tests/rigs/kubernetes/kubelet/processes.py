@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.faults import Fault
+from rigs.kubernetes.kubelet import disruptions
 from rigs.kubernetes.kubelet.container import Container
 from rigs.kubernetes.kubelet.images import Image, Images
 from rigs.kubernetes.kubelet.launching import namespaces_work
@@ -21,7 +22,6 @@ from rigs.kubernetes.store import Change, Key
 
 _LEAST_GRACE = 2.0
 """Seconds between TERM and KILL for a pod without grace (pkg/kubelet/kuberuntime)."""
-_RUNNING_FAULTS = ("oom_kill", "evicted", "preempted", "node_lost")
 
 
 class ProcessKubelet:
@@ -174,6 +174,6 @@ class ProcessKubelet:
             pod = self._cluster.store.find(worker.key)
             if not injected or pod is None or pod["status"].get("phase") != "Running":
                 continue
-            meant = fault.kind.name in _RUNNING_FAULTS and fault.matches_object(worker.key, pod)
+            meant = fault.kind.name in disruptions.FAULTS and fault.matches_object(worker.key, pod)
             if meant and not worker.has_ended and fault.strike(worker.uid):
                 worker.strike(fault)

@@ -24,7 +24,6 @@ from rigs.kubernetes.objects import Manifest, condition, timestamp, with_conditi
 from rigs.kubernetes.resources import POD
 from rigs.kubernetes.store import Change, Key
 
-_RUNNING_FAULTS = ("oom_kill", "evicted", "preempted", "node_lost")
 _STARTING_FAULTS = ("unschedulable", "image_pull")
 
 
@@ -238,7 +237,7 @@ class ScriptedKubelet:
             pod.logs[pod.containers[0].name].write(pod.script.log.encode())
         self._push(pod, startTime=timestamp(), podIP=self._cluster.network.new_pod_address(pod.key))
         found = self._cluster.store.get(pod.key)
-        if fault := self._cluster.faults.of_pod(_RUNNING_FAULTS, pod.key, found):
+        if fault := self._cluster.faults.of_pod(disruptions.FAULTS, pod.key, found):
             self._strike(pod, fault)
         elif pod.script.ends_after is not None:
             script = pod.script
@@ -278,6 +277,9 @@ class ScriptedKubelet:
             pod.stop()
             keep = bool(fault.options["container_statuses"])
             disruptions.evict(self._cluster, pod.key, pod.containers[0].name, keep_statuses=keep)
+        elif fault.kind.name == "status_unknown":
+            pod.stop()
+            disruptions.lose_container(self._cluster, pod.key)
         elif fault.kind.name == "preempted":
             disruptions.preempt(self._cluster, pod.key)
         elif fault.kind.name == "node_lost":
@@ -293,7 +295,7 @@ class ScriptedKubelet:
                 pod.containers[0].state = waiting("ContainerCreating")
                 self._schedule(pod)
             is_running = pod.has_begun and not pod.has_ended
-            strikes = injected and is_running and fault.kind.name in _RUNNING_FAULTS
+            strikes = injected and is_running and fault.kind.name in disruptions.FAULTS
             if strikes and fault.strike(pod.uid):
                 self._strike(pod, fault)
 
