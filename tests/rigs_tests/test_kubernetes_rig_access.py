@@ -145,14 +145,22 @@ def test_an_access_review_knows_roles(rig: KubernetesRig, api: Any) -> None:
     assert not allowed("get", "batch", resource="pods", subresource="log")
 
 
-@pytest.mark.parametrize("verb", ["get", "create"])
-def test_forwarding_a_port_needs_two_verbs(rig: KubernetesRig, verb: str) -> None:
-    # since 1.35 also over a websocket (AuthorizePodWebsocketUpgradeCreatePermission)
+@pytest.mark.parametrize(
+    ("verb", "why"),
+    [
+        (
+            "get",
+            'User "tester" cannot get resource "pods/portforward" in API group "" in the '
+            'namespace "default"',
+        ),
+        ("create", ""),  # measured on 1.36: it doesn't say what is missing
+    ],
+)
+def test_forwarding_a_port_over_a_websocket_needs_two_verbs(
+    rig: KubernetesRig, verb: str, why: str
+) -> None:
     url = f"{rig.url}/api/v1/namespaces/default/pods/p/portforward?ports=80"
     with rig.access.denied(verb, "pods/portforward"):
         answer = urllib3.request("GET", url, headers={"Authorization": "Bearer t0ken"})
     assert answer.status == 403
-    assert answer.json()["message"] == (
-        f'pods "p" is forbidden: User "tester" cannot {verb} resource "pods/portforward" in API '
-        'group "" in the namespace "default"'
-    )
+    assert answer.json()["message"] == f'pods "p" is forbidden: {why}'
