@@ -1,6 +1,8 @@
-"""How a message and its hint are joined to one text."""
+"""Texts for people: a message joined with its hint, and what others wrote made harmless."""
 
 from __future__ import annotations
+
+import unicodedata
 
 
 def sentences(message: str, hint: str = "") -> str:
@@ -18,3 +20,33 @@ def sentences(message: str, hint: str = "") -> str:
         return text
     stop = "" if not text or text.endswith((".", "!", "?", ":", "…")) else "."
     return f"{text}{stop} {hint}".lstrip()
+
+
+class _Escapes(dict[int, str | int]):
+    """What to show for a character: itself, or its escape where it would act, not show."""
+
+    def __missing__(self, code: int) -> str | int:
+        acts = unicodedata.category(chr(code)) in ("Cc", "Cf", "Zl", "Zp")
+        self[code] = chr(code).encode("unicode_escape").decode() if acts else code
+        return self[code]
+
+
+_ESCAPES = _Escapes({ord("\n"): ord("\n"), ord("\t"): ord("\t")})
+_ON_ONE_LINE = _Escapes()
+
+
+def shown(text: str, *, lines: bool = True) -> str:
+    """A text as it may be shown: nothing in it moves a cursor, changes a colour or hides a word.
+
+    Names, labels, records and log lines come from a platform, where others write too.
+
+    Args:
+        text: any text.
+        lines: False escapes line ends and tabs as well.
+
+    >>> print(shown("a\x1b[2Jb \u202ecba"))
+    a\\x1b[2Jb \\u202ecba
+    """
+    if text.isprintable():
+        return text
+    return text.translate(_ESCAPES if lines else _ON_ONE_LINE)

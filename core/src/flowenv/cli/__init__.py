@@ -66,6 +66,7 @@ def _call(arguments: Sequence[str]) -> int:
 
     from flowenv.cli.app import app
     from flowenv.errors import FlowenvError, PluginFailed
+    from flowenv.wording import shown
 
     try:
         os.getcwd()  # noqa: PTH109 - pathlib costs time that most commands need not spend
@@ -90,7 +91,7 @@ def _call(arguments: Sequence[str]) -> int:
     except FlowenvError as error:
         if isinstance(error, PluginFailed):
             _show_cause(error)
-        click.echo(f"Error: {error}", err=True)
+        click.echo(shown(f"Error: {error}"), err=True)
         return error.exit_code
     except BrokenPipeError:
         raise

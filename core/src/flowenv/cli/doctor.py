@@ -54,11 +54,12 @@ def _is_configured() -> bool:
 
 
 def _print(finding: Finding) -> None:
-    from flowenv.wording import sentences
+    from flowenv.wording import sentences, shown
 
     word, colour = _MARKS[finding.ok]
     mark = click.style(word.ljust(7), fg=colour)
-    click.echo(f"{mark}  {finding.subject}: {sentences(finding.message, finding.hint)}")
+    text = f"{finding.subject}: {sentences(finding.message, finding.hint)}"
+    click.echo(f"{mark}  {shown(text)}")
 
 
 def _installation(plugins: Sequence[str]) -> list[Finding]:

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from flowenv.cli.options import output_option, target_options
-from flowenv.cli.printing import echo_json, echo_table
+from flowenv.cli.printing import echo, echo_json, echo_table
+from flowenv.wording import shown
 
 _LEAST_ROOM = 24
 
@@ -36,7 +37,7 @@ def explain(output: str, **target: Any) -> None:
         echo_json(data)
         return
     if not data["containers"]:
-        click.echo(
+        echo(
             "The flow runs in this process and gets its own variables, neither [env] nor a "
             "plugin's.\nFor a container's: --env with a backend that has some, or "
             "`flowenv run --rehearse`, which gives the flow what a container would get."
@@ -45,7 +46,7 @@ def explain(output: str, **target: Any) -> None:
         name, kind = container["container"], container["target"]
         click.secho(f"{name} container" if name == kind else f"{name} ({kind})", bold=True)
         _echo_variables([*container["variables"], *container["removed"]])
-        click.echo()
+        echo()
     for change in data["changes"]:
         _echo_change(change["plugin"], change["differences"])
 
@@ -71,13 +72,13 @@ def _value(entry: dict[str, Any]) -> str:
 
 
 def _echo_change(plugin: str, differences: list[dict[str, Any]]) -> None:
-    click.secho(f"{plugin} changed {'the spec' if differences else 'nothing'}", bold=True)
+    click.secho(f"{shown(plugin)} changed {'the spec' if differences else 'nothing'}", bold=True)
     for one in differences:
-        click.echo(f"  {one['path']}")
+        echo(f"  {one['path']}")
         for sign, value, color in (("-", one["before"], "red"), ("+", one["after"], "green")):
             if value is not None:
-                click.secho(f"    {sign} {_plain(value)}", fg=color)
-    click.echo()
+                click.secho(shown(f"    {sign} {_plain(value)}"), fg=color)
+    echo()
 
 
 def _plain(value: Any) -> str:

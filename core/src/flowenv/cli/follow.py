@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from flowenv.cli.interrupts import deferred
+from flowenv.cli.printing import echo, log_line
 from flowenv.cli.stdout import drop_output
+from flowenv.wording import shown
 
 if TYPE_CHECKING:
     from flowenv.errors import FlowenvError
@@ -122,7 +124,7 @@ class Follower:
 
     def _say(self, text: str) -> None:
         seconds = time.monotonic() - self._started
-        click.echo(click.style(f"[{seconds:6.1f} s] {text}", dim=True), err=True)
+        click.echo(click.style(f"[{seconds:6.1f} s] {shown(text)}", dim=True), err=True)
 
     def _remind(self) -> None:
         """While nothing is heard of a run that isn't running, say what it is waiting for."""
@@ -165,9 +167,9 @@ class Follower:
         try:
             for line in self.flow_run.logs(follow=True):
                 self._news.set()
-                print(line, flush=True)
+                print(log_line(line), flush=True)
         except FlowenvError as error:
-            click.echo(f"The log can't be followed: {error}", err=True)
+            echo(f"The log can't be followed: {error}", err=True)
         except BrokenPipeError:  # nobody reads them any more, but the run goes on
             drop_output()
 
@@ -193,7 +195,7 @@ class Follower:
     def _cancel(self) -> None:
         from flowenv.errors import FlowenvError
 
-        click.echo("Cancelling the run. Ctrl-C again leaves it.", err=True)
+        echo("Cancelling the run. Ctrl-C again leaves it.", err=True)
         self._cancelling = True
         try:
             status = self.flow_run.cancel()
@@ -202,10 +204,10 @@ class Follower:
             self._say_left("It may still run", "status", self.flow_run.reference)
             raise
         except FlowenvError as error:
-            click.echo(f"Error: {error}", err=True)
+            echo(f"Error: {error}", err=True)
             self._say_left("It may still run", "cancel", self.flow_run.reference)
         else:
-            click.echo(str(status), err=True)
+            echo(str(status), err=True)
 
     def _say_left(self, how: str, command: str, reference: str) -> None:
-        click.echo(f"{how}: flowenv {command} {reference}{self.where}", err=True)
+        echo(f"{how}: flowenv {command} {reference}{self.where}", err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowenv.cli.options import output_option, plugin_option
-from flowenv.cli.printing import echo_json, echo_table
+from flowenv.cli.printing import echo, echo_json, echo_table
 
 if TYPE_CHECKING:
     from flowenv.cli.loading import Loaded
@@ -42,7 +42,7 @@ def plugins(load: bool, plugins: tuple[str, ...], output: str) -> None:
     if output == "json":
         echo_json(found)
     elif not found:
-        click.echo("No backend is installed. Run: pip install flowenv-local", err=True)
+        echo("No backend is installed. Run: pip install flowenv-local", err=True)
     else:
         rows = [
             [
@@ -98,4 +98,4 @@ def _print_loaded(loaded: Sequence[Loaded]) -> None:
     # two owners of one name have one error between them
     told = ((one, one.error or one.warning) for one in loaded)
     for line in dict.fromkeys(f"{one.kind} {one.name}: {what}" for one, what in told if what):
-        click.echo(f"\n{line}")
+        echo(f"\n{line}")

@@ -1,32 +1,48 @@
-"""What commands print: JSON, and tables of aligned columns."""
+"""What commands print: lines, JSON, and tables of aligned columns; nothing in them can act."""
 
 from __future__ import annotations
 
 import json
-import sys
+import re
 from collections.abc import Sequence
 from typing import Any, TextIO
 
 import click
 
+from flowenv.wording import shown
+
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def echo(text: object = "", *, file: TextIO | None = None, err: bool = False) -> None:
+    """Print lines in which what others wrote is shown, not done.
+
+    Args:
+        text: what to print.
+        file: where to; by default the standard output.
+        err: True for the standard error.
+    """
+    click.echo(shown(str(text)), file=file, err=err)
+
+
+def log_line(line: str) -> str:
+    """A line of a flow's log as it may be shown: without colours, all else that acts escaped."""
+    return shown(_COLOUR.sub("", line) if "\x1b" in line else line)
+
 
 def echo_json(data: Any, stream: TextIO | None = None) -> None:
-    """Print data as JSON; what JSON doesn't know as Python shows it.
+    """Print data as JSON in ASCII; what JSON doesn't know as Python shows it.
 
     Args:
         data: the data.
         stream: where to; by default the standard output.
     """
-    text = json.dumps(data, indent=2, ensure_ascii=False, default=repr)
-    try:
-        text.encode(getattr(stream or sys.stdout, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        text = json.dumps(data, indent=2, default=repr)  # JSON has its own way to write them
-    click.echo(text, file=stream)
+    click.echo(json.dumps(data, indent=2, default=repr), file=stream)
 
 
 def echo_table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
     """Print rows in aligned columns."""
+    rows = [[shown(cell, lines=False) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     for row in [header, *rows]:
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))

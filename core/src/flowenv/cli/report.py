@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TextIO
 
-import click
-
-from flowenv.cli.printing import echo_json
+from flowenv.cli.printing import echo, echo_json
 
 if TYPE_CHECKING:
     from flowenv.runs.flow_run import FlowRun
@@ -58,9 +56,9 @@ def describe_result(value: Any, error: Exception | None) -> dict[str, Any]:
 def report_result(value: Any, error: Exception | None, stream: TextIO) -> None:
     """Print a result, or on the standard error why there is none."""
     if error:
-        click.echo(f"Error: {error}", err=True)
+        echo(f"Error: {error}", err=True)
     elif value is not None:
-        click.echo(f"Result: {value!r}", file=stream)
+        echo(f"Result: {value!r}", file=stream)
 
 
 def report_end(flow_run: FlowRun, output: str, stream: TextIO) -> int:
@@ -83,7 +81,7 @@ def report_end(flow_run: FlowRun, output: str, stream: TextIO) -> int:
     except FlowenvError as failure:
         error = failure
     report_result(value, error, stream)
-    click.echo(summary(flow_run), err=True)
+    echo(summary(flow_run), err=True)
     return exit_code(flow_run.status)
 
 

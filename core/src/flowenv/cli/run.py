@@ -75,7 +75,7 @@ def _run(prepared: Prepared, where: str, output: str, stream: TextIO) -> int:
 
 def _detach(prepared: Prepared, where: str, output: str, stream: TextIO) -> int:
     from flowenv.cli.follow import Follower
-    from flowenv.cli.printing import echo_json
+    from flowenv.cli.printing import echo, echo_json
     from flowenv.cli.report import describe
     from flowenv.errors import UnsupportedOperation
 
@@ -92,25 +92,25 @@ def _detach(prepared: Prepared, where: str, output: str, stream: TextIO) -> int:
     if output == "json":
         echo_json(describe(flow_run), stream)
     else:
-        click.echo(flow_run.reference, file=stream)
-        click.echo(f"Follow it with: flowenv attach {flow_run.reference}{where}", err=True)
+        echo(flow_run.reference, file=stream)
+        echo(f"Follow it with: flowenv attach {flow_run.reference}{where}", err=True)
     return 0
 
 
 def _rehearse(prepared: Prepared, output: str, stream: TextIO) -> int:
-    from flowenv.cli.printing import echo_json
+    from flowenv.cli.printing import echo, echo_json
     from flowenv.cli.report import describe_result, exit_code, report_result
     from flowenv.submission.rehearsal import rehearse
 
     rehearsed = rehearse(prepared)
     if rehearsed.unresolved:
         names = ", ".join(rehearsed.unresolved)
-        click.echo(f"Only the platform sets these variables: {names}", err=True)
+        echo(f"Only the platform sets these variables: {names}", err=True)
     if output == "json":
         data = {"rehearsal": True, "flow": prepared.flow_run.flow_name}
         result = describe_result(rehearsed.result, rehearsed.result_error)
         echo_json({**data, **rehearsed.status.to_json(), **result}, stream)
     else:
         report_result(rehearsed.result, rehearsed.result_error, stream)
-        click.echo(f"Rehearsed: {rehearsed.status}", err=True)
+        echo(f"Rehearsed: {rehearsed.status}", err=True)
     return exit_code(rehearsed.status)

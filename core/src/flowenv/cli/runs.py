@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowenv.cli.options import label_option, output_option, platform_options, reference_options
-from flowenv.cli.printing import echo_json, echo_table
+from flowenv.cli.printing import echo, echo_json, echo_table, log_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,7 @@ def runs(
     if output == "json":
         echo_json([one.to_json() for one in found])
     elif not found:
-        click.echo("No runs." if not labels else f"No runs with {', '.join(labels)}.", err=True)
+        echo("No runs." if not labels else f"No runs with {', '.join(labels)}.", err=True)
     else:
         rows = [
             [
@@ -126,7 +126,7 @@ def status(
     if output == "json":
         echo_json(describe(flow_run))
     else:
-        click.echo(str(flow_run.status))
+        echo(str(flow_run.status))
 
 
 @click.command()
@@ -179,7 +179,7 @@ def logs(
       flowenv logs REFERENCE --env prod --follow
     """
     for line in _attached(reference, env, settings, plugins, "logs").logs(follow=follow):
-        click.echo(line)
+        click.echo(log_line(line))
 
 
 @click.command()
@@ -207,4 +207,4 @@ def cancel(
     if output == "json":
         echo_json(describe(flow_run))
     else:
-        click.echo(str(flow_run.status))
+        echo(str(flow_run.status))

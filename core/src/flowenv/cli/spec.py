@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from flowenv.cli.options import output_option, target_options
-from flowenv.cli.printing import echo_json
+from flowenv.cli.printing import echo, echo_json
 
 
 @click.command()
@@ -25,10 +25,10 @@ def spec(output: str, **target: Any) -> None:
     from flowenv.cli.prepare import prepare_target
     from flowenv.submission.explain import masked
 
-    shown = masked(prepare_target(**target).spec)
+    data = masked(prepare_target(**target).spec)
     if output == "json":
-        echo_json(shown)
+        echo_json(data)
         return
     import yaml
 
-    click.echo(yaml.safe_dump(shown, sort_keys=False, allow_unicode=True, width=100), nl=False)
+    echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100).rstrip())

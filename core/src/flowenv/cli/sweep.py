@@ -7,7 +7,7 @@ import re
 import click
 
 from flowenv.cli.options import output_option, platform_options
-from flowenv.cli.printing import echo_json, echo_table
+from flowenv.cli.printing import echo, echo_json, echo_table
 from flowenv.cli.runs import find_environment
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -58,12 +58,12 @@ def sweep(
     if output == "json":
         echo_json([one.to_json() for one in found])
     elif not found:
-        click.echo(f"Nothing {_older(older_than)}is left over.")
+        echo(f"Nothing {_older(older_than)}is left over.")
     else:
         rows = [[one.kind, one.name, one.run_id, _state(one.removed, one.problem)] for one in found]
         echo_table(rows, ["kind", "name", "run", ""])
         if not yes:
-            click.echo("Remove them with --yes.", err=True)
+            echo("Remove them with --yes.", err=True)
     return 3 if any(one.problem for one in found) else 0
 
 

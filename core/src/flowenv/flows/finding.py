@@ -56,9 +56,13 @@ def _check_python(path: Path) -> None:
 
 
 def import_module(name: str) -> ModuleType:
-    """Import a module that is installed or lies in the working directory, as `python -m` does."""
+    """Import a module that is installed, or else lies in the working directory.
+
+    What is installed comes first: no file that lies about takes the place of a module that
+    flowenv or the flow imports.
+    """
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
+        sys.path.append(str(Path.cwd()))
     return importlib.import_module(name)
 
 

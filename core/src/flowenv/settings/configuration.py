@@ -1,15 +1,17 @@
 """Configuration: `flowenv.toml`, or `[tool.flowenv]` in `pyproject.toml`, and variables.
 
 The nearest file from the working directory upwards is read, or the one that
-`FLOWENV_CONFIG` names. Environment variables win over the file.
+`FLOWENV_CONFIG` names. Environment variables win over the file. As the file can name code to
+run, one that is found counts only if nobody else can have written it.
 """
 
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,7 +21,10 @@ from flowenv.errors import ConfigurationError
 from flowenv.secret import Secret
 from flowenv.settings.declaration import nearest
 from flowenv.settings.toml_source import TomlSource
+from flowenv.settings.trust import folders_to_search, writable_by_others
 from flowenv.settings.values import describe, fits
+
+_log = logging.getLogger("flowenv")
 
 _TYPES: dict[str, Any] = {
     "plugins": list[str],
@@ -120,14 +125,27 @@ def _find() -> Path | None:
         if not path.is_file():
             raise ConfigurationError(f"FLOWENV_CONFIG names {named}, which is no file.")
         return path
-    here = Path.cwd()
-    for folder in (here, *here.parents):
+    return next((path for path in _candidates() if _is_trusted(path)), None)
+
+
+def _candidates() -> Iterator[Path]:
+    """The configuration files from the working directory upwards, the nearest first."""
+    for folder in folders_to_search(Path.cwd()):
         if (path := folder / "flowenv.toml").is_file():
-            return path
+            yield path
         path = folder / "pyproject.toml"
         if path.is_file() and b"[tool.flowenv" in path.read_bytes():
-            return path
-    return None
+            yield path
+
+
+def _is_trusted(path: Path) -> bool:
+    if problem := writable_by_others(path):
+        _log.warning(
+            "%s is skipped: %s. If it is to be read all the same, set FLOWENV_CONFIG to it.",
+            path,
+            problem,
+        )
+    return not problem
 
 
 def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
