@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -59,8 +60,7 @@ class BackendHooks:
             register(self.manager, backend, f"backend {name}")
         register(self.manager, core_hooks, "core")
         for plugin in plugins:
-            register(self.manager, plugin.module, plugin.name)
-            _name_failures(self.manager, plugin)
+            register(self.manager, _naming_failures(plugin), plugin.name)
         self.hook = self.manager.hook
 
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -183,17 +183,16 @@ def register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> No
         raise PluginError(f"{name} doesn't fit the hooks: {why}") from error
 
 
-def _name_failures(manager: pluggy.PluginManager, plugin: LoadedPlugin) -> None:
-    """See to it that what a plugin's hooks raise says whose they are."""
-    for caller in manager.get_hookcallers(plugin.module) or ():
-        if caller.name in _TOLD_OTHERWISE:
-            continue
-        for found in caller.get_hookimpls():
-            if found.plugin is plugin.module and not (found.wrapper or found.hookwrapper):
-                # pluggy marks it as final, but tells nobody else whose exception it was
-                found.function = _naming(  # type: ignore[misc]
-                    found.function, plugin, caller.name
-                )
+def _naming_failures(plugin: LoadedPlugin) -> ModuleType:
+    """A plugin's module whose hooks raise what says whose they are; wrappers stay as they are."""
+    named = ModuleType(plugin.module.__name__)
+    for attribute, value in vars(plugin.module).items():
+        mark = getattr(value, "flowenv_impl", {}) if inspect.isroutine(value) else {}
+        hook = mark.get("specname") or attribute
+        if mark and not (mark["wrapper"] or mark["hookwrapper"] or hook in _TOLD_OTHERWISE):
+            value = _naming(value, plugin, hook)
+        setattr(named, attribute, value)
+    return named
 
 
 def _naming(function: Callable[..., Any], plugin: LoadedPlugin, hook: str) -> Callable[..., Any]:
