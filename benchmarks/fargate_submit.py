@@ -20,11 +20,11 @@ from typing import Any
 
 import flowenv
 from flowenv.flows.finding import load_target
+from flowenv.plugin import revealed
 from flowenv.submission.lifecycle import prepare
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.api.rate_limit import Rate
 from flowenv_fargate.runs.account import account_of
-from flowenv_fargate.spec.overrides import revealed
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 300
 AIM = 2.0  # milliseconds

@@ -29,7 +29,7 @@ from flowenv.settings.configuration import configuration
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
-from flowenv_k8s.spec.variables import revealed
+from flowenv_k8s.spec.variables import secret_manifest
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
 AIM_MS = 2.0
@@ -88,7 +88,7 @@ def compare(environment: KubernetesJobEnvironment, runs: int) -> tuple[list[floa
     for _ in range(runs):
         ours.append(cpu_ms(lambda: made(environment).submit()))
         spec = made(environment).spec
-        job, secret = spec["job"], revealed(spec["secret"])
+        job, secret = spec["job"], secret_manifest(spec["secret"])
         secret["data"] = {
             name: base64.b64encode(text.encode()).decode()
             for name, text in secret.pop("stringData").items()

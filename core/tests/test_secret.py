@@ -12,6 +12,7 @@ import cloudpickle
 import pytest
 
 from flowenv import Secret
+from flowenv.plugin import revealed
 
 HIDDEN = "s3cr3t-value"
 
@@ -107,3 +108,14 @@ def test_a_wrong_type_is_refused_without_showing_the_value():
     with pytest.raises(TypeError) as raised:
         Secret(b"s3cr3t-value")
     assert HIDDEN not in str(raised.value)
+
+
+def test_what_is_sent_has_the_texts_and_what_is_kept_the_secrets() -> None:
+    spec = {"env": ({"TOKEN": Secret("s3cr3t")}, [Secret("x"), 1, None]), "name": "job"}
+    assert revealed(spec) == {"env": ({"TOKEN": "s3cr3t"}, ["x", 1, None]), "name": "job"}
+    assert "s3cr3t" not in repr(spec)
+
+
+def test_a_secret_that_only_the_platform_knows_is_not_sent_as_nothing() -> None:
+    with pytest.raises(ValueError, match="the platform resolves it"):
+        revealed([Secret(reference="arn:aws:ssm:token")])

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from flowenv.runs.process import PAYLOAD_FILE, Process
     from flowenv.runs.running import Returned, call_with_callbacks
     from flowenv.runs.summaries import Finding, Leftover, RunSummary
-    from flowenv.secret import Secret
+    from flowenv.secret import Secret, revealed
     from flowenv.serialization import storage
     from flowenv.serialization.encoding import Encoder
     from flowenv.settings.configuration import configuration
@@ -95,6 +95,7 @@ __all__ = [
     "Value",
     "Variables",
     "contract",
+    "revealed",
     "storage",
     # a run and its handle
     "FlowRun",
@@ -163,7 +164,7 @@ __getattr__, __dir__ = names_of(
         "runs.process": "PAYLOAD_FILE Process",
         "runs.running": "Returned call_with_callbacks",
         "runs.summaries": "Finding Leftover RunSummary",
-        "secret": "Secret",
+        "secret": "Secret revealed",
         "serialization.encoding": "Encoder",
         "serialization.storage": "storage",
         "settings.configuration": "configuration",

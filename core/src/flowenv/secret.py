@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 
 class Secret:
@@ -71,3 +72,23 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A Secret can't be pickled: it would be readable.")
+
+
+def revealed(value: Any) -> Any:
+    """A copy of a spec, or of a part of it, in which every Secret is its text.
+
+    Only for what is sent now: whatever shows or keeps a spec gets it as it is.
+
+    Raises:
+        ValueError: if a secret is only a reference, which the platform resolves.
+
+    >>> revealed({"env": [{"name": "TOKEN", "value": Secret("s3cr3t")}]})
+    {'env': [{'name': 'TOKEN', 'value': 's3cr3t'}]}
+    """
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        return {key: revealed(one) for key, one in value.items()}
+    if type(value) in (list, tuple):  # a platform's library may mean something by other kinds
+        return type(value)(revealed(one) for one in value)
+    return value

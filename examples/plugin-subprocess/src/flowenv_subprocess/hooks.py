@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flowenv import Environment, FlowRun, Secret, hookimpl
+from flowenv import Environment, FlowRun, hookimpl
 from flowenv.errors import RunNotFound
-from flowenv.plugin import Leftover, Process, RunSummary, contract
+from flowenv.plugin import Leftover, Process, RunSummary, contract, revealed
 from flowenv_subprocess.environment import SubprocessEnvironment
 from flowenv_subprocess.runs import FolderHandle
 
@@ -53,10 +53,7 @@ def flowenv_execute(
     created = flow_run.created.isoformat() if flow_run.created else None
     about = {"flow": flow_run.flow_name, "labels": list(flow_run.labels), "created": created}
     handle.make(about, spec["files"])
-    values = spec["variables"].items()
-    handle.start(
-        spec["command"], {n: v.reveal() if isinstance(v, Secret) else v for n, v in values}
-    )
+    handle.start(spec["command"], revealed(spec["variables"]))
     return handle
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from flowenv.errors import SpecError
-from flowenv.plugin import Finding
+from flowenv.plugin import Finding, revealed
 from flowenv_dask_cloud.api import any_error
 from flowenv_dask_cloud.cluster.aws_account import Account
 from flowenv_dask_cloud.cluster.diagnosis import said
 from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
-from flowenv_dask_cloud.spec.build import revealed, security_of
+from flowenv_dask_cloud.spec.build import security_of
 from flowenv_dask_cloud.spec.providers import Provider, load_provider
 
 

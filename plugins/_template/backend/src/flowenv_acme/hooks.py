@@ -10,8 +10,8 @@ import weakref
 from pathlib import Path
 from typing import Any
 
-from flowenv import Environment, FlowRun, Secret, hookimpl
-from flowenv.plugin import Process, contract
+from flowenv import Environment, FlowRun, hookimpl
+from flowenv.plugin import Process, contract, revealed
 
 from flowenv_acme.environment import AcmeEnvironment
 from flowenv_acme.handle import ProcessHandle
@@ -56,12 +56,10 @@ def flowenv_execute(
     folder = Path(tempfile.mkdtemp(prefix="flowenv-acme-"))
     for name, data in spec["files"].items():
         (folder / name).write_bytes(data)
-    values = spec["variables"].items()
-    variables = {n: v.reveal() if isinstance(v, Secret) else v for n, v in values}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             spec["command"],
-            env=variables,
+            env=revealed(spec["variables"]),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -16,6 +16,7 @@ from flowenv.plugin import (
     connected,
     ignore_ctrl_c,
     prepare_here,
+    revealed,
     run_on,
     wait_for_workers,
 )
@@ -25,7 +26,7 @@ from flowenv_dask_cloud.cluster.lifecycle import ClusterLifecycle, Plan
 from flowenv_dask_cloud.cluster.members import Watch
 from flowenv_dask_cloud.cluster.progress import Progress
 from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment, own_settings
-from flowenv_dask_cloud.spec.build import PART, real, revealed
+from flowenv_dask_cloud.spec.build import PART, real
 from flowenv_dask_cloud.spec.checks import check_arguments, check_workers
 from flowenv_dask_cloud.spec.cloud_init import quoted
 from flowenv_dask_cloud.spec.providers import Provider, load_provider

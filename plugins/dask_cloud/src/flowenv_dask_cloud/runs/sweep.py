@@ -6,12 +6,11 @@ import datetime
 from collections.abc import Iterator
 
 from flowenv.errors import PlatformUnreachable, UnsupportedOperation
-from flowenv.plugin import Leftover
+from flowenv.plugin import Leftover, revealed
 from flowenv_dask_cloud.api import any_error
 from flowenv_dask_cloud.cluster.aws_account import Account, Thing, is_scheduler, run_of
 from flowenv_dask_cloud.cluster.diagnosis import said
 from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
-from flowenv_dask_cloud.spec.build import revealed
 from flowenv_dask_cloud.spec.providers import load_provider
 
 

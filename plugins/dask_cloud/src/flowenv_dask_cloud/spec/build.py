@@ -182,14 +182,3 @@ def _copied(value: Any) -> Any:
     if type(value) is list:
         return [_copied(one) for one in value]
     return copy.copy(value) if isinstance(value, set) else value
-
-
-def revealed(value: Any) -> Any:
-    """The arguments as the provider gets them: secrets in the clear, at the last moment."""
-    if isinstance(value, Secret):
-        return value.reveal()
-    if isinstance(value, Mapping):
-        return {key: revealed(one) for key, one in value.items()}
-    if type(value) is list:
-        return [revealed(one) for one in value]
-    return value

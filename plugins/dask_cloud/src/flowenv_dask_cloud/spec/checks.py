@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.plugin import nearest
-from flowenv_dask_cloud.spec.build import PART, revealed
+from flowenv.plugin import nearest, revealed
+from flowenv_dask_cloud.spec.build import PART
 from flowenv_dask_cloud.spec.providers import (
     Provider,
     load_provider,

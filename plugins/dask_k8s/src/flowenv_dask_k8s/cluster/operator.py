@@ -16,7 +16,15 @@ from flowenv_dask_k8s.cluster.interface import ClusterPlan
 from flowenv_dask_k8s.cluster.removal import OPERATORS_TURN, remove
 from flowenv_dask_k8s.cluster.startup import Startup
 from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS, GROUP, VERSION
-from flowenv_k8s.plugin import PREFIX, SECRETS, Client, Refused, Resource, is_of_run, revealed
+from flowenv_k8s.plugin import (
+    PREFIX,
+    SECRETS,
+    Client,
+    Refused,
+    Resource,
+    is_of_run,
+    secret_manifest,
+)
 
 _log = logging.getLogger("flowenv.dask_k8s")
 
@@ -165,7 +173,7 @@ class OperatorCluster:
 
     def _create_secret(self, made: Mapping[str, Any]) -> None:
         assert self._plan.secret
-        secret = revealed(self._plan.secret)
+        secret = secret_manifest(self._plan.secret)
         secret["metadata"] = {**secret["metadata"], "ownerReferences": [_owner(made)]}
         self._create_once(SECRETS, secret)
 

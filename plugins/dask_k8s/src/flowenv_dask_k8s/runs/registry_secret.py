@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 from flowenv.errors import ConfigurationError, SecretNotFound
-from flowenv.plugin import Secret
+from flowenv.plugin import Secret, revealed
 from flowenv_k8s.plugin import SECRETS, Client, Refused
 
 _log = logging.getLogger("flowenv.dask_k8s")
@@ -43,8 +43,7 @@ def ensure_registry_secret(
             hint=f"Set FLOWENV_SECRET_{name.upper()}, or better: kubectl create secret "
             f"docker-registry {pull_secret} -n {namespace} …",
         )
-    text = credentials.reveal() if isinstance(credentials, Secret) else credentials
-    manifest = _manifest(namespace, pull_secret, _parsed(text, name))
+    manifest = _manifest(namespace, pull_secret, _parsed(revealed(credentials), name))
     try:
         client.create(SECRETS, manifest)
     except Refused:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError, RunConflict, SpecError
-from flowenv.plugin import FlowRun, Secret, contract
+from flowenv.plugin import FlowRun, Secret, contract, revealed
 from flowenv_fargate.api.refusals import AwsRefused, Kind, failures_error
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs import s3_payload
@@ -22,7 +22,6 @@ from flowenv_fargate.spec.overrides import (
     check_length,
     flow_override,
     inline_secrets,
-    revealed,
     set_variable,
 )
 from flowenv_fargate.spec.tags import Identity

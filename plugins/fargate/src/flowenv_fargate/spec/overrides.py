@@ -9,21 +9,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.plugin import Secret, contract
+from flowenv.plugin import Secret, contract, revealed
 
 LIMIT = 8192
 """The most characters that ECS takes, the JSON around them included."""
-
-
-def revealed(value: Any) -> Any:
-    """A copy of a request in which every Secret is its text. Only for what is sent now."""
-    if isinstance(value, Secret):
-        return value.reveal()
-    if isinstance(value, Mapping):
-        return {key: revealed(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [revealed(one) for one in value]
-    return value
 
 
 def measure(overrides: Mapping[str, Any]) -> int:

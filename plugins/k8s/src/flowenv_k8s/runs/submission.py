@@ -13,7 +13,7 @@ from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.api.resources import JOBS, SECRETS
 from flowenv_k8s.runs.diagnosis.run_status import is_over
 from flowenv_k8s.spec.labels import RUN_ID, RunMarks, is_of_run
-from flowenv_k8s.spec.variables import revealed
+from flowenv_k8s.spec.variables import secret_manifest
 
 _log = logging.getLogger("flowenv.k8s")
 
@@ -42,7 +42,7 @@ def submit(client: Client, flow_run: FlowRun, spec: Mapping[str, Any]) -> dict[s
             storage.write(payload["url"], payload["content"])
         made = _create_job(client, flow_run, job)
         if secret:
-            _create_secret(client, flow_run, revealed(secret), owner_of(made))
+            _create_secret(client, flow_run, secret_manifest(secret), owner_of(made))
     except BaseException as error:
         _undo(client, flow_run, job, payload, error)
         raise

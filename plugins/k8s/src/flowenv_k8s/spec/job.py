@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.plugin import PAYLOAD_FILE, FlowRun, Process, Secret, Target, configuration, contract
+from flowenv.plugin import PAYLOAD_FILE, FlowRun, Process, Target, configuration, contract, revealed
 from flowenv_k8s.spec.checks import LARGEST_SECRET, check_job, check_secret_size
 from flowenv_k8s.spec.labels import PAYLOAD_URL, run_annotations, run_labels
 from flowenv_k8s.spec.manifest import Manifest
@@ -239,5 +239,4 @@ def check_spec(spec: Mapping[str, Any], flow_run: FlowRun) -> None:
 def _size(value: object) -> int:
     if isinstance(value, bytes):
         return len(value)
-    text = value.reveal() if isinstance(value, Secret) else str(value)
-    return len(text.encode())
+    return len(str(revealed(value)).encode())

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.plugin import Process, Secret, Target
+from flowenv.plugin import Process, Secret, Target, revealed
 
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
@@ -120,12 +120,9 @@ def container_env(
     container["env"] = list(entries.values())
 
 
-def revealed(secret: Mapping[str, Any]) -> dict[str, Any]:
+def secret_manifest(secret: Mapping[str, Any]) -> dict[str, Any]:
     """The Secret as it is sent: values in the clear, binary files as base64."""
-    texts = {
-        name: value.reveal() if isinstance(value, Secret) else value
-        for name, value in (secret.get("stringData") or {}).items()
-    }
+    texts = revealed(secret.get("stringData") or {})
     binary = {
         name: base64.b64encode(value).decode() if isinstance(value, bytes) else value
         for name, value in (secret.get("data") or {}).items()
