@@ -114,8 +114,38 @@ def test_without_a_reason_it_was_the_deadline() -> None:
     assert "Kubernetes gives no reason" in error.message
 
 
-def test_a_lost_scheduler_says_how() -> None:
-    killed = pod({"running": {}}, last=ended("OOMKilled", 137), restarts=1)
+CLUSTER = {"metadata": {"name": "c"}}
+GOING = {"deletionTimestamp": "2026-01-02T00:00:01Z"}
+OOM = ended("OOMKilled", 137)
 
-    assert diagnosis.lost(None, "s").reason is Reason.LOST
-    assert diagnosis.lost(killed, "s").reason is Reason.OOM_KILLED
+
+@pytest.mark.parametrize(
+    ("now", "reason", "words"),
+    [
+        ([], Reason.LOST, "its pod was deleted"),
+        ([pod({"running": {}}, **GOING)], Reason.LOST, "its pod was deleted"),
+        ([pod(OOM, **GOING)], Reason.OOM_KILLED, "OOMKilled, exit code 137"),
+        ([pod(OOM)], Reason.OOM_KILLED, "OOMKilled, exit code 137"),
+        ([pod({"running": {}}, last=OOM, restarts=1)], Reason.OOM_KILLED, "OOMKilled"),
+        ([pod(waiting("CrashLoopBackOff"), last=ended("Error"), restarts=1)], Reason.LOST, "Error"),
+    ],
+)
+def test_a_lost_scheduler_says_how(now: list[dict[str, Any]], reason: Reason, words: str) -> None:
+    error = diagnosis.why_lost(pod({"running": {}}), now, CLUSTER)
+
+    assert error is not None
+    assert error.reason is reason
+    assert words in error.message
+
+
+def test_a_scheduler_goes_with_its_cluster() -> None:
+    error = diagnosis.why_lost(pod({"running": {}}), [], None)
+
+    assert error is not None
+    assert "its DaskCluster was deleted" in error.message
+
+
+def test_a_scheduler_of_which_nothing_is_told_yet_is_not_judged() -> None:
+    restarted_before = pod({"running": {}}, last=OOM, restarts=1)
+
+    assert diagnosis.why_lost(restarted_before, [restarted_before], CLUSTER) is None

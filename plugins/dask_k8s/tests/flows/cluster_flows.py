@@ -130,3 +130,17 @@ def dies_at_first(note: str) -> list[str]:
         path.write_text(now)
         os.kill(os.getpid(), signal.SIGKILL)
     return [path.read_text(), now]
+
+
+@flow
+def needs_its_scheduler() -> None:
+    """Wait for work on the cluster that nobody does."""
+    client = get_client()
+    futures = client.map(wait_for_event, range(4), name="never")
+    print(f"waiting for the cluster, scheduler {client.run_on_scheduler(os.getpid)}", flush=True)
+    client.gather(futures)
+
+
+@flow
+def fails_by_itself() -> None:
+    raise ValueError("the flow's own")

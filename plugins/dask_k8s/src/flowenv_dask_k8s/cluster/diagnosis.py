@@ -94,11 +94,6 @@ def _ended(terminated: Mapping[str, Any], restarts: int, state: State) -> Status
     return Status(state, Reason.START_ERROR, message, hint)
 
 
-def lifetime_of(pod: Mapping[str, Any]) -> tuple[str, int]:
-    """What tells one life of a pod's container from the next: the pod, and its restarts."""
-    return pod["metadata"]["uid"], int(container_status(pod, "").get("restartCount") or 0)
-
-
 def not_started(
     what: str,
     status: Status,
@@ -131,21 +126,66 @@ def not_started(
     return PlatformError(message, hint=hint, reason=reason or Reason.DEADLINE)
 
 
-def lost(pod: Mapping[str, Any] | None, name: str) -> PlatformError:
-    """The scheduler's pod is another one now, or has been restarted.
+def why_lost(
+    known: Mapping[str, Any],
+    pods: Iterable[Mapping[str, Any]],
+    cluster: Mapping[str, Any] | None,
+) -> PlatformError | None:
+    """What became of a scheduler, as far as Kubernetes tells; None if it tells nothing yet.
 
     Args:
-        pod: the pod with the name, as it is now; None if it is gone.
-        name: the pod's name.
+        known: its pod, as it was when it was up.
+        pods: the schedulers' pods now.
+        cluster: the DaskCluster now; None if there is none.
     """
-    words, reason = "its pod is gone", Reason.LOST
+    name, uid = known["metadata"]["name"], known["metadata"]["uid"]
+    pod = next((one for one in pods if one["metadata"]["uid"] == uid), None)
     if pod is not None:
-        ended = (container_status(pod, "").get("lastState") or {}).get("terminated") or {}
-        words = f"its container was restarted ({ended.get('reason')})"
-        if ended.get("reason") == "OOMKilled":
-            reason = Reason.OOM_KILLED
+        if why := disruption(pod):
+            return lost(name, why.message, why.reason or Reason.LOST, why.hint)
+        before, now = container_status(known, ""), container_status(pod, "")
+        ended = (now.get("state") or {}).get("terminated")
+        if int(now.get("restartCount") or 0) > int(before.get("restartCount") or 0):
+            ended = ended or (now.get("lastState") or {}).get("terminated")
+        is_deleted = bool(pod["metadata"].get("deletionTimestamp"))
+        if ended and (ended.get("reason") == "OOMKilled" or not is_deleted):
+            return _container_ended(name, ended)
+        if not is_deleted:
+            return None
+    if cluster is None or cluster["metadata"].get("deletionTimestamp"):
+        return lost(name, "its DaskCluster was deleted")
+    return lost(name, "its pod was deleted")
+
+
+def _container_ended(name: str, terminated: Mapping[str, Any]) -> PlatformError:
+    how = (
+        f"its container ended ({terminated.get('reason')}, exit code {terminated.get('exitCode')})"
+    )
+    if terminated.get("reason") == "OOMKilled":
+        hint = "Raise its memory: scheduler_resources={'limits': {'memory': …}}."
+        return lost(name, how, Reason.OOM_KILLED, hint)
+    return lost(name, how)
+
+
+def lost(
+    name: str, words: str, reason: Reason = Reason.LOST, hint: str = HINTS[Reason.LOST]
+) -> PlatformError:
+    """The scheduler of the run is gone.
+
+    Args:
+        name: its pod's name.
+        words: what became of it.
+        reason: as what the run has crashed.
+        hint: what to do.
+    """
+    message = f"The Dask scheduler {name} was lost while the flow ran: {words}"
+    return PlatformError(message.rstrip(". ") + ".", hint=hint, reason=reason)
+
+
+def cut_off(name: str) -> PlatformError:
+    """The scheduler is there, but the flow's connection to it has broken."""
     return PlatformError(
-        f"The Dask scheduler {name} was lost while the flow ran: {words}.",
-        hint="Raise scheduler_resources." if reason is Reason.OOM_KILLED else HINTS[Reason.LOST],
-        reason=reason,
+        f"The connection to the Dask scheduler {name} broke while the flow ran; its pod runs.",
+        hint=HINTS[Reason.LOST],
+        reason=Reason.NETWORK,
     )

@@ -83,8 +83,12 @@ class RunCluster(Protocol):
     def no_worker(self, seconds: float) -> PlatformError:
         """No worker has joined within so many seconds: the error that says why."""
 
-    def why_lost(self) -> PlatformError | None:
-        """Why the scheduler that the run began with is no longer there; None if it is."""
+    def why_lost(self, error: Exception) -> PlatformError | None:
+        """What became of the scheduler that the run began with; None if it is there.
+
+        Args:
+            error: what made somebody ask.
+        """
 
     def close(self) -> None:
         """Remove the cluster, however far it has come. It never raises a platform's error."""

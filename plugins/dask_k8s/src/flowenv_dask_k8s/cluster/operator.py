@@ -14,6 +14,7 @@ from flowenv_dask_k8s import api
 from flowenv_dask_k8s.cluster import diagnosis, heartbeat
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
 from flowenv_dask_k8s.cluster.removal import OPERATORS_TURN, remove
+from flowenv_dask_k8s.cluster.scheduler_loss import SchedulerWatch
 from flowenv_dask_k8s.cluster.startup import Startup
 from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS, GROUP, VERSION
 from flowenv_k8s.plugin import (
@@ -62,6 +63,7 @@ class OperatorCluster:
         self._heartbeat = heartbeat.Heartbeat(client, plan.namespace, plan.name)
         self._may_exist = self._may_adapt = False
         self._pod: Mapping[str, Any] = {}
+        self._watch: SchedulerWatch | None = None
         self.dask: Any = None
 
     @property
@@ -88,6 +90,7 @@ class OperatorCluster:
         plan = self._plan
         left = max(plan.deadline - self._startup.seconds, 1.0)
         self.dask = api.connect(plan.name, plan.namespace, left, is_inside=plan.is_inside)
+        self._watch = SchedulerWatch(self._client, plan, self._pod, self.dask)
         if plan.maximum > plan.minimum:
             self._may_adapt = True
             self._create_autoscaler(made)
@@ -104,18 +107,13 @@ class OperatorCluster:
         """None has joined in time: the error that says why."""
         return self._startup.no_worker(seconds)
 
-    def why_lost(self) -> PlatformError | None:
-        """Why the scheduler that the run began with is no longer there; None if it is."""
-        try:
-            pods = self._startup.pods("scheduler")
-        except FlowenvError as error:
-            _log.debug("The scheduler can't be looked at: %s", error)
-            return None
-        uid, restarts = diagnosis.lifetime_of(self._pod)
-        same = next((pod for pod in pods if pod["metadata"]["uid"] == uid), None)
-        if same is not None and diagnosis.lifetime_of(same) == (uid, restarts):
-            return None
-        return diagnosis.lost(same, self.scheduler_pod)
+    def why_lost(self, error: Exception) -> PlatformError | None:
+        """What became of the scheduler that the run began with; None if it is there.
+
+        Args:
+            error: what made somebody ask.
+        """
+        return self._watch.why_lost(error) if self._watch else None
 
     def close(self) -> None:
         """Remove the cluster, however far it has come, and wait until it is gone."""

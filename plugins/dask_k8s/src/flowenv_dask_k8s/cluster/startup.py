@@ -127,8 +127,7 @@ class Startup:
 
     def pods(self, component: str) -> list[dict[str, Any]]:
         """The cluster's pods of a kind: `scheduler` or `worker`."""
-        labels = f"{CLUSTER_LABEL}={self._plan.name},{COMPONENT_LABEL}={component}"
-        return self._client.list(PODS, self._plan.namespace, labels=labels)[0]
+        return pods_of(self._client, self._plan, component)
 
     # -- asking for more --------------------------------------------------------------------
 
@@ -201,3 +200,9 @@ class Startup:
 
 def _named(what: str, pod: Mapping[str, Any]) -> str:
     return f"{what} {pod['metadata']['name']}"
+
+
+def pods_of(client: Client, plan: ClusterPlan, component: str) -> list[dict[str, Any]]:
+    """A cluster's pods of a kind: `scheduler` or `worker`."""
+    labels = f"{CLUSTER_LABEL}={plan.name},{COMPONENT_LABEL}={component}"
+    return client.list(PODS, plan.namespace, labels=labels)[0]

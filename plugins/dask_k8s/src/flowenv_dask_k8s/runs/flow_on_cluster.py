@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from flowenv.errors import FlowenvError, PayloadError, PlatformError
+from flowenv.errors import PayloadError, PlatformError
 from flowenv.plugin import (
     FlowRun,
     Reason,
@@ -78,12 +78,30 @@ def _run_planned(
     cluster = OperatorCluster(client, plan, flow_run.id, lambda text: _log.info("%s", text))
     try:
         cluster.open()
-        with _ready(environment, client, plan, cluster) as dask:
-            report = environment.performance_report_path
-            with run_on(dask, flow_run.source_files, performance_report_path=report):
-                return _call(environment, flow_run, cluster)
+        try:
+            return _run_on(environment, flow_run, client, plan, cluster)
+        except Exception as error:
+            is_told = isinstance(error, PlatformError) and error is not flow_run.raised
+            if not is_told and (lost := cluster.why_lost(error)):
+                raise lost from error
+            raise
     finally:
         cluster.close()
+
+
+def _run_on(
+    environment: DaskKubernetesEnvironment,
+    flow_run: FlowRun,
+    client: Client,
+    plan: ClusterPlan,
+    cluster: RunCluster,
+) -> Returned:
+    report = environment.performance_report_path
+    with (
+        _ready(environment, client, plan, cluster) as dask,
+        run_on(dask, flow_run.source_files, performance_report_path=report),
+    ):
+        return call_with_callbacks(environment, flow_run)
 
 
 def plan_inside(environment: DaskKubernetesEnvironment, file: str) -> ClusterPlan:
@@ -169,17 +187,3 @@ def _wait_for_first_worker(dask: Any, cluster: RunCluster, deadline: float) -> N
         if error.reason is not Reason.DEADLINE:
             raise
         raise cluster.no_worker(deadline) from error
-
-
-def _call(
-    environment: DaskKubernetesEnvironment, flow_run: FlowRun, cluster: RunCluster
-) -> Returned:
-    """Call the flow; a failure because its scheduler was lost is the platform's, not its own."""
-    try:
-        return call_with_callbacks(environment, flow_run)
-    except FlowenvError:
-        raise
-    except Exception as error:
-        if lost := cluster.why_lost():
-            raise lost from error
-        raise
