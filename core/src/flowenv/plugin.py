@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         without_its_work,
     )
     from flowenv.hooks.specs import hookimpl
+    from flowenv.remote.retries import Retries, TryAgain
     from flowenv.runs.environment import (
         Callback,
         Capabilities,
@@ -104,6 +105,9 @@ __all__ = [
     "State",
     "Status",
     "poll",
+    # calls to a platform
+    "Retries",
+    "TryAgain",
     # how a run ended
     "EXIT_CANCELLED",
     "EXIT_COMPLETED",
@@ -150,6 +154,7 @@ __getattr__, __dir__ = names_of(
             "ignore_ctrl_c kill_workers started_without_ctrl_c without_its_work"
         ),
         "hooks.specs": "hookimpl",
+        "remote.retries": "Retries TryAgain",
         "runs.environment": (
             "Callback Capabilities CommonEnvironment Environment executor_setting labels_setting "
             "metadata_setting on_exit_setting on_start_setting"

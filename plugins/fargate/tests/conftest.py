@@ -11,10 +11,10 @@ import flowenv
 from flowenv import Flow
 from flowenv.flows.finding import load_target
 from flowenv.hooks import registry
-from flowenv.plugin import FlowRun, Outcome, State, configuration
+from flowenv.plugin import FlowRun, Outcome, Retries, State, configuration
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv_fargate import FargateTaskEnvironment
-from flowenv_fargate.api import backoff
+from flowenv_fargate.api import client
 from flowenv_fargate.runs import account as known
 from flowenv_fargate.runs import cloudwatch, task_poller
 from rigs.ecs import Account, EcsRig, Image, Script, ScriptedRunner, Task
@@ -38,8 +38,7 @@ def clean_slate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
         monkeypatch.setenv(name, "/dev/null")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(backoff, "FIRST_WAIT", 0.002)
-    monkeypatch.setattr(backoff, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(client, "RETRIES", Retries(client.RETRIES.tries, 0.002, 0.01))
     monkeypatch.setattr(task_poller, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(task_poller, "CALLS_PER_SECOND", 1000.0)
     monkeypatch.setattr(task_poller, "FRESH_SECONDS", 0.0)

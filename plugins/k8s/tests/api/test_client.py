@@ -17,7 +17,6 @@ from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import Client, connect
 from flowenv_k8s.api.kubeconfig import Source
 from flowenv_k8s.api.resources import JOBS, PODS
-from flowenv_k8s.api.retries import Retries
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 Environments = Callable[..., KubernetesJobEnvironment]
@@ -117,14 +116,6 @@ def test_attaching_without_permission_shows_the_rule(
 ) -> None:
     with rig.access.denied("get", "jobs"), pytest.raises(PlatformError, match="Not allowed to get"):
         attach("default/x", environment())
-
-
-@pytest.mark.parametrize("tried", range(1, 8))
-def test_pauses_grow_are_drawn_and_bounded(tried: int) -> None:
-    short, long = (Retries(draw=lambda n=n: n).pause(tried) for n in (0.0, 1.0))  # type: ignore[misc]
-    assert 0.1 * 2 ** (tried - 1) == pytest.approx(short)
-    assert long == pytest.approx(min(2 * short, 30.0))
-    assert Retries().pause(1, "3600") == 30.0
 
 
 def test_a_pod_without_its_certificate_is_told_so(

@@ -119,7 +119,7 @@ def test_a_server_that_stays_busy_is_an_error_after_a_few_tries(
     with rig.faults.inject("503", verb="create", resource="secrets", times=None):
         with pytest.raises(TransientPlatformError, match=r"create secrets .*HTTP 503"):
             submit(environment())
-    assert len(pauses) == client.retries.attempts - 1
+    assert len(pauses) == client.retries.tries - 1
     assert left(rig) == []
 
 

@@ -6,19 +6,18 @@ Clients are made once for each account, region and endpoint of a process.
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.errors import PlatformError, PlatformUnreachable, SpecError
-from flowenv.plugin import Reason
-from flowenv_fargate.api import backoff
+from flowenv.plugin import Reason, Retries, TryAgain
 from flowenv_fargate.api.rate_limit import Rate
-from flowenv_fargate.api.refusals import Kind, Refusal
+from flowenv_fargate.api.refusals import AwsBusy, AwsRefused, Kind, Refusal
 
 _CONNECTIONS = 50
 _RATES = {"RunTask": (100, 20), "RegisterTaskDefinition": (20, 1), "GetLogEvents": (25, 25)}
 """Calls at once, and a second after that: what AWS grants an account by default."""
+RETRIES = Retries(tries=8, first=0.3, longest=8.0)
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,7 @@ class Aws:
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._lock = threading.RLock()
         self._session: Any = None
+        self.retries = RETRIES
         self._rates = {name: Rate(*rate) for name, rate in _RATES.items()}
 
     @property
@@ -81,30 +81,26 @@ class Aws:
             operation: the operation's name in the API, such as `RunTask`.
             parameters: what is sent, without Secrets.
             region: another one than usual.
-            tries: how often at most; by default `backoff.TRIES`.
+            tries: how often at most; by default as `RETRIES` says.
 
         Raises:
             AwsRefused: if AWS refuses it.
             AwsBusy: if AWS stays busy.
             PlatformUnreachable: if there is no answer, or no credentials.
         """
-        waits, renewed = backoff.waits(tries), False
-        while True:
+
+        def attempt() -> dict[str, Any]:
             try:
                 return self._once(service, operation, parameters or {}, region)
-            except PlatformError as error:
-                refusal = getattr(error, "refusal", None)
-                kind = refusal.kind if refusal else None
-                if kind is Kind.EXPIRED and not renewed:
+            except (AwsBusy, Unanswered) as error:
+                raise TryAgain(error, tries=tries) from error.__cause__
+            except AwsRefused as error:
+                if error.refusal.kind is Kind.EXPIRED:
                     # credentials of a file or a role may have been replaced meanwhile
-                    renewed = True
-                    self._renew()
-                    continue
-                again = kind in (Kind.THROTTLED, Kind.FAILED) or isinstance(error, Unanswered)
-                wait = next(waits, None) if again else None
-                if wait is None:
-                    raise
-                time.sleep(wait)
+                    raise TryAgain(error, renew=self._renew) from error.__cause__
+                raise
+
+        return self.retries.call(attempt)
 
     def _once(
         self, service: str, operation: str, parameters: dict[str, Any], region: str | None

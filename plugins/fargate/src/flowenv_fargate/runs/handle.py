@@ -16,7 +16,6 @@ from flowenv.errors import (
     TransientPlatformError,
 )
 from flowenv.plugin import EXIT_COMPLETED, Outcome, State, Status
-from flowenv_fargate.api import backoff
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account
@@ -254,7 +253,7 @@ class TaskHandle:
         """
         if self._look(0).state.is_final:
             return
-        waits = backoff.waits()
+        waits = self._aws.retries.pauses()
         while not self._stop(CANCEL_REASON):  # a task can be too new to be known
             time.sleep(next(waits, None) or self._not_there())
         for status in self.follow(STOP_SECONDS):

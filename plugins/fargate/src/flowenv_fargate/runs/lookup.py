@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 
 from flowenv.errors import RunNotFound
 from flowenv.plugin import FlowRun, RunSummary
-from flowenv_fargate.api import backoff
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.account import Account, account_of, cluster_of
 from flowenv_fargate.runs.diagnosis import diagnose, is_over
@@ -76,7 +75,7 @@ def _cluster(environment: FargateTaskEnvironment, reference: str) -> str:
 
 
 def _find(account: Account, cluster: str, reference: str) -> tuple[Task, Identity]:
-    waits = backoff.waits()
+    waits = account.aws.retries.pauses()
     for look in range(LOOKS):
         if look:
             time.sleep(next(waits))

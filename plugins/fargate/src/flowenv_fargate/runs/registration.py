@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowenv.errors import PlatformError, RunConflict
-from flowenv.plugin import Reason
-from flowenv_fargate.api import backoff
+from flowenv.plugin import Reason, TryAgain
 from flowenv_fargate.api.client import Aws, Unanswered
 from flowenv_fargate.api.refusals import AwsBusy, AwsRefused, Kind
 from flowenv_fargate.api.service_model import parameters_of
@@ -132,18 +131,16 @@ class Definitions:
         return definition, tags
 
     def _ensure(self, environment: FargateTaskEnvironment, wanted: Definition) -> Registered:
-        waits = backoff.waits()
-        while True:
+        def attempt() -> Registered:
+            # again after each: an answer may be lost, or another process registers the same
             if found := self._same(environment, wanted):
                 return found
             try:
                 return self._register(environment, wanted)
-            except (AwsBusy, Unanswered):
-                # the answer may be lost, or another process registers the same: look first
-                wait = next(waits, None)
-                if wait is None:
-                    raise
-                time.sleep(wait)
+            except (AwsBusy, Unanswered) as error:
+                raise TryAgain(error) from error.__cause__
+
+        return self._aws.retries.call(attempt)
 
     def _same(self, environment: FargateTaskEnvironment, wanted: Definition) -> Registered | None:
         """The family's latest revision, if it will do; None if one must be registered."""

@@ -12,10 +12,10 @@ from urllib.parse import urlencode
 import urllib3
 
 from flowenv.errors import FlowenvError, PlatformUnreachable
+from flowenv.plugin import Retries, TryAgain
 from flowenv_k8s.api.kubeconfig import Source, source
 from flowenv_k8s.api.refusals import Refused, Request
 from flowenv_k8s.api.resources import Resource
-from flowenv_k8s.api.retries import RETRIED, Retries
 from flowenv_k8s.api.session import Session, Stream
 
 T = TypeVar("T")
@@ -23,6 +23,10 @@ T = TypeVar("T")
 MERGE_PATCH = "application/merge-patch+json"
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _PAGE = 500
+_CONNECTIONS = 3
+"""How often a request is tried when there is no answer."""
+_PASSING = frozenset({429, 500, 502, 503, 504})
+"""HTTP statuses after which the same request may succeed."""
 
 
 def connect(context: str | None = None) -> Client:
@@ -246,29 +250,27 @@ class Client:
         timeout: urllib3.Timeout = _TIMEOUT,
         live: bool = False,
     ) -> urllib3.BaseHTTPResponse:
-        tried, refreshed = 0, False
-        while True:
-            tried += 1
+        def attempt() -> urllib3.BaseHTTPResponse:
             session = self._session
             try:
                 answer = session.send(method, url, data, content_type, timeout, live)
             except urllib3.exceptions.HTTPError as error:
-                if tried >= self.retries.connections:
-                    raise self._unreachable(request, error) from error
-                self.retries.sleep(self.retries.pause(tried))
-                continue
+                raise TryAgain(self._unreachable(request, error), tries=_CONNECTIONS) from error
             if answer.status < 300:
                 return answer
             refused = Refused(request, answer.status, answer.data)
-            if answer.status == 401 and not refreshed:
-                self._refresh(session)
-                refreshed = True
-            elif answer.status in RETRIED and tried < self.retries.attempts:
-                self.retries.sleep(self.retries.pause(tried, answer.headers.get("Retry-After")))
-            elif answer.status in raw:
-                raise refused
-            else:
-                raise refused.error() from refused
+            if answer.status == 401:
+                raise TryAgain(refused, renew=lambda: self._refresh(session))
+            if answer.status in _PASSING:
+                raise TryAgain(refused, after=answer.headers.get("Retry-After"))
+            raise refused
+
+        try:
+            return self.retries.call(attempt)
+        except Refused as refused:
+            if refused.code in raw:
+                raise
+            raise refused.error() from refused
 
     def _refresh(self, used: Session) -> None:
         """Load the credentials again, unless another thread just has."""

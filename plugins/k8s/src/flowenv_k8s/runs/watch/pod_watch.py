@@ -160,7 +160,7 @@ class PodWatch:
                 elif time.monotonic() - contact > PATIENCE:
                     self._fail(generation, _lost_contact(self._namespace, error))
                 elif generation == self._generation:
-                    time.sleep(_pause(failures))
+                    time.sleep(self._pause(failures))
             except FlowenvError as error:
                 self._fail(generation, error)
             except Exception as error:  # whoever follows must not wait for ever
@@ -231,6 +231,11 @@ class PodWatch:
                         self._pods.pop(run_id, None)
         return str(pod["metadata"]["resourceVersion"])
 
+    def _pause(self, failures: int) -> float:
+        if failures <= 1:  # watches end now and then
+            return random.uniform(0, 0.1)
+        return self._client.retries.pause(failures + 1)
+
     def _fail(self, generation: int, error: FlowenvError) -> None:
         with self._lock:
             if generation != self._generation:
@@ -240,12 +245,6 @@ class PodWatch:
                 for updates in followers:
                     updates.fail(error)
             self._synced.set()
-
-
-def _pause(failures: int) -> float:
-    if failures <= 1:
-        return random.uniform(0, 0.1)
-    return min(0.2 * 2.0 ** min(failures, 8), 30.0) * random.uniform(0.5, 1.0)
 
 
 def _lost_contact(namespace: str, error: Exception) -> PlatformUnreachable:

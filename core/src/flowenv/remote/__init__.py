@@ -1,0 +1,1 @@
+"""What backends whose runs are on another machine or service have in common."""
