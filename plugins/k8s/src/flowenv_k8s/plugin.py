@@ -49,7 +49,7 @@ from flowenv_k8s.spec.variables import SecretEntries, container_env, secret_mani
 if TYPE_CHECKING:
     from flowenv_k8s.api.client import Client, connect
     from flowenv_k8s.doctor import NEEDED_PERMISSIONS, examine, job_findings, permission_findings
-    from flowenv_k8s.runs.container_log import ContainerLog
+    from flowenv_k8s.runs.logs.container_log import ContainerLog
     from flowenv_k8s.runs.sweep import leftover
 
 __all__: list[str] = []
@@ -77,7 +77,7 @@ __all__ += ["leftover"]
 
 _WHEN_USED = {
     "Client": "api.client",
-    "ContainerLog": "runs.container_log",
+    "ContainerLog": "runs.logs.container_log",
     "connect": "api.client",
     "leftover": "runs.sweep",
 }

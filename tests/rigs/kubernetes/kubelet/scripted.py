@@ -19,7 +19,7 @@ from rigs.kubernetes.kubelet.pod_status import (
     waiting,
 )
 from rigs.kubernetes.kubelet.scheduling import unschedulable
-from rigs.kubernetes.log_files import ContainerLog
+from rigs.kubernetes.log_files import ContainerLog, Stream
 from rigs.kubernetes.objects import Manifest, condition, timestamp, with_condition
 from rigs.kubernetes.resources import POD
 from rigs.kubernetes.store import Change, Key
@@ -53,7 +53,7 @@ class Script:
 class _ScriptedPod:
     """One pod and what is left of its script."""
 
-    def __init__(self, key: Key, pod: Manifest, script: Script) -> None:
+    def __init__(self, key: Key, pod: Manifest, script: Script, cluster: Cluster) -> None:
         self.key = key
         self.uid = pod["metadata"]["uid"]
         self.script = script
@@ -62,7 +62,8 @@ class _ScriptedPod:
             ContainerStatus(item["name"], item.get("image", ""))
             for item in pod["spec"]["containers"]
         ]
-        self.logs = {item.name: ContainerLog() for item in self.containers}
+        skew, size = cluster.timing.log_skew, cluster.log_file_bytes
+        self.logs = {item.name: ContainerLog(skew, size) for item in self.containers}
         self.timer: asyncio.TimerHandle | None = None
         self.is_scheduled = False
         self.has_begun = False
@@ -118,8 +119,10 @@ class ScriptedKubelet:
         """
         self._cluster.on_server(lambda: self._begin(self._pod(pod, namespace)))
 
-    def write(self, pod: str, text: str, namespace: str = "default") -> None:
-        """Let the first container of a running pod write.
+    def write(
+        self, pod: str, text: str, namespace: str = "default", *, stream: Stream = "stdout"
+    ) -> None:
+        """Let the first container of a running pod write to its standard output or error.
 
         Raises:
             LookupError: there is no such pod.
@@ -127,7 +130,7 @@ class ScriptedKubelet:
 
         def write() -> None:
             found = self._pod(pod, namespace)
-            found.logs[found.containers[0].name].write(text.encode())
+            found.logs[found.containers[0].name].write(text.encode(), stream)
 
         self._cluster.on_server(write)
 
@@ -161,7 +164,7 @@ class ScriptedKubelet:
         uid = change.object["metadata"]["uid"]
         if change.kind == "ADDED":
             script = self._script(change.object) if callable(self._script) else self._script
-            pod = _ScriptedPod(change.key, change.object, script)
+            pod = _ScriptedPod(change.key, change.object, script, self._cluster)
             self._pods[uid], self._names[change.key] = pod, uid
             self._cluster.loop.call_soon(self._schedule, pod)
         elif change.kind == "DELETED":

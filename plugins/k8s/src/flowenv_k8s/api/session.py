@@ -16,6 +16,7 @@ import urllib3
 from flowenv import __version__
 from flowenv.errors import ConfigurationError, FlowenvError, PlatformUnreachable
 from flowenv_k8s.api.kubeconfig import Source
+from flowenv_k8s.api.lines import lines_of
 
 
 class Session:
@@ -138,18 +139,20 @@ class Stream:
         Raises:
             ConnectionError: if the stream was cut or interrupted.
         """
-        rest = b""
+        yield from lines_of(self.chunks())
+
+    def chunks(self) -> Iterator[bytes]:
+        """What comes, as it comes.
+
+        Raises:
+            ConnectionError: if the stream was cut or interrupted.
+        """
         try:
-            for chunk in self._answer.stream(64 * 1024):
-                *whole, rest = (rest + chunk).split(b"\n")
-                for line in whole:
-                    yield line + b"\n"
+            yield from self._answer.stream(64 * 1024)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise ConnectionError(str(error)) from error
         finally:
             self._answer.close()
-        if rest:
-            yield rest
 
     def interrupt(self) -> None:
         """Make the reading thread stop: it gets a ConnectionError, or the end."""

@@ -9,7 +9,7 @@ from typing import Any
 from flowenv.plugin import Outcome, Status
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.runs.cancellation import DEFAULT_GRACE, delete_job
-from flowenv_k8s.runs.run_log import RunLog
+from flowenv_k8s.runs.logs.run_log import RunLog
 from flowenv_k8s.runs.tracking import RunTracker
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import pytest
@@ -12,7 +11,7 @@ from flowenv.errors import PlatformError
 from flowenv.plugin import FlowRun
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
-from flowenv_k8s.runs.container_log import _nanoseconds, _whole_second
+from on_kubernetes.log_reader import Reader
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
 
@@ -29,31 +28,6 @@ def run(environment: Callable[..., KubernetesJobEnvironment], rig: KubernetesRig
 def pod_of(rig: KubernetesRig, run: FlowRun) -> str:
     job = run.reference.partition("/")[2]
     return str(rig.wait_until(lambda: rig.pods_of(job), "a pod")[-1]["metadata"]["name"])
-
-
-class Reader(threading.Thread):
-    """Follows a run's log, so that a test can wait for lines."""
-
-    def __init__(self, run: FlowRun, rig: KubernetesRig) -> None:
-        super().__init__(daemon=True)
-        self.lines: list[str] = []
-        self.error: Exception | None = None
-        self._run, self._rig = run, rig
-        self.start()
-
-    def run(self) -> None:
-        try:
-            self.lines.extend(iter(self._run.logs(follow=True)))
-        except Exception as error:
-            self.error = error
-
-    def saw(self, line: str) -> None:
-        self._rig.wait_until(lambda: line in self.lines, f"the line {line!r}")
-
-    def all(self) -> list[str]:
-        self.join(20)
-        assert not self.is_alive()
-        return self.lines
 
 
 def test_lines_come_while_the_run_goes_on(
@@ -164,14 +138,3 @@ def test_a_log_that_is_forbidden_shows_the_rule(
     with rig.access.denied("get", "pods/log"), pytest.raises(PlatformError) as caught:
         list(run.logs())
     assert 'resources: ["pods/log"]' in caught.value.hint
-
-
-def test_timestamps_are_read_to_the_nanosecond_and_in_any_zone() -> None:
-    base = _nanoseconds("2026-11-22T18:00:00Z")
-    assert _nanoseconds("2026-11-22T18:00:00.000000001Z") == base + 1
-    assert _nanoseconds("2026-11-22T18:00:00.5Z") == base + 500_000_000
-    assert _nanoseconds("2026-11-22T19:00:00.5+01:00") == base + 500_000_000
-    assert _whole_second(base + 999_999_999) == "2026-11-22T18:00:00Z"
-    for text in ("2026-11-22", "hello", "", "2026-11-22T18:00:00.x"):
-        with pytest.raises(ValueError):  # noqa: PT011 - which words doesn't matter
-            _nanoseconds(text)

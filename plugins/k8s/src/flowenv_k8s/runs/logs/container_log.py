@@ -1,0 +1,84 @@
+"""A container's log, live, each line once, through streams that are cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.refusals import Request
+from flowenv_k8s.api.resources import PODS
+from flowenv_k8s.runs.logs.shown_lines import ShownLines
+from flowenv_k8s.runs.logs.stamps import parted, written
+
+SILENCE = 3600.0
+"""Seconds without a line after which a stream is opened anew, in case it died unnoticed."""
+LINES_MISSING = (
+    "[flowenv] Lines may be missing here: the log couldn't be read for a while, and Kubernetes "
+    "has begun a new file of it since."
+)
+_KUBELET_SAYS = (
+    "unable to retrieve container logs for ",
+    "failed to try resolving symlinks in path ",
+    "failed to open log file ",
+    "failed to watch file ",
+)
+"""What the kubelet writes instead of a log, without a timestamp, with the HTTP status 200."""
+
+
+class ContainerLog:
+    """The log of one container, read as far as it is known and resumed from there.
+
+    Args:
+        client: the connection.
+        namespace: the pod's namespace.
+        pod: its name.
+        container: the container's name.
+    """
+
+    def __init__(self, client: Client, namespace: str, pod: str, container: str) -> None:
+        self._client = client
+        self._request = Request("get", PODS, namespace, pod, "log")
+        self._container = container
+        self._shown = ShownLines()
+
+    def read(self, *, follow: bool) -> Iterator[str]:
+        """The lines that are new, without line ends.
+
+        Args:
+            follow: go on until the API server ends the stream. A last line without an end
+                is held back then, since more of it may come.
+
+        Raises:
+            ConnectionError: if the stream was cut, or the log can't be had now; read again for
+                the rest.
+            Refused: with code 400 if the container hasn't started, 404 if the pod is gone.
+            FlowenvError: if it is refused.
+        """
+        query = {"container": self._container, "timestamps": "true"}
+        if follow:
+            query["follow"] = "true"
+        if self._shown.since is not None:
+            query["sinceTime"] = written(self._shown.since)
+        stream = self._client.stream(
+            self._request, query, raw=(400, 404), idle=SILENCE if follow else 60.0
+        )
+        yield from self._new(stream.lines(), hold_back=follow)
+
+    def _new(self, lines: Iterator[bytes], *, hold_back: bool) -> Iterator[str]:
+        """What of a stream's lines wasn't shown before."""
+        again = self._shown.again()
+        for line in lines:
+            text = line.decode(errors="replace").removesuffix("\n").removesuffix("\r")
+            stamp, text = parted(text)
+            if stamp is None and text.startswith(_KUBELET_SAYS):
+                raise ConnectionError(text)
+            if hold_back and not line.endswith(b"\n"):
+                return
+            if stamp is not None:
+                if again.is_repeated(stamp):
+                    continue
+                if again.lacks_lines:
+                    again.lacks_lines = False
+                    yield LINES_MISSING
+                self._shown.add(stamp)
+            yield text
