@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.outcome import Outcome
 from flowenv.states import State, Status
-from rigs.kubernetes import KubernetesRig
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 
 def name_of(run: FlowRun) -> str:
@@ -32,3 +33,8 @@ def until(run: FlowRun, holds: Callable[[Status], bool]) -> Status:
 def running(run: FlowRun) -> Status:
     """Follow a run until it is running."""
     return until(run, lambda status: status.state is State.RUNNING)
+
+
+def complete(rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun) -> None:
+    """Let a run's flow return."""
+    kubelet.end(pod_of(rig, run), message=Outcome.of_result(run.id, None).to_bytes().decode())

@@ -30,7 +30,7 @@ class State(enum.Enum):
     CRASHED = "Crashed"
     """The platform or the start failed; `Status.reason` says how."""
     CANCELLED = "Cancelled"
-    """Somebody stopped it."""
+    """Somebody cancelled it: with flowenv, or with Ctrl-C."""
 
     @property
     def is_final(self) -> bool:
@@ -85,9 +85,11 @@ class Reason(enum.Enum):
     NETWORK = "network"
     """The network of the container could not be set up."""
     EXITED = "exited"
-    """The flow's process ended without a record of its outcome."""
+    """The flow's process ended without saying how the flow ended."""
+    STOPPED = "stopped"
+    """Something on the platform asked the flow's process to stop; nobody cancelled the run."""
     LOST = "lost"
-    """The platform no longer knows the run, and nobody has seen it end."""
+    """What the run consists of was deleted, or the platform no longer knows how it ended."""
 
     @property
     def retryable(self) -> bool:
@@ -96,7 +98,10 @@ class Reason(enum.Enum):
 
 
 _RETRYABLE = frozenset(
-    {Reason.EVICTED, Reason.PREEMPTED, Reason.LOST, Reason.UNSCHEDULABLE, Reason.NETWORK}
+    {
+        *(Reason.EVICTED, Reason.PREEMPTED, Reason.STOPPED, Reason.LOST),
+        *(Reason.UNSCHEDULABLE, Reason.NETWORK),
+    }
 )
 
 

@@ -90,11 +90,12 @@ class FakeHandle:
 
     def status(self):
         alive = self._alive()
+        cancelled = (self.folder / "cancelled").exists()
         if outcome := self.outcome():
-            return outcome.status()
+            return outcome.status(cancelled=cancelled)
         if alive:
             return Status(State.RUNNING)
-        if (self.folder / "cancelled").exists():  # before its process could leave a record
+        if cancelled:  # before its process could leave a record
             return Status(State.CANCELLED)
         return without_record(1, "")
 

@@ -20,6 +20,8 @@ FLOW = """
             sys.exit(7)
         if how == "die":
             os._exit(9)
+        if how == "vanish":
+            os._exit(0)
 """
 PLUGIN = """
     from flowenv import Secret, hookimpl
@@ -116,6 +118,11 @@ def test_what_it_started_ends_with_it(fake: Project) -> None:
     )
     ended = fake.flowenv("run", "flow.py", "--env", "fake", "--rehearse", "-o", "json")
     assert is_gone(ended.json["result"])
+
+
+def test_a_process_that_vanishes_has_crashed_also_with_exit_code_0(fake: Project) -> None:
+    ended = rehearse(fake, "-p", "how=vanish")
+    assert (ended.returncode, ended.json["state"], ended.json["reason"]) == (3, "Crashed", "exited")
 
 
 def test_text_has_the_result_on_stdout(fake: Project) -> None:

@@ -15,8 +15,8 @@ from flowenv import Flow, FlowRun, LocalDaskExecutor, Reason, State, contract
 from flowenv.container.run_payload import extra_loggers
 from flowenv.errors import PayloadError
 from flowenv.flows.finding import load_target
-from flowenv.runs.outcome import LIMIT
 from flowenv.runs.process import COMMAND
+from flowenv.runs.record import LIMIT
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
 
@@ -135,6 +135,21 @@ def test_a_huge_message_fits_the_record(run_flow):
     ended = run_flow("fail", {"message": "\N{GRINNING FACE}" * 20_000})
     assert len(ended.outcome.to_bytes()) <= LIMIT
     assert ended.outcome.message.startswith("\N{GRINNING FACE}")
+
+
+def test_where_there_is_less_room_the_record_is_shorter(run_flow):
+    ended = run_flow("big", {"size": 3500}, variables={contract.OUTCOME_LIMIT: "3072"})
+    assert (ended.outcome.state, ended.outcome.result_type) == (State.COMPLETED, "str")
+
+
+def test_what_has_no_room_is_stored_if_there_is_a_place(run_flow, tmp_path):
+    ended = run_flow(
+        "big",
+        {"size": 3500},
+        variables={contract.OUTCOME_LIMIT: "3072"},
+        metadata={"results_url": f"file://{tmp_path}/results"},
+    )
+    assert ended.outcome.value() == "x" * 3500
 
 
 def test_a_flow_that_raises_an_error_of_ours_has_failed(run_flow):

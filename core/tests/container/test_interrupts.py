@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from flowenv import DaskExecutor, LocalDaskExecutor, State
+from flowenv import DaskExecutor, LocalDaskExecutor, Reason, State
 from flowenv.flows.finding import load_target
 from flowenv.submission.lifecycle import prepare
 
@@ -84,26 +84,26 @@ def make_on_exit(left, folder):
     return lambda: left(folder)
 
 
-def assert_cancelled(ended, tmp_path):
+def assert_stopped(ended, tmp_path):
     assert ended.exit_code == 143
-    assert ended.outcome.state is State.CANCELLED
+    assert (ended.outcome.state, ended.outcome.reason) == (State.CRASHED, Reason.STOPPED)
     assert (tmp_path / "on-exit").read_text() == "called"
 
 
-def test_a_waiting_flow_is_cancelled(start, tmp_path):
-    assert_cancelled(start("endless").terminate_when(tmp_path / "started"), tmp_path)
+def test_a_waiting_flow_is_stopped(start, tmp_path):
+    assert_stopped(start("endless").terminate_when(tmp_path / "started"), tmp_path)
 
 
-def test_an_async_flow_is_cancelled(start, tmp_path):
+def test_an_async_flow_is_stopped(start, tmp_path):
     ended = start("endless_async").terminate_when(tmp_path / "started")
-    assert_cancelled(ended, tmp_path)
+    assert_stopped(ended, tmp_path)
     assert (tmp_path / "async-finally").exists()
 
 
 def test_processes_of_an_executor_end_with_the_flow(start, tmp_path):
     container = start("endless_dask", executor=LocalDaskExecutor("processes", num_workers=1))
     ended = container.terminate_when(tmp_path / "started")
-    assert_cancelled(ended, tmp_path)
+    assert_stopped(ended, tmp_path)
     worker = int((tmp_path / "started").read_text())
     wait_until(lambda: not is_alive(worker))
 
@@ -111,7 +111,7 @@ def test_processes_of_an_executor_end_with_the_flow(start, tmp_path):
 def test_a_cluster_is_closed_with_the_flow(start, tmp_path):
     executor = DaskExecutor(cluster_kwargs={"n_workers": 1, "dashboard_address": "127.0.0.1:0"})
     ended = start("endless_dask", executor=executor).terminate_when(tmp_path / "started")
-    assert_cancelled(ended, tmp_path)
+    assert_stopped(ended, tmp_path)
     worker = int((tmp_path / "started").read_text())
     wait_until(lambda: not is_alive(worker))
 
@@ -124,15 +124,17 @@ def test_a_second_signal_does_not_break_the_clean_up(start, tmp_path, again):
     container.wait_for(tmp_path / "cleaning")
     container.process.send_signal(again)
     (tmp_path / "go-on").touch()
-    assert_cancelled(container.wait(), tmp_path)
+    assert_stopped(container.wait(), tmp_path)
     assert (tmp_path / "cleaned").exists()
 
 
-def test_ctrl_c_cancels_too(start, tmp_path):
+def test_ctrl_c_cancels(start, tmp_path):
     container = start("endless")
     container.wait_for(tmp_path / "started")
     container.process.send_signal(signal.SIGINT)
-    assert_cancelled(container.wait(), tmp_path)
+    ended = container.wait()
+    assert (ended.exit_code, ended.outcome.state) == (143, State.CANCELLED)
+    assert (tmp_path / "on-exit").read_text() == "called"
 
 
 SIGNALS_ITSELF = """
@@ -155,7 +157,7 @@ def test_a_signal_while_the_flow_is_loaded_is_an_outcome_too(toy, tmp_path):
     run = prepare(load_target(str(path)), environment=ToyEnvironment()).flow_run
     write(path, SIGNALS_ITSELF)
     ended = Container(tmp_path, run).wait()
-    assert (ended.exit_code, ended.outcome.state) == (143, State.CANCELLED)
+    assert (ended.exit_code, ended.outcome.reason) == (143, Reason.STOPPED)
 
 
 SIGNALS_IN_A_CLASS = """
@@ -181,7 +183,7 @@ def test_a_signal_while_a_class_is_made_is_an_outcome_too(toy, tmp_path):
     path = write(tmp_path / "signals.py", SIGNALS_IN_A_CLASS)
     run = prepare(load_target(str(path)), environment=ToyEnvironment()).flow_run
     ended = Container(tmp_path, run).wait()
-    assert (ended.exit_code, ended.outcome.state) == (143, State.CANCELLED)
+    assert (ended.exit_code, ended.outcome.reason) == (143, Reason.STOPPED)
 
 
 SIGNALS_ON_IMPORT = """
@@ -202,7 +204,7 @@ SIGNALS_ON_IMPORT = """
 def test_a_signal_while_flowenv_itself_is_imported_is_an_outcome_too(start, tmp_path, module):
     write(tmp_path / "site" / "sitecustomize.py", SIGNALS_ON_IMPORT.format(module=module))
     ended = start("endless", variables={"PYTHONPATH": str(tmp_path / "site")}).wait()
-    assert (ended.exit_code, ended.outcome.state) == (143, State.CANCELLED)
+    assert (ended.exit_code, ended.outcome.reason) == (143, Reason.STOPPED)
     assert "Traceback" not in ended.stderr
 
 
@@ -224,6 +226,7 @@ def test_nothing_slow_is_imported_before_the_signals_are_heard():
         "flowenv._version",
         "flowenv.container",
         "flowenv.container.entry_point",
+        "flowenv.container.terminated",
         "importlib",
         "importlib._bootstrap",
     }
@@ -238,4 +241,4 @@ def test_a_signal_that_the_starter_has_blocked_is_heard(start, tmp_path):
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
     ended = container.terminate_when(tmp_path / "started")
-    assert ended.outcome.state is State.CANCELLED
+    assert ended.outcome.reason is Reason.STOPPED

@@ -129,8 +129,10 @@ def test_the_result_is_the_records(submitted):
     assert submitted(COMPLETED, outcome=Outcome.of_result("r", {"a": 1})).result() == {"a": 1}
 
 
-def test_without_a_record_the_result_is_none(submitted):
-    assert submitted(COMPLETED).result() is None
+def test_without_a_record_the_result_is_not_known(submitted):
+    run = submitted(Status(State.COMPLETED, message="The record is late."))
+    with pytest.raises(ResultUnavailable, match=r"isn't known\. The record is late\."):
+        run.result()
 
 
 def test_a_result_that_stayed_behind_says_what_to_do(submitted):

@@ -13,10 +13,12 @@ from flowenv.errors import (
     CallbackFailed,
     ConfigurationError,
     PlatformError,
+    ResultUnavailable,
     RunCrashed,
     TransientPlatformError,
 )
-from flowenv.runs.outcome import LIMIT, Outcome, is_outcome_line, without_record
+from flowenv.runs.outcome import Outcome, is_outcome_line, without_record
+from flowenv.runs.record import LIMIT
 from flowenv.states import Reason, State
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates and odd line ends too
@@ -92,6 +94,49 @@ def test_none_is_a_result():
     assert Outcome.from_text(Outcome.of_result("run", None).to_bytes(), "run").has_result
 
 
+@pytest.mark.parametrize("limit", [3072, 1024, 256])
+def test_a_record_fits_where_there_is_less_room(limit):
+    outcome = Outcome(
+        "6f1c0a3c-6c0b-4f0e-9d0a-0a54d7a3b6c1", State.FAILED, error_class="ValueError" * 9,
+        message="\N{GRINNING FACE}" * 900, hint="x" * 900,
+    )  # fmt: skip
+    record = outcome.to_bytes(limit)
+    assert len(record) <= limit
+    assert json.loads(record)["message"]
+
+
+def test_a_result_that_has_no_room_stays_behind():
+    outcome = Outcome.of_result("run", "x" * 3500)
+    assert outcome.carries_result()
+    assert not outcome.carries_result(3072)
+    found = Outcome.from_text(outcome.to_bytes(3072), "run")
+    with pytest.raises(ResultUnavailable, match="stayed behind"):
+        found.value()
+
+
+@given(JSON, st.integers(min_value=1))
+def test_of_a_record_that_was_cut_no_wrong_result_is_read(value, dropped):
+    record = Outcome.of_result("run", value).to_bytes()
+    found = Outcome.from_text(record[: -min(dropped, len(record))], "run")
+    assert found is None or (found.is_cut and not found.has_result)
+
+
+def test_a_result_that_was_cut_is_unavailable_and_never_none():
+    record = Outcome.of_result("run", "x" * 3900).to_bytes()[:3072]
+    found = Outcome.from_text(record, "run")
+    assert found.state is State.COMPLETED
+    with pytest.raises(ResultUnavailable, match="was cut on its way"):
+        found.value()
+
+
+def test_a_message_that_was_cut_is_told_as_far_as_it_goes():
+    record = Outcome("run", State.FAILED, error_class="ValueError", message="é" * 900).to_bytes()
+    found = Outcome.from_text(record[:501], "run")
+    assert (found.state, found.error_class) == (State.FAILED, "ValueError")
+    assert found.message.startswith("ééé")
+    assert found.message.endswith("…")
+
+
 # -- errors -------------------------------------------------------------------------------
 
 
@@ -132,6 +177,13 @@ def test_a_callback_that_failed_fails_the_run():
     assert (outcome.state, outcome.error_class) == (State.FAILED, "OSError")
 
 
+def test_a_process_that_was_asked_to_stop_has_crashed_unless_somebody_cancelled():
+    stopped = Outcome("run", State.CRASHED, reason=Reason.STOPPED, message="SIGTERM")
+    assert (stopped.status().state, stopped.status().can_retry) == (State.CRASHED, True)
+    assert stopped.status(cancelled=True).state is State.CANCELLED
+    assert Outcome.of_result("run", 1).status(cancelled=True).state is State.COMPLETED
+
+
 # -- reading ------------------------------------------------------------------------------
 
 
@@ -168,8 +220,14 @@ def test_an_outcome_line_is_told_from_a_line_of_the_flow():
 # -- without a record ---------------------------------------------------------------------
 
 
-def test_exit_code_0_is_completed():
-    assert without_record(0, "").state is State.COMPLETED
+def test_exit_code_0_says_nothing_of_the_flow():
+    status = without_record(0, "")
+    assert (status.state, status.reason) == (State.CRASHED, Reason.EXITED)
+    assert "without saying" in status.message
+
+
+def test_exit_code_0_whose_record_may_be_late_is_completed():
+    assert without_record(0, "", may_be_late=True).state is State.COMPLETED
 
 
 def test_an_image_without_flowenv_says_what_to_add():

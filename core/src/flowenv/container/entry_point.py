@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import signal
 
+from flowenv.container.terminated import Terminated
+
 TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its time
 if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-class Terminated(KeyboardInterrupt):
-    """The platform asked this process to stop (SIGTERM), or somebody pressed Ctrl-C."""
 
 
 def load_and_run_flow() -> NoReturn:
@@ -40,10 +38,10 @@ def load_and_run_flow() -> NoReturn:
 
         outcome = run_container()
         _ignore_signals()
-    except KeyboardInterrupt:  # even in the moment between the end of the flow and this one
-        from flowenv.container.run_payload import cancelled
+    except KeyboardInterrupt as error:  # even between the end of the flow and this line
+        from flowenv.container.run_payload import interrupted
 
-        outcome = cancelled()
+        outcome = interrupted(error)
     from flowenv.container.run_payload import leave
 
     leave(outcome)
@@ -53,7 +51,7 @@ def _terminate(number: int, frame: FrameType | None) -> None:
     # the clean-up that follows must not be interrupted again: the platform's own patience,
     # after which it kills, is its deadline
     _ignore_signals()
-    raise Terminated(signal.Signals(number).name)
+    raise Terminated(number)
 
 
 def _ignore_signals() -> None:

@@ -6,6 +6,7 @@ import ast
 import contextlib
 import logging
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowenv import contract
 from flowenv.container.signals import wake_for_signals
+from flowenv.container.terminated import Terminated
 from flowenv.container.tracebacks import show_user_traceback
 from flowenv.errors import FlowenvError, PayloadError, PlatformError
 from flowenv.runs.outcome import EXIT_CANCELLED, EXIT_COMPLETED, EXIT_CRASHED, EXIT_FAILED, Outcome
+from flowenv.runs.record import LIMIT
 from flowenv.states import Reason, State
 
 if TYPE_CHECKING:
@@ -38,14 +41,15 @@ def run_container() -> Outcome:
         _configure_logging()
         return _load_and_run(run_id)
     except (Exception, SystemExit) as error:
-        return cancelled() if _is_of_an_interrupt(error) else _start_error(run_id, error)
+        interrupt = _interrupt_behind(error)
+        return interrupted(interrupt) if interrupt else _start_error(run_id, error)
 
 
-def _is_of_an_interrupt(error: BaseException | None) -> bool:
-    """Whether an interrupt is behind an error; Python 3.11 wraps one that hits `__set_name__`."""
+def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The interrupt behind an error, if any; Python 3.11 wraps one that hits `__set_name__`."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
-    return error is not None
+    return error
 
 
 def _run_id() -> str:
@@ -153,8 +157,8 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
             value = run_flow(run.environment, run).value
         else:
             value = run.hooks.run_flow(run)
-    except KeyboardInterrupt:
-        return cancelled()
+    except KeyboardInterrupt as error:
+        return interrupted(error)
     except Exception as error:
         outcome = outcome_of_error(run, error)
         if outcome.state is State.FAILED:
@@ -167,7 +171,7 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
 
 def _completed(run_id: str, value: Any, results_url: str | None) -> Outcome:
     outcome = Outcome.of_result(run_id, value)
-    if outcome.carries_result() or not results_url:
+    if outcome.carries_result(_limit()) or not results_url:
         return outcome
     from flowenv.serialization import storage
     from flowenv.serialization.encoding import Encoder, to_json_bytes
@@ -186,9 +190,21 @@ def _completed(run_id: str, value: Any, results_url: str | None) -> Outcome:
     return Outcome(run_id, State.COMPLETED, result_url=url, result_type=kind)
 
 
-def cancelled() -> Outcome:
-    """The outcome of a process that was asked to stop."""
-    return Outcome(_run_id(), State.CANCELLED, message="The flow's process was asked to stop.")
+def interrupted(by: KeyboardInterrupt) -> Outcome:
+    """The outcome of a process that was asked to stop.
+
+    SIGTERM says that, and not who asked: a run counts as cancelled only if its platform, or who
+    started it, knows of a cancellation. Ctrl-C is one.
+    """
+    if isinstance(by, Terminated) and by.number == signal.SIGTERM:
+        return Outcome(
+            _run_id(),
+            State.CRASHED,
+            reason=Reason.STOPPED,
+            message="The flow's process was asked to stop (SIGTERM).",
+            hint="It may well succeed when it is run again.",
+        )
+    return Outcome(_run_id(), State.CANCELLED, message="The flow's process was interrupted.")
 
 
 def _start_error(run_id: str, error: BaseException) -> Outcome:
@@ -214,22 +230,27 @@ _EXIT_CODES = {
     State.COMPLETED: EXIT_COMPLETED,
     State.FAILED: EXIT_FAILED,
     State.CRASHED: EXIT_CRASHED,
-    State.CANCELLED: EXIT_CANCELLED,
 }
 
 
 def leave(outcome: Outcome) -> NoReturn:
     """Write the outcome where the platform looks for it, and exit as it says."""
     _write(outcome)
-    sys.exit(_EXIT_CODES[outcome.state])
+    sys.exit(EXIT_CANCELLED if outcome.was_stopped else _EXIT_CODES[outcome.state])
 
 
 def _write(outcome: Outcome) -> None:
     if path := os.environ.get(contract.OUTCOME):
         try:
-            Path(path).write_bytes(outcome.to_bytes())
+            Path(path).write_bytes(outcome.to_bytes(_limit()))
             return
         except OSError as error:
             _log.warning("The outcome can't be written to %s: %s", path, error)
     sys.stderr.flush()
     print(outcome.to_line(), flush=True)
+
+
+def _limit() -> int:
+    """How many bytes of a record the platform takes."""
+    given = os.environ.get(contract.OUTCOME_LIMIT, "")
+    return min(int(given), LIMIT) if given.isdecimal() else LIMIT

@@ -55,6 +55,8 @@ PAYLOAD = "FLOWENV_PAYLOAD"
 """Where the container finds its payload: a path, or a URL (`data:`, `https:`, `s3:`, …)."""
 OUTCOME = "FLOWENV_OUTCOME"
 """A file for the outcome record, such as `/dev/termination-log`; else it's a log line."""
+OUTCOME_LIMIT = "FLOWENV_OUTCOME_LIMIT"
+"""How many bytes of the record that file holds, where that is less than usual."""
 REHEARSAL = "FLOWENV_REHEARSAL"
 """Set to 1 where a container's process is only rehearsed: no cluster is made."""
 

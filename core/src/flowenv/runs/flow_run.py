@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowenv.errors import (
+    ResultUnavailable,
     RunCancelled,
     RunCrashed,
     RunFailed,
@@ -276,7 +277,7 @@ class FlowRun:
             RunFailed: if the flow raised; in the local process caused by that exception.
             RunCrashed: if the platform or the start failed.
             RunCancelled: if the run was cancelled.
-            ResultUnavailable: if the result didn't travel back.
+            ResultUnavailable: if the result didn't travel back, or not yet.
             WaitTimeout: if the run isn't over by then.
         """
         status = self.wait(timeout)
@@ -288,7 +289,13 @@ class FlowRun:
         if isinstance(handle, FinishedHandle):
             return handle.value
         outcome = handle.outcome()
-        return outcome.value() if outcome else None
+        if outcome is None:
+            what = f"The run {self.id} completed, but its result isn't known."
+            raise ResultUnavailable(
+                f"{what} {status.message}".rstrip(),
+                hint="Set results_url in the configuration, or have the flow store its result.",
+            )
+        return outcome.value()
 
     def _error(self, status: Status) -> Exception:
         what = f"The run {self.id} of {self.flow_name}"

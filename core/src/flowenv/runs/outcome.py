@@ -1,8 +1,7 @@
 """The outcome of a run as it travels back: an exit code and a small JSON record.
 
-The record is at most 4 KiB, since that is what a Kubernetes termination message holds
-(https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/).
-Where there is no file for it, it is one marked line of the log.
+The record is at most 4 KiB, or as much as its platform has room for. Where there is no file for
+it, it is one marked line of the log.
 """
 
 from __future__ import annotations
@@ -12,10 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError, ResultUnavailable, RunFailed
+from flowenv.runs.record import LIMIT, dump, dump_shortened, read_cut
 from flowenv.states import Reason, State, Status
 
-LIMIT = 4096
-"""The most bytes a record may have."""
 MARK = "flowenv-outcome"
 """What a log line with a record begins with; the run's id comes next."""
 
@@ -37,6 +35,7 @@ class Outcome:
         message: the exception's message.
         reason: for Crashed.
         hint: what to do about it.
+        is_cut: True if the platform has cut the record, and what came last is missing.
     """
 
     run_id: str
@@ -49,6 +48,12 @@ class Outcome:
     message: str = ""
     reason: Reason | None = None
     hint: str = ""
+    is_cut: bool = False
+
+    @property
+    def was_stopped(self) -> bool:
+        """True if the process was asked to stop, by whomever: its platform knows more."""
+        return self.state is State.CANCELLED or self.reason is Reason.STOPPED
 
     @classmethod
     def of_error(cls, run_id: str, error: Exception, *, by_flow: bool | None = None) -> Outcome:
@@ -101,6 +106,11 @@ class Outcome:
             ResultUnavailable: if the flow gave a result that stayed behind.
             PlatformError: if it can't be read from where it was stored.
         """
+        if self.is_cut and not self.has_result and not self.result_url:
+            raise ResultUnavailable(
+                f"The record of the run {self.run_id} was cut on its way, and its result with it.",
+                hint="Set results_url in the configuration, or have the flow store its result.",
+            )
         if self.has_result or not self.result_type:
             return self.result
         if self.result_url:
@@ -114,35 +124,50 @@ class Outcome:
             hint="Set results_url in the configuration, or have the flow store its result.",
         )
 
-    def status(self) -> Status:
-        """The outcome as a run's status."""
+    def status(self, *, cancelled: bool = False) -> Status:
+        """The outcome as a run's status.
+
+        Args:
+            cancelled: True if somebody has cancelled the run. A process can't know why it was
+                asked to stop: without a cancellation that is a crash.
+        """
+        if cancelled and self.was_stopped:
+            return Status(State.CANCELLED, message="The run was cancelled.")
         message = self.message
         if self.error_class and self.state is State.FAILED:
             message = f"{self.error_class}: {self.message}" if self.message else self.error_class
         return Status(self.state, self.reason, message, self.hint)
 
-    def to_bytes(self) -> bytes:
-        """The record, at most `LIMIT` bytes: a long message is cut, a large result left out."""
+    def to_bytes(self, limit: int = LIMIT) -> bytes:
+        """The record: a long message is cut, a large result left out.
+
+        What matters most comes first, in case the platform cuts it nevertheless.
+
+        Args:
+            limit: the most bytes it may have.
+        """
         data: dict[str, Any] = {"run": self.run_id, "state": self.state.value}
-        for name in ("result_url", "result_type", "error_class", "hint"):
-            if value := getattr(self, name):
-                data[name] = value
         if self.reason:
             data["reason"] = self.reason.value
-        if self.message:
-            data["message"] = self.message
-        if self.carries_result():
-            return _dump({**data, "result": self.result})
+        for name in ("error_class", "result_type", "result_url", "message", "hint"):
+            if value := getattr(self, name):
+                data[name] = value
+        if self.carries_result(limit):
+            return dump({**data, "result": self.result})
         if self.has_result:
             data["result_type"] = type(self.result).__name__
-        return _shortened(data)
+        return dump_shortened(data, limit)
 
-    def carries_result(self) -> bool:
-        """True if the flow's result is JSON data that fits into the record."""
+    def carries_result(self, limit: int = LIMIT) -> bool:
+        """True if the flow's result is JSON data that fits into the record.
+
+        Args:
+            limit: the most bytes that the record may have.
+        """
         if not self.has_result:
             return False
-        record = _dump({"run": self.run_id, "state": self.state.value, "result": self.result})
-        return len(record) <= LIMIT
+        record = dump({"run": self.run_id, "state": self.state.value, "result": self.result})
+        return len(record) <= limit
 
     def to_line(self) -> str:
         """The record as one line of a log."""
@@ -165,8 +190,12 @@ class Outcome:
     def _from_record(cls, line: str, run_id: str) -> Outcome | None:
         if not line.lstrip().startswith("{"):
             return None
+        is_cut = False
         try:
             data = json.loads(line)
+        except (ValueError, RecursionError):
+            data, is_cut = read_cut(line.lstrip()), True
+        try:
             if data.get("run") != run_id:
                 return None
             reason = Reason(data["reason"]) if data.get("reason") else None
@@ -179,7 +208,9 @@ class Outcome:
             n: str(data.get(n, ""))
             for n in ("result_url", "result_type", "error_class", "message", "hint")
         }
-        return cls(run_id, state, data.get("result"), "result" in data, reason=reason, **texts)
+        has_result = "result" in data and not is_cut
+        result = data["result"] if has_result else None
+        return cls(run_id, state, result, has_result, reason=reason, is_cut=is_cut, **texts)
 
 
 def _as_scalar(value: Any) -> Any:
@@ -189,52 +220,37 @@ def _as_scalar(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
-def _dump(data: dict[str, Any]) -> bytes:
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
-    # a log may be split at these; a lone surrogate, as in a file's odd name, has no UTF-8
-    for mark in _LINE_ENDS:
-        text = text.replace(mark, f"\\u{ord(mark):04x}")
-    return text.encode("utf-8", "backslashreplace")
-
-
-_LINE_ENDS = ("\x85", "\u2028", "\u2029")
-_FIRST_CUT = {"message": 2000, "hint": 500, "error_class": 200, "result_type": 200}
-
-
-def _shortened(data: dict[str, Any]) -> bytes:
-    """The record, with its texts cut until it fits, the longest first."""
-    data = {n: _cut(v, _FIRST_CUT[n]) if n in _FIRST_CUT else v for n, v in data.items()}
-    record = _dump(data)
-    while len(record) > LIMIT:
-        longest = max(_FIRST_CUT.keys() & data.keys(), key=lambda n: len(data[n]), default="")
-        if not longest or len(data[longest]) <= 1:
-            return record
-        data[longest] = _cut(data[longest], len(data[longest]) // 2)
-        record = _dump(data)
-    return record
-
-
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
 def is_outcome_line(line: str) -> bool:
     """True for a log line that only carries a record; logs shown to people leave it out."""
     return line.startswith(MARK + " ")
 
 
-def without_record(exit_code: int, last_lines: str) -> Status:
+def without_record(exit_code: int, last_lines: str, *, may_be_late: bool = False) -> Status:
     """What to say of a flow's process that ended without a record.
+
+    A flow that returned says so: exit code 0 alone can come of anything.
 
     Args:
         exit_code: of the container.
         last_lines: the end of its log, as far as it is known.
+        may_be_late: True if a record may have been written that isn't to be seen yet.
 
     >>> without_record(1, "ModuleNotFoundError: No module named 'flowenv'").reason
     <Reason.START_ERROR: 'start_error'>
     """
+    if exit_code == 0 and may_be_late:
+        message = (
+            "The flow's process ended with exit code 0; the record of its outcome isn't there."
+        )
+        return Status(State.COMPLETED, message=message)
     if exit_code == 0:
-        return Status(State.COMPLETED)
+        return Status(
+            State.CRASHED,
+            Reason.EXITED,
+            "The flow's process ended with exit code 0 without saying how the flow ended.",
+            "Something else than the flow's end has ended it, such as os._exit, or another "
+            "command than flowenv's ran.",
+        )
     last = next((s.strip() for s in reversed(last_lines.splitlines()) if s.strip()), "")
     if "No module named 'flowenv'" in last_lines:
         return Status(

@@ -66,9 +66,10 @@ class FolderHandle:
         over = bool(self._read("exit_code")) or not _alive(pid or self._read("submitter"))
         if not over:
             return Status(State.RUNNING if pid else State.SUBMITTED)
+        cancelled = (self.folder / "cancelled").exists()
         if outcome := self.outcome():
-            return outcome.status()
-        if (self.folder / "cancelled").exists():
+            return outcome.status(cancelled=cancelled)
+        if cancelled:
             return Status(State.CANCELLED)
         if exit_code := self._read("exit_code"):
             return without_record(int(exit_code), self._read("log"))

@@ -126,10 +126,20 @@ def test_a_record_of_another_run_counts_for_nothing() -> None:
 
 
 def test_without_a_record_the_exit_code_speaks() -> None:
-    assert verdict(job(), pod(container(terminated=terminated(0)))).status.state is State.COMPLETED
+    for words in ("", "last words"):
+        status = verdict(job(), pod(container(terminated=terminated(0, words)))).status
+        assert (status.state, status.reason) == (State.CRASHED, Reason.EXITED)
     status = verdict(job(), pod(container(terminated=terminated(7, "last words")))).status
     assert (status.state, status.reason) == (State.CRASHED, Reason.EXITED)
     assert "exit code 7" in status.message
+
+
+def test_a_record_that_the_kubelet_has_cut_is_one_all_the_same() -> None:
+    text = record(State.COMPLETED, result="x" * 3900, has_result=True)[:2048]
+    found = verdict(job(), pod(container(terminated=terminated(0, text))))
+    assert found.status.state is State.COMPLETED
+    assert found.outcome
+    assert found.outcome.is_cut
 
 
 def test_an_image_without_flowenv_gets_the_line_for_its_dockerfile() -> None:
@@ -290,7 +300,8 @@ def test_a_failed_attempt_waits_a_little_for_the_sidecar_to_end() -> None:
 
 
 def test_an_injected_first_container_is_not_the_flows() -> None:
-    injected = pod(container("proxy", running={}), container(terminated=terminated(0)))
+    done = record(State.COMPLETED)
+    injected = pod(container("proxy", running={}), container(terminated=terminated(0, done)))
     assert verdict(job(), injected).status.state is State.COMPLETED
 
 

@@ -14,7 +14,7 @@ from flowenv.plugin import FlowRun, Outcome, Reason, State, Status
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import PODS
 from flowenv_k8s.runs import cancellation, tracking
-from on_kubernetes.job_runs import name_of, pod_of, running, until
+from on_kubernetes.job_runs import complete, name_of, pod_of, running, until
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 _WITH_SIDECAR = {
@@ -51,7 +51,7 @@ def test_a_run_that_goes_well_needs_no_request_of_its_own(
 ) -> None:
     run = start()
     running(run)
-    kubelet.end(pod_of(rig, run))
+    complete(rig, kubelet, run)
     run.wait(20)
     asked = {(one.verb, one.resource) for one in rig.requests}
     assert asked == {

@@ -12,7 +12,7 @@ from flowenv.errors import PlatformError, TransientPlatformError
 from flowenv.plugin import FlowRun, Reason, State
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.runs.watch import pod_watch
-from on_kubernetes.job_runs import name_of, pod_of, running
+from on_kubernetes.job_runs import complete, name_of, running
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 Start = Callable[..., FlowRun]
@@ -37,7 +37,7 @@ def test_many_runs_share_one_list_and_one_watch(
     threads, ends = follow_all(runs)
     rig.wait_until(lambda: rig.requests.open_watches, "the watch")
     for run in runs:
-        kubelet.end(pod_of(rig, run))
+        complete(rig, kubelet, run)
     for thread in threads:
         thread.join(50)
     assert ends == dict.fromkeys((run.id for run in runs), State.COMPLETED)
@@ -50,7 +50,7 @@ def test_the_watch_ends_with_the_last_run(
 ) -> None:
     run = start()
     running(run)
-    kubelet.end(pod_of(rig, run))
+    complete(rig, kubelet, run)
     run.wait(20)
     rig.wait_until(lambda: not rig.requests.open_watches, "the watch's end")
     rig.wait_until(
@@ -69,7 +69,7 @@ def test_a_broken_watch_goes_on_without_loss(
     next(s for s in states if s.state is State.RUNNING)
     with rig.faults.inject(fault, resource="pods") as injected:
         injected.wait_until_hit()
-        kubelet.end(pod_of(rig, run))
+        complete(rig, kubelet, run)
         assert list(states)[-1].state is State.COMPLETED
 
 
@@ -113,7 +113,7 @@ def test_a_silent_watch_is_opened_anew(
     states = run.follow(20)
     next(s for s in states if s.state is State.RUNNING)
     rig.wait_until(lambda: rig.requests.count(verb="watch") >= 3, "the watch being opened again")
-    kubelet.end(pod_of(rig, run))
+    complete(rig, kubelet, run)
     assert list(states)[-1].state is State.COMPLETED
     assert rig.requests.count(verb="list") == 1
 
@@ -126,7 +126,7 @@ def test_expired_credentials_do_not_disturb_who_follows(
     next(s for s in states if s.state is State.RUNNING)
     with rig.faults.inject("token_expired"), rig.faults.inject("watch_cut") as injected:
         injected.wait_until_hit()
-        kubelet.end(pod_of(rig, run))
+        complete(rig, kubelet, run)
         assert list(states)[-1].state is State.COMPLETED
 
 
@@ -137,5 +137,5 @@ def test_following_again_and_again_is_possible(
     for _ in range(5):
         assert run.handle
         assert list(itertools.islice(run.handle.follow(20), 1))
-    kubelet.end(pod_of(rig, run))
+    complete(rig, kubelet, run)
     assert run.wait(20).state is State.COMPLETED

@@ -46,7 +46,7 @@ class ProcessHandle:
         if exit_code is None:
             return Status(State.RUNNING)
         if outcome := self.outcome():
-            return outcome.status()
+            return outcome.status(cancelled=self._cancelled)
         if self._cancelled:
             return Status(State.CANCELLED)
         return without_record(exit_code, "\n".join(self.logs()))

@@ -110,7 +110,7 @@ def diagnose(
     if not is_over(task, container):
         return _living(task)
     flow = container_of(task, container)
-    if outcome is not None and outcome.state is not State.CANCELLED:
+    if outcome is not None and not outcome.was_stopped:
         return outcome.status()
     if flow.get("exitCode") == EXIT_COMPLETED:
         return Status(State.COMPLETED)

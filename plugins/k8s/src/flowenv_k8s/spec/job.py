@@ -23,6 +23,11 @@ MOUNT_PATH = "/var/run/flowenv"
 """Where the flow's container finds the payload and the other files of the Secret."""
 VOLUME = "flowenv-payload"
 TERMINATION_MESSAGE = "/dev/termination-log"
+MESSAGES_OF_A_POD = 12 * 1024
+"""Bytes that the kubelet keeps of the termination messages of a pod, shared equally by all its
+containers, init containers included."""
+LARGEST_MESSAGE = 4096
+"""The most bytes that it keeps of one of them."""
 DAY = 86400
 DEFAULT_TTL = DAY
 DEFAULT_DEADLINE = 7 * DAY
@@ -187,6 +192,9 @@ def _complete_pod(
     mounted = _mount_files(spec, flow, secrets)
     payload = url or f"{MOUNT_PATH}/{PAYLOAD_FILE}"
     own = {contract.PAYLOAD: payload, contract.OUTCOME: flow["terminationMessagePath"]}
+    room = MESSAGES_OF_A_POD // (len(containers) + len(spec.get("initContainers") or []))
+    if room < LARGEST_MESSAGE:
+        own[contract.OUTCOME_LIMIT] = str(room)
     if not url and not mounted:
         del own[contract.PAYLOAD]
     container_env(flow, process, Target.FLOW, secrets, own, settings.env)
@@ -205,7 +213,8 @@ def _complete_flow_container(
         container["imagePullPolicy"] = settings.image_pull_policy
     if settings.resources:
         container["resources"] = copy.deepcopy(dict(settings.resources))
-    container.setdefault("terminationMessagePath", TERMINATION_MESSAGE)
+    if not container.get("terminationMessagePath"):
+        container["terminationMessagePath"] = TERMINATION_MESSAGE
     # an image without flowenv leaves no record, but its last words
     container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
 
