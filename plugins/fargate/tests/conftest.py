@@ -44,6 +44,7 @@ def clean_slate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     monkeypatch.setattr(task_poller, "FRESH_SECONDS", 0.0)
     monkeypatch.setattr(cloudwatch, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(cloudwatch, "DRAIN_SECONDS", 0.5)
+    monkeypatch.setattr(cloudwatch, "LATE_SECONDS", 0.5)
     _forget()
     yield
     _forget()
@@ -183,3 +184,27 @@ def submit(small_flow: Flow[..., Any]) -> Callable[..., FlowRun]:
         return flowenv.submit(small_flow, environment=environment, **options)
 
     return submit_flow
+
+
+# -- an AWS on loopback whose tasks are processes -----------------------------------------
+
+
+@pytest.fixture(scope="session")
+def running_rig() -> Iterator[EcsRig]:
+    with EcsRig({"flow:1": Image.of_interpreter()}, stop_timeout=1) as rig:
+        yield rig
+
+
+@pytest.fixture(scope="session")
+def working_settings(running_rig: EcsRig) -> dict[str, Any]:
+    account = running_rig.prepare()
+    return {
+        "aws_access_key_id": "AKIARIG",
+        "aws_secret_access_key": "rig",
+        "region_name": running_rig.region,
+        "endpoint_url": running_rig.url,
+        "metadata": {"image": "flow:1"},
+        "cluster": account.cluster,
+        "networkConfiguration": account.network_configuration,
+        "executionRoleArn": account.execution_role_arn,
+    }

@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from flowenv.testing import BackendConformance
 from flowenv_fargate import FargateTaskEnvironment
-from rigs.ecs import EcsRig, Image
+from rigs.ecs import EcsRig
 
 SUBMITTER = """
 import json
 from flowenv_fargate import FargateTaskEnvironment
 environment = FargateTaskEnvironment(**json.loads('{settings}'))
 """
-
-
-@pytest.fixture(scope="module")
-def running_rig() -> Iterator[EcsRig]:
-    with EcsRig({"flow:1": Image.of_interpreter()}, stop_timeout=1) as rig:
-        yield rig
-
-
-@pytest.fixture(scope="module")
-def working_settings(running_rig: EcsRig) -> dict[str, Any]:
-    account = running_rig.prepare()
-    return {
-        "aws_access_key_id": "AKIARIG",
-        "aws_secret_access_key": "rig",
-        "region_name": running_rig.region,
-        "endpoint_url": running_rig.url,
-        "metadata": {"image": "flow:1"},
-        "cluster": account.cluster,
-        "networkConfiguration": account.network_configuration,
-        "executionRoleArn": account.execution_role_arn,
-    }
 
 
 @pytest.mark.filterwarnings("ignore:Secret values of:UserWarning")

@@ -6,7 +6,7 @@ import pytest
 
 from flowenv.plugin import Outcome, State
 from flowenv_fargate.api.refusals import Refusal
-from flowenv_fargate.runs.cloudwatch import LogPlace, LogReader, follow_lines, read_outcome
+from flowenv_fargate.runs.cloudwatch import LogPlace, LogReader, follow_lines
 
 RUN = "11111111-2222-3333-4444-555555555555"
 TASK = "arn:aws:ecs:eu-west-1:1:task/flows/0123"
@@ -89,30 +89,10 @@ def test_the_tail_goes_back_over_empty_pages() -> None:
     assert cloudwatch.asked[0]["startFromHead"] is False
 
 
-def test_a_record_that_comes_late_is_waited_for() -> None:
-    found, cloudwatch = reader(ABSENT, ABSENT, ["one", RECORD])
-    outcome, lines = read_outcome(found, RUN, wait=True)
+def test_a_log_that_is_not_there_has_no_tail() -> None:
+    found, _ = reader(ABSENT)
 
-    assert outcome is not None
-    assert outcome.result == 3
-    assert "one" in lines
-    assert len(cloudwatch.asked) == 3
-
-
-def test_a_record_that_cannot_come_is_not_waited_for() -> None:
-    found, cloudwatch = reader(ABSENT, ABSENT)
-
-    assert read_outcome(found, RUN, wait=False) == (None, "")
-    assert len(cloudwatch.asked) == 1
-
-
-def test_an_image_without_flowenv_leaves_no_record_to_wait_for() -> None:
-    found, cloudwatch = reader(["ModuleNotFoundError: No module named 'flowenv'"])
-    outcome, lines = read_outcome(found, RUN, wait=True)
-
-    assert outcome is None
-    assert "flowenv" in lines
-    assert len(cloudwatch.asked) == 1
+    assert found.tail() is None
 
 
 def test_following_ends_with_the_record_although_it_comes_after_the_end() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import flowenv
 from flowenv.errors import (
     PlatformError,
     ResultUnavailable,
@@ -70,6 +71,38 @@ def test_a_process_that_left_no_record_is_crashed_with_its_last_line(
 
     assert (status.state, status.reason) == (State.CRASHED, Reason.EXITED)
     assert "Segmentation fault" in status.message
+
+
+def test_a_record_that_is_late_is_waited_for_by_whoever_looks(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloudwatch, "LATE_SECONDS", 60.0)
+    monkeypatch.setattr(rig, "log_latency", 25.0)
+    run = submit(on_rig())
+    rig.tasks.wait(run.reference, "PROVISIONING")
+    for _ in range(10):  # each look moves the task one state on
+        rig.client("ecs").describe_tasks(cluster="flows", tasks=[run.reference])
+    rig.tasks.wait(run.reference, "STOPPED")
+    again = flowenv.attach(run.reference, on_rig())
+
+    assert run.refresh().state is again.refresh().state is State.RUNNING
+    rig.pass_time(25)
+    assert run.result(20) == again.result(20) == 3
+
+
+def test_a_flow_that_ends_with_0_and_says_nothing_is_crashed_whoever_asks(
+    on_rig: OnRig, submit: Submit, scripts: Any
+) -> None:
+    scripts.chosen = Script(exit_code=0, lines=["on my way"])
+    run = submit(on_rig())
+    status = run.wait(20)
+
+    assert (status.state, status.reason) == (State.CRASHED, Reason.EXITED)
+    assert "exit code 0" in status.message
+    again = flowenv.attach(run.reference, on_rig())
+    assert again.wait(20) == status
+    [summary] = [one for one in flowenv.find_runs(on_rig()) if one.run_id == run.id]
+    assert summary.status == status
 
 
 def test_a_log_that_may_not_be_read_leaves_the_state_and_fails_the_result(
@@ -165,9 +198,9 @@ def test_missing_for_a_moment_later_is_not_lost_either(
     with rig.faults.inject("missing", times=2):
         assert run.handle is not None
         assert run.handle.status().state is State.RUNNING
-    scripts.chosen = None
+    scripts.chosen = Script(exit_code=1)
 
-    assert run.wait(20).state is State.COMPLETED
+    assert run.wait(20).reason is Reason.EXITED
 
 
 def test_a_task_that_ecs_never_showed_is_lost_in_the_end(
@@ -336,9 +369,9 @@ def test_what_else_is_in_an_existing_definitions_task_is_stopped_with_the_flow(
     task = rig.tasks.find(run.reference)
     assert task is not None
     with rig.tasks.changing(task):  # the flow's container alone ends
-        task.containers[0].status, task.containers[0].exit_code = "STOPPED", 0
+        task.containers[0].status, task.containers[0].exit_code = "STOPPED", 1
 
-    assert run.refresh().state is State.COMPLETED
+    assert run.wait(20).state is State.CRASHED
     assert rig.requests.count("StopTask") == 1
 
 
@@ -362,6 +395,6 @@ def test_two_hundred_runs_stay_within_the_rates_of_the_api(
     counts = rig.requests.counts()
     assert counts["RunTask"] == 200 <= 100 + 20 * (took + 1)
     assert counts["RegisterTaskDefinition"] <= 1
-    # a round of 200 runs takes two calls; by one run each it would be 200
-    assert counts["DescribeTasks"] <= 60
-    assert counts["GetLogEvents"] == 0
+    # a round of 200 runs takes two calls; by one run each every round would be 200
+    assert counts["DescribeTasks"] <= 200
+    assert counts["GetLogEvents"] == 200

@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.errors import UnsupportedOperation
-from flowenv.plugin import Outcome, is_outcome_line
+from flowenv.plugin import is_outcome_line
 from flowenv_fargate.api.client import Aws
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 
 POLL_SECONDS = 1.0
 """Seconds between two looks at a log that has nothing new; grows to five times that."""
 DRAIN_SECONDS = 10.0
-"""Seconds after a run's end for which lines may still come in."""
+"""Seconds after a container's end for which lines may still come in."""
+LATE_SECONDS = 60.0
+"""Seconds after a container's end for which a record that must be there may still come in."""
 _TAIL = 100
 
 
@@ -92,15 +94,15 @@ class LogReader:
                 return
             self._token = token
 
-    def tail(self) -> str:
-        """The last lines, or an empty text if there are none."""
+    def tail(self) -> str | None:
+        """The last lines; an empty text if there are none, None if there is no such log."""
         token: str | None = None
         lines: list[str] = []
         while True:
             wanted = {"startFromHead": False, "limit": _TAIL, "nextToken": token}
             answer = self._page(wanted)
             if answer is None:
-                return ""
+                return None
             events = answer.get("events") or []
             lines = [str(event.get("message", "")) for event in events] + lines
             before, token = token, answer.get("nextBackwardToken")
@@ -123,35 +125,15 @@ class LogReader:
             raise
 
 
-def read_outcome(reader: LogReader, run_id: str, *, wait: bool) -> tuple[Outcome | None, str]:
-    """The run's record, and the last lines of its log.
-
-    Args:
-        reader: of the flow's log.
-        run_id: the run.
-        wait: whether the record may still be on its way.
-    """
-    deadline = time.monotonic() + (DRAIN_SECONDS if wait else 0)
-    pause = POLL_SECONDS / 4
-    while True:
-        lines = reader.tail()
-        outcome = Outcome.from_text(lines, run_id)
-        hopeless = "No module named 'flowenv'" in lines
-        if outcome is not None or hopeless or time.monotonic() >= deadline:
-            return outcome, lines
-        time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
-        pause = min(pause * 2, POLL_SECONDS * 5)
-
-
 def follow_lines(
-    reader: LogReader, is_over: Callable[[], bool], may_end_with_record: Callable[[], bool]
+    reader: LogReader, is_over: Callable[[], bool], ends_with_record: Callable[[], bool]
 ) -> Iterator[str]:
     """The lines of a log as they come, up to the run's end and what comes late.
 
     Args:
         reader: of the flow's log.
         is_over: whether the run is over; asked when nothing new has come.
-        may_end_with_record: whether the log's last line is a record; then that is the end.
+        ends_with_record: whether the log of the run that is over has a record; that is its end.
     """
     deadline: float | None = None
     pause, recorded = POLL_SECONDS, False
@@ -161,7 +143,7 @@ def follow_lines(
             any_new, recorded = True, recorded or is_outcome_line(line)
             yield line
         if deadline is None and is_over():
-            deadline = time.monotonic() + (DRAIN_SECONDS if may_end_with_record() else 0.0)
+            deadline = time.monotonic() + (DRAIN_SECONDS if ends_with_record() else 0.0)
             continue  # what came between the last page and the end
         if deadline is not None and (recorded or time.monotonic() >= deadline):
             return

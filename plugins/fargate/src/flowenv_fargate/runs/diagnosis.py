@@ -89,15 +89,24 @@ def is_over(task: Task, container: str) -> bool:
     return flow["exitCode"] in _OWN_EXIT_CODES or bool(task.get("stopCode"))
 
 
-def may_have_record(task: Task, container: str) -> bool:
-    """True if the flow's process came to its end, so that it may have left a record."""
+def left_a_record(task: Task, container: str) -> bool | None:
+    """Whether the flow's process has left a record of its outcome; None if nobody can tell.
+
+    One that ended as only flowenv's own do has. One that was killed has not, and what one that
+    was told to stop has left says no more than ECS does.
+    """
     flow = container_of(task, container)
-    killed = flow.get("exitCode") == 137 or "OutOfMemory" in (flow.get("reason") or "")
-    return flow.get("exitCode") is not None and not killed
+    if flow.get("exitCode") in _OWN_EXIT_CODES:
+        return True
+    stopped = flow.get("exitCode") in (None, *_BY_SIGNAL)
+    return False if stopped or "OutOfMemory" in (flow.get("reason") or "") else None
 
 
 def diagnose(
-    task: Task, container: str, outcome: Outcome | None = None, last_lines: str = ""
+    task: Task,
+    container: str,
+    outcome: Outcome | None = None,
+    last_lines: str | None = None,
 ) -> Status:
     """The status of a run.
 
@@ -105,7 +114,7 @@ def diagnose(
         task: as DescribeTasks shows it.
         container: the name of the flow's container.
         outcome: the run's own record, if there is one.
-        last_lines: the end of the flow's log, if it is known.
+        last_lines: the end of the flow's log; None if it isn't known.
     """
     if not is_over(task, container):
         return _living(task)
@@ -113,7 +122,7 @@ def diagnose(
     if outcome is not None and not outcome.was_stopped:
         return outcome.status()
     if flow.get("exitCode") == EXIT_COMPLETED:
-        return Status(State.COMPLETED)
+        return Status(State.COMPLETED) if last_lines is None else _silent_end()
     if stopped := _stopped_from_outside(task):
         return stopped
     if stopped := _stopped_with_another(task, container, outcome):
@@ -130,7 +139,19 @@ def diagnose(
         )
     if flow.get("exitCode") is None:
         return _never_started(task, flow)
-    return without_record(int(flow["exitCode"]), last_lines)
+    return without_record(int(flow["exitCode"]), last_lines or "")
+
+
+def _silent_end() -> Status:
+    """The status of a process that ended with 0, and whose log has no record."""
+    return Status(
+        State.CRASHED,
+        Reason.EXITED,
+        "The flow's container ended with exit code 0 and without an outcome: the flow did not run "
+        "to its end.",
+        "Does the image's ENTRYPOINT run the command that it is given? Does anything call "
+        "os._exit?",
+    )
 
 
 def _living(task: Task) -> Status:

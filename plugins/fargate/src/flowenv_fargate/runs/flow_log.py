@@ -9,11 +9,27 @@ from typing import Any
 
 from flowenv.errors import PlatformError
 from flowenv.plugin import Outcome
+from flowenv_fargate.runs import cloudwatch
 from flowenv_fargate.runs.account import Account
-from flowenv_fargate.runs.cloudwatch import LogPlace, LogReader, no_logs, read_outcome
-from flowenv_fargate.runs.diagnosis import container_of, may_have_record
+from flowenv_fargate.runs.cloudwatch import LogPlace, LogReader, no_logs
+from flowenv_fargate.runs.diagnosis import container_of, left_a_record
 
 _log = logging.getLogger("flowenv.fargate")
+
+
+@dataclass(frozen=True)
+class LogEnd:
+    """The end of a flow's log.
+
+    Args:
+        outcome: the run's record, if it is there.
+        lines: the last lines; None if nothing is known of the log.
+        patience: seconds after the container's end for which the record may still come.
+    """
+
+    outcome: Outcome | None = None
+    lines: str | None = None
+    patience: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -32,29 +48,36 @@ class FlowLog:
     run_id: str
     container: str
 
-    def record(self, task: Mapping[str, Any], *, wait: bool) -> tuple[Outcome | None, str]:
-        """The run's record and last lines, as far as there is a log.
+    def end(self, task: Mapping[str, Any]) -> LogEnd:
+        """The end of the log now, with the run's record if it is there already.
 
         Args:
             task: as it was last seen.
-            wait: for a record that may still be on its way.
 
         Raises:
             PlatformError: if the log can't be read.
         """
         place = self._place(task)
         if place is None:
-            return None, ""
-        wait = wait and may_have_record(task, self.container)
-        return read_outcome(LogReader(self.account.aws, place), self.run_id, wait=wait)
+            return LogEnd()
+        lines = LogReader(self.account.aws, place).tail()
+        if outcome := Outcome.from_text(lines or "", self.run_id):
+            return LogEnd(outcome, lines)
+        return LogEnd(None, lines, self._patience(task, lines or ""))
 
-    def try_record(self, task: Mapping[str, Any], *, wait: bool) -> tuple[Outcome | None, str]:
+    def _patience(self, task: Mapping[str, Any], lines: str) -> float:
+        left = left_a_record(task, self.container)
+        if left is False or "No module named 'flowenv'" in lines:
+            return 0.0
+        return cloudwatch.LATE_SECONDS if left else cloudwatch.DRAIN_SECONDS
+
+    def try_end(self, task: Mapping[str, Any]) -> LogEnd:
         """The same for a status, which is known to a part without the log."""
         try:
-            return self.record(task, wait=wait)
+            return self.end(task)
         except PlatformError as error:
             _log.warning("The log of the run %s can't be read: %s", self.run_id, error)
-            return None, ""
+            return LogEnd()
 
     def reader(self, task: Mapping[str, Any]) -> LogReader | None:
         """A reader of the log; None while the container's id, which names it, isn't known.

@@ -15,7 +15,7 @@ from flowenv.errors import (
     PlatformUnreachable,
     TransientPlatformError,
 )
-from flowenv.plugin import EXIT_COMPLETED, Outcome, State, Status
+from flowenv.plugin import Outcome, State, Status
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account
@@ -28,7 +28,6 @@ from flowenv_fargate.runs.diagnosis import (
     diagnose,
     is_over,
     lost,
-    may_have_record,
 )
 from flowenv_fargate.runs.flow_log import FlowLog
 from flowenv_fargate.runs.task_poller import TaskPoller
@@ -41,6 +40,7 @@ OUTAGE_SECONDS = 600.0
 """Seconds for which following a run bears that AWS doesn't answer."""
 STOP_SECONDS = 180.0
 """Seconds within which a stopped task must have stopped: the longest stopTimeout and a minute."""
+LATE_RECORD = "The flow's process has ended; how it ended isn't in its log yet."
 
 
 class TaskHandle:
@@ -86,7 +86,10 @@ class TaskHandle:
         self._shown = not submitted  # by DescribeTasks, not only in RunTask's answer
         self._seen_at = 0.0
         self._missing_since: float | None = None
+        self._seen_living = submitted
+        self._over_since: float | None = None
         self._final: Status | None = None
+        self._cleaned_up = False
         self._outcome: Outcome | None = None
         self._lock = threading.RLock()
         self._poller.watch(arn, self, task)
@@ -117,6 +120,10 @@ class TaskHandle:
                 if time.monotonic() - failing_since > OUTAGE_SECONDS:
                     raise
             else:
+                if status.state is State.STARTING:
+                    self._enforce_deadline(self._task)
+                if status.state.is_final:
+                    self._clean_up()
                 if status != shown:
                     shown = status
                     yield status
@@ -144,26 +151,36 @@ class TaskHandle:
                 self._task, self._missing_since = seen.task, None
                 status = self.judge(seen.task)
             if status.state.is_final:
-                self._end(status)
+                self._final = status
+                self._poller.unwatch(self._arn)
             return status
 
-    def judge(self, task: Mapping[str, Any], *, wait: bool = True) -> Status:
+    def judge(self, task: Mapping[str, Any]) -> Status:
         """The status that a look at the task means.
 
         Args:
-            task: as DescribeTasks shows it; if it failed, its log is read.
-            wait: for a record that may still be on its way.
+            task: as DescribeTasks shows it; if it is over, its log is read.
         """
         if not is_over(task, self._container):
-            status = diagnose(task, self._container)
-            if status.state is State.STARTING:
-                self._enforce_deadline(task)
-            return status
-        if container_of(task, self._container).get("exitCode") in (None, EXIT_COMPLETED):
-            # there is no record, or it is read when the result is wanted
+            self._seen_living = True
             return diagnose(task, self._container)
-        self._outcome, last_lines = self._flow_log.try_record(task, wait=wait)
-        return diagnose(task, self._container, self._outcome, last_lines)
+        if container_of(task, self._container).get("exitCode") is None:
+            return diagnose(task, self._container)
+        end = self._flow_log.try_end(task)
+        self._outcome = end.outcome
+        if self._seconds_over(task) < end.patience:
+            return Status(State.RUNNING, message=LATE_RECORD)
+        return diagnose(task, self._container, end.outcome, end.lines)
+
+    def _seconds_over(self, task: Mapping[str, Any]) -> float:
+        """How long ago the flow's container ended."""
+        now = time.monotonic()
+        self._over_since = self._over_since or now
+        ended = task.get("executionStoppedAt") or task.get("stoppedAt")
+        if self._seen_living or not isinstance(ended, datetime.datetime):
+            return now - self._over_since
+        # who comes later only has AWS's clock to go by
+        return (datetime.datetime.now(datetime.UTC) - ended).total_seconds()
 
     def _missing(self) -> Status:
         """ECS shows no such task: it is too new, or it stopped more than an hour ago."""
@@ -171,12 +188,12 @@ class TaskHandle:
             if time.monotonic() - self._made < MISSING_SECONDS:
                 return Status(State.SUBMITTED)
             return lost(seen=False)
-        self._outcome, _ = self._flow_log.try_record(self._task, wait=False)
+        self._outcome = self._flow_log.try_end(self._task).outcome
         if self._outcome:
             return self._outcome.status()
         self._missing_since = self._missing_since or time.monotonic()
         if time.monotonic() - self._missing_since < MISSING_SECONDS:
-            return diagnose(self._task, self._container)
+            return self.judge(self._task)
         return lost(seen=True)
 
     def _enforce_deadline(self, task: Mapping[str, Any]) -> None:
@@ -189,9 +206,11 @@ class TaskHandle:
             reason = f"{DEADLINE_MARK} {self._start_timeout:g} seconds ({task['lastStatus']})"
             self._stop(reason)
 
-    def _end(self, status: Status) -> None:
-        self._final = status
-        self._poller.unwatch(self._arn)
+    def _clean_up(self) -> None:
+        """Stop and remove what the run leaves; only who follows it does so, not who looks."""
+        if self._cleaned_up:
+            return
+        self._cleaned_up = True
         self._stop_the_rest()
         if self._payload_url:
             try:
@@ -218,7 +237,7 @@ class TaskHandle:
             PlatformError: if the log can't be read.
         """
         if self.status().state.is_final and self._outcome is None:
-            self._outcome, _ = self._flow_log.record(self._task, wait=True)
+            self._outcome = self._flow_log.end(self._task).outcome
         return self._outcome
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
@@ -233,15 +252,15 @@ class TaskHandle:
         if reader is None:
             return
         if follow:
-            yield from follow_lines(reader, self._is_over, self._may_have_record)
+            yield from follow_lines(reader, self._is_over, self._has_record)
         else:
             yield from reader.new_lines()
 
     def _is_over(self) -> bool:
         return self._look(self._poller.interval).state.is_final
 
-    def _may_have_record(self) -> bool:
-        return may_have_record(self._task, self._container)
+    def _has_record(self) -> bool:
+        return self._outcome is not None
 
     # -- cancel -------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from flowenv.errors import RunNotFound
 from flowenv.plugin import FlowRun, RunSummary
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.account import Account, account_of, cluster_of
-from flowenv_fargate.runs.diagnosis import diagnose, is_over
 from flowenv_fargate.runs.handle import TaskHandle
 from flowenv_fargate.runs.tasks import describe_tasks, flow_tasks, tasks_of_run
 from flowenv_fargate.spec.tags import Identity, Task
@@ -115,9 +114,7 @@ def find_runs(environment: FargateTaskEnvironment, labels: Sequence[str]) -> Ite
     found.sort(key=lambda pair: str(pair[0].get("createdAt") or ""), reverse=True)
     for task, identity in found:
         handle = _handle(environment, account, cluster, task, identity)
-        status = diagnose(task, identity.container)
-        if is_over(task, identity.container):
-            status = handle.judge(task, wait=False)
+        status = handle.judge(task)
         yield RunSummary(
             task["taskArn"],
             identity.run_id,

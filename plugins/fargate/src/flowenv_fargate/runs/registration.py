@@ -218,5 +218,6 @@ def _set_by_user(
     # a first container without a name is whichever comes first there
     first.setdefault("name", found["containerDefinitions"][0]["name"])
     first["image"] = wanted["containerDefinitions"][0]["image"]
-    first.pop("command", None)  # the run brings its own
+    for name in ("command", "entryPoint"):
+        first.pop(name, None)  # the run brings its own, or is refused
     return {**given, "containerDefinitions": containers}

@@ -17,6 +17,7 @@ from flowenv_fargate.runs.handle import TaskHandle
 from flowenv_fargate.runs.registration import Registered
 from flowenv_fargate.runs.tasks import describe_tasks, tasks_of_run
 from flowenv_fargate.spec.checks import check_network
+from flowenv_fargate.spec.entry_point import check_runs_command
 from flowenv_fargate.spec.overrides import (
     add_missing,
     check_length,
@@ -141,6 +142,7 @@ def _bring_everything(spec: Mapping[str, Any], request: Request, registered: Reg
         add_missing(mine, container.get("environment") or [])
         if index == 0:
             mine["command"] = container["command"]
+    check_runs_command(there[override["name"]], registered.arn, override["command"])
     image = there[override["name"]]["image"]
     entries = {e["name"]: e.get("value") for e in override.get("environment") or []}
     if not entries.get(contract.IMAGE):

@@ -16,6 +16,7 @@ from flowenv.errors import SpecError
 from flowenv.plugin import PAYLOAD_FILE, Target, configuration
 from flowenv_fargate.spec import arguments as args
 from flowenv_fargate.spec.container_variables import divide, run_entries
+from flowenv_fargate.spec.entry_point import take_over
 from flowenv_fargate.spec.overrides import put_payload_inline
 from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf
 from flowenv_fargate.spec.sizes import complete_size
@@ -101,7 +102,8 @@ def _flow_container(
 ) -> dict[str, Any]:
     """The user's first container as the flow's: with a name, the image and the command."""
     image = flow_run.image or container.get("image") or flow_run.require_image()
-    flow = {"name": FLOW_CONTAINER, **container, "image": image, "command": list(process.command)}
+    flow = {"name": FLOW_CONTAINER, **take_over(container), "image": image}
+    flow["command"] = list(process.command)
     has_role = "executionRoleArn" in environment.kwargs
     if "logConfiguration" not in flow and environment.log_group and has_role:
         # the region is the client's: it is filled in when the definition is registered
@@ -155,7 +157,10 @@ def _user_overrides(kwargs: Mapping[str, Any]) -> Overrides:
 
 
 def _add_override(overrides: Overrides, name: str, entries: Overrides, *, first: bool) -> None:
-    """Add a container's variables to its override; the run's win over the user's."""
+    """Add a container's variables to its override; the run's win over the user's.
+
+    The command of the flow's container is the definition's: flowenv's own.
+    """
     mine = next((one for one in overrides if one.get("name") == name), None)
     if mine is None:
         if not entries and not first:
@@ -166,6 +171,7 @@ def _add_override(overrides: Overrides, name: str, entries: Overrides, *, first:
     users = [e for e in mine.get("environment") or [] if e.get("name") not in ours]
     mine["environment"] = [*users, *entries]
     if first:
+        mine.pop("command", None)
         overrides.remove(mine)
         overrides.insert(0, mine)
 
