@@ -18,7 +18,7 @@ TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its tim
 if TYPE_CHECKING:
     from flowenv import contract
     from flowenv.contract import Target
-    from flowenv.contract.variables import SPEC_FILE, Entry, Merged, Value, Variables
+    from flowenv.contract.variables import SPEC_FILE, THIS_PROCESS, Entry, Merged, Value, Variables
     from flowenv.executors.classes import load_class
     from flowenv.executors.dask import check_versions, run_on
     from flowenv.executors.dask_cluster import keep_awake, wait_for_workers
@@ -89,6 +89,7 @@ __all__ = [
     "PAYLOAD_FILE",
     "Process",
     "SPEC_FILE",
+    "THIS_PROCESS",
     "Entry",
     "Merged",
     "Secret",
@@ -144,7 +145,7 @@ __getattr__, __dir__ = names_of(
     globals(),
     {
         "contract": "contract Target",
-        "contract.variables": "SPEC_FILE Entry Merged Value Variables",
+        "contract.variables": "SPEC_FILE THIS_PROCESS Entry Merged Value Variables",
         "executors.classes": "load_class",
         "executors.dask": "check_versions run_on",
         "executors.dask_cluster": "keep_awake wait_for_workers",

@@ -73,6 +73,44 @@ def test_a_runs_id_can_not_be_configured(toy, tmp_path):
     assert found.values[contract.FLOW_RUN_ID] == run.id
 
 
+@pytest.mark.parametrize("name", sorted(contract.CONFIGURABLE - {contract.NAMESPACE}))
+def test_a_contract_variable_of_this_process_counts_as_configured(toy, tmp_path, monkeypatch, name):
+    (tmp_path / "flowenv.toml").write_text(f'[env]\n{name} = "the configuration\'s"\n')
+    monkeypatch.setenv(name, "this process's")
+    _, found = merged()
+    assert found.values[name] == "this process's"
+    assert layer_of(found, name) == "this process"
+
+
+def test_a_contract_variable_of_this_process_wins_over_the_file_as_the_contract_does(
+    toy, monkeypatch
+):
+    monkeypatch.setenv(contract.GRAPHQL, "this process's")
+    monkeypatch.setenv(contract.SEND_FLOW_RUN_LOGS, "this process's")
+    file = [{"name": n, "value": "file"} for n in (contract.GRAPHQL, contract.SEND_FLOW_RUN_LOGS)]
+    _, found = merged(file)
+    assert found.values[contract.GRAPHQL] == "this process's"
+    assert found.values[contract.SEND_FLOW_RUN_LOGS] == "file"
+
+
+@pytest.mark.parametrize("name", [contract.FLOW_RUN_ID, contract.IMAGE, contract.NAMESPACE])
+@pytest.mark.parametrize("configured", [True, False])
+def test_what_is_so_for_a_run_can_not_be_configured(toy, tmp_path, monkeypatch, name, configured):
+    before = merged()[1].values[name]
+    if configured:
+        (tmp_path / "flowenv.toml").write_text(f'[env]\n{name} = "another"\n')
+    else:
+        monkeypatch.setenv(name, "another")
+    run, found = merged()
+    assert found.values[name] == (run.id if name == contract.FLOW_RUN_ID else before)
+
+
+def test_the_token_of_this_process_stays_a_secret_of_the_flow(toy, monkeypatch):
+    monkeypatch.setenv(contract.AUTH_TOKEN, "s3cr3t")
+    assert merged()[1].values[contract.AUTH_TOKEN] == Secret("s3cr3t")
+    assert contract.AUTH_TOKEN not in merged(target=Target.WORKER)[1].values
+
+
 def test_logging_variables_are_only_set_where_nobody_else_has(toy, tmp_path):
     (tmp_path / "flowenv.toml").write_text(CONFIGURED)
     file = [{"name": contract.SEND_FLOW_RUN_LOGS, "value": "false"}]

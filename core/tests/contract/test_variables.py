@@ -46,10 +46,10 @@ def test_an_entry_says_which_layers_had_set_it_before():
     assert (entry.layer, entry.replaced) == ("contract", ("configuration", SPEC_FILE))
 
 
-def test_the_files_entries_keep_their_order_and_come_first():
-    file = [{"name": "z", "value": "1"}, {"name": "a", "value": "2"}]
-    merged = merge([below({"m": "0"}), above({"z": "9"})], file)
-    assert [entry.name for entry in merged] == ["z", "a", "m"]
+def test_the_files_entries_keep_their_order_and_come_last():
+    file = [{"name": n, "value": "1"} for n in "zayb"]
+    merged = merge([below({"m": "0", "y": "0"}), above({"z": "9"})], file)
+    assert [entry.name for entry in merged] == ["m", "z", "a", "y", "b"]
 
 
 def test_a_reference_of_the_file_is_kept():

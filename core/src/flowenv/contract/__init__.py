@@ -21,6 +21,10 @@ LOGGING_LEVEL = "PREFECT__LOGGING__LEVEL"
 SEND_FLOW_RUN_LOGS = "PREFECT__CLOUD__SEND_FLOW_RUN_LOGS"
 EXTRA_LOGGERS = "PREFECT__LOGGING__EXTRA_LOGGERS"
 
+DASK_EXECUTOR = "prefect.executors.DaskExecutor"
+"""What the containers of a Dask cluster are told to be the default executor; here it is
+`flowenv.executors.DaskExecutor` by its old name."""
+
 LOGGING = frozenset({LOGGING_LEVEL, SEND_FLOW_RUN_LOGS, EXTRA_LOGGERS})
 """Set only where nobody else, not even the user's spec file, has set them."""
 
@@ -37,6 +41,13 @@ DEFAULTS = {
 }
 """What a variable says when nobody has configured it. Run id, namespace and image come from
 the run itself."""
+
+CONFIGURABLE = frozenset({*DEFAULTS, NAMESPACE}) - {AUTH_TOKEN}
+"""What counts as configured when it is set in the process that submits.
+
+Run id and image are each run's own: a flow that submits another has other ones. The token is
+a secret, found as one.
+"""
 
 BASIC = (
     GRAPHQL,

@@ -1,7 +1,8 @@
 """The layered merge of a container's environment variables, with where each came from.
 
-Later layers win: the contract's logging variables; configuration; the environment's own;
-the user's spec file; the contract's other variables; hooks.
+Later layers win: the contract's logging variables; configuration, and contract variables that
+are set in the submitting process; the environment's own; the user's spec file; the contract's
+other variables; hooks.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ Value = str | Secret | None
 """A variable's value: text, a Secret, or None to remove the variable."""
 
 SPEC_FILE = "spec file"
+THIS_PROCESS = "this process"
+"""The layer of contract variables that are set in the process that submits."""
 
 NAME_RULE = "A name has letters, digits, '_', '-' and '.', and doesn't begin with a digit."
 NUL_RULE = "No process can have it: encode the value, such as in base64."
@@ -62,6 +65,11 @@ class Entry:
     reference: Any = None
     removed: bool = False
     before: Entry | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def from_file(self) -> bool:
+        """True if the user's own spec file says it, in the platform's own writing."""
+        return self.layer == SPEC_FILE
 
     @property
     def replaced(self) -> tuple[str, ...]:
@@ -127,7 +135,7 @@ class Variables:
     >>> merged = variables.merge([{"name": "REGION", "value": "us"},
     ...                           {"name": "DEBUG", "value": "1"}])
     >>> [(e.name, e.value, e.layer, e.replaced) for e in merged]
-    [('REGION', 'us', 'spec file', ('configuration',)), ('TEAM', 'a', 'plugin acme', ())]
+    [('TEAM', 'a', 'plugin acme', ()), ('REGION', 'us', 'spec file', ('configuration',))]
     """
 
     layers_for: Callable[[Target], Sequence[Layer]] = lambda target: ()
@@ -151,7 +159,7 @@ class Variables:
 
         Args:
             existing: the container's own entries, each a mapping with a `name` and a
-                `value` or a `valueFrom`; they keep their place and are never changed.
+                `value` or a `valueFrom`; they keep their order and are never changed.
             target: which kind of container it is.
             container: its name in the spec.
 
@@ -164,14 +172,15 @@ class Variables:
         for layer in layers:
             if not layer.above_file:
                 _apply(found, layer)
-        found = _apply_file(found, _checked(existing))
+        _apply_file(found, _checked(existing))
         for layer in layers:
             if layer.above_file:
                 _apply(found, layer)
         merged = Merged(
             target,
             container,
-            tuple(e for e in found.values() if not e.removed),
+            # the file's come last, as they may refer to the others
+            tuple(sorted((e for e in found.values() if not e.removed), key=_is_of_file)),
             tuple(e for e in found.values() if e.removed),
         )
         self.merged.append(merged)
@@ -254,17 +263,17 @@ def _checked(existing: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return entries
 
 
-def _apply_file(below: dict[str, Entry], existing: Sequence[Mapping[str, Any]]) -> dict[str, Entry]:
-    """The file's entries first and in their order, then what the lower layers add."""
-    merged: dict[str, Entry] = {}
+def _apply_file(found: dict[str, Entry], existing: Sequence[Mapping[str, Any]]) -> None:
     for entry in existing:
         name = entry["name"]
         reference = copy.deepcopy(entry.get("valueFrom")) or None
         value = None if reference else entry.get("value") or ""
-        merged[name] = Entry(name, value, SPEC_FILE, reference, before=below.get(name))
-    for name, one in below.items():
-        merged.setdefault(name, one)
-    return merged
+        # at the end, so that the file's entries keep their order
+        found[name] = Entry(name, value, SPEC_FILE, reference, before=found.pop(name, None))
+
+
+def _is_of_file(entry: Entry) -> bool:
+    return entry.from_file
 
 
 def _apply(found: dict[str, Entry], layer: Layer) -> None:

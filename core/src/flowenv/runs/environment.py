@@ -12,7 +12,7 @@ from flowenv.executors.base import Executor, check_executor
 from flowenv.settings.declaration import check_type, fields_of, nearest, setting, settings_of
 
 if TYPE_CHECKING:
-    from flowenv.contract.variables import Value
+    from flowenv.contract.variables import Merged, Value
     from flowenv.flows.definition import Flow
     from flowenv.serialization.encoding import Encoder
     from flowenv.submission.lifecycle import FlowRun
@@ -129,6 +129,18 @@ class Environment:
     def contract_values(self, flow_run: FlowRun) -> Mapping[str, Value]:
         """Values of contract variables that only this environment knows, e.g. the namespace."""
         return {}
+
+    def expanded(self, merged: Merged, values: Mapping[str, str]) -> Mapping[str, str]:
+        """What a container sees of its variables, where the platform changes what is written.
+
+        By default what is given. A platform that resolves references in the user's own spec
+        file says here how, so that a rehearsal does as it does.
+
+        Args:
+            merged: the container's variables.
+            values: their values in the clear, as far as they are known here.
+        """
+        return values
 
     def needs_image(self) -> bool:
         """True if a run needs an image from the flow, the environment or the configuration.

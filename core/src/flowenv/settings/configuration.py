@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+from flowenv.contract import CONFIGURABLE
 from flowenv.contract.variables import NAME_RULE, NUL_RULE, holds_nul, is_name
 from flowenv.errors import ConfigurationError
 from flowenv.secret import Secret
@@ -87,6 +88,11 @@ class Configuration:
     results_url: str | None = None
     payload_url: str | None = None
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """`env`, and over it the contract variables that are set in this process now."""
+        return {**self.env, **contract_variables_here()}
+
     def place(self, *keys: str) -> str:
         """File and line of a key, for messages."""
         return TomlSource.read(self.path).place(*keys) if self.path else "the configuration"
@@ -95,6 +101,14 @@ class Configuration:
         """A file that the configuration names: it is relative to the configuration's folder."""
         assert self.path
         return self.path.parent / Path(file).expanduser()
+
+
+def contract_variables_here() -> dict[str, str]:
+    """The contract's variables that are set in this process, but for run id, image and token.
+
+    They count as configured: a flow that submits another hands them on.
+    """
+    return {name: os.environ[name] for name in sorted(CONFIGURABLE) if name in os.environ}
 
 
 @functools.cache

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flowenv import contract
 from flowenv.contract import Target
-from flowenv.contract.variables import Layer, Value, checked
+from flowenv.contract.variables import THIS_PROCESS, Layer, Value, checked
 from flowenv.runs.process import Process
 from flowenv.secret import Secret
-from flowenv.settings.configuration import configuration
+from flowenv.settings.configuration import configuration, contract_variables_here
 
 if TYPE_CHECKING:
     from flowenv.hooks.backend_hooks import BackendHooks
@@ -42,16 +42,20 @@ class VariableLayers:
     def of(self, target: Target) -> Sequence[Layer]:
         """The layers for one kind of container, later wins."""
         run, environment = self._flow_run, self._flow_run.environment
-        values = self._contract_values(environment.contract.get(target, ()))
+        known = self._facts()
+        values = self._contract_values(environment.contract.get(target, ()), known)
         logging = {n: v for n, v in values.items() if n in contract.LOGGING}
         others = {n: v for n, v in values.items() if n not in logging}
         configured = configuration().env.items()
+        here = {n: v for n, v in contract_variables_here().items() if n not in known}
         layers = [
             *self._token_layer(target),
             Layer("contract logging", logging),
             Layer("configuration", {n: v for n, v in configured if n not in {*others, *_SECRET}}),
+            Layer(THIS_PROCESS, {n: v for n, v in here.items() if n not in others}),
             Layer("environment", checked(environment.variables(target), "The environment")),
             Layer("contract", others, above_file=True),
+            Layer(THIS_PROCESS, {n: v for n, v in here.items() if n in others}, above_file=True),
         ]
         hooked = self._hooks.each(
             "flowenv_environment_variables", environment=environment, flow_run=run, target=target
@@ -61,16 +65,17 @@ class VariableLayers:
                 layers.append(Layer(name, checked(given, name), True, True))
         return layers
 
-    def _contract_values(self, names: Sequence[str]) -> dict[str, Value]:
+    def _facts(self) -> dict[str, Value]:
+        """What is so for this run, whatever is configured: its id, its image, where it goes."""
+        run = self._flow_run
+        known = {contract.IMAGE: run.image, **run.environment.contract_values(run)}
+        return {**{n: v for n, v in known.items() if v}, contract.FLOW_RUN_ID: run.id}
+
+    def _contract_values(
+        self, names: Sequence[str], facts: Mapping[str, Value]
+    ) -> dict[str, Value]:
         """The contract's variables but for secrets; configuration wins over the defaults."""
-        run, environment = self._flow_run, self._flow_run.environment
-        known: dict[str, Value] = {
-            **contract.DEFAULTS,
-            contract.IMAGE: run.image or "",
-            **environment.contract_values(run),
-            **{n: v for n, v in configuration().env.items() if n in names},
-            contract.FLOW_RUN_ID: run.id,  # an id is of one run: nobody can configure it
-        }
+        known = {**contract.DEFAULTS, **configuration().env, **facts}
         return {name: known.get(name, "") for name in names if name not in _SECRET}
 
     def _token_layer(self, target: Target) -> Iterator[Layer]:

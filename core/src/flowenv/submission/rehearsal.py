@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def rehearse(prepared: Prepared) -> Rehearsed:
     """Run what the container would run, with its variables and payload, and wait for it.
 
     The spec is built and checked first. Nothing is sent to the platform, and no cluster is
-    made: the flow runs with the environment's own executor. As there is no run,
+    made: the flow runs with the environment's own executor, or the default one. As there is no run,
     `flowenv_state_changed` isn't called. What the process prints goes to this one's output.
     An interrupt ends it as the platform would, with SIGTERM.
 
@@ -68,7 +69,8 @@ def rehearse(prepared: Prepared) -> Rehearsed:
         )
     prepared.spec  # noqa: B018 - built for its checks, and for the variables it merges
     merged = _flow_variables(prepared)
-    _check_size(merged)
+    values = run.environment.expanded(merged, _values(merged))
+    _check_size(merged, values)
     with tempfile.TemporaryDirectory(prefix="flowenv-rehearsal-") as name:
         folder = Path(name)
         for file, data in prepared.process.files.items():
@@ -76,7 +78,7 @@ def rehearse(prepared: Prepared) -> Rehearsed:
         outcome_file = folder / "outcome.json"
         variables = {
             **_base(folder),
-            **_values(merged),
+            **values,
             contract.PAYLOAD: str(folder / "payload.json"),
             contract.OUTCOME: str(outcome_file),
             contract.REHEARSAL: "1",
@@ -117,20 +119,20 @@ def _flow_variables(prepared: Prepared) -> Merged:
 
 
 def _values(merged: Merged) -> dict[str, str]:
-    """The values that the container would see; empty where only the platform knows them."""
+    """The values in the clear; empty where only the platform knows them."""
     values = {name: value for name, value in merged.values.items() if isinstance(value, str)}
     for name, secret in merged.secrets.items():
         values[name] = secret.reveal() if secret.reference is None else ""
     return values
 
 
-def _check_size(merged: Merged) -> None:
+def _check_size(merged: Merged, values: Mapping[str, str]) -> None:
     """Check that a process can be started with these variables.
 
     Raises:
         SpecError: naming the one that is too large.
     """
-    for name, value in _values(merged).items():
+    for name, value in values.items():
         size = len(f"{name}={value}".encode("utf-8", "surrogateescape"))
         if size > _LARGEST:
             layer = next(entry.layer for entry in merged if entry.name == name)

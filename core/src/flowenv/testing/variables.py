@@ -24,6 +24,9 @@ from flowenv.testing.base import ConformanceBase
 SECRET = "kit-secret-value-5f2b"
 TOKEN = "kit-token-value-91ce"
 
+GIVEN = " a$$b $(PREFECT__CONTEXT__FLOW_RUN_ID) $$(HOME) ${HOME} $x $( \"é'\n#\\ "
+"""A value that shells and platforms would change, if they were let."""
+
 PLUGIN = f"""
 from flowenv import Secret, hookimpl
 
@@ -31,15 +34,16 @@ from flowenv import Secret, hookimpl
 def flowenv_environment_variables(environment, flow_run, target):
     return {{"KIT_ADDED": "by plugin", "KIT_SECRET": Secret("{SECRET}"),
             "PREFECT__CLOUD__GRAPHQL": "by plugin", "KIT_OF_FILE": "by plugin",
-            "PREFECT__CLOUD__USE_LOCAL_SECRETS": None}}
+            "PREFECT__CLOUD__USE_LOCAL_SECRETS": None, "KIT_GIVEN": {GIVEN!r}}}
 """
-CONFIGURATION = """
+CONFIGURATION = f"""
 [env]
 KIT_ADDED = "by configuration"
 KIT_CONFIGURED = "by configuration"
 KIT_FILE_WINS = "by configuration"
 PREFECT__CLOUD__GRAPHQL = "by configuration"
 PREFECT__LOGGING__EXTRA_LOGGERS = "['kit']"
+KIT_AS_GIVEN = {json.dumps(GIVEN)}
 """
 
 
@@ -73,6 +77,7 @@ class VariableChecks(ConformanceBase):
         self._configure(CONFIGURATION, tmp_path, monkeypatch)
         expected = {
             "KIT_CONFIGURED": "by configuration",
+            "KIT_AS_GIVEN": GIVEN,
             "PREFECT__CLOUD__GRAPHQL": "by configuration",
         }
         self._assert_arrive(expected)
@@ -85,6 +90,7 @@ class VariableChecks(ConformanceBase):
         self._use_plugin(PLUGIN, tmp_path, monkeypatch)
         expected = {
             "KIT_ADDED": "by plugin",
+            "KIT_GIVEN": GIVEN,
             "PREFECT__CLOUD__GRAPHQL": "by plugin",
             "PREFECT__CLOUD__USE_LOCAL_SECRETS": None,
         }

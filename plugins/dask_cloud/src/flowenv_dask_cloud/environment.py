@@ -177,6 +177,10 @@ class DaskCloudProviderEnvironment(Environment):
             limits["maximum"] = self.adaptive_max_workers
         return {**((self.executor_kwargs or {}).get("adapt_kwargs") or {}), **limits}
 
+    def contract_values(self, flow_run: FlowRun) -> Mapping[str, str]:
+        """That work goes to the run's Dask cluster."""
+        return {contract.EXECUTOR: contract.DASK_EXECUTOR}
+
     def validate_spec(self, spec: Mapping[str, Any], flow_run: FlowRun) -> None:
         """Check the provider's arguments, before anything is made.
 

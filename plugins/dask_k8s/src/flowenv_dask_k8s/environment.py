@@ -252,6 +252,10 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         in_manifest = mapping_at(self.manifest, *POD_SPEC).get("serviceAccountName")
         return str(self.service_account or in_manifest or "")
 
+    def contract_values(self, flow_run: FlowRun) -> Mapping[str, str]:
+        """The namespace, and that work goes to the run's Dask cluster."""
+        return {**super().contract_values(flow_run), contract.EXECUTOR: contract.DASK_EXECUTOR}
+
     def variables(self, target: Target) -> Mapping[str, Value]:
         """What Dask's scheduler is told by variables."""
         if target is not Target.SCHEDULER:

@@ -76,6 +76,7 @@ CUSTOM_POD: dict[str, Any] = {
         ],
     },
 }
+PARTS = ("scheduler", "worker")
 PLUGIN = """
 from flowenv import Secret, hookimpl
 from flowenv.contract import Target
@@ -140,9 +141,27 @@ def env(container: dict[str, Any]) -> dict[str, Any]:
 def test_the_complete_request(
     name: str, settings: dict[str, Any], environment: Environments
 ) -> None:
-    built = masked(build(environment(**settings)))
+    built = json.loads(json.dumps(masked(build(environment(**settings)))))
+    path = GOLDEN / f"{name}.yaml"
+    if not path.exists():  # delete a file to have it written anew
+        path.write_text(yaml.safe_dump(built, sort_keys=False, width=100))
+        pytest.fail(f"{path} was written; check it")
 
-    assert built == yaml.safe_load((GOLDEN / f"{name}.yaml").read_text())
+    assert built == yaml.safe_load(path.read_text())
+
+
+@pytest.mark.parametrize("configured", ["", "flowenv.executors.LocalExecutor"])
+def test_every_container_is_told_of_the_dask_executor(
+    environment: Environments, monkeypatch: pytest.MonkeyPatch, configured: str
+) -> None:
+    """As recorded of the contract's original."""
+    if configured:
+        monkeypatch.setenv("PREFECT__ENGINE__EXECUTOR__DEFAULT_CLASS", configured)
+    spec = build(environment(scheduler_spec=CUSTOM_JOB, worker_spec=CUSTOM_POD))
+    pods = [spec["job"]["spec"]["template"]["spec"], *(pod_of(spec, p) for p in PARTS)]
+    for container in (one for pod in pods for one in pod["containers"]):
+        told = env(container)["PREFECT__ENGINE__EXECUTOR__DEFAULT_CLASS"]
+        assert told == "prefect.executors.DaskExecutor"
 
 
 def test_everything_carries_the_runs_labels(environment: Environments) -> None:

@@ -21,7 +21,7 @@ from flowenv_k8s.spec.manifest import (
 from flowenv_k8s.spec.quantities import HINT, wrong_quantities
 
 if TYPE_CHECKING:
-    from flowenv.plugin import Encoder
+    from flowenv.plugin import Encoder, Merged
     from flowenv_k8s.spec.job import JobSettings
 
 CONTRACT = (
@@ -121,7 +121,7 @@ class KubernetesEnvironment(Environment):
 
         inherited = default_namespace(self.context)
         in_manifest = mapping_at(self.manifest, "metadata").get("namespace")
-        configured = configuration().env.get(contract.NAMESPACE)
+        configured = configuration().variables.get(contract.NAMESPACE)
         return self.namespace or in_manifest or configured or inherited
 
     @property
@@ -152,6 +152,12 @@ class KubernetesEnvironment(Environment):
     def contract_values(self, flow_run: FlowRun) -> Mapping[str, str]:
         """The namespace, which only this environment knows."""
         return {contract.NAMESPACE: self.target_namespace}
+
+    def expanded(self, merged: Merged, values: Mapping[str, str]) -> Mapping[str, str]:
+        """What a container sees: references in the user's own file are resolved."""
+        from flowenv_k8s.spec.variables import expanded
+
+        return expanded(merged, values)
 
     def serialize(self, encoder: Encoder | None = None) -> dict[str, Any]:
         """The environment as JSON data; the manifests themselves instead of the files' paths."""

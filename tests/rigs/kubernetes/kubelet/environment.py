@@ -11,7 +11,7 @@ from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.resources import CONFIG_MAP, SECRET, ResourceType
 from rigs.kubernetes.store import Key, Store
 
-_REFERENCE = re.compile(r"\$\$|\$\(([^()$]+)\)")
+_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 _KEY_IN_BRACKETS = re.compile(r"(metadata\.(?:labels|annotations))\['(.*)'\]")
 
 

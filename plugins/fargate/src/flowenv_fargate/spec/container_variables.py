@@ -10,9 +10,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flowenv.plugin import SPEC_FILE, Entry, Merged, Secret, Target, Variables, contract
+from flowenv.plugin import (
+    SPEC_FILE,
+    THIS_PROCESS,
+    Entry,
+    Merged,
+    Secret,
+    Target,
+    Variables,
+    contract,
+)
 
-_DEFINED_BY = frozenset({SPEC_FILE, "contract", "contract logging", "configuration", "environment"})
+_DEFINED_BY = frozenset(
+    {SPEC_FILE, THIS_PROCESS, "contract", "contract logging", "configuration", "environment"}
+)
 _AT_RUN_TIME = frozenset({contract.AUTH_TOKEN, contract.FLOW_RUN_ID})
 _REFERENCE = re.compile(r"arn:[\w-]+:(secretsmanager|ssm):")
 

@@ -8,9 +8,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.plugin import Process, Secret, Target, revealed
+from flowenv.plugin import Merged, Process, Secret, Target, revealed
 
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+"""What Kubernetes replaces in a variable's value: `$(NAME)`, and `$$` for a dollar sign
+(https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/)."""
+_BEGINS_REFERENCE = re.compile(r"\$(?=[$(])")
 
 
 class SecretEntries:
@@ -112,12 +116,46 @@ def container_env(
             reference = secrets.reference(entry.name, entry.value, container["name"])
             entries[entry.name] = {"name": entry.name, "valueFrom": reference}
         else:
-            entries[entry.name] = {"name": entry.name, "value": entry.value or ""}
+            text = entry.value or ""
+            entries[entry.name] = {
+                "name": entry.name,
+                "value": text if entry.from_file else literal(text),
+            }
     for name, value in (own or {}).items():
-        entries[name] = {"name": name, "value": value}
+        entries[name] = {"name": name, "value": literal(value)}
     for one in last:
         entries[one["name"]] = dict(one)
     container["env"] = list(entries.values())
+
+
+def literal(text: str) -> str:
+    """A value written so that it arrives as it is, whatever Kubernetes would read in it.
+
+    >>> literal("a$b"), literal("a$$b"), literal("$(HOME)")
+    ('a$b', 'a$$$b', '$$(HOME)')
+    """
+    return _BEGINS_REFERENCE.sub("$$", text)
+
+
+def expanded(merged: Merged, values: Mapping[str, str]) -> dict[str, str]:
+    """The values as a container sees them: those of the user's file refer to what comes before.
+
+    Args:
+        merged: the container's variables.
+        values: their values in the clear, as far as they are known.
+    """
+    seen: dict[str, str] = {}
+    for entry in merged:
+        if (value := values.get(entry.name)) is not None:
+            seen[entry.name] = _resolved(value, seen) if entry.from_file else value
+    return seen
+
+
+def _resolved(text: str, known: Mapping[str, str]) -> str:
+    def replaced(found: re.Match[str]) -> str:
+        return "$" if found[1] is None else known.get(found[1], found[0])
+
+    return _REFERENCE.sub(replaced, text)
 
 
 def secret_manifest(secret: Mapping[str, Any]) -> dict[str, Any]:
