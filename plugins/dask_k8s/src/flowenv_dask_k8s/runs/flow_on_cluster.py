@@ -63,7 +63,7 @@ def run_on_cluster(environment: DaskKubernetesEnvironment, flow_run: FlowRun) ->
             raise_loggers(*K8S_LOGGERS)
         # the pod's own configuration is the only one there, whatever the submitter used
         context = None if inside else environment.context
-        client = connect(context)
+        client = connect(context, own_pod=bool(inside))
         if inside:
             plan = plan_inside(environment, inside)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -13,13 +14,14 @@ import urllib3
 
 from flowenv.errors import FlowenvError, PlatformUnreachable
 from flowenv.plugin import Retries, TryAgain
-from flowenv_k8s.api.kubeconfig import Source, source
+from flowenv_k8s.api.kubeconfig import Source, not_taken, source
 from flowenv_k8s.api.refusals import Refused, Request
 from flowenv_k8s.api.resources import Resource
 from flowenv_k8s.api.session import Session, Stream
 
 T = TypeVar("T")
 
+_log = logging.getLogger("flowenv.k8s")
 MERGE_PATCH = "application/merge-patch+json"
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _PAGE = 500
@@ -29,22 +31,25 @@ _PASSING = frozenset({429, 500, 502, 503, 504})
 """HTTP statuses after which the same request may succeed."""
 
 
-def connect(context: str | None = None) -> Client:
+def connect(context: str | None = None, *, own_pod: bool = False) -> Client:
     """The process's client for a context; the same one for all runs.
 
     Args:
-        context: the kubeconfig's context; None for the pod's own configuration, else the
-            kubeconfig's current context.
+        context: the kubeconfig's context; None for what `KUBECONFIG` names, else the pod's
+            own configuration, else the kubeconfig's current context.
+        own_pod: True where only the cluster that this pod is in can be meant.
 
     Raises:
         PlatformUnreachable: if there is no configuration; it says what was tried.
         ConfigurationError: if the kubeconfig has no such context.
     """
-    return _client(source(context))
+    return _client(source(context, own_pod=own_pod))
 
 
 @functools.lru_cache(maxsize=64)
 def _client(where: Source) -> Client:
+    if other := not_taken(where):
+        _log.info("Kubernetes is reached by %s, not by %s", where, other)
     return Client(where)
 
 

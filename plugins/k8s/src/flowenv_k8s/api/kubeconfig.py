@@ -1,7 +1,7 @@
 """Which cluster and namespace are meant, as far as local files say.
 
-The order is the client's own: in-cluster configuration, then the kubeconfig. Only files are
-read here, so a spec can be built offline.
+The order: a context or files that somebody names, then a pod's own configuration, then the
+kubeconfig in the home directory. Only files are read here, so a spec can be built offline.
 """
 
 from __future__ import annotations
@@ -44,16 +44,34 @@ class Source:
         return f"kubeconfig {self.kubeconfig}, {chosen}"
 
 
-def source(context: str | None) -> Source:
-    """Where a connection would come from now: a pod's own configuration, else the kubeconfig.
+def source(context: str | None, *, own_pod: bool = False) -> Source:
+    """Where a connection would come from now.
 
     Args:
-        context: a kubeconfig's context; naming one means the kubeconfig.
+        context: a kubeconfig's context; naming one means the kubeconfig, and so does a
+            `KUBECONFIG` with a file that is there. Else a pod's own configuration is taken.
+        own_pod: True where only the cluster that this pod is in can be meant.
     """
-    is_pod = bool(os.environ.get(SERVICE_HOST)) and (SERVICE_ACCOUNT / "token").is_file()
-    if is_pod and context is None:
+    files = os.environ.get("KUBECONFIG") or ""
+    if _is_pod() and context is None and (own_pod or not _is_there(files)):
         return Source(None, "")
-    return Source(context, os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser()))
+    return Source(context, files or str(Path("~/.kube/config").expanduser()))
+
+
+def _is_pod() -> bool:
+    return bool(os.environ.get(SERVICE_HOST)) and (SERVICE_ACCOUNT / "token").is_file()
+
+
+def _is_there(files: str) -> bool:
+    return any(name and Path(name).expanduser().is_file() for name in files.split(os.pathsep))
+
+
+def not_taken(found: Source) -> str:
+    """What else could have been meant, in words; empty if nothing could."""
+    if not found.in_cluster:
+        return "the pod's own configuration" if _is_pod() else ""
+    files = os.environ.get("KUBECONFIG")
+    return f"KUBECONFIG={files}" if files else ""
 
 
 def default_namespace(context: str | None) -> str:
@@ -69,16 +87,27 @@ def default_namespace(context: str | None) -> str:
     return _context_of(found).get("namespace") or DEFAULT_NAMESPACE
 
 
+def current_context(kubeconfig: str) -> str | None:
+    """The current context: of the first file that names one, as for `kubectl`.
+
+    Args:
+        kubeconfig: the files, as `KUBECONFIG` lists them.
+    """
+    named = (one.get("current-context") for one in _documents(kubeconfig))
+    return next((name for name in named if name), None)
+
+
+def _documents(kubeconfig: str) -> list[dict[str, Any]]:
+    return [_read(Path(name).expanduser()) for name in kubeconfig.split(os.pathsep) if name]
+
+
 def _context_of(found: Source) -> dict[str, Any]:
     """The context's own settings; empty if there is no kubeconfig, which connecting will say."""
     contexts: dict[str, dict[str, Any]] = {}
-    current = ""
-    for name in found.kubeconfig.split(os.pathsep):
-        document = _read(Path(name).expanduser()) if name else {}
-        current = document.get("current-context") or current
+    for document in _documents(found.kubeconfig):
         for one in document.get("contexts") or []:
             contexts.setdefault(one["name"], one.get("context") or {})
-    chosen = found.context or current
+    chosen = found.context or current_context(found.kubeconfig) or ""
     if found.context and chosen not in contexts:
         known = ", ".join(contexts) or "none"
         raise ConfigurationError(

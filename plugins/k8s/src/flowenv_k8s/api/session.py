@@ -1,6 +1,6 @@
 """One login to a cluster: settings, credentials, and the HTTP pool made from them.
 
-The only module that imports the `kubernetes` package: for its configuration loading, with all
+Here and in `login` the `kubernetes` package is imported: for its configuration loading, with all
 ways to log in, and for its pool with TLS and proxies. Its typed API classes take half a second
 to import and are left alone.
 """
@@ -14,9 +14,9 @@ from typing import Any
 import urllib3
 
 from flowenv import __version__
-from flowenv.errors import ConfigurationError, FlowenvError, PlatformUnreachable
 from flowenv_k8s.api.kubeconfig import Source
 from flowenv_k8s.api.lines import lines_of
+from flowenv_k8s.api.login import load
 
 
 class Session:
@@ -38,7 +38,7 @@ class Session:
         # retried here, where it is known what may be sent twice
         self._configuration.retries = False
         self._configuration.connection_pool_maxsize = 16
-        _load(where, self._configuration)
+        load(where, self._configuration)
         self.host = str(self._configuration.host).rstrip("/")
         self._pool: urllib3.PoolManager = RESTClientObject(self._configuration).pool_manager
 
@@ -86,45 +86,6 @@ class Session:
             answer.read(cache_content=True)
             answer.release_conn()
         return answer
-
-
-def _load(where: Source, configuration: Any) -> None:
-    import yaml
-    from kubernetes import config
-
-    try:
-        if where.in_cluster:
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-            return
-        config.load_kube_config(  # type: ignore[no-untyped-call]
-            config_file=where.kubeconfig,
-            context=where.context,
-            client_configuration=configuration,
-            persist_config=False,
-        )
-    except (config.ConfigException, OSError, yaml.YAMLError) as error:
-        raise _no_way(where, error) from error
-
-
-def _no_way(where: Source, error: Exception) -> FlowenvError:
-    if where.in_cluster:
-        return PlatformUnreachable(
-            f"The pod's in-cluster configuration can't be used: {error}",
-            hint="Does the pod mount its service account's token? A `context` on the "
-            "environment means the kubeconfig instead.",
-        )
-    if where.context:
-        return ConfigurationError(
-            f"The {where} can't be used: {error}.",
-            hint="`kubectl config get-contexts` lists the contexts.",
-        )
-    return PlatformUnreachable(
-        "There is no way to a Kubernetes cluster: this process is in no pod (in-cluster "
-        "configuration: KUBERNETES_SERVICE_HOST or the service account's token isn't there), "
-        f"and the kubeconfig {where.kubeconfig} can't be used: {error}.",
-        hint="Set KUBECONFIG, or log in with your provider's tool; then check with "
-        "`kubectl version`.",
-    )
 
 
 class Stream:
