@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         without_its_work,
     )
     from flowenv.hooks.specs import hookimpl
+    from flowenv.remote.marks import Marks, moment, seconds_since
     from flowenv.remote.retries import Retries, TryAgain
     from flowenv.runs.environment import (
         Callback,
@@ -126,7 +127,10 @@ __all__ = [
     # what is on the platform
     "Finding",
     "Leftover",
+    "Marks",
     "RunSummary",
+    "moment",
+    "seconds_since",
     # clusters of Dask
     "check_report_here",
     "check_versions",
@@ -155,6 +159,7 @@ __getattr__, __dir__ = names_of(
             "ignore_ctrl_c kill_workers started_without_ctrl_c without_its_work"
         ),
         "hooks.specs": "hookimpl",
+        "remote.marks": "Marks moment seconds_since",
         "remote.retries": "Retries TryAgain",
         "runs.environment": (
             "Callback Capabilities CommonEnvironment Environment executor_setting labels_setting "

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from flowenv.errors import FlowenvError
 from flowenv.states import Status
 
 
@@ -60,6 +63,21 @@ class Leftover:
     age: float | None = None
     removed: bool = False
     problem: str = ""
+
+    def swept(self, remove: Callable[[], object], delete: bool = True) -> Leftover:
+        """The leftover as a sweep reports it: removed, or why it couldn't be.
+
+        Args:
+            remove: removes it; what flowenv error it raises is the `problem`.
+            delete: False to leave it alone, as `flowenv_sweep` was told.
+        """
+        if not delete:
+            return self
+        try:
+            remove()
+        except FlowenvError as error:
+            return dataclasses.replace(self, problem=str(error))
+        return dataclasses.replace(self, removed=True)
 
     def to_json(self) -> dict[str, Any]:
         """The leftover as plain data."""

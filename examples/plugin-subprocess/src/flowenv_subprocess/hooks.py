@@ -11,7 +11,7 @@ from typing import Any
 
 from flowenv import Environment, FlowRun, hookimpl
 from flowenv.errors import RunNotFound
-from flowenv.plugin import Leftover, Process, RunSummary, contract, revealed
+from flowenv.plugin import Leftover, Marks, Process, RunSummary, contract, revealed
 from flowenv_subprocess.environment import SubprocessEnvironment
 from flowenv_subprocess.runs import FolderHandle
 
@@ -50,9 +50,7 @@ def flowenv_execute(
     handle = FolderHandle(environment.folder / flow_run.id)
     if handle.folder.exists():
         return handle
-    created = flow_run.created.isoformat() if flow_run.created else None
-    about = {"flow": flow_run.flow_name, "labels": list(flow_run.labels), "created": created}
-    handle.make(about, spec["files"])
+    handle.make(Marks.of_run(flow_run), spec["files"])
     handle.start(spec["command"], revealed(spec["variables"]))
     return handle
 
@@ -63,12 +61,7 @@ def flowenv_attach(environment: SubprocessEnvironment, reference: str) -> FlowRu
     handle = FolderHandle(environment.folder / reference)
     if not handle.folder.is_dir():
         raise RunNotFound(f"There is no run {reference} in {environment.folder}.")
-    about = handle.summary()
-    run = FlowRun(
-        environment, id=reference, flow_name=about.flow, labels=about.labels, created=about.created
-    )
-    run.handle = handle
-    return run
+    return handle.marks().attached(environment, handle)
 
 
 def _handles(environment: SubprocessEnvironment) -> list[FolderHandle]:
@@ -80,7 +73,8 @@ def flowenv_find_runs(
     environment: SubprocessEnvironment, labels: Sequence[str]
 ) -> list[RunSummary]:
     """The runs that have all of the labels."""
-    summaries = [handle.summary() for handle in _handles(environment)]
+    handles = _handles(environment)
+    summaries = [one.marks().summary(one.reference, one.status()) for one in handles]
     return [one for one in summaries if set(labels) <= set(one.labels)]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import json
 import os
 import signal
@@ -11,10 +10,9 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from flowenv import Reason, State, Status
-from flowenv.plugin import Outcome, RunSummary, poll, without_record
+from flowenv.plugin import Marks, Outcome, poll, without_record
 
 _POLL = 0.05
 _GRACE = 30.0
@@ -33,12 +31,12 @@ class FolderHandle:
         self.folder = folder
         self.reference = folder.name.lstrip(".")
 
-    def make(self, about: dict[str, Any], files: dict[str, bytes]) -> None:
+    def make(self, marks: Marks, files: dict[str, bytes]) -> None:
         """Make the folder; it gets its name when it is complete, so nobody sees half of one."""
         new = self.folder.with_name(f".{self.folder.name}")
         new.mkdir(parents=True, mode=0o700)
         (new / "submitter").write_text(str(os.getpid()))
-        (new / "run.json").write_text(json.dumps(about))
+        (new / "run.json").write_text(json.dumps(marks.to_json()))
         for name, data in files.items():
             (new / name).write_bytes(data)
         new.rename(self.folder)
@@ -52,12 +50,9 @@ class FolderHandle:
         )  # fmt: skip
         process.returncode = 0  # it is not this process's to wait for
 
-    def summary(self) -> RunSummary:
-        """The run as it was written down when it was submitted, and how it stands."""
-        about = json.loads((self.folder / "run.json").read_text())
-        created = datetime.datetime.fromisoformat(about["created"])
-        status, labels = self.status(), tuple(about["labels"])
-        return RunSummary(self.reference, self.reference, about["flow"], status, created, labels)
+    def marks(self) -> Marks:
+        """The run as it was written down when it was submitted."""
+        return Marks.from_json(json.loads((self.folder / "run.json").read_text()))
 
     def status(self) -> Status:
         """One look at the folder."""

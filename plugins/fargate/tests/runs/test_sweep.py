@@ -1,7 +1,6 @@
 """The sweep: finds what runs have left, removes it when told to, and nothing else."""
 
 import random
-import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +10,7 @@ import pytest
 import flowenv
 from flowenv import Flow
 from flowenv.hooks.registry import registry
-from flowenv.plugin import FlowRun, Leftover
+from flowenv.plugin import FlowRun, Leftover, seconds_since
 from flowenv_fargate import FargateTaskEnvironment
 from rigs.ecs import EcsRig, Script
 
@@ -27,7 +26,9 @@ def sweep(environment: FargateTaskEnvironment, *, delete: bool = False) -> list[
 
 @pytest.fixture
 def two_hours_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flowenv_fargate.runs.sweep._now", lambda: time.time() + 2 * HOUR)
+    monkeypatch.setattr(
+        "flowenv_fargate.runs.sweep.seconds_since", lambda then: seconds_since(then) + 2 * HOUR
+    )
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from flowenv.plugin import Leftover
+from flowenv.plugin import Leftover, moment, seconds_since
 from flowenv_dask_cloud.api import clients, code_of, refused
 from flowenv_dask_cloud.cluster.leftovers import UNSEEN
 from flowenv_dask_cloud.spec.tags import CREATED, LOG_PREFIX, RUN_ID, STARTED_BY
@@ -42,9 +42,7 @@ class Thing:
 
     def leftover(self, *, removed: bool = False, problem: str = "") -> Leftover:
         """The thing as a sweep reports it."""
-        age = None
-        if self.created:
-            age = (datetime.datetime.now(datetime.UTC) - self.created).total_seconds()
+        age = seconds_since(self.created) if self.created else None
         return Leftover(self.kind, self.name, self.run_id, age, removed, problem)
 
 
@@ -245,9 +243,7 @@ class Account:
     def _thing(
         self, kind: str, name: str, tags: Mapping[str, str], remove: Callable[[], object]
     ) -> Thing:
-        created = tags.get(CREATED)
-        made = datetime.datetime.fromisoformat(created) if created else None
-        return Thing(kind, name, tags[RUN_ID], made, remove)
+        return Thing(kind, name, tags[RUN_ID], moment(tags.get(CREATED)), remove)
 
 
 def run_of(task: Mapping[str, Any]) -> str | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator
 
 from flowenv.errors import PlatformUnreachable, UnsupportedOperation
-from flowenv.plugin import Leftover, revealed
+from flowenv.plugin import Leftover, revealed, seconds_since
 from flowenv_dask_cloud.api import any_error
 from flowenv_dask_cloud.cluster.aws_account import Account, Thing, is_scheduler, run_of
 from flowenv_dask_cloud.cluster.diagnosis import said
@@ -50,14 +49,12 @@ def sweep(
 
 def _swept(account: Account, older_than: float, delete: bool) -> Iterator[Leftover]:
     living = _living_runs(account)
-    now = datetime.datetime.now(datetime.UTC)
 
     def is_over(run_id: str) -> bool:
         return run_id not in living
 
     def is_old(thing: Thing) -> bool:
-        age = (now - thing.created).total_seconds() if thing.created else older_than
-        return age >= older_than
+        return thing.created is None or seconds_since(thing.created) >= older_than
 
     for source in (account.things(is_over), account.log_streams(is_over)):
         for thing in source:

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError
+from flowenv.plugin import moment, seconds_since
 from flowenv_dask_k8s.spec.resources import CLUSTERS
-from flowenv_k8s.plugin import PREFIX, Client, moment
+from flowenv_k8s.plugin import PREFIX, Client
 
 _log = logging.getLogger("flowenv.dask_k8s")
 
@@ -35,9 +36,7 @@ def mark() -> dict[str, str]:
 def seconds_silent(found: Mapping[str, Any]) -> float | None:
     """Seconds since a cluster's flow was last alive; None if it isn't known."""
     last = moment((found["metadata"].get("annotations") or {}).get(ALIVE))
-    if last is None:
-        return None
-    return max((datetime.datetime.now(datetime.UTC) - last).total_seconds(), 0.0)
+    return None if last is None else seconds_since(last)
 
 
 class Heartbeat:

@@ -15,7 +15,7 @@ from flowenv.errors import (
     PlatformUnreachable,
     TransientPlatformError,
 )
-from flowenv.plugin import Outcome, State, Status
+from flowenv.plugin import Outcome, State, Status, seconds_since
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account
@@ -201,7 +201,7 @@ class TaskHandle:
         waited, created = time.monotonic() - self._made, task.get("createdAt")
         if self._answer is None and isinstance(created, datetime.datetime):
             # of another process's run only AWS's clock knows when it began
-            waited = (datetime.datetime.now(datetime.UTC) - created).total_seconds()
+            waited = seconds_since(created)
         if waited > self._start_timeout and task.get("desiredStatus") != "STOPPED":
             reason = f"{DEADLINE_MARK} {self._start_timeout:g} seconds ({task['lastStatus']})"
             self._stop(reason)

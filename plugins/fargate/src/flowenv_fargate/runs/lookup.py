@@ -32,15 +32,8 @@ def attach(environment: FargateTaskEnvironment, reference: str) -> FlowRun:
     account = account_of(environment)
     cluster = _cluster(environment, reference)
     task, identity = _find(account, cluster, reference)
-    run = FlowRun(
-        environment,
-        id=identity.run_id,
-        flow_name=identity.flow,
-        labels=identity.labels,
-        created=identity.created,
-    )
-    run.handle = _handle(environment, account, cluster, task, identity)
-    return run
+    handle = _handle(environment, account, cluster, task, identity)
+    return identity.attached(environment, handle)
 
 
 def _handle(
@@ -114,12 +107,4 @@ def find_runs(environment: FargateTaskEnvironment, labels: Sequence[str]) -> Ite
     found.sort(key=lambda pair: str(pair[0].get("createdAt") or ""), reverse=True)
     for task, identity in found:
         handle = _handle(environment, account, cluster, task, identity)
-        status = handle.judge(task)
-        yield RunSummary(
-            task["taskArn"],
-            identity.run_id,
-            identity.flow,
-            status,
-            identity.created,
-            identity.labels,
-        )
+        yield identity.summary(task["taskArn"], handle.judge(task))

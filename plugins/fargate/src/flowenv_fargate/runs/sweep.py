@@ -5,13 +5,11 @@ Only what carries flowenv's own marks is ever touched.
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from flowenv.errors import FlowenvError
-from flowenv.plugin import Leftover, State
+from flowenv.plugin import Leftover, State, seconds_since
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account, account_of, cluster_of
@@ -42,18 +40,18 @@ def sweep(
         families.add(str(task["taskDefinitionArn"]).rpartition("/")[2].partition(":")[0])
         if task.get("lastStatus") != "STOPPED":
             living.add(identity.run_id)
-        age = _age(task.get("createdAt"))
+        age = seconds_since(task.get("createdAt"))
         stuck = diagnose(task, identity.container).state is State.STARTING
         if stuck and age > max(older_than, environment.start_timeout):
             leftover = Leftover("task", task["taskArn"], identity.run_id, age)
-            stop = _stopper(account, cluster, task["taskArn"], age)
-            yield _removed(leftover, stop) if delete else leftover
+            stop = partial(_stop, account, cluster, task["taskArn"], age)
+            yield leftover.swept(stop, delete)
     if place := payload_place(environment):
         for stored in s3_payload.stored(account.aws, place):
-            age = _age(stored.changed)
+            age = seconds_since(stored.changed)
             if age > older_than and stored.run_id not in living:
                 leftover = Leftover("payload", stored.url, stored.run_id, age)
-                yield _removed(leftover, _remover(account, stored.url)) if delete else leftover
+                yield leftover.swept(partial(s3_payload.remove, account.aws, stored.url), delete)
     yield from _definitions(account, families, older_than, delete)
 
 
@@ -67,11 +65,11 @@ def _definitions(
         found = account.definitions.describe(family)
         if found is None or SPEC_HASH not in found[1]:
             continue
-        age = _age(found[0].get("registeredAt"))
+        age = seconds_since(found[0].get("registeredAt"))
         if age > older_than:
             arn = found[0]["taskDefinitionArn"]
             leftover = Leftover("task definition", arn.rpartition("/")[2], "", age)
-            yield _removed(leftover, _deregisterer(account, arn)) if delete else leftover
+            yield leftover.swept(partial(_deregister, account, arn), delete)
 
 
 def _families(account: Account) -> Iterator[str]:
@@ -84,35 +82,11 @@ def _families(account: Account) -> Iterator[str]:
         wanted["nextToken"] = answer["nextToken"]
 
 
-def _age(moment: Any) -> float:
-    return _now() - moment.timestamp() if isinstance(moment, datetime.datetime) else 0.0
-
-
-def _now() -> float:
-    return datetime.datetime.now(datetime.UTC).timestamp()
-
-
-def _removed(leftover: Leftover, remove: Callable[[], object]) -> Leftover:
-    try:
-        remove()
-    except FlowenvError as error:
-        return dataclasses.replace(leftover, problem=str(error))
-    return dataclasses.replace(leftover, removed=True)
-
-
-def _stopper(account: Account, cluster: str, arn: str, age: float) -> Callable[[], object]:
+def _stop(account: Account, cluster: str, arn: str, age: float) -> None:
     reason = f"{DEADLINE_MARK} {age:.0f} seconds (swept)"
-    parameters = {"cluster": cluster, "task": arn, "reason": reason}
-    return lambda: account.aws.call("ecs", "StopTask", parameters)
+    account.aws.call("ecs", "StopTask", {"cluster": cluster, "task": arn, "reason": reason})
 
 
-def _remover(account: Account, url: str) -> Callable[[], object]:
-    return lambda: s3_payload.remove(account.aws, url)
-
-
-def _deregisterer(account: Account, arn: str) -> Callable[[], object]:
-    def deregister() -> None:
-        account.aws.call("ecs", "DeregisterTaskDefinition", {"taskDefinition": arn})
-        account.definitions.forget()
-
-    return deregister
+def _deregister(account: Account, arn: str) -> None:
+    account.aws.call("ecs", "DeregisterTaskDefinition", {"taskDefinition": arn})
+    account.definitions.forget()

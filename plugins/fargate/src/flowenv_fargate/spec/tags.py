@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from flowenv.errors import SpecError
-from flowenv.plugin import contract
+from flowenv.plugin import Marks, contract, moment
 
 RUN_ID, FLOW = "flowenv:run-id", "flowenv:flow"
 LABELS, CREATED = "flowenv:labels", "flowenv:created"
@@ -87,15 +87,11 @@ def _packed(labels: Iterable[str]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Identity:
+class Identity(Marks):
     """What a task's own record says of the run it is."""
 
-    run_id: str
-    flow: str
-    labels: tuple[str, ...]
-    created: datetime.datetime | None
-    container: str
-    payload_url: str
+    container: str = ""
+    payload_url: str = ""
 
     @classmethod
     def of(cls, task: Task) -> Identity | None:
@@ -115,12 +111,11 @@ class Identity:
             return None
         family = str(task.get("taskDefinitionArn", "")).rpartition("/")[2].partition(":")[0]
         labels = [tags[key] for key in sorted(tags, key=_label_number) if key.startswith(LABELS)]
-        created = tags.get(CREATED)
         return cls(
             run_id,
             decode(tags[FLOW]) if FLOW in tags else family,
             tuple(decode(label) for value in labels for label in value.split(" ")),
-            datetime.datetime.fromisoformat(created) if created else task.get("createdAt"),
+            moment(tags.get(CREATED)) or task.get("createdAt"),
             container,
             decode(tags.get(PAYLOAD_URL, "")),
         )

@@ -31,16 +31,8 @@ def attach(client: Client, environment: KubernetesEnvironment, reference: str) -
         RunNotFound: if there is no such run.
     """
     job = _find_job(client, environment.target_namespace, reference)
-    marks = RunMarks.of(job)
-    run = FlowRun(
-        environment,
-        id=marks.run_id,
-        flow_name=marks.flow,
-        labels=marks.labels,
-        created=marks.created,
-    )
-    run.handle = KubernetesHandle(client, job, environment.start_deadline, age_of(job))
-    return run
+    handle = KubernetesHandle(client, job, environment.start_deadline, age_of(job))
+    return RunMarks.of(job).attached(environment, handle)
 
 
 def _find_job(client: Client, namespace: str, reference: str) -> dict[str, Any]:
@@ -74,14 +66,8 @@ def find_runs(client: Client, namespace: str, labels: Sequence[str]) -> Iterator
         marks = RunMarks.of(job)
         if not set(labels) <= set(marks.labels):
             continue  # another label has the same Kubernetes label
-        yield RunSummary(
-            reference=f"{namespace}/{job['metadata']['name']}",
-            run_id=marks.run_id,
-            flow=marks.flow,
-            status=verdict_on(job, marks, pods.get(marks.run_id, [])).status,
-            created=marks.created,
-            labels=marks.labels,
-        )
+        status = verdict_on(job, marks, pods.get(marks.run_id, [])).status
+        yield marks.summary(f"{namespace}/{job['metadata']['name']}", status)
 
 
 def verdict_on(

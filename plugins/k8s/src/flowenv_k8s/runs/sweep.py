@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from flowenv.errors import FlowenvError
 from flowenv.plugin import Leftover, State, storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS, PODS, Resource
@@ -81,10 +79,4 @@ def leftover(
     metadata = found["metadata"]
     name = f"{metadata['namespace']}/{metadata['name']}"
     left = Leftover(resource.kind, name, metadata["labels"][RUN_ID], age_of(found))
-    if remove is None:
-        return left
-    try:
-        remove(resource, found)
-    except FlowenvError as error:
-        return dataclasses.replace(left, problem=str(error))
-    return dataclasses.replace(left, removed=True)
+    return left.swept(lambda: remove(resource, found)) if remove else left

@@ -5,14 +5,13 @@ Another process finds runs by these labels alone; nothing else is stored anywher
 
 from __future__ import annotations
 
-import datetime
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flowenv.errors import RunNotFound
-from flowenv.plugin import FlowRun
+from flowenv.plugin import FlowRun, Marks, moment, seconds_since
 from flowenv_k8s.spec.names import LONGEST, label_key_part, label_value
 
 PREFIX = "flowenv.io/"
@@ -99,23 +98,15 @@ def pod_selector(labels: Sequence[str] = (), run_id: str | None = None) -> str:
 
 
 @dataclass(frozen=True)
-class RunMarks:
-    """What an object says of the run that made it.
+class RunMarks(Marks):
+    """What an object says of the run that made it; `created` is else when the object was.
 
     Args:
-        run_id: the run.
-        flow: the flow's name.
-        labels: its flowenv labels.
-        created: when the run was made; else when the object was.
         flow_container: the container that the run is judged by; empty for the first.
         payload_url: the object with a large payload; empty if there is none.
         outcome: the outcome record that a handle left; empty if there is none.
     """
 
-    run_id: str
-    flow: str
-    labels: tuple[str, ...] = ()
-    created: datetime.datetime | None = None
     flow_container: str = ""
     payload_url: str = ""
     outcome: str = ""
@@ -152,20 +143,9 @@ def _texts(text: str | None) -> tuple[str, ...]:
     return tuple(str(one) for one in found) if isinstance(found, list) else ()
 
 
-def moment(text: str | None) -> datetime.datetime | None:
-    """A moment as Kubernetes writes it, such as `2026-11-22T18:00:00Z`; None if it is none."""
-    try:
-        return datetime.datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None
-
-
 def age_of(manifest: Mapping[str, Any]) -> float:
     """Seconds since an object was made; 0 if it doesn't say."""
-    made = moment(manifest["metadata"].get("creationTimestamp"))
-    if made is None:
-        return 0.0
-    return max((datetime.datetime.now(datetime.UTC) - made).total_seconds(), 0.0)
+    return seconds_since(moment(manifest["metadata"].get("creationTimestamp")))
 
 
 def is_of_run(manifest: Mapping[str, Any], run_id: str) -> bool:

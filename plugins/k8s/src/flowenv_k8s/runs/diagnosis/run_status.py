@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowenv.plugin import Outcome, Reason, State, Status
+from flowenv.plugin import Outcome, Reason, State, Status, moment
 from flowenv_k8s.runs.diagnosis.pod_status import (
     by_age,
     container_status,
@@ -20,7 +20,7 @@ from flowenv_k8s.runs.diagnosis.pod_status import (
     living,
 )
 from flowenv_k8s.runs.diagnosis.reasons import HINTS
-from flowenv_k8s.spec.labels import OUTCOME, moment
+from flowenv_k8s.spec.labels import OUTCOME
 
 SIDECAR_GRACE = 30.0
 """Seconds that the other containers of a failed attempt get to end before the run is judged."""

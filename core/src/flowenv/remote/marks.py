@@ -1,0 +1,104 @@
+"""What a platform's objects say of the run that made them, and how old they are.
+
+Where the marks stand, in tags, labels or a file, is each platform's own affair.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flowenv.runs.environment import Environment
+from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.handle import Handle
+from flowenv.runs.summaries import RunSummary
+from flowenv.states import Status
+
+
+@dataclass(frozen=True)
+class Marks:
+    """What an object says of its run: all that another process needs to find it.
+
+    Args:
+        run_id: the run.
+        flow: the flow's name.
+        labels: its flowenv labels.
+        created: when the run was made, if the object says so.
+
+    >>> marks = Marks.from_json({"run_id": "6f1c", "flow": "train", "labels": ["nightly"]})
+    >>> marks.to_json()
+    {'run_id': '6f1c', 'flow': 'train', 'labels': ['nightly'], 'created': None}
+    """
+
+    run_id: str
+    flow: str
+    labels: tuple[str, ...] = ()
+    created: datetime.datetime | None = None
+
+    @staticmethod
+    def of_run(flow_run: FlowRun) -> Marks:
+        """The marks of a run that is about to be submitted."""
+        return Marks(flow_run.id, flow_run.flow_name, flow_run.labels, flow_run.created)
+
+    @staticmethod
+    def from_json(data: Mapping[str, Any]) -> Marks:
+        """Marks from what `to_json` gave."""
+        labels = tuple(data.get("labels") or ())
+        return Marks(data["run_id"], data["flow"], labels, moment(data.get("created")))
+
+    def to_json(self) -> dict[str, Any]:
+        """The marks as plain data."""
+        return {
+            "run_id": self.run_id,
+            "flow": self.flow,
+            "labels": list(self.labels),
+            "created": self.created.isoformat() if self.created else None,
+        }
+
+    def attached(self, environment: Environment, handle: Handle) -> FlowRun:
+        """The run, for `flowenv_attach`.
+
+        Args:
+            environment: where it runs.
+            handle: a handle on it.
+        """
+        run = FlowRun(
+            environment,
+            id=self.run_id,
+            flow_name=self.flow,
+            labels=self.labels,
+            created=self.created,
+        )
+        run.handle = handle
+        return run
+
+    def summary(self, reference: str, status: Status) -> RunSummary:
+        """The run, for `flowenv_find_runs`.
+
+        Args:
+            reference: what `flowenv attach` takes.
+            status: what is known of it.
+        """
+        return RunSummary(reference, self.run_id, self.flow, status, self.created, self.labels)
+
+
+def moment(text: str | None) -> datetime.datetime | None:
+    """A moment as a mark has it, in UTC where it names no zone; None if it is none.
+
+    >>> moment("2026-11-22T18:00:00Z"), moment("yesterday")
+    (datetime.datetime(2026, 11, 22, 18, 0, tzinfo=datetime.timezone.utc), None)
+    """
+    try:
+        found = datetime.datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return found.replace(tzinfo=datetime.UTC) if found and found.tzinfo is None else found
+
+
+def seconds_since(then: datetime.datetime | None) -> float:
+    """How long ago a moment was; 0 if it isn't known, or by the platform's clock still to come."""
+    if then is None:
+        return 0.0
+    return max((datetime.datetime.now(datetime.UTC) - then).total_seconds(), 0.0)
