@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from typing import Any, TextIO
 
@@ -11,7 +9,7 @@ import click
 
 from flowenv.wording import shown
 
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COLOUR = r"\x1b\[[0-9;]*m"
 
 
 def echo(text: object = "", *, file: TextIO | None = None, err: bool = False) -> None:
@@ -27,7 +25,9 @@ def echo(text: object = "", *, file: TextIO | None = None, err: bool = False) ->
 
 def log_line(line: str) -> str:
     """A line of a flow's log as it may be shown: without colours, all else that acts escaped."""
-    return shown(_COLOUR.sub("", line) if "\x1b" in line else line)
+    import re
+
+    return shown(re.sub(_COLOUR, "", line) if "\x1b" in line else line)
 
 
 def echo_json(data: Any, stream: TextIO | None = None) -> None:
@@ -37,6 +37,8 @@ def echo_json(data: Any, stream: TextIO | None = None) -> None:
         data: the data.
         stream: where to; by default the standard output.
     """
+    import json
+
     click.echo(json.dumps(data, indent=2, default=repr), file=stream)
 
 

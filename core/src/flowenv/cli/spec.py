@@ -31,4 +31,5 @@ def spec(output: str, **target: Any) -> None:
         return
     import yaml
 
-    echo(yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=100).rstrip())
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the quick one, where it's built
+    echo(yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100).rstrip())

@@ -8,12 +8,12 @@ other variables; hooks.
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.contract import Target
+from flowenv.contract.variable_rules import NAME_RULE, NUL_RULE, holds_nul, is_name
 from flowenv.errors import PluginError, SpecError
 from flowenv.secret import Secret
 
@@ -23,10 +23,6 @@ Value = str | Secret | None
 SPEC_FILE = "spec file"
 THIS_PROCESS = "this process"
 """The layer of contract variables that are set in the process that submits."""
-
-NAME_RULE = "A name has letters, digits, '_', '-' and '.', and doesn't begin with a digit."
-NUL_RULE = "No process can have it: encode the value, such as in base64."
-_NAME = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True)
@@ -185,26 +181,6 @@ class Variables:
         )
         self.merged.append(merged)
         return merged
-
-
-def is_name(name: object) -> bool:
-    """Whether an environment variable can have this name on every platform.
-
-    >>> is_name("LC_ALL"), is_name("A B="), is_name("2ND")
-    (True, False, False)
-    """
-    return isinstance(name, str) and _NAME.fullmatch(name) is not None
-
-
-def holds_nul(value: object) -> bool:
-    r"""Whether a value has a NUL character, which ends a text where processes are started.
-
-    >>> holds_nul("a\0b"), holds_nul(Secret("ab")), holds_nul(None)
-    (True, False, False)
-    """
-    if isinstance(value, Secret):
-        return value.reference is None and "\0" in value.reveal()
-    return isinstance(value, str) and "\0" in value
 
 
 def checked(given: object, giver: str) -> Mapping[str, Value]:

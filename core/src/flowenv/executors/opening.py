@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -72,6 +71,8 @@ def _close(opened: contextlib.AbstractContextManager[Any], error: BaseException 
         if isinstance(failure, PlatformError) and failure.__cause__ is error is not None:
             raise
         if failure is not error:
+            import logging
+
             logging.getLogger("flowenv").exception("The executor could not be closed properly")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -15,6 +14,7 @@ import pluggy
 from flowenv.errors import FlowenvError, PluginError, PluginFailed
 from flowenv.hooks import specs as hookspecs
 from flowenv.hooks.checks import check_arguments, check_no_wrappers, explain_misfit
+from flowenv.hooks.plugin_log import plugin_log
 from flowenv.runs.running import Returned
 from flowenv.secret import Secret
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from flowenv.runs.flow_run import FlowRun
     from flowenv.states import Status
 
-_log = logging.getLogger("flowenv.plugins")
 
 RAISED = (Exception, SystemExit)
 """What somebody else's module or hook may raise without being an interrupt."""
@@ -146,7 +145,7 @@ class BackendHooks:
             try:
                 call()
             except RAISED:
-                _log.exception("%s failed in flowenv_state_changed", name)
+                plugin_log().exception("%s failed in flowenv_state_changed", name)
 
 
 def register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import zlib
@@ -14,8 +13,7 @@ from flowenv.errors import PluginError
 from flowenv.flows.finding import import_file, import_module
 from flowenv.hooks.backend_hooks import RAISED, LoadedPlugin, try_out
 from flowenv.hooks.checks import without_hooks
-
-_log = logging.getLogger("flowenv.plugins")
+from flowenv.hooks.plugin_log import plugin_log
 
 
 def load_local(name: str) -> LoadedPlugin:
@@ -38,7 +36,7 @@ def load_local(name: str) -> LoadedPlugin:
     title = f"plugin {_nearby(name) if is_file else name}"
     try_out(module, title)
     if problem := without_hooks(module, title):
-        _log.warning("%s", problem)
+        plugin_log().warning("%s", problem)
     return LoadedPlugin(title, module)
 
 

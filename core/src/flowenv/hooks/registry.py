@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -16,14 +15,13 @@ from flowenv.hooks.backend_hooks import RAISED, BackendHooks, LoadedPlugin, try_
 from flowenv.hooks.checks import without_hooks
 from flowenv.hooks.discovery import Installed
 from flowenv.hooks.local_plugins import load_local
+from flowenv.hooks.plugin_log import plugin_log
 from flowenv.settings.declaration import nearest
 
 if TYPE_CHECKING:
     from flowenv.runs.environment import Environment
 
 __all__ = ["BackendHooks", "LoadedPlugin", "Registry", "registry", "reset", "use_local_plugins"]
-
-_log = logging.getLogger("flowenv.plugins")
 
 
 class Registry:
@@ -170,7 +168,7 @@ class Registry:
     def _load_plugins(self) -> list[LoadedPlugin]:
         there = [one for one in self.installed() if one.kind == "plugin"]
         for name in set(self.load or ()) - {one.name for one in there}:
-            _log.warning("FLOWENV_LOAD_PLUGINS names %s, which isn't installed.", name)
+            plugin_log().warning("FLOWENV_LOAD_PLUGINS names %s, which isn't installed.", name)
         wanted = [one for one in there if self.load is None or one.name in self.load]
         found = [loaded for one in wanted if (loaded := self._load_or_leave_out(one))]
         found += [load_local(name) for name in self.local_plugins]
@@ -183,7 +181,9 @@ class Registry:
             return self.load_plugin(one)
         except RAISED as error:
             self.left_out[one] = error
-            _log.warning("The %s is left out: %s: %s", _title(one), type(error).__name__, error)
+            plugin_log().warning(
+                "The %s is left out: %s: %s", _title(one), type(error).__name__, error
+            )
             return None
 
     def load_plugin(self, one: Installed) -> LoadedPlugin:
@@ -200,7 +200,7 @@ class Registry:
         if problem := without_hooks(module, _title(one)):
             if required_by:  # a policy that does nothing is none
                 raise PluginError(problem)
-            _log.warning("%s", problem)
+            plugin_log().warning("%s", problem)
         same_name = [other for other in self.installed() if other.name == one.name]
         title = f"plugin {one.name}" + (f" of {one.distribution}" if len(same_name) > 1 else "")
         return LoadedPlugin(title, module, required_by)

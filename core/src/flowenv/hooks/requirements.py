@@ -6,8 +6,10 @@ import operator
 import re
 from collections.abc import Iterator
 
-_REQUIREMENT = re.compile(r"(flowenv[\w.-]*)\s*(?:\[[^]]*\])?\s*\(?([^;)]*)\)?\s*(;.*)?")
-_BOUND = re.compile(r"(>=|<=|==|!=|~=|>|<)\s*(\d+(?:\.\d+)*)(?![\d.*])")
+from flowenv.hooks.discovery import metadata_field
+
+_REQUIREMENT = r"(flowenv[\w.-]*)\s*(?:\[[^]]*\])?\s*\(?([^;)]*)\)?\s*(;.*)?"
+_BOUND = r"(>=|<=|==|!=|~=|>|<)\s*(\d+(?:\.\d+)*)(?![\d.*])"
 _COMPARE = {
     ">=": operator.ge,
     "~=": operator.ge,
@@ -34,24 +36,27 @@ def unmet(distribution: str) -> list[str]:
     import importlib_metadata
 
     try:
-        requirements = importlib_metadata.distribution(distribution).requires or []
+        its_text = importlib_metadata.distribution(distribution).read_text
     except importlib_metadata.PackageNotFoundError:
         return []
-    return [problem for one in requirements for problem in _problems(one)]
+    return [
+        problem for one in metadata_field(its_text, "Requires-Dist") for problem in _problems(one)
+    ]
 
 
 def _problems(requirement: str) -> Iterator[str]:
-    found = _REQUIREMENT.fullmatch(requirement.strip())
+    found = re.fullmatch(_REQUIREMENT, requirement.strip())
     if found is None or found[3]:  # with a marker: for an extra, or another Python
         return
     import importlib_metadata
 
     name, bounds = found[1], found[2].strip()
     try:
-        version = importlib_metadata.version(name)
+        its_text = importlib_metadata.distribution(name).read_text
     except importlib_metadata.PackageNotFoundError:
         yield f"it needs {name}{bounds}, which isn't installed"
         return
+    version = next(metadata_field(its_text, "Version"), "?")
     if not meets(version, bounds):
         yield f"it needs {name}{bounds}, but {name} {version} is installed"
 
@@ -63,7 +68,7 @@ def meets(version: str, bounds: str) -> bool:
     (True, False, True)
     """
     have = _numbers(version)
-    return all(_COMPARE[sign](have, _numbers(bound)) for sign, bound in _BOUND.findall(bounds))
+    return all(_COMPARE[sign](have, _numbers(bound)) for sign, bound in re.findall(_BOUND, bounds))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from flowenv.errors import PluginError
-from flowenv.runs.outcome import Outcome
 from flowenv.states import Status
+
+if TYPE_CHECKING:
+    from flowenv.runs.outcome import Outcome
 
 _METHODS = ("reference", "status", "follow", "logs", "outcome", "cancel")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +46,8 @@ def call_with_callbacks(environment: Environment, flow_run: FlowRun) -> Returned
         try:
             _callback(environment.on_exit, "on_exit")
         except CallbackFailed:
+            import logging
+
             logging.getLogger("flowenv").exception("on_exit failed after the flow had failed")
         raise
     _callback(environment.on_exit, "on_exit")

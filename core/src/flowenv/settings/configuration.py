@@ -8,7 +8,6 @@ run, one that is found counts only if nobody else can have written it.
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -17,15 +16,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from flowenv.contract import CONFIGURABLE
-from flowenv.contract.variables import NAME_RULE, NUL_RULE, holds_nul, is_name
+from flowenv.contract.variable_rules import NAME_RULE, NUL_RULE, holds_nul, is_name
 from flowenv.errors import ConfigurationError
 from flowenv.secret import Secret
 from flowenv.settings.declaration import nearest
 from flowenv.settings.toml_source import TomlSource
 from flowenv.settings.trust import folders_to_search, writable_by_others
 from flowenv.settings.values import describe, fits
-
-_log = logging.getLogger("flowenv")
 
 _TYPES: dict[str, Any] = {
     "plugins": list[str],
@@ -154,7 +151,9 @@ def _candidates() -> Iterator[Path]:
 
 def _is_trusted(path: Path) -> bool:
     if problem := writable_by_others(path):
-        _log.warning(
+        import logging  # seldom needed, and every command reads the configuration
+
+        logging.getLogger("flowenv").warning(
             "%s is skipped: %s. If it is to be read all the same, set FLOWENV_CONFIG to it.",
             path,
             problem,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections.abc
 import datetime
 import enum
-import json
 import types
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -222,6 +221,8 @@ def _collected(values: list[Any], annotation: Any) -> Any:
 
 def _from_json(text: str, annotation: Any) -> Any:
     try:
+        import json
+
         return json.loads(text)
     except ValueError as error:
         raise ValueError(f"expected {describe(annotation)} as JSON: {error}") from error
@@ -266,6 +267,8 @@ def _convert_union(value: Any, annotation: Any, arguments: tuple[Any, ...]) -> A
 
 def _anything(text: str) -> Any:
     try:
+        import json
+
         return json.loads(text)
     except ValueError:
         return text

@@ -8,7 +8,7 @@ import functools
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import ConfigurationError, UnsupportedOperation
 from flowenv.flows.definition import Flow
@@ -21,12 +21,14 @@ from flowenv.runs.flow_run import DRAFT_ID
 from flowenv.runs.flow_run import FlowRun as FlowRun  # for `Environment`, which is below it
 from flowenv.runs.handle import FinishedHandle, check_handle
 from flowenv.runs.process import Process
-from flowenv.runs.summaries import RunSummary
 from flowenv.settings.declaration import check_type
 from flowenv.states import State, Status
 from flowenv.submission.container_process import VariableLayers, process_of
 from flowenv.submission.named_environments import as_environment
 from flowenv.submission.spec_checks import check_built, check_modified
+
+if TYPE_CHECKING:
+    from flowenv.runs.summaries import RunSummary
 
 
 @dataclass(frozen=True)

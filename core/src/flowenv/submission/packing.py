@@ -74,6 +74,9 @@ def results_url(environment: Environment) -> str | None:
 @contextlib.contextmanager
 def _pickled_by_value(names: frozenset[str]) -> Iterator[None]:
     """Let cloudpickle pickle whole what these modules define; `__main__` it always does."""
+    if not names:
+        yield
+        return
     import cloudpickle
 
     already = cloudpickle.list_registry_pickle_by_value()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowenv import hookimpl
-from flowenv.plugin import Environment, Finding, FlowRun, Handle, Leftover, Process, Returned
 from flowenv_dask_k8s.environment import DEFAULT_DOCKER_SECRET, DaskKubernetesEnvironment
 from flowenv_dask_k8s.spec.job import build_spec, packed
 from flowenv_k8s.plugin import job_hooks
+
+if TYPE_CHECKING:
+    from flowenv.plugin import Environment, Finding, FlowRun, Handle, Leftover, Process, Returned
 
 
 @hookimpl

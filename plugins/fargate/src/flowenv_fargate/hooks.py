@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowenv import hookimpl
-from flowenv.plugin import Environment, Finding, FlowRun, Leftover, Process, RunSummary
-from flowenv_fargate.api.service_model import parameters_of
 from flowenv_fargate.environment import FargateTaskEnvironment
-from flowenv_fargate.runs.handle import TaskHandle
+
+if TYPE_CHECKING:
+    from flowenv.plugin import Environment, Finding, FlowRun, Leftover, Process, RunSummary
+    from flowenv_fargate.runs.handle import TaskHandle
 
 
 @hookimpl
@@ -23,6 +24,7 @@ def flowenv_build_spec(
     environment: FargateTaskEnvironment, flow_run: FlowRun, process: Process
 ) -> dict[str, Any]:
     """The requests for RegisterTaskDefinition and RunTask."""
+    from flowenv_fargate.api.service_model import parameters_of
     from flowenv_fargate.spec.build import build_spec
 
     return build_spec(environment, flow_run, process, parameters_of)

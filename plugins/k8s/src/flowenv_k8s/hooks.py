@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowenv import hookimpl
-from flowenv.plugin import Environment, Finding, FlowRun, Handle, Leftover, Process, RunSummary
-from flowenv_k8s.base_environment import KubernetesEnvironment
 from flowenv_k8s.environment import KubernetesJobEnvironment
 from flowenv_k8s.spec.job import build_spec
+
+if TYPE_CHECKING:
+    from flowenv.plugin import Environment, Finding, FlowRun, Handle, Leftover, Process, RunSummary
+    from flowenv_k8s.base_environment import KubernetesEnvironment
 
 
 @hookimpl

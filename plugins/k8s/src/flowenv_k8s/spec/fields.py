@@ -8,8 +8,6 @@ by the API server, which is asked to decode strictly
 
 from __future__ import annotations
 
-import difflib
-
 from flowenv_k8s.spec.manifest import Manifest, Path_, mapping_at
 
 JOB_SPEC = frozenset(
@@ -59,6 +57,8 @@ def check_spelling(manifest: Manifest, path: Path_, known: frozenset[str]) -> No
     for name in there:
         if name in known:
             continue
+        import difflib
+
         if meant := difflib.get_close_matches(str(name), known, n=1, cutoff=_ALIKE):
             manifest.fail(
                 f"there is no field {name!r} here.", *path, name, hint=f"Did you mean {meant[0]!r}?"

@@ -7,7 +7,6 @@ value of a label on its pods
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 
@@ -102,7 +101,7 @@ def label_value(text: str) -> str:
         raise SpecError("A label is empty, so no run could be found by it.")
     if is_label_value(text):
         return text
-    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
+    mark = _mark(text)
     stem = re.sub(r"[^A-Za-z0-9_.]+", "-", text)[: LONGEST - 9].strip("-_.")
     return f"{stem}-{mark}" if stem else mark
 
@@ -112,5 +111,12 @@ def label_key_part(text: str, longest: int) -> str:
     value = label_value(text)
     if len(value) <= longest:
         return value
-    mark = hashlib.sha256(text.encode()).hexdigest()[:8]
+    mark = _mark(text)
     return f"{value[: longest - 9].strip('-_.')}-{mark}"
+
+
+def _mark(text: str) -> str:
+    """What tells texts apart that look alike once they are cut and cleaned."""
+    import hashlib  # most names and labels need no mark
+
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
