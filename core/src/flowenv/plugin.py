@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from flowenv.hooks.specs import hookimpl
     from flowenv.remote.marks import Marks, moment, seconds_since
+    from flowenv.remote.poller import Poller
     from flowenv.remote.retries import Retries, TryAgain
     from flowenv.runs.environment import (
         Callback,
@@ -108,6 +109,7 @@ __all__ = [
     "Status",
     "poll",
     # calls to a platform
+    "Poller",
     "Retries",
     "TryAgain",
     # how a run ended
@@ -160,6 +162,7 @@ __getattr__, __dir__ = names_of(
         ),
         "hooks.specs": "hookimpl",
         "remote.marks": "Marks moment seconds_since",
+        "remote.poller": "Poller",
         "remote.retries": "Retries TryAgain",
         "runs.environment": (
             "Callback Capabilities CommonEnvironment Environment executor_setting labels_setting "

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from flowenv_fargate.api.client import Access, Aws, aws_of
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.registration import Definitions
-from flowenv_fargate.runs.task_poller import TaskPoller
+from flowenv_fargate.runs.task_poller import TaskPoller, task_poller
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Account:
         """The poller of a cluster's tasks, which all runs of this process share."""
         with self._lock:
             if cluster not in self._pollers:
-                self._pollers[cluster] = TaskPoller(self.aws, cluster)
+                self._pollers[cluster] = task_poller(self.aws, cluster)
             return self._pollers[cluster]
 
 

@@ -144,12 +144,12 @@ class TaskHandle:
             if self._final is not None:
                 return self._final
             self._seen_at = seen.at
-            if seen.task is None:
+            if seen.found is None:
                 status = self._missing()
             else:
-                self._shown = self._shown or seen.task is not self._answer
-                self._task, self._missing_since = seen.task, None
-                status = self.judge(seen.task)
+                self._shown = self._shown or seen.found is not self._answer
+                self._task, self._missing_since = seen.found, None
+                status = self.judge(seen.found)
             if status.state.is_final:
                 self._final = status
                 self._poller.unwatch(self._arn)

@@ -221,7 +221,7 @@ class RunTracker:
         patience = CHECK_JOB if updates.pods else 2 * NO_POD
         if now - self._job_seen < patience:
             return False
-        listed = updates.jobs.find(self.marks.run_id, patience)
+        listed = updates.jobs.look(self.marks.run_id, patience).found
         if listed is None:
             self._look_at_job()  # gone, or younger than the list
         else:

@@ -20,7 +20,7 @@ from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused, Request
 from flowenv_k8s.api.resources import PODS
 from flowenv_k8s.api.session import Stream
-from flowenv_k8s.runs.watch.job_list import JobList
+from flowenv_k8s.runs.watch.job_list import job_list
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 from flowenv_k8s.runs.watch.trimming import run_of, trimmed_pod
 from flowenv_k8s.spec.labels import pod_selector
@@ -62,7 +62,7 @@ class PodWatch:
         self._thread: threading.Thread | None = None
         self._stream: Stream | None = None
         self._synced = threading.Event()
-        self._jobs = JobList(client, namespace)
+        self._jobs = job_list(client, namespace)
 
     @contextlib.contextmanager
     def follow(self, run_id: str) -> Iterator[PodUpdates]:
