@@ -82,14 +82,15 @@ def _help(command: Any, context: Any) -> str:
     return f"```text\n{command.get_help(context)}\n```"
 
 
-def hooks() -> str:
-    """Each hook with its signature, and its docstring as Markdown."""
+def hooks(group: str) -> str:
+    """Each hook of a group with its signature, and its docstring as Markdown."""
     from flowenv.cli.hooks import all_hooks
 
     return "\n\n".join(
         f"### {name}\n\n```text\n{name}{data['signature']}\n```\n\n"
         f"*{data['kind'].capitalize()}.* {_as_markdown(data['doc'])}"
         for name, data in all_hooks().items()
+        if data["group"] == group
     )
 
 

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from flowenv import Flow, Secret, State, hookimpl
 from flowenv.cli.doctor import doctor
+from flowenv.cli.hooks import all_hooks
 from flowenv.cli.loading import load_all
 from flowenv.cli.plugins import plugins
 from flowenv.contract import AUTH_TOKEN, AUTH_TOKEN_SECRET, Target
@@ -318,6 +319,59 @@ def test_a_hook_that_cannot_be_wrapped(
     monkeypatch.setenv("FLOWENV_PLUGINS", toy.local("mine", wrapping))
     with pytest.raises(FlowenvError, match=f"mine .*{hook} can't be wrapped. Leave out wrapper="):
         prepared()
+
+
+FOR_BACKENDS = [
+    "flowenv_environment_type",
+    "flowenv_build_spec",
+    "flowenv_execute",
+    "flowenv_attach",
+    "flowenv_find_runs",
+    "flowenv_sweep",
+    "flowenv_run_flow",
+]
+
+
+@pytest.mark.parametrize("hook", FOR_BACKENDS)
+def test_a_hook_that_would_replace_every_backends(
+    toy: Plugging, monkeypatch: pytest.MonkeyPatch, hook: str
+) -> None:
+    taking_over = {hook: hookimpl(lambda: None, specname=hook)}
+    monkeypatch.setenv("FLOWENV_PLUGINS", toy.local("mine", taking_over))
+    with pytest.raises(PluginError) as raised:
+        prepared()
+    assert raised.value.message == (
+        f"plugin mine implements {hook}, which is for backends: it would replace what each "
+        "backend does."
+    )
+
+
+def test_an_installed_plugin_that_would_replace_backends_is_left_out(
+    toy: Plugging, told: Callable[[], list[str]]
+) -> None:
+    toy.plugin("acme", {"flowenv_execute": hookimpl(lambda: 1, specname="flowenv_execute")})
+    assert prepared().submit().result() == {}
+    (line,) = told()
+    assert line.startswith("The plugin acme of acme-dist 1.0 is left out: PluginError: ")
+
+
+def test_a_plugin_may_wrap_what_a_backend_does(toy: Plugging) -> None:
+    seen = []
+
+    @hookimpl(wrapper=True)
+    def flowenv_run_flow(flow_run):
+        returned = yield
+        seen.append(returned.value)
+        return returned
+
+    toy.plugin("acme", {"flowenv_run_flow": flowenv_run_flow})
+    assert prepared().submit().result() == {}
+    assert seen == [{}]
+
+
+def test_every_hook_is_for_backends_or_for_everybody() -> None:
+    groups = {name: data["group"] for name, data in all_hooks().items()}
+    assert [name for name, group in groups.items() if group == "backend"] == FOR_BACKENDS
 
 
 @pytest.fixture

@@ -13,7 +13,12 @@ import pluggy
 
 from flowenv.errors import FlowenvError, PluginError, PluginFailed
 from flowenv.hooks import specs as hookspecs
-from flowenv.hooks.checks import check_arguments, check_no_wrappers, explain_misfit
+from flowenv.hooks.checks import (
+    check_arguments,
+    check_no_wrappers,
+    check_replaces_nothing,
+    explain_misfit,
+)
 from flowenv.hooks.plugin_log import plugin_log
 from flowenv.runs.running import Returned
 from flowenv.secret import Secret
@@ -215,7 +220,7 @@ def _naming(function: Callable[..., Any], plugin: LoadedPlugin, hook: str) -> Ca
 
 
 def try_out(module: ModuleType, name: str) -> None:
-    """Register with a manager of its own, so that a wrong plugin harms no other.
+    """Register a plugin with a manager of its own, so that a wrong one harms no other.
 
     Raises:
         PluginError: if it doesn't fit.
@@ -223,3 +228,4 @@ def try_out(module: ModuleType, name: str) -> None:
     manager = pluggy.PluginManager("flowenv")
     manager.add_hookspecs(hookspecs)
     register(manager, module, name)
+    check_replaces_nothing(module, name)

@@ -22,7 +22,7 @@ CONTRIBUTED = (
     "flowenv_state_changed",
     "flowenv_check",
 )
-"""Hooks that are called plugin by plugin, so that each one's share is known."""
+"""Hooks that each plugin adds to, called one by one; all others are implemented by a backend."""
 
 NO_HOOKS = "has no hooks. Is @hookimpl missing above a function?"
 
@@ -81,6 +81,25 @@ def check_no_wrappers(manager: pluggy.PluginManager, module: ModuleType) -> None
                 raise pluggy.PluginValidationError(
                     module, f"{hook} can't be wrapped. Leave out wrapper=True."
                 )
+
+
+def check_replaces_nothing(module: ModuleType, name: str) -> None:
+    """Check that a plugin implements no hook that a backend does; it may wrap it.
+
+    A plugin is asked before the backend, so it would run every backend's flows its own way.
+
+    Raises:
+        PluginError: naming the hook.
+    """
+    for hook, function in implementations(module):
+        mark = getattr(function, "flowenv_impl", {})
+        if hook not in CONTRIBUTED and not (mark["wrapper"] or mark["hookwrapper"]):
+            raise PluginError(
+                f"{name} implements {hook}, which is for backends: it would replace what each "
+                "backend does.",
+                hint="Wrap it with @hookimpl(wrapper=True), or make a backend: an entry point in "
+                "flowenv.backends.",
+            )
 
 
 def explain_misfit(error: pluggy.PluginValidationError, module: ModuleType) -> str:

@@ -9,6 +9,9 @@ A plugin that adds to every backend is named in `flowenv.plugins`, or given with
     def flowenv_environment_variables(environment, flow_run, target):
         return {"TEAM": "forecasting"}
 
+A backend implements the hooks that make, start and find runs; a plugin that did would replace
+every backend's, and is refused. All others, plugins add to.
+
 An implementation takes any subset of a hook's arguments. Contributions are merged in this
 order, later wins: the backend, the core, installed plugins, local plugins. An implementation
 with `@hookimpl(tryfirst=True)` comes before all others, one with `trylast=True` after them.
@@ -182,7 +185,7 @@ def flowenv_run_flow(environment: Environment, flow_run: FlowRun) -> Any:
 
     Called in the flow's container, and by `Environment.run` in this process. The core's
     own opens the environment's executor; a backend overrides it to make a cluster first.
-    As a result can be None, an implementation returns `flowenv.runs.running.Returned(result)`.
+    As a result can be None, an implementation returns `flowenv.plugin.Returned(result)`.
 
     Args:
         environment: where the flow runs.
