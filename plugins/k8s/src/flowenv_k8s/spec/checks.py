@@ -10,9 +10,10 @@ from typing import Any
 
 from flowenv.errors import SpecError
 from flowenv_k8s.spec import fields
-from flowenv_k8s.spec.manifest import Manifest, Path_, dotted, list_at, mapping_at
+from flowenv_k8s.spec.manifest import Manifest, dotted, list_at, mapping_at
 from flowenv_k8s.spec.names import LONGEST, is_label_key, is_label_value, is_name
 from flowenv_k8s.spec.quantities import HINT, wrong_quantities
+from flowenv_k8s.spec.yaml_text import Path_
 
 TEMPLATE = ("spec", "template")
 POD_SPEC = (*TEMPLATE, "spec")

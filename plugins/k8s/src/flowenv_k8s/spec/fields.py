@@ -8,7 +8,8 @@ by the API server, which is asked to decode strictly
 
 from __future__ import annotations
 
-from flowenv_k8s.spec.manifest import Manifest, Path_, mapping_at
+from flowenv_k8s.spec.manifest import Manifest, mapping_at
+from flowenv_k8s.spec.yaml_text import Path_
 
 JOB_SPEC = frozenset(
     """

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-import yaml
-
 from flowenv.errors import SpecError
-
-Path_ = tuple[str | int, ...]
-"""Where something stands in a manifest: keys and indices."""
+from flowenv_k8s.spec.yaml_scalars import NotYaml
+from flowenv_k8s.spec.yaml_text import Document, Path_, Place, documents
 
 
 @dataclass(frozen=True)
@@ -24,38 +20,47 @@ class Manifest:
     Args:
         data: the manifest as plain data; treat it as read-only.
         source: what messages call it: the file's path, or `job_spec`.
-        text: the YAML text, to say on which line something stands.
+        places: where in a text each part of it stands; empty if it was given as data.
+        origin: the user's own manifest that this one was made from.
+        origin_at: the place in this one where the origin's top went.
     """
 
     data: dict[str, Any]
     source: str
-    text: str = ""
-
-    @functools.cached_property
-    def _lines(self) -> dict[Path_, int]:
-        node = yaml.compose(self.text, Loader=_Loader) if self.text else None
-        return dict(_lines(node)) if node else {}
+    places: Mapping[Path_, Place] = field(default_factory=dict, repr=False)
+    origin: Manifest | None = field(default=None, repr=False)
+    origin_at: Path_ = ()
 
     def place(self, *path: str | int) -> str:
         """`file:line` of a part, or of the nearest part around it."""
+        if self.origin and path[: len(self.origin_at)] == self.origin_at:
+            there = path[len(self.origin_at) :]
+            if there in self.origin.places and _at(self.origin.data, there) == _at(self.data, path):
+                return f"{self.origin.place(*there)} ({self.source})"
         for length in range(len(path), -1, -1):
-            if line := self._lines.get(path[:length]):
-                return f"{self.source}:{line}"
+            if found := self.places.get(path[:length]):
+                return f"{self.source}:{found.line}"
         return self.source
+
+    def written(self, *path: str | int) -> str:
+        """A scalar as its source writes it."""
+        if (found := self.places.get(path)) and found.text is not None:
+            return found.text
+        value = _at(self.data, path)
+        return str(value).lower() if isinstance(value, bool) else str(value)
 
     def fail(self, message: str, *path: str | int, hint: str = "") -> NoReturn:
         """Raise a SpecError that says where."""
         raise SpecError(f"{self.place(*path)}: {message}", hint=hint)
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Reads YAML as the API server would: a date is a string."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
-}
+def _at(data: Any, path: Path_) -> Any:
+    for key in path:
+        try:
+            data = data[key]
+        except (LookupError, TypeError):
+            return None
+    return data
 
 
 def read_manifest(path: str | Path, kind: str, api_version: str) -> Manifest:
@@ -75,55 +80,24 @@ def read_manifest(path: str | Path, kind: str, api_version: str) -> Manifest:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SpecError(f"{path} can't be read: {reason}.") from error
-    manifest = Manifest(_parse(text, str(path)), str(path), text)
+    document = _document(text, str(path))
+    manifest = Manifest(document.data, str(path), document.places)
     check_kind(manifest, kind, api_version)
     return manifest
 
 
-def _parse(text: str, source: str) -> dict[str, Any]:
+def _document(text: str, source: str) -> Document:
     try:
-        documents = [one for one in yaml.load_all(text, Loader=_Loader) if one is not None]
-        node = yaml.compose(text, Loader=_Loader) if len(documents) == 1 else None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{source}:{mark.line + 1}" if mark else source
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise SpecError(f"{place}: this is no YAML: {problem}.") from error
-    if len(documents) != 1:
-        raise SpecError(f"{source} has {len(documents)} YAML documents; it must have one.")
-    if not isinstance(documents[0], dict):
-        raise SpecError(f"{source}:1: this is a {type(documents[0]).__name__}, not a manifest.")
-    if node is not None and (twice := next(_repeated(node), None)):
-        raise SpecError(f"{source}:{twice[1]}: the key {twice[0]!r} comes twice.")
-    found: dict[str, Any] = documents[0]
-    return found
-
-
-def _lines(node: Any, path: Path_ = ()) -> Iterator[tuple[Path_, int]]:
-    yield path, node.start_mark.line + 1
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            below = (*path, key.value)
-            yield below, key.start_mark.line + 1
-            for place, line in _lines(value, below):
-                if place != below:
-                    yield place, line
-    elif isinstance(node, yaml.SequenceNode):
-        for index, item in enumerate(node.value):
-            yield from _lines(item, (*path, index))
-
-
-def _repeated(node: Any) -> Iterator[tuple[str, int]]:
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            if key.value in seen and key.value != "<<":
-                yield key.value, key.start_mark.line + 1
-            seen.add(key.value)
-            yield from _repeated(value)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            yield from _repeated(item)
+        found = documents(text)
+    except NotYaml as error:
+        place = f"{source}:{error.line}" if error.line else source
+        raise SpecError(f"{place}: this is no YAML: {error.problem}.") from error
+    if len(found) != 1:
+        raise SpecError(f"{source} has {len(found)} YAML documents; it must have one.")
+    if not isinstance(found[0].data, dict):
+        kind = type(found[0].data).__name__
+        raise SpecError(f"{source}:1: this is a {kind}, not a manifest.")
+    return found[0]
 
 
 def check_kind(manifest: Manifest, kind: str, api_version: str) -> None:
