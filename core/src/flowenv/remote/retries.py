@@ -13,6 +13,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
+@dataclass(eq=False)
 class TryAgain(Exception):
     """What an attempt raises when the same attempt may succeed a little later.
 
@@ -23,19 +24,10 @@ class TryAgain(Exception):
         renew: gets fresh credentials. Then it is tried once more at once, and never twice.
     """
 
-    def __init__(
-        self,
-        error: Exception,
-        *,
-        after: str | None = None,
-        tries: int | None = None,
-        renew: Callable[[], object] | None = None,
-    ) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.after = after
-        self.tries = tries
-        self.renew = renew
+    error: Exception
+    after: str | None = None
+    tries: int | None = None
+    renew: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True)

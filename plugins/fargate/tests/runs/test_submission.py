@@ -21,7 +21,7 @@ from flowenv.errors import (
 from flowenv.plugin import FlowRun, Reason
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv_fargate import FargateTaskEnvironment
-from flowenv_fargate.api import client
+from flowenv_fargate.runs import account
 from rigs.ecs import Account, EcsRig
 
 OnRig = Callable[..., FargateTaskEnvironment]
@@ -198,10 +198,10 @@ def test_nothing_secret_is_in_an_error(rig: EcsRig, on_rig: OnRig, submit: Submi
 def test_the_endpoint_can_come_from_the_environment_variable(
     rig: EcsRig, on_rig: OnRig, submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client.forget()
+    account.forget()
     monkeypatch.setenv("AWS_ENDPOINT_URL", rig.url)
     run = submit(on_rig(endpoint_url=None))
-    client.forget()
+    account.forget()
 
     assert len(tasks_of(rig, run)) == 1
 

@@ -36,9 +36,9 @@ from flowenv_k8s.spec.labels import (
     PREFIX,
     RUN_ID,
     age_of,
-    is_of_run,
     run_annotations,
     run_labels,
+    run_of,
     selector,
 )
 from flowenv_k8s.spec.manifest import Manifest, list_at, mapping_at
@@ -61,7 +61,7 @@ __all__ += ["build_spec", "check_metadata", "check_pod_spec", "check_spec", "con
 __all__ += ["is_name", "list_at", "mapping_at", "object_name", "run_suffix"]
 __all__ += ["secret_manifest"]
 # how a run is marked on its objects
-__all__ += ["FLOW_CONTAINER", "PREFIX", "RUN_ID", "age_of", "is_of_run"]
+__all__ += ["FLOW_CONTAINER", "PREFIX", "RUN_ID", "age_of", "run_of"]
 __all__ += ["run_annotations", "run_labels", "selector"]
 # the connection
 __all__ += ["EVENTS", "JOBS", "PODS", "SECRETS", "Client", "ContainerLog", "Refused", "Request"]

@@ -23,7 +23,7 @@ from flowenv_k8s.plugin import (
     Client,
     Refused,
     Resource,
-    is_of_run,
+    run_of,
     secret_manifest,
 )
 
@@ -150,7 +150,7 @@ class OperatorCluster:
             found = self._get()
             if found is not None and self._is_own(found):
                 return found  # the answer to the first try was lost
-            if found is None or not is_of_run(found, self._run_id):
+            if found is None or run_of(found) != self._run_id:
                 raise _conflict(self._plan) from refused
             self._say("Removing the cluster of an earlier attempt.")
             remove(self._client, CLUSTERS, found, _TURN_WITH_SCHEDULER)

@@ -1,7 +1,4 @@
-"""Calls to AWS: where the exceptions of boto3 end.
-
-Clients are made once for each account, region and endpoint of a process.
-"""
+"""Calls to AWS: where the exceptions of boto3 end."""
 
 from __future__ import annotations
 
@@ -222,21 +219,3 @@ def _botocore_error(operation: str, error: Exception) -> PlatformError | SpecErr
             hint="Check the network, the region and the endpoint URL.",
         )
     return PlatformUnreachable(f"boto3 can't call {operation}: {error}")
-
-
-_made: dict[Access, Aws] = {}
-_made_lock = threading.Lock()
-
-
-def aws_of(access: Access) -> Aws:
-    """The AWS that is meant; the same for the same credentials and region."""
-    with _made_lock:
-        if access not in _made:
-            _made[access] = Aws(access)
-        return _made[access]
-
-
-def forget() -> None:
-    """Forget all clients, as when credentials or endpoints of this process change. For tests."""
-    with _made_lock:
-        _made.clear()

@@ -6,7 +6,7 @@ import os
 import threading
 from dataclasses import dataclass, field
 
-from flowenv_fargate.api.client import Access, Aws, aws_of
+from flowenv_fargate.api.client import Access, Aws
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.registration import Definitions
 from flowenv_fargate.runs.task_poller import TaskPoller, task_poller
@@ -36,7 +36,7 @@ class Account:
             return self._pollers[cluster]
 
 
-_accounts: dict[Aws, Account] = {}
+_accounts: dict[Access, Account] = {}
 _lock = threading.Lock()
 
 
@@ -50,9 +50,10 @@ def account_of(environment: FargateTaskEnvironment) -> Account:
         os.environ.get("AWS_REGION"),  # boto3 alone of AWS's SDKs doesn't look there
         environment.endpoint_url,
     )
-    aws = aws_of(access)
     with _lock:
-        return _accounts.setdefault(aws, Account(aws))
+        if access not in _accounts:
+            _accounts[access] = Account(Aws(access))
+        return _accounts[access]
 
 
 def cluster_of(environment: FargateTaskEnvironment) -> str:

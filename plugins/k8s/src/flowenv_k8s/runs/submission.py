@@ -12,7 +12,7 @@ from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.api.resources import JOBS, SECRETS
 from flowenv_k8s.runs.diagnosis.run_status import is_over
-from flowenv_k8s.spec.labels import RUN_ID, RunMarks, is_of_run
+from flowenv_k8s.spec.labels import RUN_ID, RunMarks, run_of
 from flowenv_k8s.spec.variables import secret_manifest
 
 _log = logging.getLogger("flowenv.k8s")
@@ -55,7 +55,7 @@ def _create_job(client: Client, flow_run: FlowRun, job: Mapping[str, Any]) -> di
     except Refused as refused:
         metadata = job["metadata"]
         found = client.get(JOBS, metadata["namespace"], metadata["name"])
-        if found is not None and is_of_run(found, flow_run.id):
+        if found is not None and run_of(found) == flow_run.id:
             return found
         raise _conflict(metadata, found) from refused
 
@@ -90,7 +90,7 @@ def _create_secret(
         client.create(SECRETS, {**secret, "metadata": metadata})
     except Refused as refused:
         found = client.get(SECRETS, metadata["namespace"], metadata["name"])
-        if found is None or not is_of_run(found, flow_run.id):
+        if found is None or run_of(found) != flow_run.id:
             raise RunConflict(
                 f"The Secret {metadata['name']} in the namespace {metadata['namespace']} is "
                 "already there and isn't this run's."
@@ -110,7 +110,7 @@ def _undo(
     def remove_job() -> None:
         # an interrupted create may have been carried out, and another run may own the name
         found = client.get(JOBS, metadata["namespace"], metadata["name"])
-        if found is not None and is_of_run(found, flow_run.id):
+        if found is not None and run_of(found) == flow_run.id:
             where = (metadata["namespace"], metadata["name"])
             client.delete(JOBS, *where, uid=found["metadata"]["uid"])
 

@@ -148,6 +148,6 @@ def age_of(manifest: Mapping[str, Any]) -> float:
     return seconds_since(moment(manifest["metadata"].get("creationTimestamp")))
 
 
-def is_of_run(manifest: Mapping[str, Any], run_id: str) -> bool:
-    """True if the run made the object."""
-    return bool((manifest["metadata"].get("labels") or {}).get(RUN_ID) == run_id)
+def run_of(manifest: Mapping[str, Any]) -> str:
+    """The run that made an object; empty if none did."""
+    return str((manifest["metadata"].get("labels") or {}).get(RUN_ID, ""))

@@ -8,8 +8,8 @@ from typing import Any
 from flowenv.plugin import Poller
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS
-from flowenv_k8s.runs.watch.trimming import run_of, trimmed_job
-from flowenv_k8s.spec.labels import selector
+from flowenv_k8s.runs.watch.trimming import trimmed_job
+from flowenv_k8s.spec.labels import run_of, selector
 
 JobList = Poller[dict[str, Any]]
 

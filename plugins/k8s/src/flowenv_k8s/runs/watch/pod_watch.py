@@ -22,8 +22,8 @@ from flowenv_k8s.api.resources import PODS
 from flowenv_k8s.api.session import Stream
 from flowenv_k8s.runs.watch.job_list import job_list
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
-from flowenv_k8s.runs.watch.trimming import run_of, trimmed_pod
-from flowenv_k8s.spec.labels import pod_selector
+from flowenv_k8s.runs.watch.trimming import trimmed_pod
+from flowenv_k8s.spec.labels import pod_selector, run_of
 
 _log = logging.getLogger("flowenv.k8s")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowenv_k8s.spec.labels import RUN_ID
-
 
 def trimmed_pod(pod: Mapping[str, Any]) -> dict[str, Any]:
     """What of a pod a run's status depends on."""
@@ -34,8 +32,3 @@ def trimmed_job(job: Mapping[str, Any]) -> dict[str, Any]:
     spec = {name: value for name, value in (job.get("spec") or {}).items() if name != "template"}
     metadata = {name: v for name, v in job["metadata"].items() if name != "managedFields"}
     return {"kind": "Job", "metadata": metadata, "spec": spec, "status": job.get("status") or {}}
-
-
-def run_of(manifest: Mapping[str, Any]) -> str:
-    """The run that made an object; empty if none did."""
-    return str((manifest["metadata"].get("labels") or {}).get(RUN_ID, ""))
