@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         is_outcome_line,
         without_record,
     )
+    from flowenv.runs.places import payload_object, payload_url
     from flowenv.runs.process import PAYLOAD_FILE, Process
     from flowenv.runs.running import Returned, call_with_callbacks
     from flowenv.runs.summaries import Finding, Leftover, RunSummary
@@ -99,6 +100,8 @@ __all__ = [
     "Value",
     "Variables",
     "contract",
+    "payload_object",
+    "payload_url",
     "revealed",
     "storage",
     # a run and its handle
@@ -175,6 +178,7 @@ __getattr__, __dir__ = names_of(
             "EXIT_CANCELLED EXIT_COMPLETED EXIT_CRASHED EXIT_FAILED Outcome is_outcome_line "
             "without_record"
         ),
+        "runs.places": "payload_object payload_url",
         "runs.process": "PAYLOAD_FILE Process",
         "runs.running": "Returned call_with_callbacks",
         "runs.summaries": "Finding Leftover RunSummary",

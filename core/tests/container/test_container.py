@@ -143,13 +143,14 @@ def test_where_there_is_less_room_the_record_is_shorter(run_flow):
 
 
 def test_what_has_no_room_is_stored_if_there_is_a_place(run_flow, tmp_path):
+    results = f"file://{tmp_path}/results"
     ended = run_flow(
         "big",
         {"size": 3500},
         variables={contract.OUTCOME_LIMIT: "3072"},
-        metadata={"results_url": f"file://{tmp_path}/results"},
+        metadata={"results_url": results},
     )
-    assert ended.outcome.value() == "x" * 3500
+    assert ended.outcome.value(results) == "x" * 3500
 
 
 def test_a_flow_that_raises_an_error_of_ours_has_failed(run_flow):
@@ -191,10 +192,10 @@ def test_a_result_that_is_not_small_json_stays_behind(run_flow, name, parameters
     ("name", "parameters", "result"), [("big", {"size": 5000}, "x" * 5000), ("pair", {}, (1, 2))]
 )
 def test_such_a_result_goes_where_the_user_says(run_flow, tmp_path, name, parameters, result):
-    metadata = {"results_url": f"file://{tmp_path}/results"}
-    outcome = run_flow(name, parameters, metadata=metadata).outcome
-    assert outcome.result_url.startswith(f"file://{tmp_path}/results/")
-    assert outcome.value() == result
+    results = f"file://{tmp_path}/results"
+    outcome = run_flow(name, parameters, metadata={"results_url": results}).outcome
+    assert (tmp_path / "results" / f"{outcome.run_id}.json").is_file()
+    assert outcome.value(results) == result
 
 
 def test_a_result_that_can_not_be_stored_fails_the_run(run_flow, tmp_path):

@@ -16,6 +16,7 @@ from flowenv.errors import (
     WaitTimeout,
 )
 from flowenv.runs.outcome import Outcome
+from flowenv.runs.stored_result import store_result
 from flowenv.submission.lifecycle import prepare
 
 from ..plugging import ToyEnvironment
@@ -142,11 +143,18 @@ def test_a_result_that_stayed_behind_says_what_to_do(submitted):
 
 
 def test_a_result_in_a_store_is_fetched(submitted, tmp_path):
-    (tmp_path / "result.json").write_text('{"$items": "tuple", "value": [1, 2]}')
-    outcome = Outcome(
-        "r", State.COMPLETED, result_url=f"file://{tmp_path}/result.json", result_type="tuple"
-    )
-    assert submitted(COMPLETED, outcome=outcome).result() == (1, 2)
+    run = submitted(COMPLETED)
+    stored = store_result(f"file://{tmp_path}", run.id, (1, 2))
+    run.handle.record = Outcome(run.id, State.COMPLETED, stored=stored, result_type="tuple")
+    run.environment = ToyEnvironment(metadata={"results_url": f"file://{tmp_path}"})
+    assert run.result() == (1, 2)
+
+
+def test_where_the_place_of_results_is_not_set_there_is_a_hint(submitted):
+    run = submitted(COMPLETED)
+    run.handle.record = Outcome(run.id, State.COMPLETED, stored="0" * 64, result_type="tuple")
+    with pytest.raises(ResultUnavailable, match=r"results_url.*isn't set here.*Set it as it was"):
+        run.result()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from flowenv import DaskExecutor, LocalDaskExecutor, LocalExecutor, Secret
 from flowenv.errors import PayloadError
-from flowenv.serialization.encoding import Encoder, decode, is_plain, to_json_bytes
+from flowenv.serialization.data import is_plain, to_json_bytes
+from flowenv.serialization.encoding import Encoder, decode
 
 
 class Colour(enum.Enum):

@@ -173,12 +173,10 @@ def _completed(run_id: str, value: Any, results_url: str | None) -> Outcome:
     outcome = Outcome.of_result(run_id, value)
     if outcome.carries_result(_limit()) or not results_url:
         return outcome
-    from flowenv.serialization import storage
-    from flowenv.serialization.encoding import Encoder, to_json_bytes
+    from flowenv.runs.stored_result import store_result
 
-    url = f"{results_url.rstrip('/')}/{run_id}.json"
     try:
-        storage.write(url, to_json_bytes(Encoder().encode(value, "The flow's result")))
+        stored = store_result(results_url, run_id, value)
     except FlowenvError as error:
         return Outcome(
             run_id,
@@ -187,7 +185,7 @@ def _completed(run_id: str, value: Any, results_url: str | None) -> Outcome:
             message=f"The flow returned, but its result was lost: {error}",
         )
     kind = type(value).__qualname__
-    return Outcome(run_id, State.COMPLETED, result_url=url, result_type=kind)
+    return Outcome(run_id, State.COMPLETED, stored=stored, result_type=kind)
 
 
 def interrupted(by: KeyboardInterrupt) -> Outcome:

@@ -267,11 +267,13 @@ class FlowRun:
             if not is_outcome_line(line):
                 yield line
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None, *, allow_pickle: bool | None = None) -> Any:
         """The flow's result, once the run is over.
 
         Args:
             timeout: seconds to wait at most; None waits for ever.
+            allow_pickle: whether a stored result that isn't only data is read too, which runs
+                the code in it; by default what the configuration says.
 
         Raises:
             RunFailed: if the flow raised; in the local process caused by that exception.
@@ -282,6 +284,8 @@ class FlowRun:
         """
         status = self.wait(timeout)
         from flowenv.runs.handle import FinishedHandle
+        from flowenv.runs.places import results_url
+        from flowenv.settings.configuration import configuration
 
         handle = self._handle()
         if status.state is not State.COMPLETED:
@@ -295,7 +299,9 @@ class FlowRun:
                 f"{what} {status.message}".rstrip(),
                 hint="Set results_url in the configuration, or have the flow store its result.",
             )
-        return outcome.value()
+        if allow_pickle is None:
+            allow_pickle = configuration().allow_pickle
+        return outcome.value(results_url(self.environment), allow_pickle=allow_pickle)
 
     def _error(self, status: Status) -> Exception:
         what = f"The run {self.id} of {self.flow_name}"

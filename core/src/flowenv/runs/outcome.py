@@ -29,7 +29,7 @@ class Outcome:
         state: Completed, Failed, Crashed or Cancelled.
         result: the flow's result, if it is small JSON data.
         has_result: False if the result stayed behind or there is none.
-        result_url: where the result was stored, if it was.
+        stored: the SHA-256 of the stored result, if it was stored.
         result_type: the type of a result that is not in the record.
         error_class: the exception's class, for Failed and Crashed.
         message: the exception's message.
@@ -42,7 +42,7 @@ class Outcome:
     state: State
     result: Any = None
     has_result: bool = False
-    result_url: str = ""
+    stored: str = ""
     result_type: str = ""
     error_class: str = ""
     message: str = ""
@@ -99,25 +99,35 @@ class Outcome:
             return cls(run_id, State.COMPLETED, result=found, has_result=True)
         return cls(run_id, State.COMPLETED, result_type=type(value).__qualname__)
 
-    def value(self) -> Any:
+    def value(self, results_url: str | None = None, *, allow_pickle: bool = False) -> Any:
         """The flow's result, read from where it was stored if it was; None if there is none.
+
+        Args:
+            results_url: where results are stored, as the reader's own configuration has it.
+            allow_pickle: whether a stored result that isn't only data is read too, which runs
+                the code in it.
 
         Raises:
             ResultUnavailable: if the flow gave a result that stayed behind.
             PlatformError: if it can't be read from where it was stored.
         """
-        if self.is_cut and not self.has_result and not self.result_url:
+        if self.is_cut and not self.has_result and not self.stored:
             raise ResultUnavailable(
                 f"The record of the run {self.run_id} was cut on its way, and its result with it.",
                 hint="Set results_url in the configuration, or have the flow store its result.",
             )
         if self.has_result or not self.result_type:
             return self.result
-        if self.result_url:
-            from flowenv.serialization.encoding import decode
-            from flowenv.serialization.storage import read_json
+        if self.stored and results_url:
+            from flowenv.runs.stored_result import read_result
 
-            return decode(read_json(self.result_url))
+            return read_result(results_url, self.run_id, self.stored, allow_pickle=allow_pickle)
+        if self.stored:
+            raise ResultUnavailable(
+                f"The result of the run {self.run_id} ({self.result_type}) is stored, and "
+                "results_url, which says where, isn't set here.",
+                hint="Set it as it was where the run was submitted, and attach to the run again.",
+            )
         raise ResultUnavailable(
             f"The result of the run {self.run_id} ({self.result_type}) is not small JSON data, "
             "so it stayed behind.",
@@ -149,7 +159,7 @@ class Outcome:
         data: dict[str, Any] = {"run": self.run_id, "state": self.state.value}
         if self.reason:
             data["reason"] = self.reason.value
-        for name in ("error_class", "result_type", "result_url", "message", "hint"):
+        for name in ("error_class", "result_type", "stored", "message", "hint"):
             if value := getattr(self, name):
                 data[name] = value
         if self.carries_result(limit):
@@ -206,7 +216,7 @@ class Outcome:
             return None
         texts = {
             n: str(data.get(n, ""))
-            for n in ("result_url", "result_type", "error_class", "message", "hint")
+            for n in ("stored", "result_type", "error_class", "message", "hint")
         }
         has_result = "result" in data and not is_cut
         result = data["result"] if has_result else None

@@ -34,6 +34,7 @@ _TYPES: dict[str, Any] = {
     "image": str,
     "results_url": str,
     "payload_url": str,
+    "allow_pickle": bool,
 }
 _SECRET_KEYS = {"env", "file", "reference"}
 _FROM_VARIABLES = ("environment", "image", "results_url", "payload_url")
@@ -72,6 +73,7 @@ class Configuration:
         image: the container image where neither environment nor flow name one.
         results_url: where results go that don't fit into the outcome record.
         payload_url: where payloads go that don't fit into the platform.
+        allow_pickle: whether stored results are read that aren't only data.
     """
 
     path: Path | None = None
@@ -84,6 +86,7 @@ class Configuration:
     image: str | None = None
     results_url: str | None = None
     payload_url: str | None = None
+    allow_pickle: bool = False
 
     @property
     def variables(self) -> dict[str, str]:

@@ -17,8 +17,10 @@ from flowenv.flows.code_reference import CodeReference, modules_to_pickle, refer
 from flowenv.flows.definition import Flow
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.places import results_url
 from flowenv.runs.shipped_environment import ShippedEnvironment
-from flowenv.serialization.encoding import Encoder, to_json_bytes
+from flowenv.serialization.data import to_json_bytes
+from flowenv.serialization.encoding import Encoder
 from flowenv.submission.payload_header import Header
 
 if TYPE_CHECKING:
@@ -62,13 +64,6 @@ def pack(flow_run: FlowRun) -> bytes:
             "results_url": results_url(flow_run.environment),
         }
     )
-
-
-def results_url(environment: Environment) -> str | None:
-    """Where large results go: the environment's metadata, else the configuration."""
-    from flowenv.settings.configuration import configuration
-
-    return (environment.metadata or {}).get("results_url") or configuration().results_url
 
 
 @contextlib.contextmanager

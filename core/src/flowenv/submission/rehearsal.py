@@ -18,7 +18,9 @@ from flowenv import contract
 from flowenv.contract import Target
 from flowenv.contract.variables import Merged
 from flowenv.errors import FlowenvError, SpecError, UnsupportedOperation
+from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.outcome import Outcome, without_record
+from flowenv.runs.places import result_object, results_url
 from flowenv.serialization import storage
 from flowenv.states import Status
 from flowenv.submission.lifecycle import Prepared
@@ -87,19 +89,21 @@ def rehearse(prepared: Prepared) -> Rehearsed:
         text = outcome_file.read_bytes() if outcome_file.exists() else b""
     outcome = Outcome.from_text(text, run.id)
     status = outcome.status() if outcome else without_record(exit_code, "")
-    result, result_error = _take_result(outcome) if outcome else (None, None)
+    result, result_error = _take_result(outcome, run) if outcome else (None, None)
     return Rehearsed(outcome, status, _unresolved(merged), result, result_error)
 
 
-def _take_result(outcome: Outcome) -> tuple[Any, FlowenvError | None]:
+def _take_result(outcome: Outcome, run: FlowRun) -> tuple[Any, FlowenvError | None]:
     """The result, or why there is none; nothing of a rehearsal stays at `results_url`."""
+    base = results_url(run.environment)
     try:
-        return outcome.value(), None
+        # our own process has stored it, from the user's own code
+        return outcome.value(base, allow_pickle=True), None
     except FlowenvError as error:
         return None, error
     finally:
-        if outcome.result_url:
-            _remove(outcome.result_url)
+        if outcome.stored and base:
+            _remove(result_object(base, run.id))
 
 
 def _remove(url: str) -> None:

@@ -271,7 +271,7 @@ def test_a_large_payload_goes_to_the_s3_place(
 ) -> None:
     spec = built(flow=large_flow(write_flow), metadata=with_payload_url("s3://bucket/flows/"))
 
-    assert spec["payload"]["url"] == f"s3://bucket/flows/{RUN_ID}.json"
+    assert spec["payload"]["url"] == f"s3://bucket/flows/{RUN_ID}.payload.json"
     assert b"noise" in spec["payload"]["content"]
     assert PAYLOAD not in variables_of(flow_override(spec)["environment"])
 

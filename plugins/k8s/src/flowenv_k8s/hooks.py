@@ -43,7 +43,8 @@ def flowenv_execute(
 
     client = connect(environment.context)
     job = submit(client, flow_run, spec)
-    return KubernetesHandle(client, job, environment.start_deadline)
+    payload = spec["payload"]["url"] if spec.get("payload") else None
+    return KubernetesHandle(client, job, environment.start_deadline, payload=payload)
 
 
 @hookimpl
@@ -76,9 +77,8 @@ def flowenv_sweep(
 
     return sweep(
         connect(environment.context),
-        environment.target_namespace,
+        environment,
         older_than=older_than,
-        start_deadline=environment.start_deadline,
         delete=delete,
     )
 

@@ -68,7 +68,8 @@ def test_a_run_without_a_secret_is_one_request(
     prepared = prepare(flows.fail, environment=environment(), parameters={"message": "x" * 2**20})
     run = prepared.submit()
     assert requests(rig) == [("create", "jobs")]
-    assert json.loads(storage.read(f"memory://payloads/{run.id}.json"))["run"]["id"] == run.id
+    stored = storage.read(f"memory://payloads/{run.id}.payload.json")
+    assert json.loads(stored)["run"]["id"] == run.id
 
 
 def test_the_secret_goes_with_its_job(rig: KubernetesRig, environment: Environments) -> None:

@@ -341,7 +341,7 @@ def test_a_large_payload_goes_to_the_configured_store(
     monkeypatch.setenv("FLOWENV_PAYLOAD_URL", "memory://payloads/")
     configuration.cache_clear()
     made = prepare(flows.fail, environment=environment(), parameters={"message": "x" * 1_100_000})
-    url = f"memory://payloads/{made.flow_run.id}.json"
+    url = f"memory://payloads/{made.flow_run.id}.payload.json"
     assert made.spec["payload"]["url"] == url
     assert env(containers(made.spec)[0])["FLOWENV_PAYLOAD"] == url
     assert "secret" not in made.spec

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from flowenv.plugin import payload_object
 from flowenv_fargate.api.client import Aws
 
 _MARGIN = 3600
@@ -67,11 +68,11 @@ def stored(aws: Aws, place: str) -> Iterator[StoredPayload]:
         for entry in answer.get("Contents") or []:
             name = entry["Key"].removeprefix(prefix)
             try:
-                run_id = str(uuid.UUID(name.removesuffix(".json")))
+                run_id = str(uuid.UUID(name.removesuffix(".payload.json")))
             except ValueError:
                 continue
-            if name == f"{run_id}.json":
-                url = f"s3://{bucket}/{entry['Key']}"
+            url = f"s3://{bucket}/{entry['Key']}"
+            if url == payload_object(place, run_id):
                 yield StoredPayload(url, run_id, entry["LastModified"])
         if not answer.get("IsTruncated"):
             return

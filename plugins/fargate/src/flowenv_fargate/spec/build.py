@@ -13,14 +13,14 @@ from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from flowenv.errors import SpecError
-from flowenv.plugin import PAYLOAD_FILE, Target, configuration
+from flowenv.plugin import PAYLOAD_FILE, Target, payload_object, payload_url
 from flowenv_fargate.spec import arguments as args
 from flowenv_fargate.spec.container_variables import divide, run_entries
 from flowenv_fargate.spec.entry_point import take_over
 from flowenv_fargate.spec.overrides import put_payload_inline
 from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf
 from flowenv_fargate.spec.sizes import complete_size
-from flowenv_fargate.spec.tags import PAYLOAD_URL, client_token, encode, run_tags, started_by
+from flowenv_fargate.spec.tags import PAYLOAD, STORED, client_token, run_tags, started_by
 from flowenv_fargate.spec.task_definition import (
     FLOW_CONTAINER,
     Definition,
@@ -214,9 +214,9 @@ def _add_payload(
             hint="Set payload_url in the configuration to an s3:// place, or put the flow into "
             "the image and use @flow(code='module').",
         )
-    url = f"{place.rstrip('/')}/{flow_run.id}.json"
+    url = payload_object(place, flow_run.id)
     spec["payload"] = {"url": url, "content": payload}
-    spec["run_task"]["tags"].append({"key": PAYLOAD_URL, "value": encode(url)})
+    spec["run_task"]["tags"].append({"key": PAYLOAD, "value": STORED})
 
 
 def payload_place(environment: Settings) -> str | None:
@@ -225,7 +225,7 @@ def payload_place(environment: Settings) -> str | None:
     Raises:
         SpecError: if it is no place in S3.
     """
-    place = (environment.metadata or {}).get("payload_url") or configuration().payload_url
+    place = payload_url(environment)
     if place is None:
         return None
     bucket = str(place).removeprefix("s3://").partition("/")[0]

@@ -13,7 +13,8 @@ from flowenv.plugin import Marks, contract, moment
 
 RUN_ID, FLOW = "flowenv:run-id", "flowenv:flow"
 LABELS, CREATED = "flowenv:labels", "flowenv:created"
-PAYLOAD_URL = "flowenv:payload"
+PAYLOAD, STORED = "flowenv:payload", "stored"
+"""The tag of a task whose payload is in S3. Where it is there, who reads knows."""
 SPEC_HASH = "flowenv:spec-hash"
 _STARTED_BY = "flowenv/"
 _LONGEST = 256
@@ -91,7 +92,7 @@ class Identity(Marks):
     """What a task's own record says of the run it is."""
 
     container: str = ""
-    payload_url: str = ""
+    has_stored_payload: bool = False
 
     @classmethod
     def of(cls, task: Task) -> Identity | None:
@@ -117,7 +118,7 @@ class Identity(Marks):
             tuple(decode(label) for value in labels for label in value.split(" ")),
             moment(tags.get(CREATED)) or task.get("createdAt"),
             container,
-            decode(tags.get(PAYLOAD_URL, "")),
+            tags.get(PAYLOAD) == STORED,
         )
 
 

@@ -21,15 +21,22 @@ class KubernetesHandle:
         job: the Job, as it was last seen.
         start_deadline: seconds until the flow's container must be running; 0 for no limit.
         age: seconds since the Job was made.
+        payload: the URL of its payload, if that is in a store; it is removed at the end.
 
     Attributes:
         tracker: what is known of the run.
     """
 
     def __init__(
-        self, client: Client, job: Mapping[str, Any], start_deadline: float, age: float = 0.0
+        self,
+        client: Client,
+        job: Mapping[str, Any],
+        start_deadline: float,
+        age: float = 0.0,
+        *,
+        payload: str | None = None,
     ) -> None:
-        self.tracker = RunTracker(client, job, start_deadline, age)
+        self.tracker = RunTracker(client, job, start_deadline, age, payload=payload)
         self._client = client
         pod_spec = ((job.get("spec") or {}).get("template") or {}).get("spec") or {}
         self._grace = float(pod_spec.get("terminationGracePeriodSeconds", DEFAULT_GRACE))

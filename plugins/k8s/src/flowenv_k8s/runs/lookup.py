@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from flowenv.errors import RunNotFound
-from flowenv.plugin import FlowRun, RunSummary
+from flowenv.plugin import FlowRun, RunSummary, payload_object, payload_url
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS, PODS
 from flowenv_k8s.base_environment import KubernetesEnvironment
@@ -31,8 +31,21 @@ def attach(client: Client, environment: KubernetesEnvironment, reference: str) -
         RunNotFound: if there is no such run.
     """
     job = _find_job(client, environment.target_namespace, reference)
-    handle = KubernetesHandle(client, job, environment.start_deadline, age_of(job))
-    return RunMarks.of(job).attached(environment, handle)
+    marks = RunMarks.of(job)
+    handle = KubernetesHandle(
+        client,
+        job,
+        environment.start_deadline,
+        age_of(job),
+        payload=stored_payload(environment, marks),
+    )
+    return marks.attached(environment, handle)
+
+
+def stored_payload(environment: KubernetesEnvironment, marks: RunMarks) -> str | None:
+    """The URL of a run's payload, if it is in a store and this process knows where."""
+    base = payload_url(environment) if marks.has_stored_payload else None
+    return payload_object(base, marks.run_id) if base else None
 
 
 def _find_job(client: Client, namespace: str, reference: str) -> dict[str, Any]:

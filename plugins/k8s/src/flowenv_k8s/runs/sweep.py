@@ -9,13 +9,14 @@ from typing import Any
 from flowenv.plugin import Leftover, State, storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS, PODS, Resource
+from flowenv_k8s.base_environment import KubernetesEnvironment
 from flowenv_k8s.runs.diagnosis.run_status import is_held
-from flowenv_k8s.runs.lookup import pods_by_run, verdict_on
+from flowenv_k8s.runs.lookup import pods_by_run, stored_payload, verdict_on
 from flowenv_k8s.spec.labels import RUN_ID, RunMarks, age_of, pod_selector, selector
 
 
 def sweep(
-    client: Client, namespace: str, *, older_than: float, start_deadline: float, delete: bool
+    client: Client, environment: KubernetesEnvironment, *, older_than: float, delete: bool
 ) -> Iterator[Leftover]:
     """What is left in a namespace of runs that are over.
 
@@ -25,15 +26,14 @@ def sweep(
 
     Args:
         client: the connection.
-        namespace: where to look.
+        environment: where to look.
         older_than: seconds since the object was made.
-        start_deadline: seconds after which a run that hasn't started never will; 0 for
-            no limit.
         delete: True to remove what is found.
     """
+    namespace, start_deadline = environment.target_namespace, environment.start_deadline
     jobs, _ = client.list(JOBS, namespace, labels=selector())
     pods = pods_by_run(client, namespace, pod_selector())
-    remove = functools.partial(_remove, client) if delete else None
+    remove = functools.partial(_remove, client, environment) if delete else None
     for job in jobs:
         marks = RunMarks.of(job)
         age = age_of(job)
@@ -57,10 +57,15 @@ def _is_over(
     return is_late and waits
 
 
-def _remove(client: Client, resource: Resource, found: Mapping[str, Any]) -> None:
+def _remove(
+    client: Client,
+    environment: KubernetesEnvironment,
+    resource: Resource,
+    found: Mapping[str, Any],
+) -> None:
     metadata = found["metadata"]
     client.delete(resource, metadata["namespace"], metadata["name"], uid=metadata["uid"])
-    if url := RunMarks.of(found).payload_url:
+    if resource == JOBS and (url := stored_payload(environment, RunMarks.of(found))):
         storage.remove(url)
 
 

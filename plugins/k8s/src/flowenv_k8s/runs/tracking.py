@@ -43,6 +43,7 @@ class RunTracker:
         job: the Job, as it was last seen.
         start_deadline: seconds until the flow's container must be running; 0 for no limit.
         age: seconds since the Job was made.
+        payload: the URL of its payload, if that is in a store; it is removed at the end.
 
     Attributes:
         name: the Job's name.
@@ -53,7 +54,13 @@ class RunTracker:
     """
 
     def __init__(
-        self, client: Client, job: Mapping[str, Any], start_deadline: float, age: float = 0.0
+        self,
+        client: Client,
+        job: Mapping[str, Any],
+        start_deadline: float,
+        age: float = 0.0,
+        *,
+        payload: str | None = None,
     ) -> None:
         metadata = job["metadata"]
         self.name: str = metadata["name"]
@@ -61,6 +68,7 @@ class RunTracker:
         self.uid: str = metadata["uid"]
         self.marks = RunMarks.of(job)
         self.final: Verdict | None = None
+        self._payload = payload
         self._client = client
         self._job: Mapping[str, Any] | None = job
         self._latest = Verdict(Status(State.SUBMITTED))
@@ -203,9 +211,9 @@ class RunTracker:
         self.final = verdict
         if verdict.job_must_end and self._job is not None:
             end_job(self._client, self._job, verdict, self.marks.run_id)
-        if self.marks.payload_url:
+        if self._payload:
             try:
-                storage.remove(self.marks.payload_url)
+                storage.remove(self._payload)
             except FlowenvError as error:
                 _log.warning("The payload is left behind: %s", error)
 

@@ -12,9 +12,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.plugin import PAYLOAD_FILE, FlowRun, Process, Target, configuration, contract, revealed
+from flowenv.plugin import (
+    PAYLOAD_FILE,
+    FlowRun,
+    Process,
+    Target,
+    contract,
+    payload_object,
+    payload_url,
+    revealed,
+)
 from flowenv_k8s.spec.checks import LARGEST_SECRET, check_job, check_secret_size
-from flowenv_k8s.spec.labels import PAYLOAD_URL, run_annotations, run_labels
+from flowenv_k8s.spec.labels import PAYLOAD, STORED, run_annotations, run_labels
 from flowenv_k8s.spec.manifest import Manifest
 from flowenv_k8s.spec.names import object_name, run_suffix
 from flowenv_k8s.spec.variables import SecretEntries, container_env
@@ -94,7 +103,7 @@ def build_spec(settings: JobSettings, flow_run: FlowRun, process: Process) -> di
     flow_container = job["spec"]["template"]["spec"]["containers"][0]["name"]
     labels = {**run_labels(flow_run), **settings.labels}
     notes = run_annotations(flow_run, flow_container)
-    _complete_job(job, settings, name, labels, {**notes, **({PAYLOAD_URL: url} if url else {})})
+    _complete_job(job, settings, name, labels, {**notes, **({PAYLOAD: STORED} if url else {})})
     if secrets:
         spec["secret"] = secrets.manifest(settings.namespace, labels)
     return spec
@@ -127,10 +136,10 @@ def _place_files(
     """Put the files into the Secret; a payload that doesn't fit goes to the URL returned."""
     files = {**process.files, **settings.files}
     size = sum(len(content) for content in files.values())
-    base, url = configuration().payload_url, ""
+    base, url = payload_url(flow_run.environment), ""
     # the variables in the Secret are small; what they need is kept free
     if base and size > LARGEST_SECRET - 64 * 1024:
-        url = f"{base.rstrip('/')}/{flow_run.id}.json"
+        url = payload_object(base, flow_run.id)
         spec["payload"] = {"url": url, "content": files.pop(PAYLOAD_FILE)}
     for name, content in files.items():
         secrets.add_file(name, content)

@@ -27,8 +27,9 @@ CREATED = PREFIX + "created"
 """Annotation: when the run was made."""
 FLOW_CONTAINER = PREFIX + "flow-container"
 """Annotation: the container that the run is judged by."""
-PAYLOAD_URL = PREFIX + "payload-url"
-"""Annotation: the object with the payload that was too large for a Secret."""
+PAYLOAD = PREFIX + "payload"
+"""Annotation: `stored` if the payload was too large for a Secret. Where it is, who reads knows."""
+STORED = "stored"
 OUTCOME = PREFIX + "outcome"
 """Annotation: the outcome record of a run whose Job had to be ended by its handle."""
 
@@ -103,12 +104,12 @@ class RunMarks(Marks):
 
     Args:
         flow_container: the container that the run is judged by; empty for the first.
-        payload_url: the object with a large payload; empty if there is none.
+        has_stored_payload: whether the payload was too large for a Secret.
         outcome: the outcome record that a handle left; empty if there is none.
     """
 
     flow_container: str = ""
-    payload_url: str = ""
+    has_stored_payload: bool = False
     outcome: str = ""
 
     @classmethod
@@ -130,7 +131,7 @@ class RunMarks(Marks):
             labels=_texts(notes.get(LABELS)),
             created=moment(notes.get(CREATED) or metadata.get("creationTimestamp")),
             flow_container=notes.get(FLOW_CONTAINER) or "",
-            payload_url=notes.get(PAYLOAD_URL) or "",
+            has_stored_payload=notes.get(PAYLOAD) == STORED,
             outcome=notes.get(OUTCOME) or "",
         )
 

@@ -1,0 +1,201 @@
+"""Data as JSON: values that any Python can read back, and that reading can't make act.
+
+Plain JSON data stays as it is; bytes, dates, paths, tuples, sets and NumPy arrays are marked.
+Reading imports nothing that the document names, calls nothing and unpickles nothing: so it is safe
+whoever wrote the document.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import io
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from flowenv.errors import PayloadError
+
+OBJECT, PICKLE, EXECUTOR = "$object", "$pickle", "$executor"
+"""Marks of what is no data: see `flowenv.serialization.encoding`."""
+PLAIN, TEXT, ITEMS, ARRAY = "$plain", "$text", "$items", "$array"
+MARKS = frozenset({OBJECT, PICKLE, EXECUTOR, PLAIN, TEXT, ITEMS, ARRAY})
+
+Decode = Callable[[Any], Any]
+Reader = Callable[[dict[str, Any], Decode], Any]
+
+_FROM_TEXT: dict[str, Callable[[str], Any]] = {
+    "path": Path,
+    "datetime": datetime.datetime.fromisoformat,
+    "date": datetime.date.fromisoformat,
+    "time": datetime.time.fromisoformat,
+    "bytes": base64.b64decode,
+}
+_TO_TEXT: dict[type, tuple[str, Callable[[Any], str]]] = {
+    type(Path()): ("path", str),
+    datetime.datetime: ("datetime", datetime.datetime.isoformat),
+    datetime.date: ("date", datetime.date.isoformat),
+    datetime.time: ("time", datetime.time.isoformat),
+    bytes: ("bytes", lambda data: base64.b64encode(data).decode()),
+}
+"""Values that travel as text, so that they can be read by any Python."""
+
+_COLLECTIONS: dict[str, type] = {"tuple": tuple, "set": set, "frozenset": frozenset}
+
+_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+
+
+class NotData(PayloadError):
+    """A document holds more than data: reading it would import, call or unpickle something."""
+
+
+def encode_data(value: object, encode: Callable[[object, str], Any], what: str) -> Any:
+    """A value as JSON data; `NotImplemented` if it is none of the kinds that are data.
+
+    Args:
+        value: any object.
+        encode: encodes what a collection holds, given what that is.
+        what: what the value is, for errors.
+    """
+    if is_plain(value):
+        return value
+    if type(value) in _TO_TEXT:
+        kind, to_text = _TO_TEXT[type(value)]
+        return {TEXT: kind, "value": to_text(value)}
+    if isinstance(value, dict) and all(isinstance(k, str) for k in value):
+        inner = {k: encode(v, f"{what}[{k!r}]") for k, v in value.items()}
+        return {PLAIN: inner} if MARKS & inner.keys() else inner
+    if type(value) is list:
+        return [encode(v, f"{what}[{i}]") for i, v in enumerate(value)]
+    if isinstance(value, tuple | set | frozenset) and type(value) in _COLLECTIONS.values():
+        items = [encode(v, f"{what}[{i}]") for i, v in enumerate(value)]
+        # a set has no order of its own, but the same run gives the same bytes
+        ordered = items if type(value) is tuple else sorted(items, key=to_json_bytes)
+        return {ITEMS: type(value).__name__, "value": ordered}
+    return _encode_array(value)
+
+
+def _encode_array(value: Any) -> Any:
+    """A NumPy array in NumPy's own format, unless it holds objects."""
+    numpy = sys.modules.get("numpy")  # without it imported, nothing is an array
+    if numpy is None or type(value) is not numpy.ndarray or value.dtype.hasobject:
+        return NotImplemented
+    with io.BytesIO() as file:
+        numpy.save(file, value, allow_pickle=False)
+        return {ARRAY: base64.b64encode(file.getvalue()).decode()}
+
+
+def is_plain(value: object) -> bool:
+    """True if the value is JSON data that reads back as exactly the same.
+
+    >>> is_plain({"a": [1, None]}), is_plain((1, 2)), is_plain({1: 2})
+    (True, False, False)
+    """
+    if value is None or type(value) in (str, int, bool):
+        return True
+    if type(value) is float:
+        return value == value and abs(value) != float("inf")
+    if type(value) is list:
+        return all(is_plain(one) for one in value)
+    if type(value) is dict:
+        return not (MARKS & value.keys()) and all(
+            type(k) is str and is_plain(v) for k, v in value.items()
+        )
+    return False
+
+
+def decode_data(data: Any) -> Any:
+    """The value that `encode_data` was given, if it was data.
+
+    Raises:
+        NotData: if it was an object, which only `flowenv.serialization.encoding` reads.
+        PayloadError: if the document can't be read.
+
+    >>> decode_data({"$items": "tuple", "value": [1, {"$text": "date", "value": "2026-11-28"}]})
+    (1, datetime.date(2026, 11, 28))
+    >>> decode_data({"$object": "os:system"})
+    Traceback (most recent call last):
+    ...
+    flowenv.serialization.data.NotData: This holds more than data: $object.
+    """
+    try:
+        return decode_with(_READERS, data)
+    except PayloadError:
+        raise
+    except _MALFORMED as error:
+        raise PayloadError(f"This can't be read: {type(error).__name__}: {error}.") from error
+
+
+def decode_with(readers: Mapping[str, Reader], data: Any) -> Any:
+    """The value behind a document.
+
+    Args:
+        readers: what reads each mark.
+        data: the document.
+    """
+
+    def decode(data: Any) -> Any:
+        if isinstance(data, list):
+            return [decode(one) for one in data]
+        if not isinstance(data, dict):
+            return data
+        for mark, read in readers.items():
+            if mark in data:
+                return read(data, decode)
+        return {name: decode(value) for name, value in data.items()}
+
+    return decode(data)
+
+
+def _read_plain(data: dict[str, Any], decode: Decode) -> Any:
+    return {name: decode(value) for name, value in data[PLAIN].items()}
+
+
+def _read_text(data: dict[str, Any], decode: Decode) -> Any:
+    return _FROM_TEXT[data[TEXT]](data["value"])
+
+
+def _read_items(data: dict[str, Any], decode: Decode) -> Any:
+    return _COLLECTIONS[data[ITEMS]](decode(data["value"]))
+
+
+def _read_array(data: dict[str, Any], decode: Decode) -> Any:
+    try:
+        import numpy
+    except ImportError as error:
+        raise PayloadError("This holds an array, and NumPy isn't installed here.") from error
+    return numpy.load(io.BytesIO(base64.b64decode(data[ARRAY])), allow_pickle=False)
+
+
+def _refuse(data: dict[str, Any], decode: Decode) -> Any:
+    raise NotData(f"This holds more than data: {', '.join(sorted(MARKS & data.keys()))}.")
+
+
+DATA_READERS: dict[str, Reader] = {
+    PLAIN: _read_plain,
+    TEXT: _read_text,
+    ITEMS: _read_items,
+    ARRAY: _read_array,
+}
+# what is no data comes first: it isn't read either where it stands beside data
+_READERS = {**dict.fromkeys((OBJECT, PICKLE, EXECUTOR), _refuse), **DATA_READERS}
+
+
+def to_json_bytes(data: Any) -> bytes:
+    """A document as compact JSON bytes, the same for the same data."""
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes JSON's own escape
+
+
+def from_json(text: str | bytes) -> Any:
+    """What a JSON text says, whoever wrote it.
+
+    Raises:
+        ValueError: if it is no JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("the JSON is nested too deeply") from error
