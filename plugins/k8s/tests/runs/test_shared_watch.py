@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from flowenv.errors import PlatformError, TransientPlatformError
+from flowenv.errors import PlatformError, PlatformUnreachable
 from flowenv.plugin import FlowRun, Reason, State
 from flowenv_k8s.api.client import Client
+from flowenv_k8s.runs import patience
 from flowenv_k8s.runs.watch import pod_watch
 from on_kubernetes.job_runs import complete, name_of, running
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
@@ -95,12 +96,13 @@ def test_a_watch_that_is_forbidden_tells_who_follows(rig: KubernetesRig, start: 
 
 
 def test_a_cluster_that_stays_busy_tells_who_begins_to_follow(
-    rig: KubernetesRig, start: Start, client: Client
+    rig: KubernetesRig, start: Start, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = start()
+    monkeypatch.setattr(patience, "PATIENCE", 0.1)
     object.__setattr__(client.retries, "sleep", lambda seconds: None)
     with rig.faults.inject("503", verb="list", resource="pods", times=None):
-        with pytest.raises(TransientPlatformError, match="HTTP 503"):
+        with pytest.raises(PlatformUnreachable, match="HTTP 503"):
             run.wait(20)
     assert running(run)
 

@@ -141,7 +141,7 @@ def relay_scheduler_log(client: Client, plan: ClusterPlan, pod: str) -> Iterator
     def relay() -> None:
         log = ContainerLog(client, plan.namespace, pod, container)
         with contextlib.suppress(Refused, ConnectionError, FlowenvError):
-            for line in log.read(follow=True):
+            for line in log.follow():
                 _scheduler_log.info("%s", line)
 
     # it ends with the scheduler, which outlives this block

@@ -18,6 +18,7 @@ from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
 from flowenv_k8s.runs.diagnosis import events
 from flowenv_k8s.runs.diagnosis.pod_status import by_age, is_back_off
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, is_held, is_over, judge
+from flowenv_k8s.runs.patience import OUTAGES, Patience
 from flowenv_k8s.runs.termination import end_job
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 from flowenv_k8s.runs.watch.pod_watch import PodWatch
@@ -83,6 +84,9 @@ class RunTracker:
         self._next_ask = now
         self._next_events = now + NO_POD
         self._told: tuple[Reason, str] | None = None
+        self._patience = Patience()
+        self._is_blind = False
+        self._ask_from = now
 
     @property
     def is_over(self) -> bool:
@@ -98,19 +102,40 @@ class RunTracker:
             return self._latest.status
 
     def observe(self, updates: PodUpdates) -> Status:
-        """Say how the run stands by the latest news; ask the cluster only where they don't do."""
+        """Say how the run stands by the latest news; ask the cluster only where they don't do.
+
+        In an outage the status says so, for as long as it is worth to wait for its end.
+
+        Raises:
+            FlowenvError: if the outage lasts too long, or the cluster refuses.
+        """
         with self._lock:
-            if self.final is None:
-                self._judge(list(updates.pods.values()), frozenset(updates.gone))
-            if self.final is None and self._ask_cluster(updates):
-                pods = dict(updates.pods)
-                if self._job is None or is_over(self._job):
-                    # the Job may be ahead of the watch
-                    listed = {pod["metadata"]["uid"]: pod for pod in self.list_pods()}
-                    _let_catch_up(updates, listed)
-                    pods = dict(updates.pods) | listed
-                self._judge(list(pods.values()), frozenset(updates.gone))
-            return self._latest.status
+            self._is_blind = bool(updates.outage)
+            try:
+                status = self._observe(updates)
+            except OUTAGES as error:
+                self._ask_from = time.monotonic() + self._patience.failed(error)
+                if self._patience.is_over:
+                    raise
+                status = self._latest.status
+            outage = updates.outage or self._patience.outage
+            if outage and not status.state.is_final:
+                return dataclasses.replace(status, message=outage, hint="")
+            return status
+
+    def _observe(self, updates: PodUpdates) -> Status:
+        if self.final is None:
+            self._judge(list(updates.pods.values()), frozenset(updates.gone))
+        if self.final is None and self._ask_cluster(updates):
+            pods = dict(updates.pods)
+            if self._job is None or is_over(self._job):
+                # the Job may be ahead of the watch
+                listed = {pod["metadata"]["uid"]: pod for pod in self.list_pods()}
+                _let_catch_up(updates, listed)
+                pods = dict(updates.pods) | listed
+            self._judge(list(pods.values()), frozenset(updates.gone))
+            self._patience.succeeded()
+        return self._latest.status
 
     def follow(self) -> AbstractContextManager[PodUpdates]:
         """The run's pods, kept up to date for as long as the block lasts."""
@@ -127,13 +152,14 @@ class RunTracker:
         moments = [self._job_seen + (CHECK_JOB if updates.pods else 2 * NO_POD)]
         if self._latest.ask_job:
             moments.append(self._next_ask)
+        if self._patience.is_tried:
+            moments.append(self._ask_from)
         if not self._has_run and self._must_run_by is not None and self._must_run_by > now:
             moments.append(self._must_run_by)
         if not updates.pods:
             moments.append(self._next_events)
-        if end is not None:
-            moments.append(end)
-        updates.wait(max(min(moments) - now + 0.005, 0.0))
+        due = max(min(moments), self._ask_from)
+        updates.wait(max(min(due, end or due) - now + 0.005, 0.0))
 
     def cancelled(self) -> None:
         """Note that this process deletes the Job, so that its absence is no surprise."""
@@ -177,6 +203,8 @@ class RunTracker:
 
     def _is_too_late(self, status: Status) -> bool:
         if self._has_run or self._must_run_by is None or is_held(status, self._job):
+            return False
+        if self._is_blind:  # it may have started meanwhile
             return False
         return time.monotonic() > self._must_run_by
 
@@ -222,7 +250,9 @@ class RunTracker:
     def _ask_cluster(self, updates: PodUpdates) -> bool:
         """Look at the Job if that is due; True if there is something new to judge by."""
         now = time.monotonic()
-        if self._latest.ask_job and now >= self._next_ask:
+        if now < self._ask_from:
+            return False
+        if self._patience.is_tried or (self._latest.ask_job and now >= self._next_ask):
             self._next_ask = now + ASK_AGAIN
             self._look_at_job()
             return True

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.lines import lines_of
 from flowenv_k8s.api.refusals import Request
 from flowenv_k8s.api.resources import PODS
+from flowenv_k8s.api.session import Stream
+from flowenv_k8s.runs.logs.read_ahead import ReadAhead
 from flowenv_k8s.runs.logs.shown_lines import ShownLines
 from flowenv_k8s.runs.logs.stamps import parted, written
 
@@ -41,12 +44,8 @@ class ContainerLog:
         self._container = container
         self._shown = ShownLines()
 
-    def read(self, *, follow: bool) -> Iterator[str]:
-        """The lines that are new, without line ends.
-
-        Args:
-            follow: go on until the API server ends the stream. A last line without an end
-                is held back then, since more of it may come.
+    def read(self) -> Iterator[str]:
+        """The lines that there are and are new, without line ends.
 
         Raises:
             ConnectionError: if the stream was cut, or the log can't be had now; read again for
@@ -54,20 +53,36 @@ class ContainerLog:
             Refused: with code 400 if the container hasn't started, 404 if the pod is gone.
             FlowenvError: if it is refused.
         """
-        query = {"container": self._container, "timestamps": "true"}
-        if follow:
-            query["follow"] = "true"
+        return self._new(self._open(idle=60.0).chunks(), hold_back=False)
+
+    def follow(self, is_stale: Callable[[], bool] = lambda: False) -> Iterator[str]:
+        """The lines that are new, as they come, until the API server ends the stream.
+
+        However slowly they are taken, they are fetched as they come: Kubernetes doesn't keep
+        them. A last line without an end is held back, since more of it may come.
+
+        Args:
+            is_stale: asked while nothing comes; True if the stream must have died.
+
+        Raises:
+            As `read` does.
+        """
+        ahead = ReadAhead(self._open(idle=SILENCE, follow="true"))
+        try:
+            yield from self._new(ahead.chunks(is_stale), hold_back=True)
+        finally:
+            ahead.close()
+
+    def _open(self, idle: float, **query: str) -> Stream:
+        query |= {"container": self._container, "timestamps": "true"}
         if self._shown.since is not None:
             query["sinceTime"] = written(self._shown.since)
-        stream = self._client.stream(
-            self._request, query, raw=(400, 404), idle=SILENCE if follow else 60.0
-        )
-        yield from self._new(stream.lines(), hold_back=follow)
+        return self._client.stream(self._request, query, raw=(400, 404), idle=idle)
 
-    def _new(self, lines: Iterator[bytes], *, hold_back: bool) -> Iterator[str]:
+    def _new(self, chunks: Iterable[bytes], *, hold_back: bool) -> Iterator[str]:
         """What of a stream's lines wasn't shown before."""
         again = self._shown.again()
-        for line in lines:
+        for line in lines_of(chunks):
             text = line.decode(errors="replace").removesuffix("\n").removesuffix("\r")
             stamp, text = parted(text)
             if stamp is None and text.startswith(_KUBELET_SAYS):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import PlatformError
@@ -11,13 +12,15 @@ from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.runs.diagnosis.pod_status import by_age, container_status, has_started
 from flowenv_k8s.runs.logs.container_log import ContainerLog
+from flowenv_k8s.runs.patience import OUTAGES, Patience
 from flowenv_k8s.runs.tracking import RunTracker
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 
 _log = logging.getLogger("flowenv.k8s")
 
-_TRIES = 5
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_TRIED = 10.0
+"""Seconds for which a log is tried that isn't followed."""
+_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 
 
 class RunLog:
@@ -47,7 +50,7 @@ class RunLog:
             )
         for pod in pods:
             if has_started(pod, self._container):
-                yield from self._rest(self._log_of(pod))
+                yield from self._rest(self._log_of(pod), Patience(_TRIED))
 
     def follow(self) -> Iterator[str]:
         """The lines, as they come, until the run is over.
@@ -83,22 +86,24 @@ class RunLog:
         return ContainerLog(self._client, self._tracker.namespace, name, container)
 
     def _follow_pod(self, uid: str, updates: PodUpdates) -> Iterator[str]:
-        log, pause = self._log_of(updates.pods[uid]), _FIRST_PAUSE
+        log, patience, pause = self._log_of(updates.pods[uid]), Patience(), _PAUSE
         while not self._has_ended(uid, updates):
             try:
-                for line in log.read(follow=True):
-                    pause = _FIRST_PAUSE
+                for line in log.follow(self._is_stale(uid, updates)):
+                    patience.succeeded()
+                    pause = _PAUSE
                     yield line
             except Refused as refused:
                 if refused.code == 404:
                     return
-            except ConnectionError as error:
-                _log.debug("The log of %s was cut: %s", self._tracker.name, error)
-            # an end can also mean that the kubelet is tired of the stream
+            except OUTAGES as error:
+                # the run goes on, and for how long is not up to its log
+                pause = self._failed(patience, error)
+            # an end can also mean that the kubelet is tired of the stream, or away
             if not self._has_ended(uid, updates):
                 updates.wait(pause)
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
-        yield from self._rest(log)
+        yield from self._rest(log, patience)
 
     def _has_ended(self, uid: str, updates: PodUpdates) -> bool:
         pod = updates.pods[uid]
@@ -107,15 +112,34 @@ class RunLog:
         state = container_status(pod, self._container).get("state") or {}
         return "terminated" in state and pod["spec"].get("restartPolicy") == "Never"
 
-    def _rest(self, log: ContainerLog) -> Iterator[str]:
-        for tried in range(_TRIES):
+    def _is_stale(self, uid: str, updates: PodUpdates) -> Callable[[], bool]:
+        """Whether a silent stream may be one that died: its container ended, or others died."""
+        before = updates.breaks
+        return lambda: (
+            self._has_ended(uid, updates) or (updates.breaks != before and not updates.outage)
+        )
+
+    def _rest(self, log: ContainerLog, patience: Patience) -> Iterator[str]:
+        """What there is, and no more."""
+        while True:
             try:
-                yield from log.read(follow=False)
+                yield from log.read()
                 return
             except Refused:  # it never started, or is gone
                 return
-            except ConnectionError as error:
-                if tried == _TRIES - 1:
+            except OUTAGES as error:
+                pause = self._failed(patience, error)
+                if patience.is_over:
                     raise PlatformError(
                         f"The end of the log of {self._tracker.name} can't be read: {error}"
                     ) from error
+                time.sleep(pause)
+
+    def _failed(self, patience: Patience, error: Exception) -> float:
+        """Say once in an outage that the log is late; returns seconds until the next try."""
+        before = patience.outage
+        pause = patience.failed(error)
+        _log.debug("The log of %s was cut: %s", self._tracker.name, error)
+        if patience.outage and not before:
+            _log.warning("The log of %s: %s", self._tracker.name, patience.outage)
+        return pause

@@ -18,6 +18,8 @@ class PodUpdates:
         jobs: the Jobs of all runs in the namespace.
         pods: each pod by UID, trimmed, as it was last.
         gone: the UIDs of pods that are no longer there.
+        outage: what to say of an outage in which there is no news; empty while there is.
+        breaks: how often the connection of the watch broke.
         problem: why the watch had to be given up; None while it goes on.
     """
 
@@ -26,6 +28,8 @@ class PodUpdates:
         self.jobs = jobs
         self.pods: dict[str, dict[str, Any]] = {}
         self.gone: set[str] = set()
+        self.outage = ""
+        self.breaks = 0
         self.problem: FlowenvError | None = None
         self._changed = threading.Event()
 
@@ -63,6 +67,13 @@ class PodUpdates:
         if gone:
             self.gone.add(uid)
         self._changed.set()
+
+    def set_outage(self, outage: str) -> None:
+        """Note that the watch was cut, or that it goes on."""
+        self.breaks += 1
+        if outage != self.outage:
+            self.outage = outage
+            self._changed.set()
 
     def fail(self, error: FlowenvError) -> None:
         """Note that there will be no more news."""

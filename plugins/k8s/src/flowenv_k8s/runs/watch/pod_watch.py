@@ -15,11 +15,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from flowenv.errors import FlowenvError, PlatformUnreachable, TransientPlatformError
+from flowenv.errors import FlowenvError, PlatformUnreachable
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused, Request
 from flowenv_k8s.api.resources import PODS
 from flowenv_k8s.api.session import Stream
+from flowenv_k8s.runs.patience import OUTAGES, Patience
 from flowenv_k8s.runs.watch.job_list import job_list
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 from flowenv_k8s.runs.watch.trimming import trimmed_pod
@@ -31,8 +32,6 @@ LINGER = 5.0
 """Seconds that the watch goes on after the last run is over, for the next one to use."""
 SILENCE = 90.0
 """Seconds without a word after which the connection counts as dead; bookmarks come each minute."""
-PATIENCE = 300.0
-"""Seconds without contact after which those who follow a run are told."""
 _PERIOD = (240, 360)
 """Seconds after which the API server is asked to end a watch, drawn at random."""
 _GONE = 410
@@ -62,6 +61,7 @@ class PodWatch:
         self._thread: threading.Thread | None = None
         self._stream: Stream | None = None
         self._synced = threading.Event()
+        self._patience = Patience()
         self._jobs = job_list(client, namespace)
 
     @contextlib.contextmanager
@@ -92,8 +92,10 @@ class PodWatch:
         with self._lock:
             self._followers.setdefault(updates.run_id, set()).add(updates)
             updates.pods.update(self._pods.get(updates.run_id, {}))
+            updates.outage = self._patience.outage if self._thread else ""
             if self._thread is None:
                 self._generation += 1
+                self._patience = Patience()
                 self._synced.clear()
                 self._thread = threading.Thread(
                     target=self._run,
@@ -103,9 +105,9 @@ class PodWatch:
                 )
                 self._thread.start()
             synced = self._synced
-        while not synced.wait(0.05 if updates.problem else 5.0):
-            if updates.problem:
-                return
+        # without an answer there are no pods yet, and the outage is what there is to tell
+        while not synced.wait(0.05) and not updates.problem and not updates.outage:
+            pass
 
     def _leave(self, updates: PodUpdates) -> None:
         """Give a follower no more news; after the last one the watch ends."""
@@ -142,30 +144,49 @@ class PodWatch:
     # -- the thread ----------------------------------------------------------------------
 
     def _run(self, generation: int) -> None:
-        version, failures, contact = "", 0, time.monotonic()
+        version = ""
         while generation == self._generation:
             try:
                 if not version:
                     version = self._list(generation)
-                    contact, failures = time.monotonic(), 0
+                    self._heard(generation)
                 for seen in self._events(version, generation):
-                    version, contact, failures = seen, time.monotonic(), 0
+                    version = seen
+                    self._heard(generation)
             except _Expired:
                 version = ""
-            except (ConnectionError, TransientPlatformError, PlatformUnreachable) as error:
-                failures += 1
+            except OUTAGES as error:
                 _log.debug("The watch of pods in %s was cut: %s", self._namespace, error)
-                if not self._synced.is_set() and isinstance(error, FlowenvError):
-                    self._fail(generation, error)  # it was tried often enough
-                elif time.monotonic() - contact > PATIENCE:
-                    self._fail(generation, _lost_contact(self._namespace, error))
-                elif generation == self._generation:
-                    time.sleep(self._pause(failures))
+                self._broke(generation, error)
+                if self._patience.outage:
+                    version = ""  # all is well only when what happened meanwhile is known
             except FlowenvError as error:
                 self._fail(generation, error)
             except Exception as error:  # whoever follows must not wait for ever
                 _log.exception("The watch of pods in %s failed", self._namespace)
                 self._fail(generation, _lost_contact(self._namespace, error))
+
+    def _heard(self, generation: int) -> None:
+        """All is well: tell those who were told of an outage."""
+        if self._patience.is_tried:
+            self._patience.succeeded()
+            self._tell_outage(generation)
+
+    def _broke(self, generation: int, error: Exception) -> None:
+        """Wait before the next try, and tell those who follow runs if it takes long."""
+        pause = self._patience.failed(error)
+        if self._patience.is_over:
+            self._fail(generation, _lost_contact(self._namespace, error))
+        elif generation == self._generation:
+            self._tell_outage(generation)
+            time.sleep(pause)
+
+    def _tell_outage(self, generation: int) -> None:
+        with self._lock:
+            if generation == self._generation:
+                for followers in self._followers.values():
+                    for updates in followers:
+                        updates.set_outage(self._patience.outage)
 
     def _list(self, generation: int) -> str:
         found, version = self._client.list(PODS, self._namespace, labels=pod_selector())
@@ -230,11 +251,6 @@ class PodWatch:
                     if not known:
                         self._pods.pop(run_id, None)
         return str(pod["metadata"]["resourceVersion"])
-
-    def _pause(self, failures: int) -> float:
-        if failures <= 1:  # watches end now and then
-            return random.uniform(0, 0.1)
-        return self._client.retries.pause(failures + 1)
 
     def _fail(self, generation: int, error: FlowenvError) -> None:
         with self._lock:

@@ -1,0 +1,83 @@
+"""Outages: how long reads of what is followed are tried again, and what is said meanwhile.
+
+A run goes on without its API server and without its kubelet, so that who follows it does, too.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+
+from flowenv.errors import FlowenvError, PlatformUnreachable, TransientPlatformError
+from flowenv.plugin import Retries
+
+PATIENCE = 300.0
+"""Seconds without any answer after which those who follow a run are told."""
+SPOKEN_OF = 3.0
+"""Seconds after which an outage is spoken of; shorter ones are nobody's business."""
+OUTAGES = (ConnectionError, TransientPlatformError, PlatformUnreachable)
+"""What reads raise when the same read may succeed later."""
+_PAUSES = Retries(first=0.1, longest=10.0)
+
+
+class Patience:
+    """What one reader knows of an outage.
+
+    Args:
+        seconds: how long it may last; by default `PATIENCE`.
+
+    Attributes:
+        outage: one sentence for users; empty while all is well, and in an outage's first seconds.
+
+    >>> patience = Patience()
+    >>> patience.failed(ConnectionError("refused")) < 1, patience.outage
+    (True, '')
+    """
+
+    def __init__(self, seconds: float | None = None) -> None:
+        self.outage = ""
+        self._seconds = seconds
+        self._since: float | None = None
+        self._began = ""
+        self._failures = 0
+
+    @property
+    def is_tried(self) -> bool:
+        """True from the first failure to the next success."""
+        return self._since is not None
+
+    @property
+    def is_over(self) -> bool:
+        """True if the outage has lasted for too long."""
+        limit = PATIENCE if self._seconds is None else self._seconds
+        return self._since is not None and time.monotonic() - self._since > limit
+
+    def succeeded(self) -> None:
+        """Note an answer: all is well."""
+        self.outage, self._since, self._failures = "", None, 0
+
+    def failed(self, error: Exception) -> float:
+        """Note that there was no answer.
+
+        Args:
+            error: why; one of `OUTAGES`.
+
+        Returns:
+            Seconds to wait before the next try.
+        """
+        now = time.monotonic()
+        if self._since is None:
+            self._since = now
+            self._began = datetime.datetime.now().astimezone().strftime("%H:%M:%S")
+        if now - self._since >= SPOKEN_OF and not self.outage:
+            limit = PATIENCE if self._seconds is None else self._seconds
+            self.outage = (
+                f"No news since {self._began}: {_words(error)} It is tried again for {limit:g} s."
+            )
+        self._failures += 1
+        return _PAUSES.pause(self._failures)
+
+
+def _words(error: Exception) -> str:
+    text = error.message if isinstance(error, FlowenvError) else str(error)
+    return text if text.endswith(".") else f"{text}."
