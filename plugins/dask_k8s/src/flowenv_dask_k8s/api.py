@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
 import logging
 import os
 import tempfile
@@ -62,6 +63,7 @@ def connect(name: str, namespace: str, timeout: float, *, is_inside: bool) -> An
 
 
 def _connected(name: str, namespace: str, is_inside: bool) -> Any:
+    _name_the_user()
     # its own way to make a cluster fails healthy ones, when the operator sets the phase back
     # (dask-kubernetes#968): so it only gets to see a cluster that is there
     return _kube_cluster().from_name(
@@ -72,6 +74,14 @@ def _connected(name: str, namespace: str, is_inside: bool) -> Any:
         port_forward_cluster_ip=not is_inside,
         quiet=True,
     )
+
+
+def _name_the_user() -> None:
+    """Give a user a name whom the image has none for: KubeCluster asks for it, and fails."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):
+        os.environ["LOGNAME"] = str(os.getuid())
 
 
 def _unreachable(name: str, is_inside: bool, why: str) -> PlatformError:

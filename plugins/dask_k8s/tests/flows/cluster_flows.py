@@ -144,3 +144,18 @@ def needs_its_scheduler() -> None:
 @flow
 def fails_by_itself() -> None:
     raise ValueError("the flow's own")
+
+
+@flow
+def has_token() -> dict[str, bool]:
+    """Who of the three could act as the service account."""
+
+    def look() -> bool:
+        return Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists()
+
+    client = get_client()
+    return {
+        "flow": look(),
+        "scheduler": client.run_on_scheduler(look),
+        "worker": client.submit(look).result(),
+    }

@@ -6,6 +6,7 @@ import base64
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -64,6 +65,31 @@ def test_a_secret_variable_arrives_everywhere_and_shows_nowhere(
     for shown in (objects, requests, logs, "\n".join(run.logs())):
         assert KEY.decode() not in shown
         assert base64.b64encode(KEY).decode() not in shown
+
+
+@pytest.fixture
+def strict(operated: KubernetesRig) -> Iterator[None]:
+    """The namespace enforces Pod Security at the level `restricted`."""
+
+    def enforce(level: str | None) -> None:
+        found = operated.get("Namespace", "default")
+        found["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": level}
+        operated.apply(found)
+
+    enforce("restricted")
+    yield
+    enforce(None)
+
+
+@pytest.mark.usefixtures("strict")
+def test_a_run_passes_restricted_pod_security_and_only_its_flow_has_a_token() -> None:
+    nobody = {"securityContext": {"runAsUser": 1000}}
+    job = {"kind": "Job", "spec": {"template": {"spec": {**nobody, "containers": [{}]}}}}
+    worker = {"kind": "Pod", "spec": {**nobody, "containers": [{}]}}
+
+    run = submit("has_token", {"scheduler_spec": job, "worker_spec": worker, "min_workers": 1})
+
+    assert run.result(PATIENCE) == {"flow": True, "scheduler": False, "worker": False}
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from flowenv_dask_k8s.spec.job import CLUSTER_FILE, cluster_secret, packed
 
 Environments = Callable[..., DaskKubernetesEnvironment]
 
+ROOT = Path(__file__).parents[4]
 GOLDEN = Path(__file__).parent / "golden"
 RUN_ID = "11111111-2222-4333-8444-555555555555"
 CREATED = datetime.datetime(2026, 11, 22, 18, 0, tzinfo=datetime.UTC)
@@ -162,6 +164,71 @@ def test_every_container_is_told_of_the_dask_executor(
     for container in (one for pod in pods for one in pod["containers"]):
         told = env(container)["PREFECT__ENGINE__EXECUTOR__DEFAULT_CLASS"]
         assert told == "prefect.executors.DaskExecutor"
+
+
+def pods_of(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The pods of a run, by who they are."""
+    cluster = spec["dask_cluster"]["spec"]
+    return {
+        "flow": spec["job"]["spec"]["template"]["spec"],
+        "scheduler": cluster["scheduler"]["spec"],
+        "worker": cluster["worker"]["spec"],
+    }
+
+
+def with_context(of_pod: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    pod = {"securityContext": of_pod, "containers": [{"securityContext": own}]}
+    return {"kind": "Job", "spec": {"template": {"spec": {**pod, "restartPolicy": "Never"}}}}
+
+
+def test_the_schedulers_container_may_do_what_the_flows_may(environment: Environments) -> None:
+    given = with_context({"fsGroup": 7}, {"runAsUser": 5, "capabilities": {"add": ["SYS_PTRACE"]}})
+
+    pods = pods_of(build(environment(scheduler_spec=given)))
+
+    for which in ("flow", "scheduler"):
+        assert pods[which]["securityContext"] == {"fsGroup": 7}
+        assert pods[which]["containers"][0]["securityContext"] == {
+            "runAsUser": 5,
+            "capabilities": {"add": ["SYS_PTRACE"]},
+            "allowPrivilegeEscalation": False,
+            "seccompProfile": {"type": "RuntimeDefault"},
+            "runAsNonRoot": True,
+        }
+
+
+def test_only_the_flow_can_act_as_its_service_account(environment: Environments) -> None:
+    given = with_context({}, {})
+    given["spec"]["template"]["spec"]["automountServiceAccountToken"] = True
+    asks = {"kind": "Pod", "spec": {"automountServiceAccountToken": True, "containers": [{}]}}
+
+    def mounts(**settings: Any) -> dict[str, bool]:
+        pods = pods_of(build(environment(service_account="runner", **settings)))
+        return {which: pod["automountServiceAccountToken"] for which, pod in pods.items()}
+
+    assert mounts() == {"flow": True, "scheduler": False, "worker": False}
+    assert mounts(scheduler_spec=given) == {"flow": True, "scheduler": False, "worker": False}
+    assert mounts(worker_spec=asks) == {"flow": True, "scheduler": False, "worker": True}
+
+
+def test_the_documented_network_policy_selects_all_pods_of_a_run(
+    environment: Environments,
+) -> None:
+    page = (ROOT / "docs/backends/dask_k8s.md").read_text()
+    blocks = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+    [policy] = [one for one in blocks if one["kind"] == "NetworkPolicy"]
+    from_runs, from_operator = policy["spec"]["ingress"]
+    selector = policy["spec"]["podSelector"]
+    built = build(environment())
+
+    assert from_runs == {"from": [{"podSelector": selector}]}
+    [expression] = selector["matchExpressions"]
+    assert expression["operator"] == "Exists"
+    # the operator gives the cluster's labels to all that it makes
+    for labelled in (built["job"]["spec"]["template"], built["dask_cluster"]):
+        assert expression["key"] in labelled["metadata"]["labels"]
+    ports = [one["containerPort"] for one in pods_of(built)["scheduler"]["containers"][0]["ports"]]
+    assert [one["port"] for one in from_operator["ports"]] == ports
 
 
 def test_everything_carries_the_runs_labels(environment: Environments) -> None:

@@ -43,6 +43,7 @@ from flowenv_k8s.spec.labels import (
 )
 from flowenv_k8s.spec.manifest import Manifest, list_at, mapping_at
 from flowenv_k8s.spec.names import is_name, object_name, run_suffix
+from flowenv_k8s.spec.pod_security import restrict
 from flowenv_k8s.spec.variables import SecretEntries, container_env, secret_manifest
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ __all__ += ["job_hooks", "job_manifest", "user_manifest"]
 # manifests: the user's, and the run's
 __all__ += ["MOUNT_PATH", "POD_SPEC", "JobSettings", "Manifest", "SecretEntries", "base_name"]
 __all__ += ["build_spec", "check_metadata", "check_pod_spec", "check_spec", "container_env"]
-__all__ += ["is_name", "list_at", "mapping_at", "object_name", "run_suffix"]
+__all__ += ["is_name", "list_at", "mapping_at", "object_name", "restrict"]
+__all__ += ["run_suffix"]
 __all__ += ["secret_manifest"]
 # how a run is marked on its objects
 __all__ += ["FLOW_CONTAINER", "PREFIX", "RUN_ID", "age_of", "run_of"]

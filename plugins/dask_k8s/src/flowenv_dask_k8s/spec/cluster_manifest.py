@@ -23,6 +23,7 @@ from flowenv_k8s.plugin import (
     list_at,
     mapping_at,
     object_name,
+    restrict,
     run_annotations,
     run_labels,
     run_suffix,
@@ -41,9 +42,12 @@ flow runs has its data moved before.
 _PLACEMENT = (
     *("nodeSelector", "tolerations", "affinity", "priorityClassName", "schedulerName"),
     *("runtimeClassName", "securityContext", "serviceAccountName", "imagePullSecrets"),
-    *("automountServiceAccountToken", "dnsConfig", "dnsPolicy", "hostAliases"),
+    *("dnsConfig", "dnsPolicy", "hostAliases"),
 )
-"""What of the flow's pod holds for the scheduler's pod as well: where and as whom it runs."""
+"""What of the flow's pod holds for the scheduler's pod as well: where and as whom it runs.
+
+Not the account's token: who reaches the scheduler can run code in it.
+"""
 
 
 class ClusterSettings(Protocol):
@@ -129,7 +133,8 @@ def _scheduler_pod(environment: ClusterSettings, flow_run: FlowRun) -> dict[str,
     if not given and environment.pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in environment.pull_secrets]
     containers = list_at(environment.manifest, *POD_SPEC, "containers")
-    entries = (containers[0].get("env") or []) if containers else []
+    of_flow = containers[0] if containers else {}
+    entries = of_flow.get("env") or []
     container: dict[str, Any] = {
         "name": "scheduler",
         "image": flow_run.image,
@@ -140,6 +145,8 @@ def _scheduler_pod(environment: ClusterSettings, flow_run: FlowRun) -> dict[str,
         "ports": _ports(comm=COMM_PORT, dashboard=DASHBOARD_PORT),
         **_probes(),
     }
+    if of_flow.get("securityContext"):
+        container["securityContext"] = copy.deepcopy(of_flow["securityContext"])
     if environment.scheduler_resources:
         container["resources"] = copy.deepcopy(environment.scheduler_resources)
     return {**pod, "terminationGracePeriodSeconds": GRACE, "containers": [container]}
@@ -203,7 +210,7 @@ def _complete(
     target: Target,
     secrets: SecretEntries,
 ) -> None:
-    """Set names, pull policies and variables of a pod's containers."""
+    """Set names, pull policies, variables and limits to what a pod's containers may do."""
     first, *sidecars = pod["containers"]
     inits = pod.get("initContainers") or []
     for index, container in enumerate([*sidecars, *inits], start=1):
@@ -213,6 +220,9 @@ def _complete(
     container_env(first, process, target, secrets)
     for container in (*sidecars, *inits):
         container_env(container, process, Target.SIDECAR, secrets)
+    restrict(pod, first)
+    # a worker's manifest may ask for it
+    pod.setdefault("automountServiceAccountToken", False)
 
 
 def _service(name: str) -> dict[str, Any]:

@@ -64,6 +64,7 @@ def job_settings(environment: ClusterSettings) -> JobSettings:
     is_custom = bool(environment.manifest.data)
     return environment.job_settings(
         unique_name=True,
+        needs_token=True,
         labels={} if is_custom else {"app": "prefect-dask-job"},
         # the content comes when plugins have changed the DaskCluster
         files={CLUSTER_FILE: b""},

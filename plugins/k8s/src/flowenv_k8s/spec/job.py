@@ -26,6 +26,7 @@ from flowenv_k8s.spec.checks import LARGEST_SECRET, check_job, check_secret_size
 from flowenv_k8s.spec.labels import PAYLOAD, STORED, run_annotations, run_labels
 from flowenv_k8s.spec.manifest import Manifest
 from flowenv_k8s.spec.names import object_name, run_suffix
+from flowenv_k8s.spec.pod_security import restrict
 from flowenv_k8s.spec.variables import SecretEntries, container_env
 
 MOUNT_PATH = "/var/run/flowenv"
@@ -56,6 +57,7 @@ class JobSettings:
         image_pull_policy: of the flow's container.
         image_pull_secrets: names of Secrets; only where the manifest names none.
         service_account: of the pods.
+        needs_token: whether the flow has to act as its service account.
         resources: of the flow's container.
         deadline: seconds for the whole Job; None for the default, 0 for none.
         ttl: seconds that a finished Job is kept; None for the default.
@@ -70,6 +72,7 @@ class JobSettings:
     image_pull_policy: str | None = None
     image_pull_secrets: tuple[str, ...] = ()
     service_account: str | None = None
+    needs_token: bool = False
     resources: Mapping[str, Any] | None = None
     deadline: int | None = None
     ttl: int | None = None
@@ -189,6 +192,8 @@ def _complete_pod(
     spec.setdefault("restartPolicy", "Never")
     if settings.service_account:
         spec["serviceAccountName"] = settings.service_account
+    if settings.needs_token:
+        spec.setdefault("automountServiceAccountToken", True)
     if settings.image_pull_secrets and not spec.get("imagePullSecrets"):
         spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
     containers = spec.setdefault("containers", [{}])
@@ -198,6 +203,7 @@ def _complete_pod(
         container.setdefault("name", f"init-{index}")
     flow, *sidecars = containers
     _complete_flow_container(flow, settings, flow_run, process)
+    restrict(spec, flow)
     mounted = _mount_files(spec, flow, secrets)
     payload = url or f"{MOUNT_PATH}/{PAYLOAD_FILE}"
     own = {contract.PAYLOAD: payload, contract.OUTCOME: flow["terminationMessagePath"]}
