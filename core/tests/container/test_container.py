@@ -330,12 +330,13 @@ def test_the_environments_executor_wins_over_the_variable(run_flow):
 
 
 @contextlib.contextmanager
-def served(data: bytes, status: int = 200):
-    """A loopback server that gives these bytes to everybody."""
+def served(data: bytes, *statuses: int):
+    """A loopback server that gives these bytes to everybody; the last status stays."""
+    left = list(statuses or (200,))
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.send_response(status)
+            self.send_response(left.pop(0) if len(left) > 1 else left[0])
             self.end_headers()
             self.wfile.write(data)
 
@@ -358,6 +359,13 @@ def test_the_payload_comes_from_a_data_url(toy, tmp_path):
 def test_the_payload_comes_from_a_server(toy, tmp_path):
     run = make_run(tmp_path, "greet")
     with served(pack(run)) as url:
+        ended = Container(tmp_path, run, variables={contract.PAYLOAD: url}).wait()
+    assert ended.outcome.result == "Hello, you!"
+
+
+def test_a_payload_whose_server_is_busy_is_asked_for_again(toy, tmp_path):
+    run = make_run(tmp_path, "greet")
+    with served(pack(run), 503, 200) as url:
         ended = Container(tmp_path, run, variables={contract.PAYLOAD: url}).wait()
     assert ended.outcome.result == "Hello, you!"
 

@@ -18,6 +18,7 @@ from flowenv.container.signals import wake_for_signals
 from flowenv.container.terminated import Terminated
 from flowenv.container.tracebacks import show_user_traceback
 from flowenv.errors import FlowenvError, PayloadError, PlatformError
+from flowenv.remote.retries import Retries, TryAgain
 from flowenv.runs.outcome import EXIT_CANCELLED, EXIT_COMPLETED, EXIT_CRASHED, EXIT_FAILED, Outcome
 from flowenv.runs.record import LIMIT
 from flowenv.states import Reason, State
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from flowenv.runs.flow_run import FlowRun
 
 _log = logging.getLogger("flowenv")
+
+FETCHING = Retries(tries=6, first=0.5)
+"""How often a payload is asked for: its place may not be reached in a container's first seconds."""
 
 
 def run_container() -> Outcome:
@@ -133,18 +137,32 @@ def _scheme(where: str) -> str:
 
 
 def _fetch(url: str, scheme: str) -> bytes:
-    """What a URL holds. A presigned one is a secret, so no error shows it."""
+    """What a URL holds, asked for again where that can help.
+
+    A presigned one is a secret, so no error shows it.
+    """
     import http.client
+    import urllib.error
     import urllib.request
 
-    try:
-        with urllib.request.urlopen(url, timeout=60) as answer:
-            return bytes(answer.read())
-    except OSError as error:
-        raise PayloadError(f"The payload can't be read from its {scheme} URL: {error}.") from error
-    except (http.client.HTTPException, ValueError) as error:
-        what = type(error).__name__
-        raise PayloadError(f"The payload can't be read from its {scheme} URL: {what}.") from None
+    def attempt() -> bytes:
+        what = f"The payload can't be read from its {scheme} URL"
+        try:
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            refused = PayloadError(f"{what}: {error}.")
+            if error.code < 500 and error.code not in (408, 429):
+                raise refused from error
+            raise TryAgain(refused, after=error.headers.get("Retry-After")) from error
+        except OSError as error:
+            raise TryAgain(PayloadError(f"{what}: {error}.")) from error
+        except http.client.HTTPException as error:
+            raise TryAgain(PayloadError(f"{what}: {type(error).__name__}.")) from None
+        except ValueError as error:
+            raise PayloadError(f"{what}: {type(error).__name__}.") from None
+
+    return FETCHING.call(attempt)
 
 
 def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:

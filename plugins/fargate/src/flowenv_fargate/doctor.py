@@ -180,9 +180,10 @@ def _payloads(account: Account, environment: FargateTaskEnvironment) -> Iterator
 
 def _bucket(account: Account, name: str) -> tuple[bool | None, str, str]:
     try:
-        account.aws.call("s3", "HeadBucket", {"Bucket": name})
+        region = account.aws.bucket_region(name)
     except AwsRefused as error:
-        if error.refusal.kind is not Kind.ABSENT:  # its answer to HEAD has no words
+        if error.refusal.code != "NoSuchBucket":
             raise
         return False, f"The bucket {name} isn't there.", f"Run: aws s3 mb s3://{name}"
-    return True, f"The bucket {name} is there.", ""
+    elsewhere = f" in {region}" if region and region != account.aws.region else ""
+    return True, f"The bucket {name} is there{elsewhere}.", ""

@@ -135,7 +135,8 @@ def test_without_a_cloudwatch_log_the_exit_code_is_the_outcome(
     run = submit(on_rig(executionRoleArn=None))
 
     assert run.wait(20).state is State.COMPLETED
-    assert run.result() is None
+    with pytest.raises(ResultUnavailable, match="exit code 0"):
+        run.result()
     with pytest.raises(UnsupportedOperation, match="CloudWatch"):
         list(run.logs())
 

@@ -234,7 +234,8 @@ def test_a_large_payload_is_read_through_a_presigned_url_and_removed_at_the_end(
     with urllib.request.urlopen(url) as answer:
         assert run.id.encode() in answer.read()
     assert "X-Amz-Expires=" in url
-    assert keys(rig, bucket) == [f"flows/{run.id}.payload.json"]
+    place = f"flows/fargate/{rig.account_id}/{rig.region}/flows"
+    assert keys(rig, bucket) == [f"{place}/{run.id}.payload.json"]
 
     run.wait(20)
 

@@ -88,6 +88,29 @@ def test_a_generated_definition_that_no_task_uses_is_deregistered(
 
 
 @pytest.mark.usefixtures("two_hours_later")
+def test_what_another_clusters_runs_have_left_is_left_alone(
+    rig: EcsRig, on_rig: OnRig, large_flow: Flow[..., Any]
+) -> None:
+    bucket = f"payloads-{uuid.uuid4().hex[:8]}"
+    s3, ecs = rig.client("s3"), rig.client("ecs")
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": rig.region})
+    ecs.create_cluster(clusterName="theirs")
+    metadata = {"image": "flow:1", "payload_url": f"s3://{bucket}/flows"}
+    run = flowenv.submit(large_flow, environment=on_rig(metadata=metadata, cluster="theirs"))
+    ecs.stop_task(cluster="theirs", task=run.reference)
+    for _ in range(10):
+        ecs.describe_tasks(cluster="theirs", tasks=[run.reference])
+    rig.tasks.forget_stopped()
+
+    ours = sweep(on_rig(metadata=metadata), delete=True)
+    theirs = sweep(on_rig(metadata=metadata, cluster="theirs"), delete=True)
+
+    assert {one.kind for one in theirs} == {"payload", "task definition"}
+    assert {one.name for one in ours}.isdisjoint(one.name for one in theirs)
+    assert "payload" not in {one.kind for one in ours}
+
+
+@pytest.mark.usefixtures("two_hours_later")
 def test_other_definitions_are_left_alone(rig: EcsRig, on_rig: OnRig, submit: Submit) -> None:
     family = f"mine-{uuid.uuid4().hex[:8]}"
     submit(on_rig(family=family)).cancel()

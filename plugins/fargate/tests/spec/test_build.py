@@ -167,7 +167,7 @@ def test_arguments_go_to_the_operations_that_take_them(built: Build) -> None:
     assert spec["run_task"]["networkConfiguration"] == NETWORK
     assert spec["task_definition"]["cpu"] == "512"
     assert tags[0] in spec["run_task"]["tags"]
-    assert spec["task_definition"]["tags"] == tags
+    assert tags[0] in spec["task_definition"]["tags"]
     assert "cluster" not in spec["task_definition"]
     assert "cpu" not in spec["run_task"]
 
@@ -271,7 +271,7 @@ def test_a_large_payload_goes_to_the_s3_place(
 ) -> None:
     spec = built(flow=large_flow(write_flow), metadata=with_payload_url("s3://bucket/flows/"))
 
-    assert spec["payload"]["url"] == f"s3://bucket/flows/{RUN_ID}.payload.json"
+    assert spec["payload"]["place"] == "s3://bucket/flows/"
     assert b"noise" in spec["payload"]["content"]
     assert PAYLOAD not in variables_of(flow_override(spec)["environment"])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,9 @@ from flowenv_fargate.api.rate_limit import Rate
 from flowenv_fargate.api.refusals import AwsBusy, AwsRefused, Kind, Refusal
 
 _CONNECTIONS = 50
+REGION_HEADER = "x-amz-bucket-region"
+_AWS_HOST = re.compile(r"\.amazonaws\.com(\.cn)?$")
+_REGIONAL: Any = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
 _RATES = {"RunTask": (100, 20), "RegisterTaskDefinition": (20, 1), "GetLogEvents": (25, 25)}
 """Calls at once, and a second after that: what AWS grants an account by default."""
 RETRIES = Retries(tries=8, first=0.3, longest=8.0)
@@ -50,6 +54,7 @@ class Aws:
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._lock = threading.RLock()
         self._session: Any = None
+        self._bucket_regions: dict[str, str | None] = {}
         self.retries = RETRIES
         self._rates = {name: Rate(*rate) for name, rate in _RATES.items()}
 
@@ -116,10 +121,35 @@ class Aws:
             raise _botocore_error(operation, error) from error
 
     def presigned_get(self, bucket: str, key: str, seconds: int) -> str:
-        """A URL that reads an S3 object without credentials, for so many seconds."""
+        """A URL that reads an S3 object without credentials, for so many seconds.
+
+        It holds only at the endpoint of the bucket's own region.
+        """
         parameters = {"Bucket": bucket, "Key": key}
-        client = self._client("s3", None)
+        client = self._client("s3", self.bucket_region(bucket))
         return str(client.generate_presigned_url("get_object", parameters, ExpiresIn=seconds))
+
+    def bucket_region(self, bucket: str) -> str | None:
+        """The region of a bucket, which S3 names even to those who may not list it.
+
+        None if it doesn't say, as with an emulator.
+
+        Raises:
+            AwsRefused: if there is no such bucket.
+            PlatformError: if there is no answer.
+        """
+        if bucket not in self._bucket_regions:
+            try:
+                headers = _headers(self.call("s3", "HeadBucket", {"Bucket": bucket}))
+            except AwsRefused as error:
+                if error.refusal.kind is Kind.ABSENT:  # its answer to HEAD has no words
+                    words = f"There is no bucket {bucket}."
+                    raise Refusal("HeadBucket", "NoSuchBucket", words).error() from error
+                headers = _headers(getattr(error.__cause__, "response", {}))
+                if REGION_HEADER not in headers:
+                    raise
+            self._bucket_regions[bucket] = headers.get(REGION_HEADER)
+        return self._bucket_regions[bucket]
 
     def _client(self, service: str, region: str | None) -> Any:
         key = (service, region)
@@ -159,7 +189,12 @@ class Aws:
                 )
             region = region or self._session.region_name or access.last_region
             make: Any = self._session.client
-            return make(service, region_name=region, endpoint_url=access.endpoint, config=config)
+            where = {"region_name": region, "endpoint_url": access.endpoint}
+            client = make(service, **where, config=config)
+            if service == "s3" and _AWS_HOST.search(str(client.meta.endpoint_url)):
+                # the global host of AWS can't be used in regions that are younger than 2019
+                client = make(service, **where, config=config.merge(Config(s3=_REGIONAL)))
+            return client
         except (BotoCoreError, ValueError) as error:
             raise _botocore_error(f"a client for {service}", error) from error
 
@@ -171,6 +206,10 @@ class Aws:
 
 class Unanswered(PlatformUnreachable):
     """A call was made, and its answer never came."""
+
+
+def _headers(answer: dict[str, Any]) -> dict[str, str]:
+    return answer.get("ResponseMetadata", {}).get("HTTPHeaders") or {}
 
 
 def _refusal(operation: str, error: Any) -> Refusal:

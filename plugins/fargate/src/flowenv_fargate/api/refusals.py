@@ -179,6 +179,8 @@ def _explained(refusal: Refusal) -> tuple[Reason, str]:
         return Reason.ACCESS_DENIED, "Check the access key, its secret and the session token."
     if refusal.code == "ClusterNotFoundException":
         return Reason.CONFIGURATION, "Pass cluster=…, the name of a cluster in this region."
+    if refusal.code == "NoSuchBucket":
+        return Reason.CONFIGURATION, "Make it (aws s3 mb s3://…), or check payload_url."
     if "limit" in refusal.code.lower() or "reached the limit" in words:
         return Reason.QUOTA, "Wait for other tasks to end, or have the account's quota raised."
     if "assume the role" in words or "role is invalid" in words.lower():

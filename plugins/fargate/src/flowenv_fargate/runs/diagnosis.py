@@ -122,7 +122,7 @@ def diagnose(
     if outcome is not None and not outcome.was_stopped:
         return outcome.status()
     if flow.get("exitCode") == EXIT_COMPLETED:
-        return Status(State.COMPLETED) if last_lines is None else _silent_end()
+        return without_record(EXIT_COMPLETED, last_lines or "", may_be_late=last_lines is None)
     if stopped := _stopped_from_outside(task):
         return stopped
     if stopped := _stopped_with_another(task, container, outcome):
@@ -140,18 +140,6 @@ def diagnose(
     if flow.get("exitCode") is None:
         return _never_started(task, flow)
     return without_record(int(flow["exitCode"]), last_lines or "")
-
-
-def _silent_end() -> Status:
-    """The status of a process that ended with 0, and whose log has no record."""
-    return Status(
-        State.CRASHED,
-        Reason.EXITED,
-        "The flow's container ended with exit code 0 and without an outcome: the flow did not run "
-        "to its end.",
-        "Does the image's ENTRYPOINT run the command that it is given? Does anything call "
-        "os._exit?",
-    )
 
 
 def _living(task: Task) -> Status:

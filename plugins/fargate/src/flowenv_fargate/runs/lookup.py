@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from flowenv.errors import RunNotFound
 from flowenv.plugin import FlowRun, RunSummary, payload_object
 from flowenv_fargate.environment import FargateTaskEnvironment
+from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account, account_of, cluster_of
 from flowenv_fargate.runs.handle import TaskHandle
 from flowenv_fargate.runs.tasks import describe_tasks, flow_tasks, tasks_of_run
@@ -52,15 +53,19 @@ def _handle(
         run_id=identity.run_id,
         container=container,
         start_timeout=environment.start_timeout,
-        payload_url=_payload_url(environment, identity),
+        payload_url=_payload_url(environment, cluster, task, identity),
         task=task,
     )
 
 
-def _payload_url(environment: FargateTaskEnvironment, identity: Identity) -> str:
+def _payload_url(
+    environment: FargateTaskEnvironment, cluster: str, task: Task, identity: Identity
+) -> str:
     """Where the payload is, if it is in S3 and this process knows where in S3 it goes."""
     place = payload_place(environment) if identity.has_stored_payload else None
-    return payload_object(place, identity.run_id) if place else ""
+    if place is None:
+        return ""
+    return payload_object(s3_payload.folder(place, task["taskArn"], cluster), identity.run_id)
 
 
 def _first_container(account: Account, task: Task) -> str:

@@ -40,6 +40,21 @@ def split(url: str) -> tuple[str, str]:
     return bucket, key
 
 
+def folder(place: str, arn: str, cluster: str) -> str:
+    """Where below `payload_url` the payloads of one cluster's runs are, and nobody else's.
+
+    Args:
+        place: the `payload_url`.
+        arn: of anything in the cluster's account and region.
+        cluster: name or ARN.
+
+    >>> folder("s3://bucket/flows/", "arn:aws:ecs:eu-west-1:123456789012:task/flows/1", "flows")
+    's3://bucket/flows/fargate/123456789012/eu-west-1/flows'
+    """
+    region, account = arn.split(":")[3:5]
+    return f"{place.rstrip('/')}/fargate/{account}/{region}/{cluster.rpartition('/')[2]}"
+
+
 def presigned(aws: Aws, url: str, start_timeout: float) -> str:
     """A URL with which the task reads the payload; nothing is sent."""
     bucket, key = split(url)
@@ -50,21 +65,24 @@ def store(aws: Aws, url: str, content: bytes) -> None:
     """Write a payload. It is encrypted as the bucket says."""
     bucket, key = split(url)
     parameters: dict[str, Any] = {"Bucket": bucket, "Key": key, "Body": content}
-    aws.call("s3", "PutObject", {**parameters, "ContentType": "application/json"})
+    parameters["ContentType"] = "application/json"
+    aws.call("s3", "PutObject", parameters, region=aws.bucket_region(bucket))
 
 
 def remove(aws: Aws, url: str) -> None:
     """Remove a payload; one that isn't there is no error."""
     bucket, key = split(url)
-    aws.call("s3", "DeleteObject", {"Bucket": bucket, "Key": key})
+    parameters = {"Bucket": bucket, "Key": key}
+    aws.call("s3", "DeleteObject", parameters, region=aws.bucket_region(bucket))
 
 
 def stored(aws: Aws, place: str) -> Iterator[StoredPayload]:
-    """The payloads below a place; other objects there are left alone."""
+    """The payloads right below a place; other objects there are left alone."""
     bucket, prefix = split(place.rstrip("/") + "/")
+    region = aws.bucket_region(bucket)
     wanted: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
     while True:
-        answer = aws.call("s3", "ListObjectsV2", wanted)
+        answer = aws.call("s3", "ListObjectsV2", wanted, region=region)
         for entry in answer.get("Contents") or []:
             name = entry["Key"].removeprefix(prefix)
             try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError, RunConflict, SpecError
-from flowenv.plugin import FlowRun, Secret, contract, revealed
+from flowenv.plugin import FlowRun, Secret, contract, payload_object, revealed
 from flowenv_fargate.api.refusals import AwsRefused, Kind, failures_error
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs import s3_payload
@@ -73,12 +73,14 @@ def _submit(
     _check_image(environment, flow_run, registered)
     check_network(registered.definition, request)
     _warn(request, registered)
-    payload = spec.get("payload")
+    payload, payload_url = spec.get("payload"), ""
     if payload:
-        url = s3_payload.presigned(account.aws, payload["url"], environment.start_timeout)
-        set_variable(flow_override(request), contract.PAYLOAD, Secret(url))
+        folder = s3_payload.folder(payload["place"], registered.arn, cluster_of(environment))
+        payload_url = payload_object(folder, flow_run.id)
+        signed = s3_payload.presigned(account.aws, payload_url, environment.start_timeout)
+        set_variable(flow_override(request), contract.PAYLOAD, Secret(signed))
     check_length(request["overrides"])
-    with _stored(account, payload):
+    with _stored(account, payload_url, payload):
         task = _run(account, request, flow_run.id)
     return TaskHandle(
         account,
@@ -87,24 +89,24 @@ def _submit(
         run_id=flow_run.id,
         container=flow_override(request)["name"],
         start_timeout=environment.start_timeout,
-        payload_url=payload["url"] if payload else "",
+        payload_url=payload_url,
         task=task,
         submitted=True,
     )
 
 
 @contextlib.contextmanager
-def _stored(account: Account, payload: Mapping[str, Any] | None) -> Iterator[None]:
+def _stored(account: Account, url: str, payload: Mapping[str, Any] | None) -> Iterator[None]:
     """The payload in S3, if it goes there; removed again if the run isn't started."""
     if payload is None:
         yield
         return
-    s3_payload.store(account.aws, payload["url"], payload["content"])
+    s3_payload.store(account.aws, url, payload["content"])
     try:
         yield
     except BaseException:
         with contextlib.suppress(FlowenvError):
-            s3_payload.remove(account.aws, payload["url"])
+            s3_payload.remove(account.aws, url)
         raise
 
 

@@ -1,6 +1,6 @@
 """What is left of runs that are over: tasks that never ran, payloads, generated definitions.
 
-Only what carries flowenv's own marks is ever touched.
+Only what carries flowenv's own marks, and those of the environment's cluster, is ever touched.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from flowenv_fargate.runs.account import Account, account_of, cluster_of
 from flowenv_fargate.runs.diagnosis import DEADLINE_MARK, diagnose
 from flowenv_fargate.runs.tasks import flow_tasks
 from flowenv_fargate.spec.build import payload_place
-from flowenv_fargate.spec.tags import SPEC_HASH
+from flowenv_fargate.spec.tags import CLUSTER, cluster_tag
 from flowenv_fargate.spec.task_definition import is_generated
 
 _PREFIX = "flowenv-"
@@ -47,23 +47,28 @@ def sweep(
             stop = partial(_stop, account, cluster, task["taskArn"], age)
             yield leftover.swept(stop, delete)
     if place := payload_place(environment):
-        for stored in s3_payload.stored(account.aws, place):
+        who = account.aws.call("sts", "GetCallerIdentity")["Account"]
+        arn = f"arn:aws:ecs:{account.aws.region}:{who}:cluster"
+        for stored in s3_payload.stored(account.aws, s3_payload.folder(place, arn, cluster)):
             age = seconds_since(stored.changed)
             if age > older_than and stored.run_id not in living:
                 leftover = Leftover("payload", stored.url, stored.run_id, age)
                 yield leftover.swept(partial(s3_payload.remove, account.aws, stored.url), delete)
-    yield from _definitions(account, families, older_than, delete)
+    yield from _definitions(account, cluster, families, older_than, delete)
 
 
 def _definitions(
-    account: Account, in_use: set[str], older_than: float, delete: bool
+    account: Account, cluster: str, in_use: set[str], older_than: float, delete: bool
 ) -> Iterator[Leftover]:
-    """Definitions with generated names that no task uses; a run that needs one registers it."""
+    """The cluster's definitions with generated names that no task uses.
+
+    A run that needs one registers it.
+    """
     for family in _families(account):
         if family in in_use or not is_generated(family):
             continue
         found = account.definitions.describe(family)
-        if found is None or SPEC_HASH not in found[1]:
+        if found is None or found[1].get(CLUSTER) != cluster_tag(cluster):
             continue
         age = seconds_since(found[0].get("registeredAt"))
         if age > older_than:

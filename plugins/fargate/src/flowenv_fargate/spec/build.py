@@ -3,7 +3,8 @@
     {"task_definition": {…}, "run_task": {…}, "payload": {…}}
 
 `task_definition` is absent where an existing one is run, `payload` where the payload fits into
-the run's overrides.
+the run's overrides. It lies below `place`, in a folder of the account and the cluster, which are
+only known when the run is submitted.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from flowenv.errors import SpecError
-from flowenv.plugin import PAYLOAD_FILE, Target, payload_object, payload_url
+from flowenv.plugin import PAYLOAD_FILE, Target, payload_url
 from flowenv_fargate.spec import arguments as args
 from flowenv_fargate.spec.container_variables import divide, run_entries
 from flowenv_fargate.spec.entry_point import take_over
 from flowenv_fargate.spec.overrides import put_payload_inline
 from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf
 from flowenv_fargate.spec.sizes import complete_size
-from flowenv_fargate.spec.tags import PAYLOAD, STORED, client_token, run_tags, started_by
+from flowenv_fargate.spec.tags import CLUSTER, client_token, cluster_tag, run_tags, started_by
 from flowenv_fargate.spec.task_definition import (
     FLOW_CONTAINER,
     Definition,
@@ -90,7 +91,11 @@ def _definition(
         _add_override(overrides, str(container.get("name", "")), divided.run, first=index == 0)
     definition["containerDefinitions"] = built
     definition = _with_defaults(definition, environment)
-    family = kwargs.get("family") or generated_family(flow_run.flow_name, definition)
+    family = kwargs.get("family")
+    if not family:
+        cluster = {"key": CLUSTER, "value": cluster_tag(kwargs.get("cluster"))}
+        definition["tags"] = [*(definition.get("tags") or []), cluster]
+        family = generated_family(flow_run.flow_name, definition)
     return {"family": family, **definition}, overrides
 
 
@@ -214,9 +219,7 @@ def _add_payload(
             hint="Set payload_url in the configuration to an s3:// place, or put the flow into "
             "the image and use @flow(code='module').",
         )
-    url = payload_object(place, flow_run.id)
-    spec["payload"] = {"url": url, "content": payload}
-    spec["run_task"]["tags"].append({"key": PAYLOAD, "value": STORED})
+    spec["payload"] = {"place": place, "content": payload}
 
 
 def payload_place(environment: Settings) -> str | None:

@@ -13,9 +13,9 @@ from flowenv.plugin import Marks, contract, moment
 
 RUN_ID, FLOW = "flowenv:run-id", "flowenv:flow"
 LABELS, CREATED = "flowenv:labels", "flowenv:created"
-PAYLOAD, STORED = "flowenv:payload", "stored"
-"""The tag of a task whose payload is in S3. Where it is there, who reads knows."""
 SPEC_HASH = "flowenv:spec-hash"
+CLUSTER = "flowenv:cluster"
+"""On definitions that flowenv named: the cluster whose runs they are for."""
 _STARTED_BY = "flowenv/"
 _LONGEST = 256
 
@@ -45,6 +45,15 @@ def encode(text: str) -> str:
 def decode(text: str) -> str:
     """What `encode` was given."""
     return unquote(text.replace("=", "%"))
+
+
+def cluster_tag(cluster: object) -> str:
+    """What the tag `CLUSTER` says of a cluster that is given by its name or ARN.
+
+    >>> cluster_tag("arn:aws:ecs:eu-west-1:123456789012:cluster/flows"), cluster_tag(None)
+    ('flows', 'default')
+    """
+    return str(cluster or "default").rpartition("/")[2]
 
 
 def run_tags(
@@ -118,7 +127,7 @@ class Identity(Marks):
             tuple(decode(label) for value in labels for label in value.split(" ")),
             moment(tags.get(CREATED)) or task.get("createdAt"),
             container,
-            tags.get(PAYLOAD) == STORED,
+            not variables.get(contract.PAYLOAD, "data:").startswith("data:"),
         )
 
 

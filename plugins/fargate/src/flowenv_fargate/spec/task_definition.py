@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowenv_fargate.spec.sizes import as_units
-from flowenv_fargate.spec.tags import SPEC_HASH
+from flowenv_fargate.spec.tags import CLUSTER, SPEC_HASH
 
 Definition = dict[str, Any]
 
@@ -35,7 +35,17 @@ def generated_family(flow_name: str, definition: Mapping[str, Any]) -> str:
     'flowenv-Gr-e-7-a109691e437c0bf7'
     """
     slug = re.sub(r"[^A-Za-z0-9_]+", "-", flow_name).strip("-")[:100] or "flow"
-    return f"flowenv-{slug}-{definition_hash(definition)[:16]}"
+    return f"flowenv-{slug}-{_family_hash(definition)}"
+
+
+def _family_hash(definition: Mapping[str, Any]) -> str:
+    """What tells generated families apart: the content, and the cluster that it is for."""
+    digest = definition_hash(definition)
+    tags = definition.get("tags") or []
+    cluster = next((tag.get("value") for tag in tags if tag.get("key") == CLUSTER), None)
+    if cluster is not None:
+        digest = hashlib.sha256(f"{digest} {cluster}".encode()).hexdigest()
+    return digest[:16]
 
 
 def is_generated(family: str) -> bool:
@@ -52,7 +62,7 @@ def tagged(definition: Mapping[str, Any]) -> Definition:
     digest = definition_hash(result)
     family = result["family"]
     if is_generated(family):
-        result["family"] = f"{family[:-16]}{digest[:16]}"
+        result["family"] = f"{family[:-16]}{_family_hash(result)}"
     tags = [tag for tag in result.get("tags") or [] if tag.get("key") != SPEC_HASH]
     result["tags"] = [*tags, {"key": SPEC_HASH, "value": digest}]
     return result
