@@ -12,6 +12,7 @@ import ast
 import importlib
 import inspect
 import re
+import runpy
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,11 @@ def _with_pages(item: Any, docs: Path) -> Any:
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """MkDocs calls this with each page's text."""
     return _BLOCK.sub(lambda found: GENERATORS[found[1]](*found[2].split()), markdown)
+
+
+def architecture() -> str:
+    """The picture of the rooms and doors."""
+    return str(runpy.run_path(str(_DOCS / "house.py"))["picture"]())
 
 
 def commands() -> str:
@@ -243,6 +249,7 @@ def _load(dotted: str) -> Any:
 
 
 GENERATORS: dict[str, Callable[..., str]] = {
+    "architecture": architecture,
     "capabilities": capabilities,
     "commands": commands,
     "conformance": conformance,
