@@ -172,6 +172,15 @@ class TestEveryPlugin:
         assert KNOWN_BACKENDS[folder.name] == project(folder)["name"]
 
 
+class TestContributing:
+    def test_names_only_places_that_are_there(self) -> None:
+        text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+        places = re.findall(r"`((?:core|plugins|docs|tests)/[^`*]+)`", text)
+
+        assert len(places) > 10
+        assert [one for one in places if not (ROOT / one.replace("NAME", "k8s")).exists()] == []
+
+
 class TestTools:
     def test_ci_runs_the_readmes_second_command(self) -> None:
         commands = re.findall(
