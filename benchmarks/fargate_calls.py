@@ -25,7 +25,7 @@ from flowenv import Flow  # noqa: E402
 from flowenv.flows.finding import load_target  # noqa: E402
 from flowenv.runs.flow_run import FlowRun  # noqa: E402
 from flowenv_fargate import FargateTaskEnvironment  # noqa: E402
-from flowenv_fargate.runs import task_poller  # noqa: E402
+from flowenv_fargate.runs import tasks  # noqa: E402
 from flowenv_fargate.runs.account import forget  # noqa: E402
 from rigs.ecs import EcsRig, Image, Script, ScriptedRunner  # noqa: E402
 
@@ -74,7 +74,7 @@ def main() -> None:
                 with ThreadPoolExecutor(20) as pool:
                     runs = list(pool.map(lambda _: submit(flow, environment), range(count)))
                 submitted = len(rig.requests)
-                time.sleep(task_poller.FRESH_SECONDS)  # RunTask's own answer counts as a look
+                time.sleep(tasks.FRESH_SECONDS)  # RunTask's own answer counts as a look
                 rig.requests.clear()
                 for run in runs:
                     run.refresh()

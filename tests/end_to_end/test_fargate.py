@@ -29,7 +29,7 @@ from flowenv.runs.flow_run import FlowRun
 from flowenv.settings.configuration import configuration
 from flowenv.states import Reason, State
 from flowenv_fargate import FargateTaskEnvironment
-from flowenv_fargate.runs import cloudwatch, task_poller
+from flowenv_fargate.runs import cloudwatch, tasks
 from flowenv_local import LocalEnvironment
 from rigs.ecs import Account, EcsRig, Image
 
@@ -89,7 +89,7 @@ def settings(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
 def clean_slate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     if not ELSEWHERE:
-        monkeypatch.setattr(task_poller, "POLL_SECONDS", 0.05)
+        monkeypatch.setattr(tasks, "POLL_SECONDS", 0.05)
         monkeypatch.setattr(cloudwatch, "POLL_SECONDS", 0.05)
     configuration.cache_clear()
     registry.reset()

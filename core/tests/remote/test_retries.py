@@ -42,8 +42,11 @@ def test_pauses_grow_are_drawn_and_bounded(tried: int) -> None:
     assert long == pytest.approx(2 * short)
 
 
-def test_pauses_grow_to_the_longest_and_come_to_an_end(retries: Retries) -> None:
-    assert list(retries.pauses()) == [1.0, 2.0, 3.0]
+def test_pauses_grow_to_the_longest_and_end(retries: Retries, slept: list[float]) -> None:
+    attempt, left = failing(*(TryAgain(OSError("busy")) for _ in range(5)))
+    with pytest.raises(OSError, match="busy"):
+        retries.call(attempt)
+    assert (slept, len(left)) == ([1.0, 2.0, 3.0], 1)
     assert Retries(longest=3.0, draw=lambda: 0.0).pause(100_000) == 1.5
 
 

@@ -16,7 +16,7 @@ from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.api import client
 from flowenv_fargate.runs import account as known
-from flowenv_fargate.runs import cloudwatch, task_poller
+from flowenv_fargate.runs import cloudwatch, tasks
 from rigs.ecs import Account, EcsRig, Image, Script, ScriptedRunner, Task
 
 RUN_ID = "11111111-2222-3333-4444-555555555555"
@@ -39,9 +39,9 @@ def clean_slate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(client, "RETRIES", Retries(client.RETRIES.tries, 0.002, 0.01))
-    monkeypatch.setattr(task_poller, "POLL_SECONDS", 0.02)
-    monkeypatch.setattr(task_poller, "CALLS_PER_SECOND", 1000.0)
-    monkeypatch.setattr(task_poller, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(tasks, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(tasks, "CALLS_PER_SECOND", 1000.0)
+    monkeypatch.setattr(tasks, "FRESH_SECONDS", 0.0)
     monkeypatch.setattr(cloudwatch, "POLL_SECONDS", 0.02)
     monkeypatch.setattr(cloudwatch, "DRAIN_SECONDS", 0.5)
     monkeypatch.setattr(cloudwatch, "LATE_SECONDS", 0.5)

@@ -6,7 +6,7 @@ import datetime
 import email.utils
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -91,10 +91,6 @@ class Retries:
         backoff = min(self.first * 2.0 ** min(tried - 1, 64), self.longest)
         # half of it is drawn, so that many clients don't come back together
         return min(max(backoff * (0.5 + self.draw() / 2), seconds_of(after)), self.longest)
-
-    def pauses(self) -> Iterator[float]:
-        """Seconds to wait before each further try."""
-        return map(self.pause, range(1, self.tries))
 
 
 def seconds_of(retry_after: str | None) -> float:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from flowenv_fargate.runs.task_poller import TaskPoller, task_poller
+from flowenv_fargate.runs.tasks import TaskPoller, task_poller
 
 
 class Owner:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from flowenv_fargate.api.client import Access, Aws
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.registration import Definitions
-from flowenv_fargate.runs.task_poller import TaskPoller, task_poller
+from flowenv_fargate.runs.tasks import TaskPoller, task_poller
 
 
 @dataclass

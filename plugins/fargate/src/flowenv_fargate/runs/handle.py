@@ -15,7 +15,7 @@ from flowenv.errors import (
     PlatformUnreachable,
     TransientPlatformError,
 )
-from flowenv.plugin import Outcome, State, Status, seconds_since
+from flowenv.plugin import Outcome, State, Status, TryAgain, seconds_since
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account
@@ -30,7 +30,7 @@ from flowenv_fargate.runs.diagnosis import (
     lost,
 )
 from flowenv_fargate.runs.flow_log import FlowLog
-from flowenv_fargate.runs.task_poller import TaskPoller
+from flowenv_fargate.runs.tasks import TaskPoller
 
 _log = logging.getLogger("flowenv.fargate")
 
@@ -272,9 +272,7 @@ class TaskHandle:
         """
         if self._look(0).state.is_final:
             return
-        waits = self._aws.retries.pauses()
-        while not self._stop(CANCEL_REASON):  # a task can be too new to be known
-            time.sleep(next(waits, None) or self._not_there())
+        self._aws.retries.call(self._stop_for_cancel)
         for status in self.follow(STOP_SECONDS):
             if status.state.is_final:
                 return
@@ -283,8 +281,9 @@ class TaskHandle:
             hint="Look at it in the ECS console; cancelling again does no harm.",
         )
 
-    def _not_there(self) -> float:
-        raise PlatformError(f"ECS knows no task {self._arn} that could be stopped.")
+    def _stop_for_cancel(self) -> None:
+        if not self._stop(CANCEL_REASON):  # a task can be too new to be known
+            raise TryAgain(PlatformError(f"ECS knows no task {self._arn} that could be stopped."))
 
     def _stop(self, reason: str) -> bool:
         """Tell the task to stop; False if ECS knows no such task, or not yet."""

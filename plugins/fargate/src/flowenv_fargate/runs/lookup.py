@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Iterator, Sequence
 
 from flowenv.errors import RunNotFound
-from flowenv.plugin import FlowRun, RunSummary, payload_object
+from flowenv.plugin import FlowRun, RunSummary, TryAgain, payload_object
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account, account_of, cluster_of
@@ -79,18 +78,16 @@ def _cluster(environment: FargateTaskEnvironment, reference: str) -> str:
 
 
 def _find(account: Account, cluster: str, reference: str) -> tuple[Task, Identity]:
-    waits = account.aws.retries.pauses()
-    for look in range(LOOKS):
-        if look:
-            time.sleep(next(waits))
+    def look() -> tuple[Task, Identity]:
         for task in _candidates(account, cluster, reference):
             if identity := Identity.of(task):
                 return task, identity
             raise RunNotFound(f"The task {reference} is no run of flowenv's.")
-    raise RunNotFound(
-        f"ECS shows no run {reference} in the cluster {cluster}.",
-        hint="Stopped tasks are shown for an hour. Check the cluster and the region.",
-    )
+        hint = "Stopped tasks are shown for an hour. Check the cluster and the region."
+        absent = RunNotFound(f"ECS shows no run {reference} in the cluster {cluster}.", hint=hint)
+        raise TryAgain(absent, tries=LOOKS)
+
+    return account.aws.retries.call(look)
 
 
 def _candidates(account: Account, cluster: str, reference: str) -> list[Task]:

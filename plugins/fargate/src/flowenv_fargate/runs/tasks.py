@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from flowenv.plugin import Poller
 from flowenv_fargate.api.client import Aws
 from flowenv_fargate.spec.tags import Identity, Task, started_by
 
 BATCH = 100
 DESIRED = ("RUNNING", "STOPPED")
+POLL_SECONDS, FRESH_SECONDS, CALLS_PER_SECOND = 2.0, 0.2, 5.0
+"""Seconds between rounds while somebody waits; how old a look may be; DescribeTasks at most."""
+
+TaskPoller = Poller[Task]
 
 
 def describe_tasks(aws: Aws, cluster: str, arns: Sequence[str]) -> list[Task]:
@@ -20,6 +25,16 @@ def describe_tasks(aws: Aws, cluster: str, arns: Sequence[str]) -> list[Task]:
         answer = aws.call("ecs", "DescribeTasks", {**wanted, "include": ["TAGS"]})
         found += answer.get("tasks") or []
     return found
+
+
+def task_poller(aws: Aws, cluster: str) -> TaskPoller:
+    """A poller of a cluster's tasks, by their ARNs: a call for up to 100 of them."""
+
+    def ask(arns: Sequence[str]) -> dict[str, Task]:
+        return {task["taskArn"]: task for task in describe_tasks(aws, cluster, arns)}
+
+    pace = {"interval": POLL_SECONDS, "fresh": FRESH_SECONDS}
+    return Poller(ask, batch=BATCH, calls_per_second=CALLS_PER_SECOND, **pace)
 
 
 def list_tasks(aws: Aws, cluster: str, **filters: str) -> Iterator[str]:
