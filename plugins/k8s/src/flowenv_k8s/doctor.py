@@ -7,23 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from flowenv.errors import FlowenvError
 from flowenv.plugin import Finding
 from flowenv_k8s.api.client import Client, connect
+from flowenv_k8s.api.permissions import HELPFUL_PERMISSIONS, NEEDED_PERMISSIONS
 from flowenv_k8s.api.refusals import Request, rbac_rule
-from flowenv_k8s.api.resources import ACCESS_REVIEWS, EVENTS, JOBS, NAMESPACES, PODS, SECRETS
+from flowenv_k8s.api.resources import ACCESS_REVIEWS, NAMESPACES
 from flowenv_k8s.base_environment import KubernetesEnvironment
-
-NEEDED_PERMISSIONS = (
-    *(Request(verb, JOBS) for verb in ("create", "get", "list", "patch", "delete")),
-    *(Request(verb, SECRETS) for verb in ("create", "get")),
-    *(Request(verb, PODS) for verb in ("get", "list", "watch")),
-    Request("get", PODS, subresource="log"),
-)
-"""What whoever runs flows must be allowed to do in the namespace."""
-
-HELPFUL_PERMISSIONS = (
-    *(Request(verb, EVENTS) for verb in ("list", "create")),
-    Request("delete", PODS),
-)
-"""What explains and cleans up; runs work without."""
 
 
 def examine(

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowenv_k8s import hooks as job_hooks
+from flowenv_k8s.api.permissions import NEEDED_PERMISSIONS
 from flowenv_k8s.api.refusals import Refused, Request
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS, SECRETS, Resource
 from flowenv_k8s.base_environment import (
@@ -48,7 +49,7 @@ from flowenv_k8s.spec.variables import SecretEntries, container_env, secret_mani
 
 if TYPE_CHECKING:
     from flowenv_k8s.api.client import Client, connect
-    from flowenv_k8s.doctor import NEEDED_PERMISSIONS, examine, job_findings, permission_findings
+    from flowenv_k8s.doctor import examine, job_findings, permission_findings
     from flowenv_k8s.runs.logs.container_log import ContainerLog
     from flowenv_k8s.runs.sweep import leftover
 

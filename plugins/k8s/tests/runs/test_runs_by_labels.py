@@ -23,7 +23,7 @@ from flowenv.plugin import (
 from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
-from flowenv_k8s.api.client import Client, forget_connections
+from flowenv_k8s.api.client import forget_connections
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 Environments = Callable[..., KubernetesJobEnvironment]
@@ -250,28 +250,3 @@ def test_doctor_says_when_there_is_no_way_to_a_cluster(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", "nowhere")
     assert checked(environment())["cluster"].ok is False
-
-
-def test_every_permission_that_doctor_asks_for_is_in_the_documented_role(
-    client: Client, request: pytest.FixtureRequest
-) -> None:
-    from pathlib import Path
-
-    import yaml
-
-    from flowenv_k8s.doctor import HELPFUL_PERMISSIONS, NEEDED_PERMISSIONS
-
-    page = Path(__file__).parents[4] / "docs/backends/k8s.md"
-    text = page.read_text().split("kind: Role\n", 1)[1].split("```", 1)[0]
-    rules = yaml.safe_load("kind: Role\n" + text)["rules"]
-    granted = {
-        (rule["apiGroups"][0], resource, verb)
-        for rule in rules
-        for resource in rule["resources"]
-        for verb in rule["verbs"]
-    }
-    wanted = {
-        (one.resource.group, one.rbac_resource, one.verb)
-        for one in (*NEEDED_PERMISSIONS, *HELPFUL_PERMISSIONS)
-    }
-    assert granted == wanted
