@@ -30,6 +30,8 @@ from rigs.kubernetes import Image, KubernetesRig
 ROOT = Path(__file__).parents[2]
 PENGUINS = ROOT / "examples/penguins/penguins.py"
 MODELS = ROOT / "examples/model_selection/model_selection.py"
+WITHOUT_FLOWENV = os.environ.get("FLOWENV_TEST_BARE_IMAGE", "" if KUBECONFIG else "repo/bare:1")
+"""An image with this Python's minor version and no flowenv."""
 SMALL = ("-p", "resolution=2", "-p", "folds=2", "-p", "images=200")
 
 
@@ -158,10 +160,20 @@ def test_a_sidecar_that_never_ends_does_not_hold_the_run(
 @needs_the_rig("needs an image without flowenv")
 def test_an_image_without_flowenv_is_explained(shell: Shell) -> None:
     found = shell.run(
-        "flowenv.testing.flows:add", "-p", "a=1", "-s", "metadata.image=repo/bare:1", exit_code=3
+        "flowenv.testing.flows:add",
+        *("-p", "a=1", "-s", "metadata.image=repo/bare:1", "-s", "runtime=image"),
+        exit_code=3,
     )
     assert (found["state"], found["reason"]) == ("Crashed", "start_error")
     assert "RUN pip install flowenv" in found["hint"]
+
+
+@pytest.mark.skipif(not WITHOUT_FLOWENV, reason="FLOWENV_TEST_BARE_IMAGE isn't set")
+def test_an_image_without_flowenv_will_do_as_flowenv_travels_with_the_run(shell: Shell) -> None:
+    found = shell.run(
+        "flowenv.testing.flows:add", "-p", "a=1", "-s", f"metadata.image={WITHOUT_FLOWENV}"
+    )
+    assert (found["state"], found["result"]) == ("Completed", 2)
 
 
 def test_an_image_that_is_nowhere_is_explained(shell: Shell) -> None:

@@ -25,6 +25,7 @@ def clean_slate(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]
     for name in ("KUBERNETES_SERVICE_HOST", "FLOWENV_CONFIG", "FLOWENV_PLUGINS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("KUBECONFIG", str(folder / "no-kubeconfig"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     monkeypatch.chdir(folder)
     monkeypatch.setattr(pod_watch, "LINGER", 0.0)
     _forget()

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         metadata_setting,
         on_exit_setting,
         on_start_setting,
+        runtime_setting,
     )
     from flowenv.runs.flow_run import FlowRun
     from flowenv.runs.handle import FinishedHandle, Handle, poll
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
         without_record,
     )
     from flowenv.runs.places import payload_object, payload_url
-    from flowenv.runs.process import PAYLOAD_FILE, Process
+    from flowenv.runs.process import PAYLOAD_FILE, Process, Runtime
     from flowenv.runs.running import Returned, call_with_callbacks
     from flowenv.runs.summaries import Finding, Leftover, RunSummary
     from flowenv.secret import Secret, revealed
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from flowenv.serialization.encoding import Encoder
     from flowenv.settings.configuration import configuration
     from flowenv.settings.declaration import nearest, setting, settings_of
+    from flowenv.settings.user_folders import cache_folder
     from flowenv.states import Reason, State, Status
     from flowenv.submission.lifecycle import prepare_here
 
@@ -78,6 +80,7 @@ __all__ = [
     "CommonEnvironment",
     "Encoder",
     "Environment",
+    "cache_folder",
     "configuration",
     "executor_setting",
     "labels_setting",
@@ -86,11 +89,13 @@ __all__ = [
     "nearest",
     "on_exit_setting",
     "on_start_setting",
+    "runtime_setting",
     "setting",
     "settings_of",
     # what a container runs
     "PAYLOAD_FILE",
     "Process",
+    "Runtime",
     "SPEC_FILE",
     "THIS_PROCESS",
     "Entry",
@@ -169,7 +174,7 @@ __getattr__, __dir__ = names_of(
         "remote.retries": "Retries TryAgain",
         "runs.environment": (
             "Callback Capabilities CommonEnvironment Environment executor_setting labels_setting "
-            "metadata_setting on_exit_setting on_start_setting"
+            "metadata_setting on_exit_setting on_start_setting runtime_setting"
         ),
         "runs.flow_run": "FlowRun",
         "runs.handle": "FinishedHandle Handle poll",
@@ -179,7 +184,7 @@ __getattr__, __dir__ = names_of(
             "without_record"
         ),
         "runs.places": "payload_object payload_url",
-        "runs.process": "PAYLOAD_FILE Process",
+        "runs.process": "PAYLOAD_FILE Process Runtime",
         "runs.running": "Returned call_with_callbacks",
         "runs.summaries": "Finding Leftover RunSummary",
         "secret": "Secret revealed",
@@ -187,6 +192,7 @@ __getattr__, __dir__ = names_of(
         "serialization.storage": "storage",
         "settings.configuration": "configuration",
         "settings.declaration": "nearest setting settings_of",
+        "settings.user_folders": "cache_folder",
         "states": "Reason State Status",
         "submission.lifecycle": "prepare_here",
     },

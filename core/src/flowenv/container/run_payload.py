@@ -93,6 +93,8 @@ def extra_loggers(text: str) -> list[str]:
 def _load_and_run(run_id: str) -> Outcome:
     from flowenv.container.unpacking import load_run, unpack
 
+    check_runtime()
+
     where = os.environ.get(contract.PAYLOAD)
     if not where:
         raise PayloadError(f"{contract.PAYLOAD} isn't set: there is no flow to run.")
@@ -101,6 +103,26 @@ def _load_and_run(run_id: str) -> Outcome:
         run = load_run(unpacked, folder)
         run.directory = None if _scheme(where) else Path(where).parent
         return _run(run, unpacked)
+
+
+def check_runtime() -> None:
+    """Check that the flowenv that has come with the run is the one that was sent, and is used.
+
+    Raises:
+        PayloadError: if it isn't.
+    """
+    file, digest = os.environ.get(contract.RUNTIME_FILE), os.environ.get(contract.RUNTIME_DIGEST)
+    if not file or not digest:
+        return
+    import hashlib
+
+    if not __file__.startswith(file):
+        raise PayloadError(f"flowenv was sent with the run ({file}), but {__file__} was imported.")
+    if hashlib.sha256(Path(file).read_bytes()).hexdigest() != digest:
+        raise PayloadError(
+            f"{file} isn't what was sent with the run: its SHA-256 is another one.",
+            hint="Somebody has changed it since; submit the run again.",
+        )
 
 
 @contextlib.contextmanager

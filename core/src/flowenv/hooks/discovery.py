@@ -51,11 +51,20 @@ class Installed:
         }
 
 
+def metadata() -> Any:
+    """The library that reads metadata; where flowenv has come with a run, Python's own."""
+    try:
+        import importlib_metadata
+    except ModuleNotFoundError:
+        import importlib.metadata
+
+        return importlib.metadata
+    return importlib_metadata
+
+
 def installed() -> list[Installed]:
     """All backends and plugins, by name; nothing of theirs is imported."""
-    import importlib_metadata
-
-    points = importlib_metadata.entry_points()
+    points = metadata().entry_points()
     found = {
         _record(point, kind)
         for group, kind in ((BACKENDS, "backend"), (PLUGINS, "plugin"))

@@ -6,7 +6,7 @@ import operator
 import re
 from collections.abc import Iterator
 
-from flowenv.hooks.discovery import metadata_field
+from flowenv.hooks.discovery import metadata, metadata_field
 
 _REQUIREMENT = r"(flowenv[\w.-]*)\s*(?:\[[^]]*\])?\s*\(?([^;)]*)\)?\s*(;.*)?"
 _BOUND = r"(>=|<=|==|!=|~=|>|<)\s*(\d+(?:\.\d+)*)(?![\d.*])"
@@ -33,8 +33,7 @@ def unmet(distribution: str) -> list[str]:
     Returns:
         Sentences without a full stop; empty if all is well, or nothing is known.
     """
-    import importlib_metadata
-
+    importlib_metadata = metadata()
     try:
         its_text = importlib_metadata.distribution(distribution).read_text
     except importlib_metadata.PackageNotFoundError:
@@ -48,8 +47,7 @@ def _problems(requirement: str) -> Iterator[str]:
     found = re.fullmatch(_REQUIREMENT, requirement.strip())
     if found is None or found[3]:  # with a marker: for an extra, or another Python
         return
-    import importlib_metadata
-
+    importlib_metadata = metadata()
     name, bounds = found[1], found[2].strip()
     try:
         its_text = importlib_metadata.distribution(name).read_text

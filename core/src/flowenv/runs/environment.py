@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -35,6 +36,7 @@ class Capabilities:
         rehearse: the container's process can be tried out locally.
         backend_in_image: the flow's process needs this backend installed too, because
             `flowenv_run_flow` makes something (a Dask cluster) there.
+        runtime: flowenv can travel with a run, so that an image needs only Python.
     """
 
     cancel: bool = False
@@ -46,6 +48,7 @@ class Capabilities:
     image: bool = False
     rehearse: bool = True
     backend_in_image: bool = False
+    runtime: bool = False
 
     def to_json(self) -> dict[str, bool]:
         """The record as plain data."""
@@ -79,6 +82,15 @@ def metadata_setting() -> Any:
     )
 
 
+def runtime_setting() -> Any:
+    """The `runtime` setting of environments whose runs flowenv can travel with."""
+    return setting(
+        None,
+        help="`shipped`: flowenv travels with the run, so that any Python image will do; `image`: "
+        "it is in the image.",
+    )
+
+
 class Environment:
     """Where and how a flow runs.
 
@@ -90,6 +102,7 @@ class Environment:
         backend: the entry point's name, which is also the serialised `type`.
         capabilities: what the backend can do.
         dependencies: the distributions whose modules the backend uses.
+        shipped: the distributions, Python alone, that travel with a run besides the core's.
         contract: which contract variables each kind of container gets.
         takes_any_setting: True if the constructor takes `**kwargs` besides its settings.
     """
@@ -97,6 +110,7 @@ class Environment:
     backend: ClassVar[str] = ""
     capabilities: ClassVar[Capabilities] = Capabilities()
     dependencies: ClassVar[tuple[str, ...]] = ()
+    shipped: ClassVar[tuple[str, ...]] = ()
     takes_any_setting: ClassVar[bool] = False
     contract: ClassVar[Mapping[Target, tuple[str, ...]]] = {
         Target.FLOW: BASIC,
@@ -148,6 +162,30 @@ class Environment:
         By default what the capabilities say; False where the user's own spec names one.
         """
         return self.capabilities.image
+
+    @property
+    def ships_runtime(self) -> bool:
+        """Whether flowenv travels with a run: the setting, else the configuration, else if it can.
+
+        Raises:
+            ConfigurationError: if the configuration can't be read.
+        """
+        if not self.capabilities.runtime:
+            return False
+        from flowenv.settings.configuration import configuration
+
+        chosen = getattr(self, "runtime", None) or configuration().runtime
+        return chosen != "image"
+
+    @property
+    def default_image(self) -> str | None:
+        """The image of runs that name none: Python alone, of this process's own minor version.
+
+        None where flowenv doesn't travel with a run, or the backend itself must be in the image.
+        """
+        if not self.ships_runtime or self.capabilities.backend_in_image:
+            return None
+        return f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
 
     @property
     def spec_image(self) -> str | None:

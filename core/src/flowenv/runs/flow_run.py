@@ -147,6 +147,8 @@ class FlowRun:
             from flowenv.settings.configuration import configuration
 
             chosen = configuration().image
+        if not chosen and self.environment.needs_image():
+            chosen = self.environment.default_image
         return chosen
 
     def require_image(self) -> str:

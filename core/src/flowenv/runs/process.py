@@ -3,15 +3,50 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
-from flowenv.contract import Target
+from flowenv._version import __version__
+from flowenv.contract import RUNTIME_DIGEST, RUNTIME_FILE, Target
 from flowenv.contract.variables import Layer, Variables
 
 COMMAND = ("/bin/sh", "-c", "exec python -c 'import flowenv; flowenv.load_and_run_flow()'")
 """The container's command. `exec`, because a shell as process 1 swallows SIGTERM."""
 
+SHIPPED_COMMAND = (
+    *COMMAND[:2],
+    f'export PYTHONPATH="${RUNTIME_FILE}${{PYTHONPATH:+:$PYTHONPATH}}"; {COMMAND[2]}',
+)
+"""The same where flowenv comes with the run: it is found first, and what the image or the user
+has set is kept. Processes that the flow starts inherit it."""
+
 PAYLOAD_FILE = "payload.json"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """flowenv as one file that Python imports from.
+
+    Args:
+        content: the zip.
+    """
+
+    content: bytes = field(repr=False)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """The content's SHA-256, in hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def name(self) -> str:
+        """The file's name, which is the content's: `flowenv-0.1.0-3f2a….zip`."""
+        return f"flowenv-{__version__}-{self.digest[:16]}.zip"
+
+    def variables(self, folder: str) -> dict[str, str]:
+        """The variables of a container that has the file in a folder."""
+        return {RUNTIME_FILE: f"{folder}/{self.name}", RUNTIME_DIGEST: self.digest}
 
 
 class Process:
@@ -23,19 +58,31 @@ class Process:
     Args:
         layers: gives the layers of a container's variables.
         pack: gives the payload; None where the flow runs in this process.
+        ship: gives flowenv itself, which travels with the run; None where the image has it.
 
     Attributes:
-        command: the command and its arguments.
         variables: the variables of each kind of container.
     """
 
-    command: tuple[str, ...] = COMMAND
-
     def __init__(
-        self, layers: Callable[[Target], Sequence[Layer]], pack: Callable[[], bytes] | None = None
+        self,
+        layers: Callable[[Target], Sequence[Layer]],
+        pack: Callable[[], bytes] | None = None,
+        ship: Callable[[], Runtime] | None = None,
     ) -> None:
         self.variables = Variables(layers)
         self._pack = pack
+        self._ship = ship
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command and its arguments."""
+        return SHIPPED_COMMAND if self._ship else COMMAND
+
+    @functools.cached_property
+    def runtime(self) -> Runtime | None:
+        """flowenv itself, if it travels with the run; it must be at `FLOWENV_RUNTIME_FILE`."""
+        return self._ship() if self._ship else None
 
     @functools.cached_property
     def files(self) -> dict[str, bytes]:

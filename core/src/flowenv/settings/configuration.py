@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 from flowenv.contract import CONFIGURABLE
 from flowenv.contract.variable_rules import NAME_RULE, NUL_RULE, holds_nul, is_name
@@ -35,9 +35,10 @@ _TYPES: dict[str, Any] = {
     "results_url": str,
     "payload_url": str,
     "allow_pickle": bool,
+    "runtime": Literal["shipped", "image"],
 }
 _SECRET_KEYS = {"env", "file", "reference"}
-_FROM_VARIABLES = ("environment", "image", "results_url", "payload_url")
+_FROM_VARIABLES = ("environment", "image", "results_url", "payload_url", "runtime")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Configuration:
         results_url: where results go that don't fit into the outcome record.
         payload_url: where payloads go that don't fit into the platform.
         allow_pickle: whether stored results are read that aren't only data.
+        runtime: `shipped` or `image`: where a run's flowenv comes from.
     """
 
     path: Path | None = None
@@ -87,6 +89,7 @@ class Configuration:
     results_url: str | None = None
     payload_url: str | None = None
     allow_pickle: bool = False
+    runtime: str | None = None
 
     @property
     def variables(self) -> dict[str, str]:
@@ -128,6 +131,10 @@ def configuration() -> Configuration:
     }
     if not from_variables:
         return found
+    if not fits(runtime := from_variables.get("runtime"), _TYPES["runtime"] | None):
+        raise ConfigurationError(
+            f"FLOWENV_RUNTIME must be {describe(_TYPES['runtime'])}, not {runtime!r}."
+        )
     import dataclasses
 
     return dataclasses.replace(found, **from_variables)  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from flowenv import contract
 from flowenv.contract import Target
 from flowenv.contract.variables import THIS_PROCESS, Layer, Value, checked
-from flowenv.runs.process import Process
+from flowenv.runs.process import Process, Runtime
 from flowenv.secret import Secret
 from flowenv.settings.configuration import configuration, contract_variables_here
 
@@ -29,7 +29,14 @@ def process_of(flow_run: FlowRun, hooks: BackendHooks) -> Process:
     """
     from flowenv.submission.packing import pack
 
-    return Process(VariableLayers(flow_run, hooks).of, lambda: pack(flow_run))
+    def ship() -> Runtime:
+        from flowenv.submission.runtime import shipped_runtime
+
+        return shipped_runtime(environment.shipped)
+
+    environment = flow_run.environment
+    layers = VariableLayers(flow_run, hooks).of
+    return Process(layers, lambda: pack(flow_run), ship if environment.ships_runtime else None)
 
 
 class VariableLayers:

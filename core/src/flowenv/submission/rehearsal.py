@@ -75,7 +75,9 @@ def rehearse(prepared: Prepared) -> Rehearsed:
     _check_size(merged, values)
     with tempfile.TemporaryDirectory(prefix="flowenv-rehearsal-") as name:
         folder = Path(name)
-        for file, data in prepared.process.files.items():
+        process, runtime = prepared.process, prepared.process.runtime
+        files = {**process.files, **({runtime.name: runtime.content} if runtime else {})}
+        for file, data in files.items():
             (folder / file).write_bytes(data)
         outcome_file = folder / "outcome.json"
         variables = {
@@ -84,8 +86,9 @@ def rehearse(prepared: Prepared) -> Rehearsed:
             contract.PAYLOAD: str(folder / "payload.json"),
             contract.OUTCOME: str(outcome_file),
             contract.REHEARSAL: "1",
+            **(runtime.variables(name) if runtime else {}),
         }
-        exit_code = _call(prepared.process.command, variables, folder)
+        exit_code = _call(process.command, variables, folder)
         text = outcome_file.read_bytes() if outcome_file.exists() else b""
     outcome = Outcome.from_text(text, run.id)
     status = outcome.status() if outcome else without_record(exit_code, "")

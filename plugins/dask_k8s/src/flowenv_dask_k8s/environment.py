@@ -129,7 +129,9 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         sweep=True,
         image=True,
         backend_in_image=True,
+        runtime=True,
     )
+    shipped = ("flowenv-dask-k8s", "flowenv-k8s")
     dependencies = ("dask", "dask-kubernetes", "distributed", "kubernetes")
     contract = {  # noqa: RUF012
         Target.FLOW: FLOW_CONTRACT,

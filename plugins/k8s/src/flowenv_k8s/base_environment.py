@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from flowenv.errors import SettingError
-from flowenv.plugin import Environment, FlowRun, contract, setting
+from flowenv.plugin import Environment, FlowRun, contract, runtime_setting, setting
 from flowenv_k8s.spec.checks import POD_SPEC, check_job
 from flowenv_k8s.spec.manifest import (
     Manifest,
@@ -59,6 +59,8 @@ class KubernetesEnvironment(Environment):
         deadline: seconds that the Job may take in all; 0 for no limit.
         start_deadline: seconds until the flow's container must be running.
         ttl: seconds that a finished Job is kept.
+        runtime: `shipped` (the default) or `image`: whether flowenv travels with the run, so
+            that any image with Python will do, or is in the image.
 
     Raises:
         SettingError: if a setting has the wrong type or value.
@@ -84,6 +86,7 @@ class KubernetesEnvironment(Environment):
         help="Seconds until the flow's container must be running: scheduling, image pull.",
     )
     ttl: int | None = setting(None, help="Seconds that a finished Job is kept; 1 day.")
+    runtime: Literal["shipped", "image"] | None = runtime_setting()
 
     def __post_init__(self) -> None:
         """Check the settings, and read and check the manifests."""

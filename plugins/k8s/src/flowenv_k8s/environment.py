@@ -63,7 +63,7 @@ class KubernetesJobEnvironment(KubernetesEnvironment):
 
     backend = "k8s"
     capabilities = Capabilities(
-        cancel=True, logs=True, attach=True, find=True, sweep=True, image=True
+        cancel=True, logs=True, attach=True, find=True, sweep=True, image=True, runtime=True
     )
     dependencies = ("kubernetes",)
     contract = {Target.FLOW: CONTRACT, Target.SIDECAR: CONTRACT}  # noqa: RUF012

@@ -24,6 +24,8 @@ from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import forget_connections
+from flowenv_k8s.api.client import Client, forget_connections
+from flowenv_k8s.runs import sweep
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 Environments = Callable[..., KubernetesJobEnvironment]
@@ -175,6 +177,19 @@ def test_a_sweep_removes_pods_whose_job_is_gone(rig: KubernetesRig, start: Start
     found = swept(run.environment)
     assert [(one.kind, one.removed) for one in found] == [("Pod", True)]
     rig.wait_until(lambda: not rig.objects("Pod"), "the pod being gone")
+
+
+def test_a_sweep_removes_flowenv_from_a_namespace_where_no_run_needs_it(
+    rig: KubernetesRig, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start()
+    (name,) = {one["metadata"]["name"] for one in rig.objects("ConfigMap")}
+    monkeypatch.setattr(sweep, "age_of", lambda found: 2 * 86400.0)
+    assert name not in [one.name for one in swept(run.environment)]
+    run.cancel()
+    left = swept(run.environment)
+    assert [(one.kind, one.removed, one.problem) for one in left] == [("ConfigMap", True, "")]
+    assert rig.objects("ConfigMap") == []
 
 
 def test_a_sweep_removes_large_payloads_too(

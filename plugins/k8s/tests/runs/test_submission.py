@@ -15,7 +15,7 @@ from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import Client
-from flowenv_k8s.api.resources import JOBS, SECRETS, Resource
+from flowenv_k8s.api.resources import CONFIG_MAPS, JOBS, SECRETS, Resource
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
 Environments = Callable[..., KubernetesJobEnvironment]
@@ -34,6 +34,8 @@ def kubelet() -> ScriptedKubelet:
 def empty(rig: KubernetesRig) -> Iterator[None]:
     yield
     rig.faults.clear()
+    for config_map in rig.objects("ConfigMap"):
+        rig.delete("ConfigMap", config_map["metadata"]["name"])
     for job in rig.objects("Job"):
         rig.delete("Job", job["metadata"]["name"], propagation="Background")
 
@@ -56,8 +58,37 @@ def requests(rig: KubernetesRig) -> list[tuple[str, str]]:
 
 
 def test_a_run_is_two_requests_the_job_first(rig: KubernetesRig, environment: Environments) -> None:
-    submit(environment())
+    submit(environment(runtime="image"))
     assert requests(rig) == [("create", "jobs"), ("create", "secrets")]
+
+
+def test_flowenv_is_brought_once_for_all_runs_of_a_namespace(
+    rig: KubernetesRig, environment: Environments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_runtime = [("create", "configmaps"), ("create", "jobs"), ("create", "secrets")]
+    submit(environment())
+    assert requests(rig) == with_runtime
+    rig.requests.clear()
+    submit(environment())
+    assert requests(rig) == with_runtime[1:]
+    # another user, or another machine
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "another"))
+    rig.requests.clear()
+    submit(environment())
+    assert requests(rig) == [with_runtime[0], ("get", "configmaps"), *with_runtime[1:]]
+
+
+def test_a_config_map_that_somebody_else_has_made_is_not_run(
+    rig: KubernetesRig, client: Client, environment: Environments
+) -> None:
+    found = made(environment()).spec["runtime"]
+    client.create(
+        CONFIG_MAPS, {**found, "binaryData": dict.fromkeys(found["binaryData"], "ZXZpbA==")}
+    )
+    rig.requests.clear()
+    with pytest.raises(RunConflict, match="somebody else has made it"):
+        submit(environment())
+    assert ("create", "jobs") not in requests(rig)
 
 
 def test_a_run_without_a_secret_is_one_request(
@@ -65,7 +96,8 @@ def test_a_run_without_a_secret_is_one_request(
 ) -> None:
     monkeypatch.setenv("FLOWENV_PAYLOAD_URL", "memory://payloads")
     configuration.cache_clear()
-    prepared = prepare(flows.fail, environment=environment(), parameters={"message": "x" * 2**20})
+    large = {"message": "x" * 2**20}
+    prepared = prepare(flows.fail, environment=environment(runtime="image"), parameters=large)
     run = prepared.submit()
     assert requests(rig) == [("create", "jobs")]
     stored = storage.read(f"memory://payloads/{run.id}.payload.json")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from flowenv import Flow, Secret
 from flowenv.errors import ConfigurationError, SpecError
 from flowenv.hooks.registry import reset
 from flowenv.plugin import configuration, contract
+from flowenv.runs.process import COMMAND
 from flowenv.submission.explain import masked
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
@@ -226,6 +229,50 @@ def test_the_image_is_the_environments_else_the_flows_else_the_files() -> None:
 def test_without_any_image_nothing_is_built() -> None:
     with pytest.raises(SpecError, match="needs a container image"):
         build(KubernetesJobEnvironment())
+
+
+class TestFlowenvTravels:
+    @pytest.fixture(autouse=True)
+    def as_it_is_by_default(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("FLOWENV_RUNTIME")
+        configuration.cache_clear()
+
+    def test_in_a_config_map_that_says_its_content(self) -> None:
+        found = build(KubernetesJobEnvironment())["runtime"]
+        ((file, content),) = found["binaryData"].items()
+        digest = hashlib.sha256(content).hexdigest()
+        assert found["metadata"]["name"] == f"flowenv-runtime-{digest[:32]}"
+        assert file.endswith(f"-{digest[:16]}.zip")
+        assert found["immutable"] is True
+
+    def test_and_the_container_knows_where_it_is_and_what_it_must_be(self) -> None:
+        spec = build(KubernetesJobEnvironment())
+        ((file, content),) = spec["runtime"]["binaryData"].items()
+        pod = spec["job"]["spec"]["template"]["spec"]
+        (flow,) = pod["containers"]
+        variables = {one["name"]: one.get("value") for one in flow["env"]}
+        assert variables["FLOWENV_RUNTIME_FILE"] == f"/var/run/flowenv-runtime/{file}"
+        assert variables["FLOWENV_RUNTIME_SHA256"] == hashlib.sha256(content).hexdigest()
+        assert {"name": spec["runtime"]["metadata"]["name"]} in [
+            volume.get("configMap") for volume in pod["volumes"]
+        ]
+        mounts = [one for one in flow["volumeMounts"] if one["name"] == "flowenv-runtime"]
+        assert mounts == [
+            {"name": "flowenv-runtime", "mountPath": "/var/run/flowenv-runtime", "readOnly": True}
+        ]
+
+    def test_so_that_pythons_own_image_will_do(self) -> None:
+        (flow,) = containers(build(KubernetesJobEnvironment()))
+        assert flow["image"] == f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
+
+    def test_an_image_that_is_given_wins(self, environment: Environments) -> None:
+        (flow,) = containers(build(environment()))
+        assert flow["image"] == "repo/flow:1"
+
+    def test_unless_the_image_has_it(self, environment: Environments) -> None:
+        spec = build(environment(runtime="image"))
+        assert "runtime" not in spec
+        assert containers(spec)[0]["args"] == [COMMAND[2]]
 
 
 def test_several_containers_always_have_a_deadline(environment: Environments) -> None:

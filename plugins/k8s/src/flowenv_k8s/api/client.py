@@ -82,6 +82,11 @@ class Client:
 
     # -- objects ------------------------------------------------------------------------
 
+    @property
+    def host(self) -> str:
+        """The API server's address."""
+        return self._session.host
+
     def create(self, resource: Resource, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Create an object and return it. Fields that the cluster doesn't know are refused.
 

@@ -12,6 +12,7 @@ from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.api.resources import JOBS, SECRETS
 from flowenv_k8s.runs.diagnosis.run_status import is_over
+from flowenv_k8s.runs.runtime import bring_runtime
 from flowenv_k8s.spec.labels import RUN_ID, RunMarks, run_of
 from flowenv_k8s.spec.variables import secret_manifest
 
@@ -27,7 +28,7 @@ def submit(client: Client, flow_run: FlowRun, spec: Mapping[str, Any]) -> dict[s
     Args:
         client: the connection.
         flow_run: the run.
-        spec: `job`, and where there is one `secret` and `payload`.
+        spec: `job`, and where there is one `secret`, `payload` and `runtime`.
 
     Returns:
         The Job as the cluster has it.
@@ -37,6 +38,8 @@ def submit(client: Client, flow_run: FlowRun, spec: Mapping[str, Any]) -> dict[s
         FlowenvError: if the cluster refuses it.
     """
     job, secret, payload = spec["job"], spec.get("secret"), spec.get("payload")
+    if runtime := spec.get("runtime"):
+        bring_runtime(client, runtime)
     try:
         if payload:
             storage.write(payload["url"], payload["content"])

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from flowenv.errors import FlowenvError
 from flowenv.plugin import Leftover, State, storage
 from flowenv_k8s.api.client import Client
-from flowenv_k8s.api.resources import JOBS, PODS, Resource
+from flowenv_k8s.api.resources import CONFIG_MAPS, JOBS, PODS, Resource
 from flowenv_k8s.base_environment import KubernetesEnvironment
 from flowenv_k8s.runs.diagnosis.run_status import is_held
 from flowenv_k8s.runs.lookup import pods_by_run, stored_payload, verdict_on
+from flowenv_k8s.runs.runtime import forget_runtime
+from flowenv_k8s.spec.job import DAY
 from flowenv_k8s.spec.labels import RUN_ID, RunMarks, age_of, pod_selector, selector
+from flowenv_k8s.spec.runtime import KIND, KIND_LABEL, runtime_of
+
+_log = logging.getLogger("flowenv.k8s")
 
 
 def sweep(
@@ -45,6 +52,32 @@ def sweep(
         for pod in orphans:
             if age_of(pod) >= older_than:
                 yield leftover(PODS, pod, remove)
+    yield from _unused_runtimes(client, namespace, older_than, jobs, remove)
+
+
+def _unused_runtimes(
+    client: Client,
+    namespace: str,
+    older_than: float,
+    jobs: Sequence[Mapping[str, Any]],
+    remove: Callable[[Resource, Mapping[str, Any]], object] | None,
+) -> Iterator[Leftover]:
+    """The ConfigMaps that brought flowenv to runs none of which is there any more.
+
+    One that isn't a day old is left alone: the next run needs it.
+    """
+    used = {runtime_of(job["spec"]["template"]["spec"]) for job in jobs}
+    try:
+        found, _ = client.list(CONFIG_MAPS, namespace, labels=f"{KIND_LABEL}={KIND}")
+    except FlowenvError as error:  # a right that runs and other sweeps don't need
+        _log.warning("ConfigMaps of flowenv's own may be left over: %s", error)
+        return
+    for one in found:
+        name = one["metadata"]["name"]
+        if name not in used and age_of(one) >= max(older_than, DAY):
+            if remove:
+                forget_runtime(client, namespace, name)
+            yield leftover(CONFIG_MAPS, one, remove)
 
 
 def _is_over(
@@ -83,5 +116,7 @@ def leftover(
     """
     metadata = found["metadata"]
     name = f"{metadata['namespace']}/{metadata['name']}"
-    left = Leftover(resource.kind, name, metadata["labels"][RUN_ID], age_of(found))
+    left = Leftover(
+        resource.kind, name, (metadata.get("labels") or {}).get(RUN_ID, ""), age_of(found)
+    )
     return left.swept(lambda: remove(resource, found)) if remove else left

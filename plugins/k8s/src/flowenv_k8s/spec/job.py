@@ -27,6 +27,8 @@ from flowenv_k8s.spec.labels import PAYLOAD, STORED, run_annotations, run_labels
 from flowenv_k8s.spec.manifest import Manifest
 from flowenv_k8s.spec.names import object_name, run_suffix
 from flowenv_k8s.spec.pod_security import restrict
+from flowenv_k8s.spec.runtime import MOUNT_PATH as RUNTIME_PATH
+from flowenv_k8s.spec.runtime import mount_runtime, runtime_config_map
 from flowenv_k8s.spec.variables import SecretEntries, container_env
 
 MOUNT_PATH = "/var/run/flowenv"
@@ -89,7 +91,8 @@ def build_spec(settings: JobSettings, flow_run: FlowRun, process: Process) -> di
     Returns:
         `{"job": …, "secret": …}`: two manifests; without anything secret or any file
         there is no `secret`. A payload that is too large for a Secret comes as
-        `{"payload": {"url": …, "content": bytes}}` besides.
+        `{"payload": {"url": …, "content": bytes}}` besides. Where flowenv travels with the
+        run, `runtime` is the ConfigMap that brings it.
 
     Raises:
         SpecError: if the payload is too large and no `payload_url` is configured.
@@ -107,6 +110,8 @@ def build_spec(settings: JobSettings, flow_run: FlowRun, process: Process) -> di
     labels = {**run_labels(flow_run), **settings.labels}
     notes = run_annotations(flow_run, flow_container)
     _complete_job(job, settings, name, labels, {**notes, **({PAYLOAD: STORED} if url else {})})
+    if process.runtime:
+        spec["runtime"] = runtime_config_map(process.runtime, settings.namespace)
     if secrets:
         spec["secret"] = secrets.manifest(settings.namespace, labels)
     return spec
@@ -210,6 +215,9 @@ def _complete_pod(
     room = MESSAGES_OF_A_POD // (len(containers) + len(spec.get("initContainers") or []))
     if room < LARGEST_MESSAGE:
         own[contract.OUTCOME_LIMIT] = str(room)
+    if process.runtime:
+        mount_runtime(spec, flow, process.runtime)
+        own |= process.runtime.variables(RUNTIME_PATH)
     if not url and not mounted:
         del own[contract.PAYLOAD]
     container_env(flow, process, Target.FLOW, secrets, own, settings.env)

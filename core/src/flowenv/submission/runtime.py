@@ -1,0 +1,131 @@
+"""flowenv as it travels with a run: one zip, made from the submitter's own installation.
+
+With it any image with Python will do, and both sides have the same version. Python imports from
+the zip itself, so nothing is unpacked or installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import importlib.util
+import io
+import marshal
+import os
+import tempfile
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from flowenv.errors import PayloadError
+from flowenv.runs.process import Runtime
+from flowenv.settings.user_folders import cache_folder
+
+CORE = ("flowenv", "cloudpickle", "pluggy")
+"""The distributions of which a flow's process needs something; all are Python alone."""
+
+_LEFT_OUT = {("flowenv", "cli"), ("flowenv", "_template")}
+"""What a flow's process never imports."""
+
+_OLDEST = (1980, 1, 1, 0, 0, 0)  # what a zip can say; so that the same content is the same bytes
+
+
+@functools.cache
+def shipped_runtime(distributions: tuple[str, ...] = ()) -> Runtime:
+    """What a run's container imports flowenv from.
+
+    Beside each module's source stands its bytecode, which a Python of this minor version takes;
+    another one compiles the source. What was made once is kept in the user's cache folder.
+
+    Args:
+        distributions: further distributions that the flow's process imports, such as a backend
+            that makes its cluster there; they are Python alone.
+
+    Raises:
+        PayloadError: if one of them isn't installed as files that can be read.
+
+    >>> shipped_runtime() is shipped_runtime()
+    True
+    """
+    names = dict.fromkeys((*CORE, *distributions))
+    files = sorted(one for name in names for one in _files(name))
+    key = hashlib.sha256(importlib.util.MAGIC_NUMBER)
+    for name, content in files:
+        key.update(f"{name} {len(content)} ".encode() + content)
+    kept = cache_folder() / "runtimes" / f"{key.hexdigest()}.zip"
+    try:
+        return Runtime(kept.read_bytes())
+    except OSError:
+        made = Runtime(_archive(files))
+    with contextlib.suppress(OSError):  # then it is made again next time
+        _keep(kept, made.content)
+    return made
+
+
+def _archive(files: Iterable[tuple[str, bytes]]) -> bytes:
+    """The same bytes for the same files."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+
+        def add(name: str, content: bytes) -> None:
+            entry = zipfile.ZipInfo(name, _OLDEST)
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED, 6)
+
+        for name, content in files:
+            add(name, content)
+            if name.endswith(".py"):
+                add(f"{name}c", _bytecode(name, content))
+    return written.getvalue()
+
+
+def _bytecode(name: str, source: bytes) -> bytes:
+    """A module's bytecode file (https://peps.python.org/pep-0552/) that nobody checks again."""
+    code = compile(source, name, "exec", dont_inherit=True, optimize=0)
+    unchecked = (1).to_bytes(4, "little")
+    # a version of the format that doesn't tell what else this process has referred to
+    body = marshal.dumps(code, 2)
+    return importlib.util.MAGIC_NUMBER + unchecked + importlib.util.source_hash(source) + body
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write a file that another process sees as a whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    Path(name).replace(path)
+
+
+def _files(distribution: str) -> Iterator[tuple[str, bytes]]:
+    """The modules of a distribution, and what says its version and its entry points."""
+    import importlib_metadata
+
+    package = distribution.replace("-", "_")
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise PayloadError(
+            f"{distribution} can't be shipped with the run: it isn't installed here as a package.",
+            hint='Install it, or set runtime = "image" and use an image that has it.',
+        )
+    folder = Path(next(iter(spec.submodule_search_locations)))
+    for path in folder.rglob("*.py"):
+        below = path.relative_to(folder).parts
+        if (package, below[0]) not in _LEFT_OUT:
+            yield "/".join((package, *below)), _read(path, distribution)
+    found = importlib_metadata.distribution(distribution)
+    metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {found.version}\n"
+    yield f"{package}-{found.version}.dist-info/METADATA", metadata.encode()
+    if points := found.read_text("entry_points.txt"):
+        yield f"{package}-{found.version}.dist-info/entry_points.txt", points.encode()
+
+
+def _read(path: Path, distribution: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise PayloadError(
+            f"{distribution} can't be shipped with the run: {path} can't be read: {error}.",
+            hint='Set runtime = "image" and use an image that has it.',
+        ) from error

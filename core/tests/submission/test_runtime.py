@@ -1,0 +1,155 @@
+"""flowenv as it travels with a run: one zip from which Python imports."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from flowenv.contract import OUTCOME, PAYLOAD, RUNTIME_DIGEST, RUNTIME_FILE
+from flowenv.errors import PayloadError
+from flowenv.runs.process import SHIPPED_COMMAND
+from flowenv.submission import runtime
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.packing import pack
+from flowenv.submission.runtime import shipped_runtime
+
+from ..flow_files import write
+
+
+@pytest.fixture(autouse=True)
+def made_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    shipped_runtime.cache_clear()
+    yield
+    shipped_runtime.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def bare_python(tmp_path_factory) -> Path:
+    """A Python without flowenv, or anything else."""
+    folder = tmp_path_factory.mktemp("bare")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    return folder / "bin"
+
+
+class Image:
+    """A place with a Python of its own, where the command of a container runs."""
+
+    def __init__(self, folder: Path, path: Path):
+        self.folder, self.path = folder, path
+
+    def run(self, flow_file: str, **variables: str):
+        from flowenv.flows.finding import load_target
+
+        self.folder.mkdir(exist_ok=True)
+        found = shipped_runtime()
+        (self.folder / found.name).write_bytes(found.content)
+        payload = pack(prepare(load_target(flow_file), environment="local").flow_run)
+        (self.folder / "payload.json").write_bytes(payload)
+        outcome = self.folder / "outcome.json"
+        ended = subprocess.run(
+            SHIPPED_COMMAND,
+            env={
+                "PATH": f"{self.path}:{os.defpath}",
+                PAYLOAD: str(self.folder / "payload.json"),
+                OUTCOME: str(outcome),
+                **found.variables(str(self.folder)),
+                **variables,
+            },
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return json.loads(outcome.read_text()) if outcome.exists() else ended.stderr
+
+
+@pytest.fixture
+def image(tmp_path, bare_python):
+    return Image(tmp_path / "image", bare_python)
+
+
+def test_it_is_the_same_to_the_byte_wherever_and_whenever_it_is_made(tmp_path, monkeypatch):
+    first = shipped_runtime().content
+    program = "from flowenv.submission.runtime import shipped_runtime as s; print(s().digest)"
+    variables = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "another"), "PYTHONHASHSEED": "7"}
+    again = subprocess.check_output([sys.executable, "-c", program], env=variables, text=True)
+    assert again.strip() == hashlib.sha256(first).hexdigest()
+
+
+def test_it_is_made_once(monkeypatch):
+    first = shipped_runtime()
+    shipped_runtime.cache_clear()
+    monkeypatch.delattr(runtime, "_archive")
+    assert shipped_runtime() == first
+
+
+def test_it_is_made_all_the_same_where_nothing_can_be_kept(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(write(tmp_path / "file", "") / "below"))
+    assert shipped_runtime().content
+
+
+def test_it_is_a_few_hundred_kilobytes_without_the_command_line():
+    found = shipped_runtime()
+    names = zipfile.ZipFile(io.BytesIO(found.content)).namelist()
+    assert len(found.content) < 700_000
+    assert not [name for name in names if name.startswith(("flowenv/cli/", "flowenv/_template/"))]
+
+
+def test_a_distribution_that_is_not_here_is_named():
+    with pytest.raises(PayloadError, match=r"never-heard-of can't be shipped.*runtime = .image"):
+        shipped_runtime(("never-heard-of",))
+
+
+FLOW = """
+    from flowenv import flow
+
+    @flow
+    def where() -> list[str]:
+        import os, subprocess, sys
+        import flowenv
+        child = [sys.executable, "-c", "import flowenv; print(flowenv.__file__)"]
+        in_child = subprocess.check_output(child, text=True).strip()
+        return [flowenv.__file__, in_child, os.environ["PYTHONPATH"]]
+"""
+
+
+def test_a_flow_runs_where_there_is_only_python(image, tmp_path):
+    record = image.run(str(write(tmp_path / "where.py", FLOW)))
+    assert record["state"] == "Completed", record
+    here, in_child, _ = record["result"]
+    assert here == in_child == f"{image.folder}/{shipped_runtime().name}/flowenv/__init__.pyc"
+
+
+def test_the_images_own_python_path_is_kept(image, tmp_path):
+    record = image.run(str(write(tmp_path / "where.py", FLOW)), PYTHONPATH="/opt/own")
+    assert record["result"][2] == f"{image.folder}/{shipped_runtime().name}:/opt/own"
+
+
+def test_an_older_flowenv_in_the_image_is_not_used(image, tmp_path):
+    old = write(tmp_path / "site" / "flowenv.py", "raise ImportError('too old')")
+    record = image.run(str(write(tmp_path / "where.py", FLOW)), PYTHONPATH=str(old.parent))
+    assert record["state"] == "Completed", record
+
+
+def test_a_changed_file_is_not_run(image, tmp_path):
+    record = image.run(str(write(tmp_path / "where.py", FLOW)), **{RUNTIME_DIGEST: "0" * 64})
+    assert (record["state"], record["reason"]) == ("Crashed", "start_error")
+    assert "its SHA-256 is another one" in record["message"]
+
+
+def test_another_flowenv_than_the_one_that_was_sent_is_not_run(image, tmp_path):
+    there = image.folder / "flowenv-other.zip"
+    image.folder.mkdir()
+    there.write_bytes(shipped_runtime().content)
+    (image.folder / "link.zip").symlink_to(there)
+    ended = image.run(str(write(tmp_path / "where.py", FLOW)), **{RUNTIME_FILE: "/nowhere.zip"})
+    assert "No module named 'flowenv'" in ended
