@@ -12,33 +12,6 @@ from flowenv_k8s.api.refusals import Request, rbac_rule
 from flowenv_k8s.api.resources import ACCESS_REVIEWS, NAMESPACES
 from flowenv_k8s.base_environment import KubernetesEnvironment
 
-from flowenv_k8s.api.resources import (
-    ACCESS_REVIEWS,
-    CONFIG_MAPS,
-    EVENTS,
-    JOBS,
-    NAMESPACES,
-    PODS,
-    SECRETS,
-)
-from flowenv_k8s.base_environment import KubernetesEnvironment
-
-NEEDED_PERMISSIONS = (
-    *(Request(verb, JOBS) for verb in ("create", "get", "list", "patch", "delete")),
-    *(Request(verb, SECRETS) for verb in ("create", "get")),
-    *(Request(verb, CONFIG_MAPS) for verb in ("create", "get")),
-    *(Request(verb, PODS) for verb in ("get", "list", "watch")),
-    Request("get", PODS, subresource="log"),
-)
-"""What whoever runs flows must be allowed to do in the namespace."""
-
-HELPFUL_PERMISSIONS = (
-    *(Request(verb, EVENTS) for verb in ("list", "create")),
-    Request("delete", PODS),
-    *(Request(verb, CONFIG_MAPS) for verb in ("list", "delete")),
-)
-"""What explains and cleans up; runs work without."""
-
 
 def examine(
     environment: KubernetesEnvironment, findings: Callable[[Client, str], Iterable[Finding]]

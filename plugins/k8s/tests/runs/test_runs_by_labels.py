@@ -24,7 +24,6 @@ from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import forget_connections
-from flowenv_k8s.api.client import Client, forget_connections
 from flowenv_k8s.runs import sweep
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
