@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowenv import contract
 from flowenv.container.signals import wake_for_signals
+from flowenv.container.temporary_folder import ensure_temporary_folder
 from flowenv.container.terminated import Terminated
 from flowenv.container.tracebacks import show_user_traceback
 from flowenv.errors import FlowenvError, PayloadError, PlatformError
@@ -128,6 +129,7 @@ def check_runtime() -> None:
 @contextlib.contextmanager
 def _folder() -> Iterator[Path]:
     """A folder for the flow's shipped files."""
+    ensure_temporary_folder()
     with tempfile.TemporaryDirectory(prefix="flowenv-", ignore_cleanup_errors=True) as name:
         yield Path(name)
 

@@ -21,14 +21,13 @@ from flowenv.plugin import (
     on_start_setting,
     setting,
 )
+from flowenv_dask_k8s.spec.worker_pod import check_worker_pod
 from flowenv_k8s.plugin import (
     CONTRACT,
     POD_SPEC,
     KubernetesEnvironment,
     Manifest,
-    check_metadata,
     check_not_negative,
-    check_pod_spec,
     check_resources,
     job_manifest,
     mapping_at,
@@ -233,7 +232,7 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         """The user's Job and Pod manifests, by their settings."""
         return {
             "scheduler_spec": job_manifest(self, "scheduler_spec"),
-            "worker_spec": user_manifest(self, "worker_spec", "Pod", "v1", _check_pod),
+            "worker_spec": user_manifest(self, "worker_spec", "Pod", "v1", check_worker_pod),
         }
 
     @property
@@ -287,8 +286,3 @@ def _check_workers(minimum: int, maximum: int) -> None:
         raise SettingError(
             f"max_workers is {maximum}; it must be at least 1 and at least min_workers ({minimum})."
         )
-
-
-def _check_pod(manifest: Manifest) -> None:
-    check_metadata(manifest, ())
-    check_pod_spec(manifest, ("spec",))

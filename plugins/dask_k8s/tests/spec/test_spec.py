@@ -313,13 +313,70 @@ def test_a_custom_worker_is_kept_alive_by_a_deployment(environment: Environments
     assert "restartPolicy" not in pod_of(build(environment(worker_spec=CUSTOM_POD)), "worker")
 
 
-def test_a_workers_command_alone_is_enough(environment: Environments) -> None:
-    container = {"image": "a:1", "command": ["dask", "worker"]}
-    given = {"kind": "Pod", "spec": {"containers": [container]}}
+@pytest.mark.parametrize("command", [["dask", "worker"], ["/start-worker.sh"]])
+def test_a_workers_command_stays_the_command(environment: Environments, command: list[str]) -> None:
+    container = {"image": "a:1", "command": command}
+    spec = build(environment(worker_spec={"spec": {"containers": [container]}}))
+    made = pod_of(spec, "worker")["containers"][0]
+    assert made["command"] == command
+    assert not made.get("args")
 
-    made = pod_of(build(environment(worker_spec=given)), "worker")["containers"][0]
 
-    assert [*made["command"], *made["args"]] == ["dask", "worker"]
+@pytest.mark.parametrize("given", [{}, {"spec": {"nodeSelector": {"a": "b"}}}, {"spec": None}])
+def test_a_worker_without_a_container_gets_the_default_one(
+    environment: Environments, given: dict[str, Any]
+) -> None:
+    pod = pod_of(build(environment(worker_spec=given)), "worker")
+    assert pod["containers"][0]["command"] == ["dask"]
+    assert pod.get("nodeSelector") == ((given.get("spec") or {}).get("nodeSelector"))
+
+
+def test_the_old_name_of_the_service_account_holds_for_the_scheduler(
+    environment: Environments,
+) -> None:
+    job = {"spec": {"template": {"spec": {"serviceAccount": "runner"}}}}
+    spec = build(environment(scheduler_spec=job))
+    assert pod_of(spec, "scheduler")["serviceAccountName"] == "runner"
+    assert environment(scheduler_spec=job).flow_account == "runner"
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        {"args": ["dask-worker", "--no-bokeh", "--death-timeout", "60"], "image": "daskdev/dask"},
+        {"command": ["/opt/bin/dask-worker"]},
+        {"command": ["sh", "-c", "exec dask-worker $SCHEDULER"]},
+        {"args": ["dask", "worker", "--no-bokeh"]},
+    ],
+)
+def test_a_worker_of_earlier_days_is_found_out_with_what_to_write(
+    environment: Environments, container: dict[str, Any]
+) -> None:
+    with pytest.raises(SpecError, match="today's Dask doesn't have") as caught:
+        environment(worker_spec={"spec": {"containers": [container]}})
+    assert "Leave out command, args and image" in caught.value.hint
+
+
+def test_worker_resources_merge_with_the_files(environment: Environments) -> None:
+    container = {"resources": {"limits": {"nvidia.com/gpu": 1}}}
+    made = environment(
+        worker_spec={"spec": {"containers": [container]}},
+        worker_resources={"limits": {"memory": "4Gi"}},
+    )
+    assert pod_of(build(made), "worker")["containers"][0]["resources"] == {
+        "limits": {"nvidia.com/gpu": 1, "memory": "4Gi"}
+    }
+
+
+def test_an_error_of_the_finished_cluster_names_the_files_line(
+    environment: Environments, tmp_path: Path
+) -> None:
+    path = tmp_path / "worker.yaml"
+    path.write_text(
+        "spec:\n  containers:\n  - name: w\n    volumeMounts:\n    - {name: d, mountPath: /d}\n"
+    )
+    with pytest.raises(SpecError, match=r"worker\.yaml:5 \(spec\.dask_cluster\): there is no vol"):
+        build(environment(worker_spec_file=str(path)))
 
 
 def test_the_token_reaches_the_flow_only(
@@ -390,7 +447,7 @@ def test_what_plugins_change_in_the_cluster_is_what_is_shipped(environment: Envi
         (("metadata", "name"), "a" * 54, "at most 53"),
         (("metadata", "name"), "a.b", "at most 53"),
         (("spec", "scheduler", "spec", "containers"), [], "no containers"),
-        (("spec", "worker", "spec", "containers", 0, "args"), [], "no args"),
+        (("spec", "scheduler", "spec", "containers", 0, "args"), [], "no args"),
         (("spec", "worker", "spec", "containers", 0, "image"), "", "no image"),
         (("spec", "worker", "metadata"), {"labels": {"a b": "c"}}, "no valid label"),
         (("spec", "worker", "note"), Secret("x"), "would show to everybody"),

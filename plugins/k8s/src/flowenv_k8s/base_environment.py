@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from flowenv.errors import SettingError
 from flowenv.plugin import Environment, FlowRun, contract, runtime_setting, setting
 from flowenv_k8s.spec.checks import POD_SPEC, check_job
+from flowenv_k8s.spec.given import as_given
 from flowenv_k8s.spec.manifest import (
     Manifest,
     check_kind,
@@ -210,6 +211,7 @@ def user_manifest(
         check_kind(manifest, kind, api_version)
     else:
         return Manifest({}, f"the default {kind}")
+    manifest = as_given(manifest, kind)
     check(manifest)
     return manifest
 

@@ -31,6 +31,7 @@ from flowenv_k8s.runs.diagnosis.pod_status import container_status, disruption, 
 from flowenv_k8s.runs.diagnosis.reasons import HINTS
 from flowenv_k8s.runs.diagnosis.run_status import is_over
 from flowenv_k8s.spec.checks import POD_SPEC, check_metadata, check_pod_spec
+from flowenv_k8s.spec.fields import OBJECT, check_fields
 from flowenv_k8s.spec.job import MOUNT_PATH, JobSettings, base_name, build_spec, check_spec
 from flowenv_k8s.spec.labels import (
     FLOW_CONTAINER,
@@ -45,6 +46,7 @@ from flowenv_k8s.spec.labels import (
 from flowenv_k8s.spec.manifest import Manifest, list_at, mapping_at
 from flowenv_k8s.spec.names import is_name, object_name, run_suffix
 from flowenv_k8s.spec.pod_security import restrict
+from flowenv_k8s.spec.quantities import merged_resources
 from flowenv_k8s.spec.variables import SecretEntries, container_env, secret_manifest
 
 if TYPE_CHECKING:
@@ -58,11 +60,11 @@ __all__: list[str] = []
 __all__ += ["CONTRACT", "KubernetesEnvironment", "check_not_negative", "check_resources"]
 __all__ += ["job_hooks", "job_manifest", "user_manifest"]
 # manifests: the user's, and the run's
-__all__ += ["MOUNT_PATH", "POD_SPEC", "JobSettings", "Manifest", "SecretEntries", "base_name"]
+__all__ += ["MOUNT_PATH", "OBJECT", "POD_SPEC", "JobSettings", "Manifest", "SecretEntries"]
+__all__ += ["base_name", "check_fields"]
 __all__ += ["build_spec", "check_metadata", "check_pod_spec", "check_spec", "container_env"]
-__all__ += ["is_name", "list_at", "mapping_at", "object_name", "restrict"]
-__all__ += ["run_suffix"]
-__all__ += ["secret_manifest"]
+__all__ += ["is_name", "list_at", "mapping_at", "merged_resources", "object_name", "restrict"]
+__all__ += ["run_suffix", "secret_manifest"]
 # how a run is marked on its objects
 __all__ += ["FLOW_CONTAINER", "PREFIX", "RUN_ID", "age_of", "run_of"]
 __all__ += ["run_annotations", "run_labels", "selector"]

@@ -22,6 +22,7 @@ from flowenv_k8s.plugin import (
     container_env,
     list_at,
     mapping_at,
+    merged_resources,
     object_name,
     restrict,
     run_annotations,
@@ -175,7 +176,8 @@ def _probes() -> dict[str, Any]:
 def _worker_pod(environment: ClusterSettings, flow_run: FlowRun) -> dict[str, Any]:
     given = copy.deepcopy(environment.worker_pod.data)
     metadata = given.get("metadata") or {}
-    pod: dict[str, Any] = given.get("spec") or {"containers": [{}]}
+    pod: dict[str, Any] = given.get("spec") or {}
+    pod["containers"] = pod.get("containers") or [{}]
     pod.pop("restartPolicy", None)  # the operator makes Deployments, which allow Always only
     if not given and environment.pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in environment.pull_secrets]
@@ -192,12 +194,10 @@ def _worker_pod(environment: ClusterSettings, flow_run: FlowRun) -> dict[str, An
             *("--dashboard-address", str(WORKER_DASHBOARD_PORT)),
             *threads,
         ]
-    elif not container.get("args"):
-        *container["command"], last = container["command"]
-        container["args"] = [last]
     container.setdefault("ports", _ports(dashboard=WORKER_DASHBOARD_PORT))
     if environment.worker_resources:
-        container["resources"] = copy.deepcopy(environment.worker_resources)
+        there = container.get("resources")
+        container["resources"] = merged_resources(there, environment.worker_resources)
     labels = {**(metadata.get("labels") or {})} if given else {"app": "prefect-dask-worker"}
     marks = {"labels": labels, "annotations": metadata.get("annotations") or {}}
     return {"metadata": {key: value for key, value in marks.items() if value}, "spec": pod}

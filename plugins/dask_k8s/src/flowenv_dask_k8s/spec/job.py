@@ -148,7 +148,13 @@ def check_spec(spec: Mapping[str, Any], flow_run: FlowRun) -> None:
         SpecError: if Kubernetes or the operator would refuse it.
     """
     check_job_spec(packed(spec), flow_run)
-    manifest = Manifest(copy.deepcopy(spec["dask_cluster"]), "spec.dask_cluster")
+    manifest = Manifest(
+        copy.deepcopy(spec["dask_cluster"]),
+        "spec.dask_cluster",
+        kind="DaskCluster",
+        origin=getattr(flow_run.environment, "worker_pod", None),
+        origin_at=("spec", "worker"),
+    )
     check_metadata(manifest, (), named=True)
     name = manifest.data["metadata"]["name"]
     if not is_name(name, LONGEST_NAME) or "." in name:
@@ -160,11 +166,6 @@ def check_spec(spec: Mapping[str, Any], flow_run: FlowRun) -> None:
     for part in ("scheduler", "worker"):
         check_metadata(manifest, ("spec", part))
         check_pod_spec(manifest, ("spec", part, "spec"), finished=True)
-        # dask-kubernetes looks into the arguments, and fails without
-        if not _arguments(manifest, part):
-            manifest.fail(f"the {part}'s container has no args.", "spec", part)
-
-
-def _arguments(manifest: Manifest, part: str) -> list[Any]:
-    found = list_at(manifest, "spec", part, "spec", "containers")[0].get("args")
-    return found if isinstance(found, list) else []
+    # dask-kubernetes looks into the scheduler's arguments, and fails without
+    if not list_at(manifest, "spec", "scheduler", "spec", "containers")[0].get("args"):
+        manifest.fail("the scheduler's container has no args.", "spec", "scheduler")

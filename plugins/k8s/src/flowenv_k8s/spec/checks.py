@@ -33,21 +33,21 @@ def check_job(manifest: Manifest, *, finished: bool = False) -> None:
     Raises:
         SpecError: naming the place and what is wrong there.
     """
+    fields.check_fields(manifest, (), fields.OBJECT)
     check_metadata(manifest, (), named=finished)
+    fields.check_fields(manifest, ("spec",), fields.JOB_SPEC)
     check_metadata(manifest, TEMPLATE)
-    fields.check_spelling(manifest, ("spec",), fields.JOB_SPEC)
     spec = mapping_at(manifest, "spec")
     for name in ("completions", "parallelism"):
-        if isinstance(count := spec.get(name, 1), int) and count > 1:
+        if (count := spec.get(name, 1)) != 1:
             manifest.fail(
                 f"{name} is {count}, but a run is one execution of a flow.",
                 *("spec", name),
                 hint="Leave it out, and run the flow's parallel work on an executor.",
             )
     for name in ("backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished"):
-        value = spec.get(name, 0)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-            manifest.fail(f"{name} must be a whole number, not {value!r}.", "spec", name)
+        if (value := spec.get(name, 0)) < 0:
+            manifest.fail(f"{name} must be 0 or more, not {value}.", "spec", name)
     check_pod_spec(manifest, POD_SPEC, finished=finished)
     policy = mapping_at(manifest, *POD_SPEC).get("restartPolicy")
     if policy not in ("Never", "OnFailure") and (finished or policy is not None):
@@ -64,6 +64,7 @@ def check_metadata(manifest: Manifest, path: Path_, *, named: bool = False) -> N
         SpecError: naming what Kubernetes would refuse.
     """
     at = (*path, "metadata")
+    fields.check_fields(manifest, at, fields.METADATA)
     metadata = mapping_at(manifest, *at)
     name = metadata.get("name")
     if (named or name is not None) and not is_name(name):
@@ -73,16 +74,17 @@ def check_metadata(manifest: Manifest, path: Path_, *, named: bool = False) -> N
             *(*at, "name"),
         )
     for key, value in mapping_at(manifest, *at, "labels").items():
+        fields.check_text(manifest, (*at, "labels", key), value, f"the label {key}")
         if not is_label_key(key) or not is_label_value(value):
             manifest.fail(
                 f"{key}: {value!r} is no valid label: the value has at most {LONGEST} letters, "
                 "digits, dashes, dots and underscores.",
                 *(*at, "labels", key),
-                hint="" if isinstance(value, str) else "Quote the value.",
             )
     for key, value in mapping_at(manifest, *at, "annotations").items():
-        if not is_label_key(key) or not isinstance(value, str):
-            manifest.fail(f"{key}: {value!r} is no valid annotation.", *at, "annotations", key)
+        fields.check_text(manifest, (*at, "annotations", key), value, f"the annotation {key}")
+        if not is_label_key(key):
+            manifest.fail(f"{key!r} is no valid name of an annotation.", *at, "annotations", key)
 
 
 def check_pod_spec(manifest: Manifest, path: Path_, *, finished: bool = False) -> None:
@@ -91,9 +93,9 @@ def check_pod_spec(manifest: Manifest, path: Path_, *, finished: bool = False) -
     Raises:
         SpecError: naming the place and what is wrong there.
     """
-    fields.check_spelling(manifest, path, fields.POD_SPEC)
+    fields.check_fields(manifest, path, fields.POD_SPEC)
     containers = list_at(manifest, *path, "containers")
-    if not containers:
+    if finished and not containers:
         manifest.fail(
             f"{dotted(path)} has no containers.",
             *path,
@@ -118,7 +120,7 @@ def check_pod_spec(manifest: Manifest, path: Path_, *, finished: bool = False) -
 def _check_container(
     manifest: Manifest, at: Path_, container: dict[str, Any], finished: bool, needs_image: bool
 ) -> None:
-    fields.check_spelling(manifest, at, fields.CONTAINER)
+    fields.check_fields(manifest, at, fields.CONTAINER)
     name = container.get("name")
     if (finished or name is not None) and (not is_name(name) or "." in str(name)):
         manifest.fail(f"{name!r} is no valid name of a container.", *at, "name")
@@ -149,12 +151,8 @@ def _check_env(manifest: Manifest, at: Path_) -> None:
                 *place,
                 hint="Keep one of them.",
             )
-        if not isinstance(value, str | None):
-            manifest.fail(
-                f"the env entry {variable} is {value!r}, which is no text.",
-                *(*place, "value"),
-                hint=f'Quote it: "{value}".',
-            )
+        if value is not None:
+            fields.check_text(manifest, (*place, "value"), value, f"the env entry {variable}")
         seen.add(variable)
 
 

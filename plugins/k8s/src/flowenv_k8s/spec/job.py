@@ -23,17 +23,18 @@ from flowenv.plugin import (
     revealed,
 )
 from flowenv_k8s.spec.checks import LARGEST_SECRET, check_job, check_secret_size
+from flowenv_k8s.spec.given import VOLUME
 from flowenv_k8s.spec.labels import PAYLOAD, STORED, run_annotations, run_labels
 from flowenv_k8s.spec.manifest import Manifest
 from flowenv_k8s.spec.names import object_name, run_suffix
 from flowenv_k8s.spec.pod_security import restrict
+from flowenv_k8s.spec.quantities import merged_resources
 from flowenv_k8s.spec.runtime import MOUNT_PATH as RUNTIME_PATH
 from flowenv_k8s.spec.runtime import mount_runtime, runtime_config_map
 from flowenv_k8s.spec.variables import SecretEntries, container_env
 
 MOUNT_PATH = "/var/run/flowenv"
 """Where the flow's container finds the payload and the other files of the Secret."""
-VOLUME = "flowenv-payload"
 TERMINATION_MESSAGE = "/dev/termination-log"
 MESSAGES_OF_A_POD = 12 * 1024
 """Bytes that the kubelet keeps of the termination messages of a pod, shared equally by all its
@@ -201,7 +202,7 @@ def _complete_pod(
         spec.setdefault("automountServiceAccountToken", True)
     if settings.image_pull_secrets and not spec.get("imagePullSecrets"):
         spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
-    containers = spec.setdefault("containers", [{}])
+    spec["containers"] = containers = spec.get("containers") or [{}]
     for index, container in enumerate(containers):
         container.setdefault("name", f"container-{index}" if index else "flow")
     for index, container in enumerate(spec.get("initContainers") or []):
@@ -235,7 +236,7 @@ def _complete_flow_container(
     if settings.image_pull_policy:
         container["imagePullPolicy"] = settings.image_pull_policy
     if settings.resources:
-        container["resources"] = copy.deepcopy(dict(settings.resources))
+        container["resources"] = merged_resources(container.get("resources"), settings.resources)
     if not container.get("terminationMessagePath"):
         container["terminationMessagePath"] = TERMINATION_MESSAGE
     # an image without flowenv leaves no record, but its last words
@@ -262,10 +263,15 @@ def check_spec(spec: Mapping[str, Any], flow_run: FlowRun) -> None:
     job = spec.get("job")
     if not isinstance(job, dict):
         raise SpecError("The spec has no job.")
-    check_job(Manifest(job, "spec.job"), finished=True)
+    check_job(Manifest(job, "spec.job", origin=_manifest_of(flow_run)), finished=True)
     if secret := spec.get("secret"):
         entries = {**(secret.get("stringData") or {}), **(secret.get("data") or {})}
         check_secret_size(sum(_size(value) for value in entries.values()))
+
+
+def _manifest_of(flow_run: FlowRun) -> Manifest | None:
+    found = getattr(flow_run.environment, "manifest", None)
+    return found if isinstance(found, Manifest) else None
 
 
 def _size(value: object) -> int:

@@ -21,6 +21,7 @@ class Manifest:
         data: the manifest as plain data; treat it as read-only.
         source: what messages call it: the file's path, or `job_spec`.
         places: where in a text each part of it stands; empty if it was given as data.
+        kind: what it is: `Job`, `Pod`, ….
         origin: the user's own manifest that this one was made from.
         origin_at: the place in this one where the origin's top went.
     """
@@ -28,6 +29,7 @@ class Manifest:
     data: dict[str, Any]
     source: str
     places: Mapping[Path_, Place] = field(default_factory=dict, repr=False)
+    kind: str = "Job"
     origin: Manifest | None = field(default=None, repr=False)
     origin_at: Path_ = ()
 

@@ -5,6 +5,7 @@ See https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quant
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -27,6 +28,20 @@ def is_quantity(value: object) -> bool:
     if isinstance(value, int | float):
         return value >= 0
     return isinstance(value, str) and bool(_QUANTITY.fullmatch(value))
+
+
+def merged_resources(given: Any, setting: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A manifest's resources, and over them a setting's, key by key.
+
+    >>> merged_resources({"limits": {"gpu": 1}, "requests": {"cpu": 1}}, {"requests": {"cpu": 2}})
+    {'limits': {'gpu': 1}, 'requests': {'cpu': 2}}
+    """
+    merged: dict[str, Any] = copy.deepcopy(dict(given or {}))
+    for part, values in (setting or {}).items():
+        there = merged.get(part)
+        is_mapping = isinstance(there, Mapping) and isinstance(values, Mapping)
+        merged[part] = {**there, **values} if is_mapping else copy.deepcopy(values)  # type: ignore[dict-item]
+    return merged
 
 
 def wrong_quantities(resources: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], object]]:
