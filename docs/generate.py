@@ -68,6 +68,11 @@ def architecture() -> str:
     return str(runpy.run_path(str(_DOCS / "house.py"))["picture"]())
 
 
+def door(name: str) -> str:
+    """A door's names, in groups."""
+    return str(runpy.run_path(str(_DOCS / "doors.py"))["door"](name))
+
+
 def commands() -> str:
     """Each command with its help, as the command line prints it."""
     import click
@@ -254,6 +259,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "commands": commands,
     "conformance": conformance,
     "contract": contract,
+    "door": door,
     "errors": errors,
     "hooks": hooks,
     "members": members,

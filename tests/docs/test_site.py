@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -77,13 +79,36 @@ def test_every_command_has_a_section(site: Path) -> None:
     assert [c for c in app.list_commands(click.Context(app)) if f'id="{c}"' not in page] == []
 
 
-def test_every_public_name_is_in_the_reference(site: Path) -> None:
-    import flowenv
+DOORS = [
+    "flowenv",
+    "flowenv.plugin",
+    "flowenv.errors",
+    "flowenv.executors",
+    "flowenv.testing",
+    "flowenv_k8s.plugin",
+]
 
-    texts = [text_of(site / name / "index.html") for name in ("api", "errors", "hooks")]
-    public = [name for name in flowenv.__all__ if not name.startswith("__")]
 
-    assert [name for name in public if not any(name in text for text in texts)] == []
+def public(door: str) -> list[str]:
+    names = importlib.import_module(door).__all__
+    return [name for name in names if not name.startswith("__")]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_name_of_a_door_is_in_the_reference(site: Path, door: str) -> None:
+    page, file = text_of(site / "api" / "index.html"), text_of(ROOT / "docs" / "api.md")
+    part = file.partition(f"<!-- generate: door {door} -->")[2].partition("<!-- end -->")[0]
+
+    assert [one for one in public(door) if f'id="{door}.{one}"' not in page] == []
+    assert [one for one in public(door) if f"| `{one}` |" not in part] == []
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_name_of_a_door_is_explained(door: str) -> None:
+    meanings = runpy.run_path(str(ROOT / "docs" / "doors.py"))["meanings"](door)
+
+    assert sorted(meanings) == sorted(public(door))
+    assert [one for one, docstring in meanings.items() if not docstring] == []
 
 
 def test_every_contract_variable_is_explained() -> None:

@@ -37,30 +37,37 @@ if TYPE_CHECKING:
     from flowenv.submission.named_environments import make_environment
 
 __all__ = [
-    "Capabilities",
-    "DaskExecutor",
-    "Environment",
-    "Executor",
+    # flows and runs
     "Flow",
     "FlowRun",
-    "FlowenvError",
-    "LocalDaskExecutor",
-    "LocalExecutor",
-    "Reason",
-    "RunRefused",
     "RunSummary",
-    "Secret",
-    "State",
-    "Status",
-    "__version__",
     "attach",
     "find_runs",
     "flow",
-    "get_executor",
-    "hookimpl",
-    "load_and_run_flow",
-    "make_environment",
     "submit",
+    # environments
+    "Capabilities",
+    "Environment",
+    "Secret",
+    "make_environment",
+    # how a run stands
+    "Reason",
+    "State",
+    "Status",
+    # executors
+    "DaskExecutor",
+    "Executor",
+    "LocalDaskExecutor",
+    "LocalExecutor",
+    "get_executor",
+    # errors
+    "FlowenvError",
+    "RunRefused",
+    # plugins in a file
+    "hookimpl",
+    # in a container
+    "load_and_run_flow",
+    "__version__",
 ]
 
 __getattr__, __dir__ = names_of(

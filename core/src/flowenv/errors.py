@@ -14,6 +14,39 @@ if TYPE_CHECKING:
     from flowenv.states import Reason
 
 
+__all__ = [
+    "FlowenvError",
+    "FlowNotFound",
+    "RunWhileImporting",
+    "ParameterError",
+    "ConfigurationError",
+    "SettingError",
+    "SpecError",
+    "RunRefused",
+    "PluginError",
+    "PluginFailed",
+    "BackendNotFound",
+    "PayloadError",
+    "UnsupportedOperation",
+    "SecretNotFound",
+    "PlatformError",
+    "TransientPlatformError",
+    "PlatformUnreachable",
+    "RunNotFound",
+    "RunConflict",
+    "WaitTimeout",
+    "RunFailed",
+    "CallbackFailed",
+    "RunCrashed",
+    "RunCancelled",
+    "ResultUnavailable",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 class FlowenvError(Exception):
     """The root of every error that flowenv raises itself.
 

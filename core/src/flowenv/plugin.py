@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         started_without_ctrl_c,
         without_its_work,
     )
-    from flowenv.hooks.specs import hookimpl
+    from flowenv.hooks.specs import API_VERSION, hookimpl
     from flowenv.remote.marks import Marks, moment, seconds_since
     from flowenv.remote.poller import Poller
     from flowenv.remote.retries import Retries, TryAgain
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from flowenv.secret import Secret, revealed
     from flowenv.serialization import storage
     from flowenv.serialization.encoding import Encoder
-    from flowenv.settings.configuration import configuration
+    from flowenv.settings.configuration import configuration, find_secret
     from flowenv.settings.declaration import nearest, setting, settings_of
     from flowenv.settings.user_folders import cache_folder
     from flowenv.states import Reason, State, Status
@@ -73,6 +73,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     # hooks
+    "API_VERSION",
     "hookimpl",
     # an environment and its settings
     "Callback",
@@ -83,6 +84,7 @@ __all__ = [
     "cache_folder",
     "configuration",
     "executor_setting",
+    "find_secret",
     "labels_setting",
     "load_class",
     "metadata_setting",
@@ -168,7 +170,7 @@ __getattr__, __dir__ = names_of(
         "executors.local_cluster": (
             "ignore_ctrl_c kill_workers started_without_ctrl_c without_its_work"
         ),
-        "hooks.specs": "hookimpl",
+        "hooks.specs": "API_VERSION hookimpl",
         "remote.marks": "Marks moment seconds_since",
         "remote.poller": "Poller",
         "remote.retries": "Retries TryAgain",
@@ -190,7 +192,7 @@ __getattr__, __dir__ = names_of(
         "secret": "Secret revealed",
         "serialization.encoding": "Encoder",
         "serialization.storage": "storage",
-        "settings.configuration": "configuration",
+        "settings.configuration": "configuration find_secret",
         "settings.declaration": "nearest setting settings_of",
         "settings.user_folders": "cache_folder",
         "states": "Reason State Status",

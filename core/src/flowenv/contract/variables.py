@@ -21,6 +21,7 @@ Value = str | Secret | None
 """A variable's value: text, a Secret, or None to remove the variable."""
 
 SPEC_FILE = "spec file"
+"""The layer of what stands in the user's own spec file."""
 THIS_PROCESS = "this process"
 """The layer of contract variables that are set in the process that submits."""
 

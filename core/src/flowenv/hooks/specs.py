@@ -38,9 +38,19 @@ if TYPE_CHECKING:
 
 hookspec = pluggy.HookspecMarker("flowenv")
 hookimpl = pluggy.HookimplMarker("flowenv")
+"""Marks a function of a hook's name as its implementation.
+
+`tryfirst=True` and `trylast=True` move it before or behind all others; `specname="flowenv_…"` lets
+it have another name; `wrapper=True` makes it a generator that is called around the others.
+
+    @hookimpl
+    def flowenv_environment_variables(target):
+        return {"TEAM": "forecasting"}
+"""
 
 API_VERSION = 1
-"""Raised when a hook changes so that old implementations can't work any more."""
+"""The version of the hooks. It goes up when one changes so that old implementations can't work; a
+plugin that sets `flowenv_api_version` to another is refused when it is loaded."""
 
 
 @hookspec(firstresult=True)

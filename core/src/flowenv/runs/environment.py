@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from flowenv.submission.lifecycle import FlowRun
 
 Callback = Callable[[], object]
+"""What `on_start` and `on_exit` call, without arguments; what it returns isn't looked at."""
 
 
 @dataclasses.dataclass(frozen=True)

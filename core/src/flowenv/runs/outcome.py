@@ -17,7 +17,14 @@ from flowenv.states import Reason, State, Status
 MARK = "flowenv-outcome"
 """What a log line with a record begins with; the run's id comes next."""
 
-EXIT_COMPLETED, EXIT_FAILED, EXIT_CRASHED, EXIT_CANCELLED = 0, 1, 3, 143
+EXIT_COMPLETED = 0
+"""The exit code of a flow's process whose flow returned."""
+EXIT_FAILED = 1
+"""The exit code of a flow's process whose flow raised."""
+EXIT_CRASHED = 3
+"""The exit code of a flow's process in which the flow could not be started."""
+EXIT_CANCELLED = 143
+"""The exit code of a flow's process that was asked to stop, by SIGTERM or SIGINT."""
 
 
 @dataclass(frozen=True)

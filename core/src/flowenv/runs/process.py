@@ -22,6 +22,7 @@ SHIPPED_COMMAND = (
 has set is kept. Processes that the flow starts inherit it."""
 
 PAYLOAD_FILE = "payload.json"
+"""The name of the payload among `Process.files`."""
 
 
 @dataclass(frozen=True)

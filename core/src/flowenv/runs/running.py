@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Returned:
-    """What a flow returned, so that None can be told from no answer of a hook."""
+    """What a flow returned, so that None can be told from no answer of a hook.
+
+    Args:
+        value: the flow's result.
+
+    >>> Returned(None).value is None
+    True
+    """
 
     value: Any
 

@@ -61,7 +61,12 @@ class Setting:
 
 
 def settings_of(cls: type) -> list[Setting]:
-    """The settings of an environment or executor class, in the constructor's order."""
+    """The settings of an environment or executor class, in the constructor's order.
+
+    >>> from flowenv.executors import LocalDaskExecutor
+    >>> [one.name for one in settings_of(LocalDaskExecutor)]
+    ['scheduler', 'num_workers', 'kwargs']
+    """
     return [
         Setting(
             name=field.name,

@@ -43,10 +43,14 @@ class Resource:
 
 
 JOBS = Resource("batch", "v1", "jobs", "Job")
+"""Jobs, of `batch/v1`."""
 PODS = Resource("", "v1", "pods", "Pod")
+"""Pods."""
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 SECRETS = Resource("", "v1", "secrets", "Secret")
+"""Secrets."""
 EVENTS = Resource("", "v1", "events", "Event")
+"""Events, of the core API."""
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 ACCESS_REVIEWS = Resource(
     "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", False

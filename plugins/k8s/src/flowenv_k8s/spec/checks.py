@@ -17,6 +17,7 @@ from flowenv_k8s.spec.yaml_text import Path_
 
 TEMPLATE = ("spec", "template")
 POD_SPEC = (*TEMPLATE, "spec")
+"""Where the spec of a Job's pods stands in its manifest."""
 LARGEST_SECRET = 1024 * 1024
 """The most bytes of data that a Secret may hold
 (https://kubernetes.io/docs/concepts/configuration/secret/)."""

@@ -15,6 +15,7 @@ from flowenv.plugin import FlowRun, Marks, moment, seconds_since
 from flowenv_k8s.spec.names import LONGEST, label_key_part, label_value
 
 PREFIX = "flowenv.io/"
+"""What the keys of flowenv's labels and annotations begin with."""
 RUN_ID = PREFIX + "run-id"
 """Label: the run's id. Every object of a run has it."""
 FLOW = PREFIX + "flow"

@@ -57,3 +57,4 @@ HINTS = {
     Reason.LOST: "Run it again.",
     Reason.QUOTA: "Ask for less, wait for other runs to end, or have the quota raised.",
 }
+"""What to do about a reason, as a sentence; not every reason has one."""

@@ -59,13 +59,11 @@ class ContainerLog:
         """The lines that are new, as they come, until the API server ends the stream.
 
         However slowly they are taken, they are fetched as they come: Kubernetes doesn't keep
-        them. A last line without an end is held back, since more of it may come.
+        them. A last line without an end is held back, since more of it may come. It raises what
+        `read` raises.
 
         Args:
             is_stale: asked while nothing comes; True if the stream must have died.
-
-        Raises:
-            As `read` does.
         """
         ahead = ReadAhead(self._open(idle=SILENCE, follow="true"))
         try:
