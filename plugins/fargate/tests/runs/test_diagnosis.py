@@ -11,6 +11,7 @@ RUN = "11111111-2222-3333-4444-555555555555"
 COMPLETED = Outcome(RUN, State.COMPLETED, result=3, has_result=True)
 FAILED = Outcome(RUN, State.FAILED, error_class="ValueError", message="no")
 CANCELLED = Outcome(RUN, State.CANCELLED)
+STOPPED = Outcome(RUN, State.CRASHED, reason=Reason.STOPPED)
 
 
 def task(status: str = "STOPPED", exit_code: int | None = None, **fields: Any) -> dict[str, Any]:
@@ -84,14 +85,14 @@ def test_a_container_that_used_up_its_memory_says_so() -> None:
     assert "2048 MiB" in found.message
 
 
-@pytest.mark.parametrize("outcome", [CANCELLED, None])
-def test_a_stop_by_a_user_is_a_cancellation(outcome: Outcome | None) -> None:
+@pytest.mark.parametrize("outcome", [CANCELLED, STOPPED, None])
+def test_a_stop_that_flowenv_was_asked_for_is_a_cancellation(outcome: Outcome | None) -> None:
     stopped = task(exit_code=143, stopCode="UserInitiated", stoppedReason=CANCEL_REASON)
 
     assert diagnose(stopped, "flow", outcome).state is State.CANCELLED
 
 
-@pytest.mark.parametrize("outcome", [CANCELLED, None])
+@pytest.mark.parametrize("outcome", [CANCELLED, STOPPED, None])
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
@@ -109,7 +110,7 @@ def test_a_stop_by_aws_is_a_crash_that_may_be_tried_again(
     assert found.can_retry
 
 
-@pytest.mark.parametrize("outcome", [CANCELLED, None])
+@pytest.mark.parametrize("outcome", [CANCELLED, STOPPED, None])
 def test_a_flow_that_is_stopped_as_another_essential_container_ended_has_crashed(
     outcome: Outcome | None,
 ) -> None:
@@ -129,10 +130,27 @@ def test_a_flow_that_ended_by_itself_is_not_blamed_on_what_was_stopped_with_it()
     assert "exit code 7" in diagnose(stopped, "flow").message
 
 
-def test_a_flow_that_got_a_signal_in_its_own_container_is_cancelled() -> None:
+@pytest.mark.parametrize("outcome", [CANCELLED, STOPPED, None])
+def test_a_flow_that_got_a_signal_in_its_own_container_was_not_cancelled(
+    outcome: Outcome | None,
+) -> None:
     stopped = task(exit_code=143, stopCode="EssentialContainerExited")
+    found = diagnose(stopped, "flow", outcome)
 
-    assert diagnose(stopped, "flow", CANCELLED).state is State.CANCELLED
+    assert (found.state, found.reason) == (State.CRASHED, Reason.STOPPED)
+
+
+@pytest.mark.parametrize("outcome", [CANCELLED, STOPPED, None])
+@pytest.mark.parametrize("said", ["by the night shift", "", None])
+def test_a_stop_by_somebody_else_is_a_crash_with_their_words(
+    said: str | None, outcome: Outcome | None
+) -> None:
+    stopped = task(exit_code=143, stopCode="UserInitiated", stoppedReason=said)
+    found = diagnose(stopped, "flow", outcome)
+
+    assert (found.state, found.reason) == (State.CRASHED, Reason.STOPPED)
+    assert (said or "") in found.message
+    assert found.can_retry
 
 
 def test_a_stop_by_flowenvs_deadline_is_a_crash_by_deadline() -> None:

@@ -316,6 +316,21 @@ def test_cancelling_returns_when_the_task_has_stopped(
         run.result()
 
 
+def test_a_task_that_somebody_else_stopped_has_crashed_whoever_asks(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, scripts: Any
+) -> None:
+    scripts.chosen = ENDLESS
+    run = submit(on_rig())
+    until(run, State.RUNNING)
+    rig.client("ecs").stop_task(cluster="flows", task=run.reference, reason="night shift")
+    status = run.wait(20)
+    again = flowenv.attach(run.reference, on_rig())
+
+    assert (status.state, status.reason) == (State.CRASHED, Reason.STOPPED)
+    assert "night shift" in status.message
+    assert again.wait(20) == status
+
+
 def test_cancelling_before_the_start_stops_the_task_too(on_rig: OnRig, submit: Submit) -> None:
     assert submit(on_rig()).cancel().state is State.CANCELLED
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import flowenv
-from flowenv.errors import RunNotFound
+from flowenv.errors import RunConflict, RunNotFound
 from flowenv.hooks.registry import registry
 from flowenv.plugin import FlowRun, Outcome, RunSummary, State
 from flowenv_fargate import FargateTaskEnvironment
@@ -66,12 +66,12 @@ def test_a_run_can_be_cancelled_from_another_process(
 def test_a_stopped_run_is_found_although_ecs_has_deleted_its_tags(
     on_rig: OnRig, submit: Submit
 ) -> None:
-    run = submit(on_rig())
+    run = submit(on_rig(), labels=["one"])
     run.cancel()
     forget()
     found = flowenv.attach(run.id, on_rig())
 
-    assert found.id == run.id
+    assert (found.id, found.flow_name, found.labels) == (run.id, "add", ("one",))
     assert found.wait(20).state is State.CANCELLED
 
 
@@ -81,7 +81,75 @@ def test_a_run_with_the_users_own_started_by_is_found_by_its_tags(
     run = submit(on_rig(startedBy="me"))
     forget()
 
+    assert flowenv.attach(run.id, on_rig(startedBy="me")).reference == run.reference
+    with pytest.raises(RunNotFound):
+        flowenv.attach(run.id, on_rig())
+
+
+def test_a_task_with_copied_tags_is_no_run(rig: EcsRig, on_rig: OnRig, submit: Submit) -> None:
+    run = submit(on_rig())
+    task = rig.tasks.find(run.reference)
+    assert task is not None
+    forged = rig.client("ecs").run_task(
+        cluster="flows",
+        launchType="FARGATE",
+        taskDefinition=task.definition["taskDefinitionArn"],
+        networkConfiguration=on_rig().kwargs["networkConfiguration"],
+        startedBy="somebody",
+        tags=rig.requests.of("RunTask")[-1].parameters["tags"],
+    )["tasks"][0]["taskArn"]
+    forget()
+
     assert flowenv.attach(run.id, on_rig()).reference == run.reference
+    assert forged not in [summary.reference for summary in find(on_rig())]
+    with pytest.raises(RunNotFound, match="no run of flowenv"):
+        flowenv.attach(forged, on_rig())
+
+
+def test_two_tasks_that_say_they_are_the_same_run_are_named_and_left_alone(
+    rig: EcsRig, on_rig: OnRig, submit: Submit
+) -> None:
+    run = submit(on_rig())
+    task = rig.tasks.find(run.reference)
+    assert task is not None
+    other = rig.client("ecs").run_task(
+        cluster="flows",
+        launchType="FARGATE",
+        taskDefinition=task.definition["taskDefinitionArn"],
+        networkConfiguration=on_rig().kwargs["networkConfiguration"],
+        startedBy=f"flowenv/{run.id}",
+    )["tasks"][0]["taskArn"]
+    forget()
+
+    with pytest.raises(RunConflict, match=other):
+        flowenv.attach(run.id, on_rig())
+    assert flowenv.attach(run.reference, on_rig()).reference == run.reference
+
+
+def test_a_run_is_found_where_ecs_takes_started_by_only_alone(
+    rig: EcsRig, on_rig: OnRig, submit: Submit
+) -> None:
+    living, stopped = submit(on_rig()), submit(on_rig())
+    stopped.cancel()
+    forget()
+    with rig.faults.inject("started_by_alone", times=None):
+        for run in (living, stopped):
+            assert flowenv.attach(run.id, on_rig()).reference == run.reference
+
+
+def test_a_task_id_with_dashes_is_understood(rig: EcsRig, on_rig: OnRig, submit: Submit) -> None:
+    # accounts without long ARNs still have these
+    rig.client("ecs").put_account_setting(name="taskLongArnFormat", value="disabled")
+    try:
+        run = submit(on_rig())
+    finally:
+        rig.client("ecs").put_account_setting(name="taskLongArnFormat", value="enabled")
+    forget()
+    task_id = run.reference.rpartition("/")[2]
+
+    assert "-" in task_id
+    for reference in (run.reference, task_id):
+        assert flowenv.attach(reference, on_rig()).id == run.id
 
 
 def test_a_task_that_is_missing_for_a_moment_is_found(

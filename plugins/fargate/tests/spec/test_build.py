@@ -15,6 +15,7 @@ from flowenv.hooks.registry import use_local_plugins
 from flowenv.plugin import configuration
 from flowenv.runs.process import COMMAND
 from flowenv_fargate.spec.overrides import LIMIT, measure
+from flowenv_fargate.spec.tags import MARKS
 
 RUN_ID = "11111111-2222-3333-4444-555555555555"
 NETWORK = {"awsvpcConfiguration": {"subnets": ["subnet-1"]}}
@@ -64,8 +65,10 @@ def flow_override(spec: dict[str, Any]) -> dict[str, Any]:
 def test_the_requests_are_as_recorded(name: str, settings: dict[str, Any], built: Build) -> None:
     spec = built(**settings)
     # these change with versions and time
-    variable = next(e for e in flow_override(spec)["environment"] if e["name"] == PAYLOAD)
-    variable["value"] = variable["value"].partition(",")[0]
+    variables = {e["name"]: e for e in flow_override(spec)["environment"]}
+    variables[PAYLOAD]["value"] = variables[PAYLOAD]["value"].partition(",")[0]
+    marks = json.loads(variables[MARKS]["value"])
+    variables[MARKS]["value"] = json.dumps({**marks, "flowenv:created": "…"}, ensure_ascii=False)
     spec["run_task"]["tags"] = [
         {**tag, "value": "…"} if tag["key"] == "flowenv:created" else tag
         for tag in spec["run_task"]["tags"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from flowenv.contract import FLOW_RUN_ID, PAYLOAD
 from flowenv.errors import SpecError
 from flowenv_fargate.spec.tags import (
+    MARKS,
     Identity,
     client_token,
     decode,
@@ -18,6 +19,7 @@ from flowenv_fargate.spec.tags import (
     run_tags,
     started_by,
 )
+from flowenv_fargate.spec.tags import RUN_ID as RUN_TAG
 
 RUN_ID = "11111111-2222-3333-4444-555555555555"
 CREATED = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
@@ -39,7 +41,7 @@ def test_any_text_survives_in_the_characters_of_a_tag(text: str) -> None:
 @given(labels, st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
 def test_flow_and_labels_are_read_back_from_the_tags(found: list[str], flow: str) -> None:
     tags = run_tags(RUN_ID, flow, found, CREATED)
-    identity = Identity.of(task(tags=tags))
+    identity = Identity.of(task(tags=tags, startedBy=started_by(RUN_ID)))
 
     assert identity is not None
     assert (identity.run_id, identity.labels, identity.created) == (RUN_ID, tuple(found), CREATED)
@@ -68,10 +70,28 @@ def test_a_stopped_task_without_tags_is_known_by_started_by() -> None:
 def test_a_task_with_the_users_started_by_and_no_tags_is_known_by_its_overrides() -> None:
     variables = [{"name": FLOW_RUN_ID, "value": RUN_ID}, {"name": PAYLOAD, "value": "data:"}]
     overrides = {"containerOverrides": [{"name": "flow", "environment": variables}]}
-    identity = Identity.of(task(startedBy="me", overrides=overrides))
+    identity = Identity.of(task(startedBy="me", overrides=overrides), "me")
 
     assert identity is not None
     assert (identity.run_id, identity.container) == (RUN_ID, "flow")
+
+
+@pytest.mark.parametrize("started", [None, "somebody", "flowenv/../../x", "flowenv/"])
+def test_tags_alone_make_no_run(started: str | None) -> None:
+    copied = run_tags(RUN_ID, "flow", ["nightly"], CREATED)
+
+    assert Identity.of(task(tags=copied, startedBy=started)) is None
+
+
+@pytest.mark.parametrize("said", ["", "nonsense", "[]", "{" * 5000, '{"flowenv:labels.x": 3}'])
+def test_nonsense_in_tags_and_marks_stops_nobody(said: str) -> None:
+    variables = [{"name": PAYLOAD, "value": "data:"}, {"name": MARKS, "value": said}]
+    overrides = {"containerOverrides": [{"name": "flow", "environment": variables}]}
+    for tags in ([], [{"key": RUN_TAG, "value": said}, {"key": "flowenv:labels.x"}]):
+        seen = task(startedBy=started_by(RUN_ID), overrides=overrides, tags=tags)
+        identity = Identity.of(seen)
+        assert identity is not None
+        assert identity.run_id == RUN_ID
 
 
 def test_anybody_elses_task_is_no_run() -> None:

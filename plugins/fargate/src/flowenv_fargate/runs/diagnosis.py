@@ -23,7 +23,7 @@ Task = Mapping[str, Any]
 DEADLINE_MARK = "flowenv: not running after"
 """What the reason of a stop begins with when flowenv stopped a task that never ran."""
 CANCEL_REASON = "flowenv: cancelled"
-
+"""The reason of a stop that somebody asked flowenv for; only that is a cancelled run."""
 ENDED_REASON = "flowenv: the flow has ended"
 """The reason of a stop of what else is in a task whose flow is over."""
 _OWN_EXIT_CODES = frozenset({EXIT_COMPLETED, EXIT_FAILED, EXIT_CRASHED})
@@ -127,8 +127,8 @@ def diagnose(
         return stopped
     if stopped := _stopped_with_another(task, container, outcome):
         return stopped
-    if outcome is not None:
-        return outcome.status()
+    if outcome is not None or flow.get("exitCode") == EXIT_CANCELLED:
+        return _stopped_from_inside()
     if "OutOfMemory" in (flow.get("reason") or ""):
         memory = task.get("memory")
         return Status(
@@ -156,13 +156,26 @@ def _stopped_from_outside(task: Task) -> Status | None:
         if said.startswith(DEADLINE_MARK):
             hint = "Raise start_timeout, or see why the task waits: image, capacity, network."
             return Status(State.CRASHED, Reason.DEADLINE, said.removeprefix("flowenv: "), hint)
+        if said == CANCEL_REASON:
+            return Status(State.CANCELLED, message="The run was cancelled.")
         if said != ENDED_REASON:
-            return Status(State.CANCELLED, message=said.removeprefix("flowenv: "))
+            message = "The task was stopped, and not by flowenv" + (f": {said}" if said else ".")
+            return Status(State.CRASHED, Reason.STOPPED, message, "Try again.")
     if code == "SpotInterruption":
         return Status(State.CRASHED, Reason.PREEMPTED, said, "Try again, or use FARGATE.")
     if code in ("TerminationNotice", "InfrastructureHealth", "ServiceSchedulerInitiated"):
         return Status(State.CRASHED, Reason.EVICTED, said, "Try again.")
     return None
+
+
+def _stopped_from_inside() -> Status:
+    """The status of a flow whose process got SIGTERM or Ctrl-C, and not from ECS."""
+    return Status(
+        State.CRASHED,
+        Reason.STOPPED,
+        "The flow's process was asked to stop by something in its own container.",
+        "See its log.",
+    )
 
 
 def _stopped_with_another(task: Task, name: str, outcome: Outcome | None) -> Status | None:

@@ -90,6 +90,7 @@ class TaskHandle:
         self._over_since: float | None = None
         self._final: Status | None = None
         self._cleaned_up = False
+        self._is_cancelled = False
         self._outcome: Outcome | None = None
         self._lock = threading.RLock()
         self._poller.watch(arn, self, task)
@@ -188,12 +189,17 @@ class TaskHandle:
             if time.monotonic() - self._made < MISSING_SECONDS:
                 return Status(State.SUBMITTED)
             return lost(seen=False)
-        self._outcome = self._flow_log.try_end(self._task).outcome
-        if self._outcome:
-            return self._outcome.status()
         self._missing_since = self._missing_since or time.monotonic()
-        if time.monotonic() - self._missing_since < MISSING_SECONDS:
+        if is_over(self._task, self._container):
             return self.judge(self._task)
+        end = self._flow_log.try_end(self._task)
+        self._outcome = end.outcome
+        if end.outcome and not end.outcome.was_stopped:
+            return end.outcome.status()
+        if time.monotonic() - self._missing_since < MISSING_SECONDS:
+            return diagnose(self._task, self._container)
+        if self._is_cancelled:
+            return Status(State.CANCELLED, message="The run was cancelled.")
         return lost(seen=True)
 
     def _enforce_deadline(self, task: Mapping[str, Any]) -> None:
@@ -272,6 +278,7 @@ class TaskHandle:
         """
         if self._look(0).state.is_final:
             return
+        self._is_cancelled = True
         self._aws.retries.call(self._stop_for_cancel)
         for status in self.follow(STOP_SECONDS):
             if status.state.is_final:

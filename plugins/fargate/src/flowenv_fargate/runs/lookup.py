@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from flowenv.errors import RunNotFound
+from flowenv.errors import RunConflict, RunNotFound
 from flowenv.plugin import FlowRun, RunSummary, TryAgain, payload_object
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs import s3_payload
@@ -17,7 +17,8 @@ from flowenv_fargate.spec.tags import Identity, Task
 
 LOOKS = 3
 """How often a task is looked for, as a new one can be missing for a moment."""
-_ARN = re.compile(r"arn:[^:]+:ecs:([^:]+):[^:]*:task/(?:([^/]+)/)?[0-9a-f]+")
+_ARN = re.compile(r"arn:[^:]+:ecs:([^:]+):[^:]*:task/(?:([^/]+)/)?[0-9a-f-]+")
+_TASK_ID = re.compile(r"[0-9a-f-]{32,36}")
 
 
 def attach(environment: FargateTaskEnvironment, reference: str) -> FlowRun:
@@ -32,7 +33,7 @@ def attach(environment: FargateTaskEnvironment, reference: str) -> FlowRun:
     """
     account = account_of(environment)
     cluster = _cluster(environment, reference)
-    task, identity = _find(account, cluster, reference)
+    task, identity = _find(environment, account, cluster, reference)
     handle = _handle(environment, account, cluster, task, identity)
     return identity.attached(environment, handle)
 
@@ -77,12 +78,23 @@ def _cluster(environment: FargateTaskEnvironment, reference: str) -> str:
     return found[2] if found and found[2] else cluster_of(environment)
 
 
-def _find(account: Account, cluster: str, reference: str) -> tuple[Task, Identity]:
+def _find(
+    environment: FargateTaskEnvironment, account: Account, cluster: str, reference: str
+) -> tuple[Task, Identity]:
+    own = environment.kwargs.get("startedBy")
+
     def look() -> tuple[Task, Identity]:
-        for task in _candidates(account, cluster, reference):
-            if identity := Identity.of(task):
-                return task, identity
-            raise RunNotFound(f"The task {reference} is no run of flowenv's.")
+        found = _task_named(account, cluster, reference, own) or _of_run(
+            account, cluster, reference, own
+        )
+        if len(found) > 1:
+            arns = ", ".join(str(task["taskArn"]) for task, _ in found)
+            raise RunConflict(
+                f"{len(found)} tasks say that they are the run {reference}: {arns}.",
+                hint="Name the one that you mean by its ARN.",
+            )
+        if found:
+            return found[0]
         hint = "Stopped tasks are shown for an hour. Check the cluster and the region."
         absent = RunNotFound(f"ECS shows no run {reference} in the cluster {cluster}.", hint=hint)
         raise TryAgain(absent, tries=LOOKS)
@@ -90,14 +102,37 @@ def _find(account: Account, cluster: str, reference: str) -> tuple[Task, Identit
     return account.aws.retries.call(look)
 
 
-def _candidates(account: Account, cluster: str, reference: str) -> list[Task]:
-    if _ARN.fullmatch(reference) or re.fullmatch(r"[0-9a-f]{32}", reference):
-        return describe_tasks(account.aws, cluster, [reference])
-    if found := list(tasks_of_run(account.aws, cluster, reference)):
-        return found
-    # the user's own `startedBy` leaves only the tags to find it by
-    tasks = flow_tasks(account.aws, cluster)
-    return [task for task, identity in tasks if identity.run_id == reference]
+def _task_named(
+    account: Account, cluster: str, reference: str, own_started_by: object
+) -> list[tuple[Task, Identity]]:
+    """The task that a reference names by its ARN or id; old ids look like a run's.
+
+    Raises:
+        RunNotFound: if it is somebody else's.
+    """
+    if not _ARN.fullmatch(reference) and not _TASK_ID.fullmatch(reference):
+        return []
+    tasks = describe_tasks(account.aws, cluster, [reference])
+    found = [(task, one) for task in tasks if (one := Identity.of(task, own_started_by))]
+    if tasks and not found:
+        raise RunNotFound(
+            f"The task {reference} is no run of flowenv's.",
+            hint="Runs with a startedBy of your own need an environment that has it, too.",
+        )
+    return found
+
+
+def _of_run(
+    account: Account, cluster: str, run_id: str, own_started_by: object
+) -> list[tuple[Task, Identity]]:
+    """The tasks that say they are a run."""
+    if not _TASK_ID.fullmatch(run_id):
+        return []
+    if own_started_by is None:
+        tasks = tasks_of_run(account.aws, cluster, run_id)
+        return [(task, one) for task in tasks if (one := Identity.of(task))]
+    there = flow_tasks(account.aws, cluster, own_started_by)
+    return [(task, identity) for task, identity in there if identity.run_id == run_id]
 
 
 def find_runs(environment: FargateTaskEnvironment, labels: Sequence[str]) -> Iterator[RunSummary]:
@@ -110,7 +145,7 @@ def find_runs(environment: FargateTaskEnvironment, labels: Sequence[str]) -> Ite
     account, cluster = account_of(environment), cluster_of(environment)
     found = [
         (task, identity)
-        for task, identity in flow_tasks(account.aws, cluster)
+        for task, identity in flow_tasks(account.aws, cluster, environment.kwargs.get("startedBy"))
         if set(labels) <= set(identity.labels)
     ]
     found.sort(key=lambda pair: str(pair[0].get("createdAt") or ""), reverse=True)

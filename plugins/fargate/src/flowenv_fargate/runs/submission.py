@@ -234,7 +234,7 @@ def _adopted(
         tasks_of_run(account.aws, cluster, run_id)
     )
     for task in found:
-        identity = Identity.of(task)
+        identity = Identity.of(task, request.get("startedBy"))
         if identity and identity.run_id == run_id:
             return task
     raise RunConflict(

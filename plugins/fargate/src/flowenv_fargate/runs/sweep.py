@@ -33,7 +33,7 @@ def sweep(
         delete: True to remove what is found.
     """
     account, cluster = account_of(environment), cluster_of(environment)
-    tasks = list(flow_tasks(account.aws, cluster))
+    tasks = list(flow_tasks(account.aws, cluster, environment.kwargs.get("startedBy")))
     families = set()
     living = set()
     for task, identity in tasks:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flowenv.plugin import Poller
 from flowenv_fargate.api.client import Aws
+from flowenv_fargate.api.refusals import AwsRefused
 from flowenv_fargate.spec.tags import Identity, Task, started_by
 
 BATCH = 100
@@ -50,16 +51,35 @@ def list_tasks(aws: Aws, cluster: str, **filters: str) -> Iterator[str]:
 
 
 def tasks_of_run(aws: Aws, cluster: str, run_id: str) -> Iterator[Task]:
-    """A run's tasks, found by `startedBy`; or by tags, where the user has a `startedBy`."""
-    for desired in DESIRED:
-        filters = {"startedBy": started_by(run_id), "desiredStatus": desired}
-        yield from describe_tasks(aws, cluster, list(list_tasks(aws, cluster, **filters)))
+    """A run's tasks, found by flowenv's own `startedBy`."""
+    wanted = started_by(run_id)
+    try:
+        for desired in DESIRED:
+            arns = list(list_tasks(aws, cluster, startedBy=wanted, desiredStatus=desired))
+            yield from describe_tasks(aws, cluster, arns)
+    except AwsRefused as error:
+        if "startedBy" not in error.refusal.message:
+            raise
+        # some endpoints of ECS take startedBy only alone, which leaves out what has stopped
+        stopped = list_tasks(aws, cluster, desiredStatus="STOPPED")
+        arns = [*list_tasks(aws, cluster, startedBy=wanted), *stopped]
+        for task in describe_tasks(aws, cluster, list(dict.fromkeys(arns))):
+            if task.get("startedBy") == wanted:
+                yield task
 
 
-def flow_tasks(aws: Aws, cluster: str) -> Iterator[tuple[Task, Identity]]:
-    """All of flowenv's tasks that a cluster shows: living ones, and an hour of stopped ones."""
+def flow_tasks(
+    aws: Aws, cluster: str, own_started_by: object = None
+) -> Iterator[tuple[Task, Identity]]:
+    """All of flowenv's tasks that a cluster shows: living ones, and an hour of stopped ones.
+
+    Args:
+        aws: calls AWS.
+        cluster: name or ARN.
+        own_started_by: the `startedBy` that the user has set, instead of flowenv's own.
+    """
     for desired in DESIRED:
         arns = list(list_tasks(aws, cluster, desiredStatus=desired))
         for task in describe_tasks(aws, cluster, arns):
-            if identity := Identity.of(task):
+            if identity := Identity.of(task, own_started_by):
                 yield task, identity

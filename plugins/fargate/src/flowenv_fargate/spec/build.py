@@ -18,10 +18,18 @@ from flowenv.plugin import PAYLOAD_FILE, Target, payload_url
 from flowenv_fargate.spec import arguments as args
 from flowenv_fargate.spec.container_variables import divide, run_entries
 from flowenv_fargate.spec.entry_point import take_over
-from flowenv_fargate.spec.overrides import put_payload_inline
+from flowenv_fargate.spec.overrides import put_payload_inline, set_variable
 from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf
 from flowenv_fargate.spec.sizes import complete_size
-from flowenv_fargate.spec.tags import CLUSTER, client_token, cluster_tag, run_tags, started_by
+from flowenv_fargate.spec.tags import (
+    CLUSTER,
+    MARKS,
+    client_token,
+    cluster_tag,
+    marks,
+    run_tags,
+    started_by,
+)
 from flowenv_fargate.spec.task_definition import (
     FLOW_CONTAINER,
     Definition,
@@ -199,6 +207,7 @@ def _run_task(
     request["clientToken"] = client_token(flow_run.id)
     ours = run_tags(flow_run.id, flow_run.flow_name, flow_run.labels, flow_run.created)
     request["tags"] = [*(request.get("tags") or []), *ours]
+    set_variable(containers[0], MARKS, marks(ours))
     return request
 
 

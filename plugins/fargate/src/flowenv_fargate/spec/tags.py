@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +18,10 @@ LABELS, CREATED = "flowenv:labels", "flowenv:created"
 SPEC_HASH = "flowenv:spec-hash"
 CLUSTER = "flowenv:cluster"
 """On definitions that flowenv named: the cluster whose runs they are for."""
+MARKS = "FLOWENV_MARKS"
+"""The variable that holds what the tags say, since StopTask deletes a task's tags."""
 _STARTED_BY = "flowenv/"
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _LONGEST = 256
 
 Task = Mapping[str, Any]
@@ -72,6 +77,11 @@ def run_tags(
     return [{"key": key, "value": value} for key, value in tags.items()]
 
 
+def marks(tags: Tags) -> str:
+    """The value of the variable `MARKS`: a run's tags."""
+    return json.dumps({tag["key"]: tag["value"] for tag in tags}, separators=(",", ":"))
+
+
 def _cut(encoded: str) -> str:
     while len(encoded) > _LONGEST:
         encoded = encode(decode(encoded)[:-1])
@@ -104,20 +114,24 @@ class Identity(Marks):
     has_stored_payload: bool = False
 
     @classmethod
-    def of(cls, task: Task) -> Identity | None:
+    def of(cls, task: Task, own_started_by: object = None) -> Identity | None:
         """The run of a task; None if it is none of flowenv's.
 
-        StopTask deletes a task's tags, so the run's id is also looked for in `startedBy` and
-        in the overrides.
+        Tags can be copied to any task: what counts is who started it.
+
+        Args:
+            task: as DescribeTasks shows it.
+            own_started_by: the `startedBy` that the user has set, instead of flowenv's own.
         """
-        tags = {tag["key"]: tag.get("value", "") for tag in task.get("tags") or []}
         container, variables = _flow_container(task)
-        by = task.get("startedBy") or ""
-        run_id = tags.get(RUN_ID) or by.removeprefix(_STARTED_BY) * by.startswith(_STARTED_BY)
-        run_id = run_id or (
-            variables.get(contract.FLOW_RUN_ID, "") if contract.PAYLOAD in variables else ""
-        )
-        if not run_id:
+        tags = _tags(task) or _marks(variables)
+        by = str(task.get("startedBy") or "")
+        run_id = by.removeprefix(_STARTED_BY)
+        if by and by == own_started_by:
+            run_id = tags.get(RUN_ID) or variables.get(contract.FLOW_RUN_ID, "")
+        elif not by.startswith(_STARTED_BY):
+            return None
+        if not _RUN_ID.fullmatch(run_id):
             return None
         family = str(task.get("taskDefinitionArn", "")).rpartition("/")[2].partition(":")[0]
         labels = [tags[key] for key in sorted(tags, key=_label_number) if key.startswith(LABELS)]
@@ -131,8 +145,26 @@ class Identity(Marks):
         )
 
 
+def _tags(task: Task) -> dict[str, str]:
+    """What the tags say; nothing if they are gone."""
+    tags = {str(tag.get("key")): str(tag.get("value") or "") for tag in task.get("tags") or []}
+    return tags if RUN_ID in tags else {}
+
+
+def _marks(variables: Mapping[str, str]) -> dict[str, str]:
+    """What the tags have said, from where StopTask doesn't delete it."""
+    try:
+        found = json.loads(variables.get(MARKS, ""))
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {key: value for key, value in found.items() if isinstance(value, str)}
+
+
 def _label_number(key: str) -> int:
-    return int(key.rpartition(".")[2]) if "." in key else 0
+    number = key.rpartition(".")[2]
+    return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
 
 
 def _flow_container(task: Task) -> tuple[str, dict[str, str]]:
