@@ -7,7 +7,10 @@ are set.
 from __future__ import annotations
 
 import textwrap
+import threading
+import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ import pytest
 import flowenv
 from flowenv.errors import ResultUnavailable
 from flowenv.flows.finding import load_target
-from flowenv.plugin import FlowRun, Reason, State
+from flowenv.plugin import FlowRun, Reason, State, Status
 from flowenv_k8s import KubernetesJobEnvironment
 from on_kubernetes.clean_slate import clean_slate
 from on_kubernetes.cluster_under_test import (
@@ -83,13 +86,54 @@ def submit(cluster: ClusterUnderTest, tmp_path: Path) -> Iterator[Submit]:
     runs: list[FlowRun] = []
 
     def submit(name: str, **settings: Any) -> FlowRun:
-        environment = KubernetesJobEnvironment(metadata={"image": IMAGE}, **settings)
+        environment = KubernetesJobEnvironment(**{"metadata": {"image": IMAGE}, **settings})
         runs.append(flowenv.submit(load_target(f"{path}:{name}"), environment=environment))
         return runs[-1]
 
     yield submit
     for run in runs:
         cluster.delete("Job", run.reference.partition("/")[2])
+
+
+def name_of(run: FlowRun) -> str:
+    return run.reference.partition("/")[2]
+
+
+def pods_of(cluster: ClusterUnderTest, run: FlowRun) -> list[str]:
+    return cluster.names("Pod", f"flowenv.io/run-id={run.id}")
+
+
+def is_without_pods(cluster: ClusterUnderTest, run: FlowRun) -> bool:
+    return not pods_of(cluster, run)
+
+
+def running(run: FlowRun) -> FlowRun:
+    """Follow a run until its flow is waiting."""
+    next(line for line in run.logs(follow=True) if line == "waiting")
+    return run
+
+
+def said_by_all(run: FlowRun, act: Callable[[], object]) -> tuple[Status, ...]:
+    """What a follower, another one, and who asks later say of a run that something ends.
+
+    Args:
+        run: the run.
+        act: what ends it.
+    """
+    seen: list[Status] = []
+    others = [flowenv.attach(run.reference, run.environment) for _ in range(2)]
+    followers = [threading.Thread(target=lambda r=r: seen.append(r.wait(PATIENCE))) for r in others]
+    for thread in followers:
+        thread.start()
+    act()
+    for thread in followers:
+        thread.join(PATIENCE)
+    return (*seen, run.wait(PATIENCE))
+
+
+def later(run: FlowRun) -> FlowRun:
+    """The run as somebody finds it who wasn't there."""
+    return flowenv.attach(run.reference, run.environment)
 
 
 def in_pod(**spec: Any) -> dict[str, Any]:
@@ -129,3 +173,170 @@ def test_of_a_pod_with_many_containers_the_flows_error_comes_back(submit: Submit
 def test_the_users_file_can_not_do_without_the_message_path(submit: Submit) -> None:
     run = submit("large", job_spec=in_pod(containers=[{"terminationMessagePath": None}]))
     assert run.result(PATIENCE) == "x" * 3900
+
+
+# -- ended by somebody or something -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_pod_that_somebody_deletes_is_no_cancellation(
+    submit: Submit, cluster: ClusterUnderTest, at_once: bool
+) -> None:
+    run = running(submit("wait"))
+    [pod] = pods_of(cluster, run)
+    said = said_by_all(run, lambda: cluster.delete("Pod", pod, at_once=at_once))
+    for status in (*said, later(run).refresh()):
+        assert (status.state, status.reason) == (State.CRASHED, Reason.LOST), status
+        assert status.can_retry
+
+
+@pytest.mark.parametrize("propagation", ["Foreground", "Background"])
+def test_a_job_that_somebody_deletes_is_no_cancellation(
+    submit: Submit, cluster: ClusterUnderTest, propagation: str
+) -> None:
+    run = running(submit("wait"))
+    said = said_by_all(run, lambda: cluster.delete("Job", name_of(run), propagation=propagation))
+    for status in said:
+        assert (status.state, status.reason) == (State.CRASHED, Reason.LOST), status
+
+
+@pytest.mark.parametrize("hook", ["livenessProbe", "postStart"])
+def test_what_the_kubelet_stops_is_no_cancellation(submit: Submit, hook: str) -> None:
+    fails: dict[str, Any] = {"exec": {"command": ["python", "-c", "raise SystemExit(1)"]}}
+    flow = (
+        {"livenessProbe": {**fails, "periodSeconds": 1, "failureThreshold": 1}}
+        if hook == "livenessProbe"
+        else {"lifecycle": {"postStart": fails}}
+    )
+    run = submit("wait", job_spec=in_pod(containers=[flow], terminationGracePeriodSeconds=20))
+    for status in (run.wait(PATIENCE), later(run).refresh()):
+        assert status.state is State.CRASHED
+        assert status.reason in (Reason.STOPPED, Reason.START_ERROR), status
+
+
+def test_a_cancellation_is_one_for_everybody(submit: Submit) -> None:
+    run = running(submit("wait"))
+    canceller = later(run)
+    for status in said_by_all(run, canceller.cancel):
+        assert status.state is State.CANCELLED, status
+
+
+# -- what stays -------------------------------------------------------------------------------
+
+
+def test_the_outcome_stays_when_the_pod_goes(submit: Submit, cluster: ClusterUnderTest) -> None:
+    failed, large = submit("fail"), submit("large")
+    for run in (failed, large):
+        run.wait(PATIENCE)
+        for pod in pods_of(cluster, run):
+            cluster.delete("Pod", pod)
+        cluster.wait_until(partial(is_without_pods, cluster, run), "the pod being gone")
+    status = later(failed).refresh()
+    assert (status.state, status) == (State.FAILED, failed.status)
+    assert later(large).result(PATIENCE) == "x" * 3900
+
+
+def test_where_nobody_saw_the_end_that_is_said(submit: Submit, cluster: ClusterUnderTest) -> None:
+    run = submit("large")
+
+    def complete() -> bool:
+        jobs = cluster.objects("Job", f"flowenv.io/run-id={run.id}")
+        return bool(jobs[0]["status"].get("completionTime"))
+
+    cluster.wait_until(complete, "the Job being complete")
+    for pod in pods_of(cluster, run):
+        cluster.delete("Pod", pod)
+    cluster.wait_until(lambda: not pods_of(cluster, run), "the pod being gone")
+    assert run.wait(PATIENCE).state is State.COMPLETED
+    with pytest.raises(ResultUnavailable, match="nobody has kept"):
+        run.result()
+
+
+# -- what can't start ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"image": "repo/never:1", "image_pull_policy": "Never"},
+        {"image": "No Image", "image_pull_policy": "IfNotPresent"},
+    ],
+)
+def test_what_is_given_up_is_over_on_the_cluster_first(
+    submit: Submit, cluster: ClusterUnderTest, settings: dict[str, str]
+) -> None:
+    image = settings.pop("image")
+    run = submit("large", metadata={"image": image}, **settings)
+    status = run.wait(PATIENCE)
+    assert (status.state, status.reason) == (State.CRASHED, Reason.IMAGE_PULL)
+    [job] = cluster.objects("Job", f"flowenv.io/run-id={run.id}")
+    assert "Failed" in [one["type"] for one in job["status"]["conditions"]]
+    assert later(run).refresh() == status
+
+
+def test_looking_changes_nothing(submit: Submit, cluster: ClusterUnderTest) -> None:
+    run = submit("large", metadata={"image": "repo/never:1"}, image_pull_policy="Never")
+    of_run = f"flowenv.io/run-id={run.id}"
+    looked = later(run)
+    cluster.wait_until(lambda: looked.refresh().reason is Reason.IMAGE_PULL, "the reason")
+    [before] = cluster.objects("Job", of_run)
+    assert looked.refresh().state is State.STARTING
+    [after] = cluster.objects("Job", of_run)
+    assert before["spec"] == after["spec"]
+    assert before["metadata"]["annotations"] == after["metadata"]["annotations"]
+
+
+def test_time_in_which_a_job_is_suspended_does_not_count(
+    submit: Submit, cluster: ClusterUnderTest
+) -> None:
+    manifest = in_pod(containers=[{}])
+    manifest["spec"]["suspend"] = True
+    run = submit("large", job_spec=manifest, start_deadline=6)
+    until = time.monotonic() + 8
+    cluster.wait_until(lambda: time.monotonic() > until, "more than the deadline")
+    assert later(run).refresh().state is State.SUBMITTED
+    cluster.patch("Job", name_of(run), {"spec": {"suspend": False}})
+    assert later(run).refresh().state is not State.CRASHED
+    assert run.result(PATIENCE) == "x" * 3900
+
+
+def test_what_a_pod_can_not_mount_is_said_at_once(submit: Submit) -> None:
+    volume = {"name": "lacks", "secret": {"secretName": "no-such-secret"}}
+    flow = {"volumeMounts": [{"name": "lacks", "mountPath": "/lacks"}]}
+    run = submit("large", job_spec=in_pod(containers=[flow], volumes=[volume]))
+    status = next(one for one in run.follow(PATIENCE) if one.reason)
+    assert (status.state, status.reason) == (State.STARTING, Reason.CONFIGURATION)
+    assert "no-such-secret" in status.message
+    assert "Secret" in status.hint
+    assert run.phases()["total"] < 20
+    run.cancel()
+
+
+# -- sidecars ---------------------------------------------------------------------------------
+
+
+def test_a_sidecar_that_can_not_be_pulled_does_not_hold_the_job(
+    submit: Submit, cluster: ClusterUnderTest
+) -> None:
+    side = {"name": "side", "image": "repo/never:1", "imagePullPolicy": "Never"}
+    run = submit("large", job_spec=in_pod(containers=[{}, side]))
+    assert run.result(PATIENCE) == "x" * 3900
+
+    def over() -> bool:
+        jobs = cluster.objects("Job", f"flowenv.io/run-id={run.id}")
+        return bool(jobs[0]["status"].get("conditions"))
+
+    cluster.wait_until(over, "the Job's end")
+
+
+def test_a_sidecar_that_fails_is_not_the_flow(submit: Submit, cluster: ClusterUnderTest) -> None:
+    side = {"name": "side", "image": IMAGE, "command": ["python", "-c", "raise SystemExit(5)"]}
+    run = submit("large", job_spec=in_pod(containers=[{}, side]))
+    assert run.wait(PATIENCE).state is State.COMPLETED
+
+    def over() -> bool:
+        jobs = cluster.objects("Job", f"flowenv.io/run-id={run.id}")
+        return bool(jobs[0]["status"].get("conditions"))
+
+    cluster.wait_until(over, "the Job's end")
+    assert later(run).result(PATIENCE) == "x" * 3900

@@ -68,15 +68,18 @@ class ClusterUnderTest:
         """Their names."""
         return [one["metadata"]["name"] for one in self.objects(kind, label_selector)]
 
-    def delete(self, kind: str, name: str, *, at_once: bool = False) -> None:
+    def delete(
+        self, kind: str, name: str, *, at_once: bool = False, propagation: str = "Background"
+    ) -> None:
         """Delete an object, if it is there, with all that it owns.
 
         Args:
             kind: its kind.
             name: its name.
             at_once: have a pod's processes killed, without any time to end.
+            propagation: what becomes of what it owns.
         """
-        options: dict[str, Any] = {"propagationPolicy": "Background"}
+        options: dict[str, Any] = {"propagationPolicy": propagation}
         if at_once:
             options["gracePeriodSeconds"] = 0
         with suppress(NotFoundError):
@@ -84,8 +87,12 @@ class ClusterUnderTest:
 
     def annotate(self, kind: str, name: str, annotations: dict[str, str]) -> None:
         """Add annotations to an object, or change them."""
+        self.patch(kind, name, {"metadata": {"annotations": annotations}})
+
+    def patch(self, kind: str, name: str, patch: dict[str, Any]) -> None:
+        """Merge a patch into an object."""
         self._of(kind).patch(
-            {"metadata": {"annotations": annotations}},
+            patch,
             name,
             self.namespace,
             content_type="application/merge-patch+json",

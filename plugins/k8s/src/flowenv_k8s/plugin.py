@@ -27,9 +27,9 @@ from flowenv_k8s.base_environment import (
     user_manifest,
 )
 from flowenv_k8s.runs.diagnosis.events import explain
+from flowenv_k8s.runs.diagnosis.job_status import is_over
 from flowenv_k8s.runs.diagnosis.pod_status import container_status, disruption, is_back_off, living
 from flowenv_k8s.runs.diagnosis.reasons import HINTS
-from flowenv_k8s.runs.diagnosis.run_status import is_over
 from flowenv_k8s.spec.checks import POD_SPEC, check_metadata, check_pod_spec
 from flowenv_k8s.spec.fields import OBJECT, check_fields
 from flowenv_k8s.spec.job import MOUNT_PATH, JobSettings, base_name, build_spec, check_spec

@@ -51,6 +51,9 @@ def record(state: State, **more: Any) -> str:
     return Outcome(RUN, state, **more).to_bytes().decode()
 
 
+STOPPED = record(State.CRASHED, reason=Reason.STOPPED, message="SIGTERM")
+
+
 def verdict(job: dict[str, Any] | None, *pods: dict[str, Any], **more: Any) -> Verdict:
     return judge(Observed(RUN, job, pods, "flow", NOW, **more))
 
@@ -83,21 +86,30 @@ def test_a_running_sidecar_is_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "reason", "state"),
+    ("word", "reason", "hopeless"),
     [
-        ("ErrImagePull", Reason.IMAGE_PULL, State.STARTING),
-        ("ImagePullBackOff", Reason.IMAGE_PULL, State.STARTING),
-        ("InvalidImageName", Reason.IMAGE_PULL, State.CRASHED),
-        ("ErrImageNeverPull", Reason.IMAGE_PULL, State.CRASHED),
-        ("CreateContainerConfigError", Reason.CONFIGURATION, State.STARTING),
-        ("CreateContainerError", Reason.START_ERROR, State.STARTING),
+        ("ErrImagePull", Reason.IMAGE_PULL, False),
+        ("ImagePullBackOff", Reason.IMAGE_PULL, False),
+        ("InvalidImageName", Reason.IMAGE_PULL, True),
+        ("ErrImageNeverPull", Reason.IMAGE_PULL, True),
+        ("CreateContainerConfigError", Reason.CONFIGURATION, False),
+        ("CreateContainerError", Reason.START_ERROR, False),
     ],
 )
-def test_what_a_container_waits_for_is_said(word: str, reason: Reason, state: State) -> None:
-    waiting = container(waiting={"reason": word, "message": "the kubelet's words"})
-    status = verdict(job(), pod(waiting, phase="Pending")).status
-    assert (status.state, status.reason) == (state, reason)
-    assert status.message == f"{word}: the kubelet's words"
+def test_what_a_container_waits_for_is_said(word: str, reason: Reason, hopeless: bool) -> None:
+    waits = {"reason": word, "message": "the kubelet's words"}
+    of_flow = pod(container(waiting=waits), phase="Pending")
+    of_init = pod(
+        container(waiting={"reason": "PodInitializing"}),
+        phase="Pending",
+        initContainerStatuses=[{"name": "fetch", "state": {"waiting": waits}}],
+    )
+    for waiting, whose in ((of_flow, ""), (of_init, "The init container fetch waits: ")):
+        found = verdict(job(), waiting)
+        # the Job goes on, and the kubelet starts the container when the image is there
+        assert (found.status.state, found.status.reason) == (State.STARTING, reason)
+        assert found.status.message == f"{whose}{word}: the kubelet's words"
+        assert found.is_hopeless is hopeless
 
 
 def test_an_unschedulable_pod_says_why() -> None:
@@ -224,12 +236,63 @@ def test_a_pod_that_was_stopped_asks_the_job_why() -> None:
     assert found.ask_job
     assert not found.status.state.is_final
     failed = verdict(job(("Failed", "BackoffLimitExceeded")), stopped)
-    assert failed.status.state is State.CANCELLED
+    assert (failed.status.state, failed.status.reason) == (State.CRASHED, Reason.LOST)
+    assert "The pod pod-1 was deleted" in failed.status.message
+    assert failed.status.can_retry
+
+
+@pytest.mark.parametrize("text", [STOPPED, record(State.CANCELLED)])
+def test_a_flow_that_something_else_stopped_has_crashed(text: str) -> None:
+    for made in (job(), job(("Failed", "BackoffLimitExceeded"))):
+        status = verdict(made, pod(container(terminated=terminated(143, text)))).status
+        assert (status.state, status.reason) == (State.CRASHED, Reason.STOPPED)
+        assert status.can_retry
+
+
+def test_a_flow_that_stopped_since_somebody_cancelled_is_cancelled() -> None:
+    for text, code in ((STOPPED, 143), ("", 143), ("", 137)):
+        ended = pod(container(terminated=terminated(code, text)))
+        for made in (job(), job(("Failed", "BackoffLimitExceeded"))):
+            made["metadata"]["annotations"] = {"flowenv.io/cancelled": "2026-11-22T18:00:00Z"}
+            assert verdict(made, ended).status.state is State.CANCELLED
+
+
+def test_a_cancellation_changes_nothing_of_a_flow_that_has_ended() -> None:
+    text = record(State.FAILED, error_class="ValueError", message="no")
+    made = job()
+    made["metadata"]["annotations"] = {"flowenv.io/cancelled": "2026-11-22T18:00:00Z"}
+    status = verdict(made, pod(container(terminated=terminated(1, text)))).status
+    assert status.state is State.FAILED
+
+
+def test_a_job_that_is_being_deleted_by_somebody_is_lost() -> None:
+    going = job()
+    going["metadata"]["deletionTimestamp"] = "2026-11-22T18:00:00Z"
+    status = verdict(going, pod(container(terminated=terminated(143, STOPPED)))).status
+    assert (status.state, status.reason) == (State.CRASHED, Reason.LOST)
+
+
+def test_a_container_that_its_node_has_lost_is_lost() -> None:
+    words = "The container could not be located when the pod was terminated"
+    unknown = terminated(137, words, "ContainerStatusUnknown")
+    status = verdict(job(), pod(container(terminated=unknown), phase="Failed")).status
+    assert (status.state, status.reason) == (State.CRASHED, Reason.LOST)
+    assert "could not be located" in status.message
 
 
 def test_a_job_that_is_gone_is_lost() -> None:
     assert verdict(None).status.reason is Reason.LOST
-    assert verdict(None, pod(container(running={}))).status.reason is Reason.LOST
+    gone = verdict(None, pod(container(running={})), gone=frozenset({"pod-1"}))
+    assert gone.status.reason is Reason.LOST
+
+
+def test_a_pod_whose_job_was_orphaned_goes_on_and_is_judged_by_itself() -> None:
+    assert verdict(None, pod(container(running={}))).status.state is State.RUNNING
+    done = record(State.COMPLETED)
+    assert (
+        verdict(None, pod(container(terminated=terminated(0, done)))).status.state
+        is State.COMPLETED
+    )
 
 
 def test_a_job_that_we_deleted_is_cancelled() -> None:
@@ -237,12 +300,16 @@ def test_a_job_that_we_deleted_is_cancelled() -> None:
 
 
 def test_a_flow_that_was_stopped_by_the_deletion_is_cancelled() -> None:
-    stopped = pod(container(terminated=terminated(143, record(State.CANCELLED))))
-    assert verdict(None, stopped).status.state is State.CANCELLED
+    stopped = pod(container(terminated=terminated(143, STOPPED)))
+    assert verdict(None, stopped, cancelled=True).status.state is State.CANCELLED
+    assert verdict(None, stopped).status.reason is Reason.LOST
 
 
-def test_a_complete_job_without_pods_is_completed() -> None:
-    assert verdict(job(("Complete", "CompletionsReached"))).status.state is State.COMPLETED
+def test_a_complete_job_without_pods_is_completed_and_says_that_its_result_is_lost() -> None:
+    found = verdict(job(("Complete", "CompletionsReached")))
+    assert found.status.state is State.COMPLETED
+    assert found.outcome is None
+    assert "nobody has kept the flow's result" in found.status.message
 
 
 def test_a_vanished_pod_asks_the_job() -> None:
@@ -281,11 +348,19 @@ def test_with_retries_the_jobs_verdict_is_the_runs() -> None:
     assert "two" in status.message
 
 
-def test_a_sidecar_that_goes_on_does_not_hold_the_run() -> None:
+@pytest.mark.parametrize("side", [{"running": {}}, {"waiting": {"reason": "ErrImagePull"}}])
+def test_a_sidecar_that_goes_on_does_not_hold_the_run(side: dict[str, Any]) -> None:
     done = container(terminated=terminated(0, record(State.COMPLETED)))
-    found = verdict(job(), pod(done, container("side", running={})))
+    found = verdict(job(), pod(done, container("side", **side)))
     assert found.status.state is State.COMPLETED
     assert found.job_must_end
+
+
+def test_a_sidecar_that_fails_changes_nothing_of_the_flows_end() -> None:
+    done = container(terminated=terminated(0, record(State.COMPLETED)))
+    both = pod(done, container("side", terminated=terminated(5)), phase="Failed")
+    for made in (job(), job(("Failed", "BackoffLimitExceeded"))):
+        assert verdict(made, both).status.state is State.COMPLETED
 
 
 def test_a_failed_attempt_waits_a_little_for_the_sidecar_to_end() -> None:

@@ -14,6 +14,7 @@ from flowenv.plugin import FlowRun, Outcome, Reason, State, Status
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import PODS
 from flowenv_k8s.runs import cancellation, tracking
+from flowenv_k8s.runs import start as start_of_runs
 from on_kubernetes.job_runs import complete, name_of, pod_of, running, until
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
@@ -46,7 +47,7 @@ def test_a_run_goes_from_submitted_to_its_result(
     assert run.result(20) == [1, 2]
 
 
-def test_a_run_that_goes_well_needs_no_request_of_its_own(
+def test_a_run_that_goes_well_needs_one_request_for_who_asks_later(
     rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
 ) -> None:
     run = start()
@@ -57,7 +58,9 @@ def test_a_run_that_goes_well_needs_no_request_of_its_own(
     assert asked == {
         *(("create", "jobs"), ("create", "secrets")),
         *(("list", "pods"), ("watch", "pods")),
+        ("patch", "jobs"),
     }
+    assert rig.requests.count(verb="patch") == 1
 
 
 def test_waiting_ends_at_its_timeout_and_the_run_goes_on(start: Start) -> None:
@@ -130,7 +133,7 @@ def test_what_a_run_waits_for_is_said_while_it_waits(rig: KubernetesRig, start: 
         run = start()
         status = until(run, lambda one: one.reason is Reason.IMAGE_PULL)
     assert status.state is State.STARTING
-    assert status.hint.endswith("The run is given up 600 s after its submission.")
+    assert status.hint.endswith("The run is given up when it hasn't started within 600 s.")
     run.cancel()
 
 
@@ -190,7 +193,7 @@ def test_a_job_over_its_deadline_says_so(rig: KubernetesRig, start: Start) -> No
 def test_without_a_pod_the_jobs_events_say_why(
     rig: KubernetesRig, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tracking, "NO_POD", 0.05)
+    monkeypatch.setattr(start_of_runs, "EVENTS_AFTER", 0.05)
     run = start(job_spec={"spec": {"suspend": True, "template": {"spec": {"containers": [{}]}}}})
     uid = rig.get("Job", name_of(run))["metadata"]["uid"]
     rig.apply(

@@ -136,14 +136,24 @@ class Client:
     def patch(
         self, resource: Resource, namespace: str, name: str, patch: Mapping[str, Any]
     ) -> dict[str, Any] | None:
-        """Merge a patch into an object and return it; None if it isn't there."""
+        """Merge a patch into an object and return it; None if it isn't there.
+
+        Args:
+            resource: of which type.
+            namespace: where.
+            name: which.
+            patch: the patch; with a `uid` in its metadata only the object that has it counts.
+        """
         request = Request("patch", resource, namespace, name)
         path = resource.path(namespace, name)
+        by_uid = "uid" in (patch.get("metadata") or {})
         try:
             return self._json(
-                request, "PATCH", path, body=patch, content_type=MERGE_PATCH, raw=(404,)
+                request, "PATCH", path, body=patch, content_type=MERGE_PATCH, raw=(404, 409)
             )
-        except Refused:
+        except Refused as refused:
+            if refused.code == 409 and not by_uid:
+                raise refused.error() from refused
             return None
 
     def delete(

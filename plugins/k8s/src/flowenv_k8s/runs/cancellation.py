@@ -1,4 +1,4 @@
-"""Cancelling a run: its Job is deleted, until nothing of it is there."""
+"""Cancelling a run: its Job is marked, then deleted, until nothing of it is there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
 from flowenv_k8s.runs.diagnosis.events import cancellation
 from flowenv_k8s.runs.tracking import RunTracker
-from flowenv_k8s.spec.labels import JOB_NAME, selector
+from flowenv_k8s.spec.labels import CANCELLED, JOB_NAME, selector
 
 _log = logging.getLogger("flowenv.k8s")
 
@@ -25,6 +25,9 @@ MARGIN = 30.0
 
 def delete_job(client: Client, tracker: RunTracker, grace: float = DEFAULT_GRACE) -> None:
     """Delete a run's Job, and return when neither it nor a pod of the run is there.
+
+    The Job is marked first: whoever sees the flow stop can tell a cancellation from whatever else
+    stops a process.
 
     Args:
         client: the connection.
@@ -61,8 +64,16 @@ def delete_job(client: Client, tracker: RunTracker, grace: float = DEFAULT_GRACE
 
 
 def _tell_others(client: Client, tracker: RunTracker) -> None:
-    """Let those who follow the run know that its Job goes on purpose."""
+    """Let those who follow the run know that its Job goes on purpose.
+
+    The mark goes with the Job; the event is there for who hasn't looked until then.
+    """
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    mark = {"metadata": {"uid": tracker.uid, "annotations": {CANCELLED: now}}}
+    try:
+        client.patch(JOBS, tracker.namespace, tracker.name, mark)
+    except FlowenvError as error:
+        _log.warning("The Job %s can't be marked as cancelled: %s", tracker.name, error)
     job = {"name": tracker.name, "namespace": tracker.namespace, "uid": tracker.uid}
     try:
         client.create(EVENTS, cancellation(job, tracker.marks.run_id, now))

@@ -47,11 +47,14 @@ class KubernetesHandle:
         return f"{self.tracker.namespace}/{self.tracker.name}"
 
     def status(self) -> Status:
-        """What is known of the run now: one look at the Job, one at its pods."""
+        """What is known of the run now: one look at the Job, one at its pods. Nothing changes."""
         return self.tracker.look()
 
     def follow(self, timeout: float | None = None) -> Iterator[Status]:
         """The current status, then each change, up to and with the final one.
+
+        Who follows a run also looks after its Job: one that can't start is ended, one whose flow
+        has ended is ended too, and the outcome is left on it.
 
         Args:
             timeout: seconds after which to stop; None for never.
@@ -62,13 +65,13 @@ class KubernetesHandle:
         end = None if timeout is None else time.monotonic() + timeout
         tracker = self.tracker
         if tracker.is_over:
-            yield (status := tracker.look())
+            yield (status := tracker.look(acts=True))
             if status.state.is_final:
                 return
         last: Status | None = None
         with tracker.follow() as updates:
             while True:
-                status = tracker.observe(updates)
+                status = tracker.observe(updates, acts=True)
                 if status != last:
                     yield status
                     last = status

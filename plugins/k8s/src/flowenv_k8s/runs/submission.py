@@ -11,7 +11,7 @@ from flowenv.plugin import FlowRun, storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.api.resources import JOBS, SECRETS
-from flowenv_k8s.runs.diagnosis.run_status import is_over
+from flowenv_k8s.runs.diagnosis.job_status import is_over
 from flowenv_k8s.runs.runtime import bring_runtime
 from flowenv_k8s.spec.labels import RUN_ID, RunMarks, run_of
 from flowenv_k8s.spec.variables import secret_manifest

@@ -12,7 +12,7 @@ from flowenv.plugin import Leftover, State, storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import CONFIG_MAPS, JOBS, PODS, Resource
 from flowenv_k8s.base_environment import KubernetesEnvironment
-from flowenv_k8s.runs.diagnosis.run_status import is_held
+from flowenv_k8s.runs.diagnosis.job_status import is_held
 from flowenv_k8s.runs.lookup import pods_by_run, stored_payload, verdict_on
 from flowenv_k8s.runs.runtime import forget_runtime
 from flowenv_k8s.spec.job import DAY

@@ -1,25 +1,32 @@
-"""Ending a Job whose run is over while something of it goes on, such as a sidecar."""
+"""What who follows a run does to its Job at the end: end what goes on, leave the outcome there."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 
-from flowenv.errors import FlowenvError
-from flowenv.plugin import Outcome
+from flowenv.errors import FlowenvError, PlatformError
+from flowenv.plugin import Outcome, State
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS
+from flowenv_k8s.runs.diagnosis.job_status import is_over
 from flowenv_k8s.runs.diagnosis.run_status import Verdict
 from flowenv_k8s.spec.labels import OUTCOME
 
 _log = logging.getLogger("flowenv.k8s")
 
+PATIENCE = 60.0
+"""Seconds that a Job gets to end when it is told to."""
 
-def end_job(client: Client, job: Mapping[str, Any], verdict: Verdict, run_id: str) -> None:
-    """End a Job, and leave the run's outcome on it for other processes.
+Job = Mapping[str, Any]
 
-    The Job stays until its TTL; its pods go.
+
+def leave_outcome(client: Client, job: Job, verdict: Verdict, run_id: str) -> None:
+    """Leave a run's outcome on its Job, where it lasts longer than in the pod.
+
+    Whoever asks later says the same then, also when the pod is gone.
 
     Args:
         client: the connection.
@@ -27,18 +34,72 @@ def end_job(client: Client, job: Mapping[str, Any], verdict: Verdict, run_id: st
         verdict: how the run ended.
         run_id: the run.
     """
-    status = verdict.status
-    outcome = verdict.outcome or Outcome(
-        run_id, status.state, reason=status.reason, message=status.message, hint=status.hint
-    )
-    where = (job["metadata"]["namespace"], job["metadata"]["name"])
-    patch = {
-        "metadata": {"annotations": {OUTCOME: outcome.to_bytes().decode()}},
-        # the Job's own way to end its pods; deleting it would remove the evidence as well
-        "spec": {"activeDeadlineSeconds": 1},
-    }
+    if (record := _record(verdict, run_id)) is None:
+        return
     try:
-        client.patch(JOBS, *where, patch)
+        _patch(client, job, {"metadata": {"annotations": {OUTCOME: record}}})
+    except FlowenvError as error:  # the run is over all the same
+        _log.debug("The outcome can't be left on the Job %s: %s", job["metadata"]["name"], error)
+
+
+def end_job(client: Client, job: Job, verdict: Verdict, run_id: str) -> None:
+    """Tell a Job to end, and leave the run's outcome on it. It stays until its TTL; its pods go.
+
+    Args:
+        client: the connection.
+        job: the Job.
+        verdict: how the run ended.
+        run_id: the run.
+
+    Raises:
+        FlowenvError: if it can be neither ended nor deleted.
+    """
+    # the Job's own way to end its pods; deleting it would remove the evidence as well
+    patch: dict[str, Any] = {"spec": {"activeDeadlineSeconds": 1}}
+    if record := _record(verdict, run_id):
+        patch["metadata"] = {"annotations": {OUTCOME: record}}
+    try:
+        _patch(client, job, patch)
     except FlowenvError as error:
+        where = (job["metadata"]["namespace"], job["metadata"]["name"])
         _log.warning("The Job %s/%s is deleted, as it can't be ended: %s", *where, error)
-        client.delete(JOBS, *where, uid=job["metadata"].get("uid"))
+        client.delete(JOBS, *where, uid=job["metadata"]["uid"])
+
+
+def wait_until_over(client: Client, job: Job) -> None:
+    """Wait until a Job that was told to end has ended, and none of its pods goes on.
+
+    Raises:
+        PlatformError: if it takes too long.
+    """
+    where, uid = (job["metadata"]["namespace"], job["metadata"]["name"]), job["metadata"]["uid"]
+    end, pause = time.monotonic() + PATIENCE, 0.05
+    while True:
+        found = client.get(JOBS, *where)
+        if found is None or found["metadata"]["uid"] != uid or is_over(found):
+            return
+        if time.monotonic() > end:
+            raise PlatformError(
+                f"The Job {where[0]}/{where[1]} was told to end {PATIENCE:g} s ago and goes on.",
+                hint="See `kubectl describe job`; a node may be out of reach.",
+            )
+        time.sleep(pause)
+        pause = min(pause * 1.5, 1.0)
+
+
+def _record(verdict: Verdict, run_id: str) -> str | None:
+    """The record of a run; None where nobody knows its result."""
+    status, outcome = verdict.status, verdict.outcome
+    if outcome is None:
+        if status.state is not State.CRASHED:
+            return None
+        outcome = Outcome(
+            run_id, status.state, reason=status.reason, message=status.message, hint=status.hint
+        )
+    return outcome.to_bytes().decode()
+
+
+def _patch(client: Client, job: Job, patch: Mapping[str, Any]) -> None:
+    metadata = {**(patch.get("metadata") or {}), "uid": job["metadata"]["uid"]}
+    where = (job["metadata"]["namespace"], job["metadata"]["name"])
+    client.patch(JOBS, *where, {**patch, "metadata": metadata})

@@ -16,10 +16,12 @@ from flowenv.plugin import Reason, State, Status, storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
 from flowenv_k8s.runs.diagnosis import events
-from flowenv_k8s.runs.diagnosis.pod_status import by_age, is_back_off
-from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, is_held, is_over, judge
+from flowenv_k8s.runs.diagnosis.job_status import is_marked_cancelled, is_over
+from flowenv_k8s.runs.diagnosis.pod_status import by_age
+from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
 from flowenv_k8s.runs.patience import OUTAGES, Patience
-from flowenv_k8s.runs.termination import end_job
+from flowenv_k8s.runs.start import Start
+from flowenv_k8s.runs.termination import end_job, leave_outcome, wait_until_over
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 from flowenv_k8s.runs.watch.pod_watch import PodWatch
 from flowenv_k8s.spec.labels import RunMarks, pod_selector
@@ -33,7 +35,7 @@ CATCH_UP = 5.0
 ASK_AGAIN = 1.0
 """Seconds between two looks at a Job that has to say how its run ended."""
 NO_POD = 5.0
-"""Seconds without a pod after which the Job's events are looked at; after twice as many the Job."""
+"""Seconds without a pod after which the Job is looked at."""
 
 
 class RunTracker:
@@ -75,15 +77,12 @@ class RunTracker:
         self._latest = Verdict(Status(State.SUBMITTED))
         self._lock = threading.RLock()
         self._cancelled = False
-        self._has_run = False
         self._had_pod = False
+        self._is_settled = False
+        self._start = Start(start_deadline, age, self._events, self._looked_at_job)
         now = time.monotonic()
-        self._must_run_by = now - age + start_deadline if start_deadline > 0 else None
-        self._start_deadline = start_deadline
         self._job_seen = now
         self._next_ask = now
-        self._next_events = now + NO_POD
-        self._told: tuple[Reason, str] | None = None
         self._patience = Patience()
         self._is_blind = False
         self._ask_from = now
@@ -93,18 +92,28 @@ class RunTracker:
         """True if the run is over, or its Job was when it was last seen."""
         return self.final is not None or (self._job is not None and is_over(self._job))
 
-    def look(self) -> Status:
-        """Ask the cluster for the Job and its pods, and say how the run stands."""
+    def look(self, *, acts: bool = False) -> Status:
+        """Ask the cluster for the Job and its pods, and say how the run stands.
+
+        Args:
+            acts: whether to end what is over, and to leave the outcome on the Job. Without it
+                nothing changes on the cluster.
+        """
         with self._lock:
             if self.final is None:
                 self._look_at_job()
-                self._judge(self.list_pods(), frozenset())
+                self._judge(self.list_pods(), frozenset(), acts)
+            self._settle(acts)
             return self._latest.status
 
-    def observe(self, updates: PodUpdates) -> Status:
+    def observe(self, updates: PodUpdates, *, acts: bool = False) -> Status:
         """Say how the run stands by the latest news; ask the cluster only where they don't do.
 
         In an outage the status says so, for as long as it is worth to wait for its end.
+
+        Args:
+            updates: the run's pods.
+            acts: as for `look`.
 
         Raises:
             FlowenvError: if the outage lasts too long, or the cluster refuses.
@@ -112,20 +121,21 @@ class RunTracker:
         with self._lock:
             self._is_blind = bool(updates.outage)
             try:
-                status = self._observe(updates)
+                self._observe(updates, acts)
+                self._settle(acts)
             except OUTAGES as error:
                 self._ask_from = time.monotonic() + self._patience.failed(error)
                 if self._patience.is_over:
                     raise
-                status = self._latest.status
+            status = self._latest.status
             outage = updates.outage or self._patience.outage
             if outage and not status.state.is_final:
                 return dataclasses.replace(status, message=outage, hint="")
             return status
 
-    def _observe(self, updates: PodUpdates) -> Status:
+    def _observe(self, updates: PodUpdates, acts: bool) -> None:
         if self.final is None:
-            self._judge(list(updates.pods.values()), frozenset(updates.gone))
+            self._judge(list(updates.pods.values()), frozenset(updates.gone), acts)
         if self.final is None and self._ask_cluster(updates):
             pods = dict(updates.pods)
             if self._job is None or is_over(self._job):
@@ -133,9 +143,8 @@ class RunTracker:
                 listed = {pod["metadata"]["uid"]: pod for pod in self.list_pods()}
                 _let_catch_up(updates, listed)
                 pods = dict(updates.pods) | listed
-            self._judge(list(pods.values()), frozenset(updates.gone))
+            self._judge(list(pods.values()), frozenset(updates.gone), acts)
             self._patience.succeeded()
-        return self._latest.status
 
     def follow(self) -> AbstractContextManager[PodUpdates]:
         """The run's pods, kept up to date for as long as the block lasts."""
@@ -149,15 +158,13 @@ class RunTracker:
             end: the latest moment to return, by the monotonic clock.
         """
         now = time.monotonic()
-        moments = [self._job_seen + (CHECK_JOB if updates.pods else 2 * NO_POD)]
+        moments = [self._job_seen + (CHECK_JOB if updates.pods else NO_POD)]
         if self._latest.ask_job:
             moments.append(self._next_ask)
         if self._patience.is_tried:
             moments.append(self._ask_from)
-        if not self._has_run and self._must_run_by is not None and self._must_run_by > now:
-            moments.append(self._must_run_by)
-        if not updates.pods:
-            moments.append(self._next_events)
+        if (at := self._start.at(self._latest.status)) is not None:
+            moments.append(at)
         due = max(min(moments), self._ask_from)
         updates.wait(max(min(due, end or due) - now + 0.005, 0.0))
 
@@ -170,7 +177,8 @@ class RunTracker:
         with self._lock:
             if self.final is None:
                 self._job = None
-                self._judge(pods, frozenset(pod["metadata"]["uid"] for pod in pods))
+                self._judge(pods, frozenset(pod["metadata"]["uid"] for pod in pods), acts=False)
+                self._settle(acts=True)
 
     def list_pods(self) -> list[dict[str, Any]]:
         """Ask the cluster for the Job's pods, oldest first."""
@@ -179,66 +187,53 @@ class RunTracker:
 
     # -- judging ---------------------------------------------------------------------------
 
-    def _judge(self, pods: Sequence[Mapping[str, Any]], gone: frozenset[str]) -> None:
-        now = datetime.datetime.now(datetime.UTC)
-        marks = self.marks
-        verdict = judge(
-            Observed(
-                marks.run_id, self._job, pods, marks.flow_container, now, gone, self._cancelled
-            )
-        )
-        self._has_run = self._has_run or verdict.status.state is State.RUNNING
+    def _judge(self, pods: Sequence[Mapping[str, Any]], gone: frozenset[str], acts: bool) -> None:
+        verdict = self._judged(self._job, pods, gone)
         if self._had_pod and not pods and not verdict.status.state.is_final:
             verdict = Verdict(Status(State.STARTING, message="The pod is gone."), ask_job=True)
         self._had_pod = self._had_pod or bool(pods)
-        if not verdict.status.state.is_final and self._is_too_late(verdict.status):
-            told = events.explain(self._events(pods))
-            late = events.too_late(verdict.status, self._start_deadline, told)
-            verdict = Verdict(late, job_must_end=True)
-        elif not pods and verdict.status.state is State.SUBMITTED:
-            verdict = self._with_events(verdict)
-        self._latest = verdict = self._with_patience(verdict)
+        verdict = self._start.judge(verdict, self._job, pods, is_blind=self._is_blind)
+        if verdict.is_hopeless:
+            verdict = self._given_up(verdict) if acts else _not_given_up(verdict)
+        if verdict.status.reason is Reason.STOPPED and not verdict.is_left:
+            verdict = events.with_who_stopped_it(verdict, self._events(pods))
+        self._latest = verdict
         if verdict.status.state.is_final:
-            self._settle(verdict)
+            self.final = verdict
 
-    def _is_too_late(self, status: Status) -> bool:
-        if self._has_run or self._must_run_by is None or is_held(status, self._job):
-            return False
-        if self._is_blind:  # it may have started meanwhile
-            return False
-        return time.monotonic() > self._must_run_by
+    def _judged(
+        self,
+        job: Mapping[str, Any] | None,
+        pods: Sequence[Mapping[str, Any]],
+        gone: frozenset[str] = frozenset(),
+    ) -> Verdict:
+        now, marks = datetime.datetime.now(datetime.UTC), self.marks
+        return judge(
+            Observed(marks.run_id, job, pods, marks.flow_container, now, gone, self._cancelled)
+        )
 
-    def _with_patience(self, verdict: Verdict) -> Verdict:
-        """A wait that may last, as one condition, and until when it does.
-
-        The kubelet says by turns that an image can't be pulled and that it holds off.
-        """
-        status, before = verdict.status, self._latest.status
-        if status.reason is None or status.state not in (State.SUBMITTED, State.STARTING):
+    def _given_up(self, verdict: Verdict) -> Verdict:
+        """A run that can't start is over: on the cluster first, since it may start after all."""
+        verdict = Verdict(dataclasses.replace(verdict.status, state=State.CRASHED))
+        if self._job is None:
             return verdict
-        if (before.state, before.reason) == (status.state, status.reason) and is_back_off(status):
-            return dataclasses.replace(verdict, status=before)
-        if self._must_run_by is None or is_held(status, self._job):
-            return verdict
-        until = f"The run is given up {self._start_deadline:g} s after its submission."
-        hint = f"{status.hint} {until}".lstrip()
-        return dataclasses.replace(verdict, status=dataclasses.replace(status, hint=hint))
+        end_job(self._client, self._job, verdict, self.marks.run_id)
+        wait_until_over(self._client, self._job)
+        seen = self._judged(None, self.list_pods())
+        if seen.outcome is not None:
+            return seen  # it started at the last moment
+        self._is_settled = True
+        return verdict
 
-    def _with_events(self, verdict: Verdict) -> Verdict:
-        """No pod after a while: the Job's events say why, such as a quota."""
-        now = time.monotonic()
-        if now >= self._next_events:
-            self._next_events = now + CHECK_JOB
-            self._told = events.explain(self._events(()))
-        if self._told is None:
-            return verdict
-        return Verdict(Status(State.SUBMITTED, *self._told))
-
-    def _settle(self, verdict: Verdict) -> None:
-        """The run is over: end what of its Job still runs, and remove a large payload."""
-        self.final = verdict
-        if verdict.job_must_end and self._job is not None:
-            end_job(self._client, self._job, verdict, self.marks.run_id)
+    def _settle(self, acts: bool) -> None:
+        """Once a run is over: end what of its Job still runs, and leave the outcome there."""
+        verdict = self.final
+        if verdict is None or self._is_settled or not acts:
+            return
+        if self._job is not None and not verdict.is_left:
+            act = end_job if verdict.job_must_end else leave_outcome
+            act(self._client, self._job, verdict, self.marks.run_id)
+        self._is_settled = True
         if self._payload:
             try:
                 storage.remove(self._payload)
@@ -256,7 +251,7 @@ class RunTracker:
             self._next_ask = now + ASK_AGAIN
             self._look_at_job()
             return True
-        patience = CHECK_JOB if updates.pods else 2 * NO_POD
+        patience = CHECK_JOB if updates.pods else NO_POD
         if now - self._job_seen < patience:
             return False
         listed = updates.jobs.look(self.marks.run_id, patience).found
@@ -270,9 +265,17 @@ class RunTracker:
         found = self._client.get(JOBS, self.namespace, self.name)
         if found is not None and found["metadata"]["uid"] != self.uid:
             found = None  # another Job has taken the name
-        if found is None and not self._cancelled:
-            self._cancelled = any(map(events.is_cancellation, self._events(())))
+        if not self._cancelled:
+            self._cancelled = (
+                any(map(events.is_cancellation, self._events(())))
+                if found is None
+                else is_marked_cancelled(found)
+            )
         self._job, self._job_seen = found, time.monotonic()
+
+    def _looked_at_job(self) -> Mapping[str, Any] | None:
+        self._look_at_job()
+        return self._job
 
     def _events(self, pods: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -283,6 +286,12 @@ class RunTracker:
             except FlowenvError as error:  # they only explain
                 _log.debug("No events: %s", error)
         return found
+
+
+def _not_given_up(verdict: Verdict) -> Verdict:
+    """For who only looks: the run isn't over before its Job is."""
+    hint = f"{verdict.status.hint} Whoever follows the run ends its Job.".lstrip()
+    return dataclasses.replace(verdict, status=dataclasses.replace(verdict.status, hint=hint))
 
 
 def _let_catch_up(updates: PodUpdates, listed: Mapping[str, Any]) -> None:

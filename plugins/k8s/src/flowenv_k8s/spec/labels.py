@@ -32,7 +32,9 @@ PAYLOAD = PREFIX + "payload"
 """Annotation: `stored` if the payload was too large for a Secret. Where it is, who reads knows."""
 STORED = "stored"
 OUTCOME = PREFIX + "outcome"
-"""Annotation: the outcome record of a run whose Job had to be ended by its handle."""
+"""Annotation: the outcome record of a run, left by who saw how it ended."""
+CANCELLED = PREFIX + "cancelled"
+"""Annotation: when somebody cancelled the run. It is there before anything is stopped."""
 
 JOB_NAME = "job-name"
 """Label that Kubernetes gives the pods of a Job, and no others."""
@@ -106,7 +108,7 @@ class RunMarks(Marks):
     Args:
         flow_container: the container that the run is judged by; empty for the first.
         has_stored_payload: whether the payload was too large for a Secret.
-        outcome: the outcome record that a handle left; empty if there is none.
+        outcome: the outcome record that somebody left; empty if there is none.
     """
 
     flow_container: str = ""

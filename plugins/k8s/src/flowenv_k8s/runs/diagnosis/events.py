@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowenv.plugin import Reason, State, Status
-from flowenv_k8s.runs.diagnosis.reasons import HINTS
+from flowenv_k8s.runs.diagnosis.reasons import hint_for
+from flowenv_k8s.runs.diagnosis.run_status import Verdict
 from flowenv_k8s.spec.labels import RUN_ID
 
 _EVENTS: tuple[tuple[str, str, Reason], ...] = (
@@ -16,23 +18,32 @@ _EVENTS: tuple[tuple[str, str, Reason], ...] = (
     ("FailedMount", "", Reason.CONFIGURATION),
     ("FailedAttachVolume", "", Reason.CONFIGURATION),
     ("FailedCreatePodSandBox", "", Reason.NETWORK),
+    ("FailedPostStartHook", "", Reason.START_ERROR),
     ("Failed", "pull", Reason.IMAGE_PULL),
     ("BackOff", "pull", Reason.IMAGE_PULL),
     ("InspectFailed", "", Reason.IMAGE_PULL),
 )
 
 
-def explain(events: Iterable[Mapping[str, Any]]) -> tuple[Reason, str] | None:
+_BEFORE_A_NODE = frozenset({"FailedCreate", "FailedScheduling"})
+
+
+def _when(event: Mapping[str, Any]) -> str:
+    return event.get("lastTimestamp") or event.get("eventTime") or ""
+
+
+def explain(
+    events: Iterable[Mapping[str, Any]], *, has_node: bool = False
+) -> tuple[Reason, str] | None:
     """The reason that the newest telling event gives, with its words; None without one.
 
     Args:
         events: of the Job or of a pod, in any order.
+        has_node: True if a pod has a node, so that what came before is past.
     """
-
-    def when(event: Mapping[str, Any]) -> str:
-        return event.get("lastTimestamp") or event.get("eventTime") or ""
-
-    for event in sorted(events, key=when, reverse=True):
+    for event in sorted(events, key=_when, reverse=True):
+        if has_node and event.get("reason") in _BEFORE_A_NODE:
+            continue
         if event.get("type") == "Normal":
             continue
         message = event.get("message") or ""
@@ -55,7 +66,7 @@ def too_late(status: Status, seconds: float, told: tuple[Reason, str] | None) ->
         reason, words = told
     shown = words or "Kubernetes gives no reason"
     message = f"The flow's container was not running after {seconds:g} s: {shown}"
-    hint = HINTS.get(reason, "") if reason else ""
+    hint = hint_for(reason, words) if reason else ""
     return Status(
         State.CRASHED,
         reason or Reason.DEADLINE,
@@ -63,6 +74,29 @@ def too_late(status: Status, seconds: float, told: tuple[Reason, str] | None) ->
         hint or "Raise the start_deadline setting if it only takes longer.",
     )
 
+
+def is_refused_for_good(told: tuple[Reason, str]) -> bool:
+    """True if the namespace's Pod Security refuses the run's pods: waiting won't help."""
+    return "violates PodSecurity" in told[1]
+
+
+def with_who_stopped_it(verdict: Verdict, events: Iterable[Mapping[str, Any]]) -> Verdict:
+    """A verdict on a flow that was asked to stop, with what the newest event says of that.
+
+    Args:
+        verdict: the verdict.
+        events: of the pod.
+    """
+    for event in sorted(events, key=_when, reverse=True):
+        if event.get("reason") in _STOPS:
+            words = f"{event['reason']}: {event.get('message') or ''}".rstrip(": ")
+            message = f"{verdict.status.message} {words}"
+            status = dataclasses.replace(verdict.status, message=message)
+            return dataclasses.replace(verdict, status=status)
+    return verdict
+
+
+_STOPS = frozenset({"Unhealthy", "FailedPostStartHook", "FailedPreStopHook", "ProbeError"})
 
 CANCELLED = "FlowRunCancelled"
 """The reason of the event that a cancellation leaves: it outlives the Job by an hour or so."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from flowenv.plugin import Outcome, Reason, State, Status, without_record
 from flowenv_k8s.runs.diagnosis.reasons import (
+    BY_SIGNAL,
     CONFIGURATION_WAITS,
     DISRUPTIONS,
     HINTS,
@@ -15,6 +16,8 @@ from flowenv_k8s.runs.diagnosis.reasons import (
     IMAGE_WAITS,
     POD_REASONS,
     START_FAILURES,
+    UNKNOWN_TO_THE_NODE,
+    hint_for,
 )
 
 
@@ -72,11 +75,14 @@ class Ended:
 
     Args:
         status: what to say of it.
-        outcome: the record that the flow left, if there is one.
+        outcome: the record that the flow left, if it says how the flow ended.
+        unexplained: True if something else than the flow has ended it, and its pod doesn't say
+            what: the Job may.
     """
 
     status: Status
     outcome: Outcome | None = None
+    unexplained: bool = False
 
 
 def ended(pod: Mapping[str, Any], container: str, run_id: str) -> Ended | None:
@@ -93,32 +99,32 @@ def ended(pod: Mapping[str, Any], container: str, run_id: str) -> Ended | None:
     if terminated is None:
         return _pod_failed(pod, disrupted)
     record = Outcome.from_text(terminated.get("message") or "", run_id)
-    asked_to_stop = record is not None and record.state is State.CANCELLED
-    if disrupted and (record is None or asked_to_stop):
+    if record is not None and not record.was_stopped:
+        return Ended(record.status(), record)
+    if disrupted:
         return Ended(disrupted)
     if record is not None:
-        return Ended(record.status(), record)
-    return Ended(_without_record(terminated))
+        return Ended(_stopped(record), unexplained=True)
+    return _without_record(terminated)
 
 
-def _without_record(terminated: Mapping[str, Any]) -> Status:
+def _stopped(record: Outcome) -> Status:
+    # an image may have SIGINT as its stop signal, which looks like Ctrl-C to the process
+    return Status(State.CRASHED, Reason.STOPPED, record.message, HINTS[Reason.STOPPED])
+
+
+def _without_record(terminated: Mapping[str, Any]) -> Ended:
     reason, exit_code = terminated.get("reason"), int(terminated.get("exitCode", 1))
     words = terminated.get("message") or ""
     if reason == "OOMKilled":
-        return Status(
-            State.CRASHED,
-            Reason.OOM_KILLED,
-            f"The flow's container was killed for its memory: OOMKilled, exit code {exit_code}.",
-            HINTS[Reason.OOM_KILLED],
-        )
+        killed = f"The flow's container was killed for its memory: {reason}, exit code {exit_code}."
+        return Ended(_crash(Reason.OOM_KILLED, killed, ""))
     if reason in START_FAILURES:
-        return Status(
-            State.CRASHED,
-            Reason.START_ERROR,
-            f"The flow's container can't be started: {reason}: {words}".rstrip(": "),
-            "The image needs /bin/sh and python on its PATH.",
-        )
-    return without_record(exit_code, words)
+        message = f"The flow's container can't be started: {reason}: {words}".rstrip(": ")
+        return Ended(_crash(Reason.START_ERROR, message, ""))
+    if reason == UNKNOWN_TO_THE_NODE:
+        return Ended(_crash(Reason.LOST, reason, words), unexplained=True)
+    return Ended(without_record(exit_code, words), unexplained=exit_code in BY_SIGNAL)
 
 
 def _pod_failed(pod: Mapping[str, Any], disrupted: Status | None) -> Ended | None:
@@ -132,14 +138,9 @@ def _pod_failed(pod: Mapping[str, Any], disrupted: Status | None) -> Ended | Non
         if terminated.get("exitCode"):
             return Ended(_init_failed(one["name"], terminated))
     words = " ".join(filter(None, (status.get("reason"), status.get("message"))))
-    return Ended(
-        Status(
-            State.CRASHED,
-            Reason.EXITED,
-            f"The pod {pod['metadata']['name']} failed: {words or 'Kubernetes says no more'}.",
-            "See its events: kubectl describe pod.",
-        )
-    )
+    message = f"The pod {pod['metadata']['name']} failed: {words or 'Kubernetes says no more'}."
+    hint = "See its events: kubectl describe pod."
+    return Ended(Status(State.CRASHED, Reason.EXITED, message, hint), unexplained=True)
 
 
 def _init_failed(name: str, terminated: Mapping[str, Any]) -> Status:
@@ -167,11 +168,14 @@ def disruption(pod: Mapping[str, Any]) -> Status | None:
 
 def _crash(reason: Reason, words: str | None, message: str | None) -> Status:
     text = ": ".join(filter(None, (words, message))) or reason.value
-    return Status(State.CRASHED, reason, text, HINTS.get(reason, ""))
+    return Status(State.CRASHED, reason, text, hint_for(reason, text))
 
 
 def living(pod: Mapping[str, Any], container: str) -> Status:
-    """How a pod stands whose flow container hasn't ended: Running, or what it waits for."""
+    """How a pod stands whose flow container hasn't ended: Running, or what it waits for.
+
+    Crashed if it waits for an image that the kubelet won't try to pull. Its Job isn't over then.
+    """
     state = container_status(pod, container).get("state") or {}
     if "running" in state:
         return Status(State.RUNNING)
@@ -179,12 +183,12 @@ def living(pod: Mapping[str, Any], container: str) -> Status:
         return Status(State.STARTING, message="The pod is being deleted.")
     if waiting := _waiting(pod, state.get("waiting") or {}):
         return waiting
-    return Status(State.STARTING, message=_preparing(pod))
+    return _preparing(pod)
 
 
 def is_back_off(status: Status) -> bool:
-    """True if a pod waits to pull its image again, which says less than why it must."""
-    return status.message.startswith("ImagePullBackOff")
+    """True if a pod waits to pull an image again, which says less than why it must."""
+    return "ImagePullBackOff: " in status.message
 
 
 def _waiting(pod: Mapping[str, Any], waiting: Mapping[str, Any]) -> Status | None:
@@ -195,24 +199,30 @@ def _waiting(pod: Mapping[str, Any], waiting: Mapping[str, Any]) -> Status | Non
                 return Status(State.STARTING, message="The pod's scheduling is gated.")
             words = f"{one.get('reason')}: {one.get('message')}"
             return Status(State.STARTING, Reason.UNSCHEDULABLE, words, HINTS[Reason.UNSCHEDULABLE])
+    return _kept_from_starting(waiting)
+
+
+def _kept_from_starting(waiting: Mapping[str, Any], whose: str = "") -> Status | None:
+    """The status of a container that may wait for ever to be started."""
     word = waiting.get("reason") or ""
-    words = ": ".join(filter(None, (word, waiting.get("message"))))
-    if word in IMAGE_WAITS:
-        state = State.CRASHED if word in HOPELESS_WAITS else State.STARTING
-        return Status(state, Reason.IMAGE_PULL, words, HINTS[Reason.IMAGE_PULL])
-    if word in CONFIGURATION_WAITS:
-        return Status(State.STARTING, Reason.CONFIGURATION, words, HINTS[Reason.CONFIGURATION])
-    if word in START_FAILURES:
-        return Status(State.STARTING, Reason.START_ERROR, words)
+    words = whose + ": ".join(filter(None, (word, waiting.get("message"))))
+    for known, reason in (
+        (IMAGE_WAITS, Reason.IMAGE_PULL),
+        (CONFIGURATION_WAITS, Reason.CONFIGURATION),
+        (START_FAILURES, Reason.START_ERROR),
+    ):
+        if word in known:
+            state = State.CRASHED if word in HOPELESS_WAITS else State.STARTING
+            return Status(state, reason, words, hint_for(reason, words))
     return None
 
 
-def _preparing(pod: Mapping[str, Any]) -> str:
+def _preparing(pod: Mapping[str, Any]) -> Status:
     for one in (pod.get("status") or {}).get("initContainerStatuses") or ():
         state = one.get("state") or {}
-        if "running" in state:
-            return f"The init container {one['name']} is running."
-        word = (state.get("waiting") or {}).get("reason")
-        if word in IMAGE_WAITS | CONFIGURATION_WAITS | START_FAILURES:
-            return f"The init container {one['name']} waits: {word}."
-    return ""
+        if "running" in state and one.get("started") is not True:
+            return Status(State.STARTING, message=f"The init container {one['name']} is running.")
+        whose = f"The init container {one['name']} waits: "
+        if kept := _kept_from_starting(state.get("waiting") or {}, whose):
+            return kept
+    return Status(State.STARTING)

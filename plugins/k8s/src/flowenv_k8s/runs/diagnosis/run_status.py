@@ -1,18 +1,28 @@
 """From what Kubernetes says of a Job and its pods to a run's status. Pure.
 
 A run is judged by the flow's container, not by the Job: a sidecar may go on, and a Job looks
-active for as long as an image can't be pulled.
+active for as long as an image can't be pulled. Where something else has ended the flow, the Job
+and its marks say what.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flowenv.plugin import Outcome, Reason, State, Status, moment
+from flowenv_k8s.runs.diagnosis.job_status import (
+    is_marked_cancelled,
+    job_condition,
+    left_outcome,
+    may_retry,
+    without_pod,
+)
 from flowenv_k8s.runs.diagnosis.pod_status import (
+    Ended,
     by_age,
     container_status,
     disruption,
@@ -20,7 +30,6 @@ from flowenv_k8s.runs.diagnosis.pod_status import (
     living,
 )
 from flowenv_k8s.runs.diagnosis.reasons import HINTS
-from flowenv_k8s.spec.labels import OUTCOME
 
 SIDECAR_GRACE = 30.0
 """Seconds that the other containers of a failed attempt get to end before the run is judged."""
@@ -49,9 +58,14 @@ class Observed:
     cancelled: bool = False
 
     @property
-    def attempts(self) -> list[Mapping[str, Any]]:
-        """The pods, oldest first."""
-        return sorted(self.pods, key=by_age)
+    def newest(self) -> Mapping[str, Any] | None:
+        """The newest pod; of two of the same age the one that was heard of last."""
+        return sorted(self.pods, key=by_age)[-1] if self.pods else None
+
+    @property
+    def is_cancelled(self) -> bool:
+        """True if somebody is known to have cancelled the run."""
+        return self.cancelled or (self.job is not None and is_marked_cancelled(self.job))
 
 
 @dataclass(frozen=True)
@@ -61,14 +75,19 @@ class Verdict:
     Args:
         status: its status.
         outcome: the record that the flow left, if there is one.
-        job_must_end: True if the run is over and something of its Job is still running.
+        job_must_end: True if the run is over and something of its Job goes on.
         ask_job: True if only the Job itself can say more, so it should be looked at now.
+        is_hopeless: True if the run can't start as it is, though its Job goes on: it is over
+            once somebody has ended the Job.
+        is_left: True if somebody has left this on the Job.
     """
 
     status: Status
     outcome: Outcome | None = None
     job_must_end: bool = False
     ask_job: bool = False
+    is_hopeless: bool = False
+    is_left: bool = False
 
 
 def judge(observed: Observed) -> Verdict:
@@ -78,78 +97,94 @@ def judge(observed: Observed) -> Verdict:
         observed: the Job and its pods. Without a look at the Job lately, pass the last one
             known: the verdict's `ask_job` says when a new look is needed.
     """
-    job, attempts = observed.job, observed.attempts
+    job, pod = observed.job, observed.newest
+    if job is not None and (left := left_outcome(job, observed.run_id)):
+        return Verdict(left.status(), left, is_left=True)
+    over = _end_of(observed, pod) if pod else None
+    if over and not over.unexplained and (job is None or not _goes_on(job)):
+        return Verdict(over.status, over.outcome)
     if job is None:
-        return _job_gone(observed, attempts)
-    if left := _left_outcome(observed, job):
-        return left
+        return _job_gone(observed, pod, over)
     if failed := job_condition(job, "Failed"):
-        return _job_failed(observed, failed, attempts)
-    pod = attempts[-1] if attempts else None
+        return Verdict(_failed(observed, failed, pod, over))
     if job_condition(job, "Complete"):
-        ended = _end_of(observed, pod) if pod else None
-        return ended or Verdict(Status(State.COMPLETED))
+        return Verdict(over.status if over else _complete_without_pod())
     if pod is None:
-        return Verdict(_without_pod(job))
-    if ended := _end_of(observed, pod):
-        return _attempt_ended(observed, job, pod, ended)
+        return Verdict(without_pod(job))
+    if over:
+        return _attempt_ended(observed, job, pod, over)
     if pod["metadata"]["uid"] in observed.gone:
         return Verdict(Status(State.STARTING, message="The pod is gone."), ask_job=True)
     # a pod that is being stopped: by the Job's deadline, with the Job, or alone
-    is_stopping = bool(pod["metadata"].get("deletionTimestamp"))
-    return Verdict(living(pod, observed.flow_container), ask_job=is_stopping)
+    status = living(pod, observed.flow_container)
+    if status.state is State.CRASHED:
+        waits = dataclasses.replace(status, state=State.STARTING)
+        return Verdict(waits, ask_job=_is_stopping(pod), is_hopeless=True)
+    return Verdict(status, ask_job=_is_stopping(pod))
 
 
-def _left_outcome(observed: Observed, job: Mapping[str, Any]) -> Verdict | None:
-    """What a handle has left on the Job that it had to end."""
-    text = (job["metadata"].get("annotations") or {}).get(OUTCOME)
-    outcome = Outcome.from_text(text, observed.run_id) if text else None
-    return Verdict(outcome.status(), outcome) if outcome else None
+def _goes_on(job: Mapping[str, Any]) -> bool:
+    return not (job_condition(job, "Failed") or job_condition(job, "Complete"))
 
 
-def job_condition(job: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
-    """A Job's condition of a kind, if it holds."""
-    for one in (job.get("status") or {}).get("conditions") or ():
-        if one.get("type") == kind and one.get("status") == "True":
-            return one  # type: ignore[no-any-return]
-    return None
+def _is_stopping(pod: Mapping[str, Any]) -> bool:
+    return bool(pod["metadata"].get("deletionTimestamp"))
 
 
-# -- a Job that is over, one way or another ------------------------------------------------------
+def _is_removed(observed: Observed, pod: Mapping[str, Any]) -> bool:
+    return _is_stopping(pod) or pod["metadata"]["uid"] in observed.gone
 
 
-def _job_gone(observed: Observed, attempts: Sequence[Mapping[str, Any]]) -> Verdict:
-    ended = _end_of(observed, attempts[-1]) if attempts else None
-    if ended and ended.status.reason is not Reason.EXITED:
-        return ended
-    if observed.cancelled:
-        return Verdict(Status(State.CANCELLED, message="The Job was deleted."))
-    return Verdict(
-        Status(
-            State.CRASHED,
-            Reason.LOST,
-            "The Job was deleted before the run was over.",
-            HINTS[Reason.LOST],
-        )
-    )
+def _end_of(observed: Observed, pod: Mapping[str, Any]) -> Ended | None:
+    over = ended(pod, observed.flow_container, observed.run_id)
+    if over is None and pod["metadata"]["uid"] in observed.gone and (why := disruption(pod)):
+        return Ended(why)
+    return over
 
 
-def _job_failed(
-    observed: Observed, failed: Mapping[str, Any], attempts: Sequence[Mapping[str, Any]]
-) -> Verdict:
-    ended = _end_of(observed, attempts[-1]) if attempts else None
+# -- what something else than the flow has ended ------------------------------------------------
+
+
+def _removed(what: str) -> Status:
+    message = f"{what} was deleted before the flow had ended, and not by flowenv."
+    return Status(State.CRASHED, Reason.LOST, message, HINTS[Reason.LOST])
+
+
+def _cancelled() -> Status:
+    return Status(State.CANCELLED, message="The Job was deleted.")
+
+
+def _job_gone(observed: Observed, pod: Mapping[str, Any] | None, over: Ended | None) -> Verdict:
+    if pod is not None and over is None and pod["metadata"]["uid"] not in observed.gone:
+        # it may have been orphaned; or the garbage collector has yet to come, or is at it
+        status = living(pod, observed.flow_container)
+        return Verdict(status, ask_job=_is_stopping(pod))
+    return Verdict(_cancelled() if observed.is_cancelled else _removed("The Job"))
+
+
+def _failed(
+    observed: Observed,
+    failed: Mapping[str, Any],
+    pod: Mapping[str, Any] | None,
+    over: Ended | None,
+) -> Status:
+    """Why a Job has failed, or is about to, whose flow didn't say how it ended."""
+    if over and not over.unexplained:
+        return over.status
+    if observed.is_cancelled:
+        return _cancelled()
     reason = failed.get("reason")
     if reason == "DeadlineExceeded":
-        if ended and ended.status.state in (State.COMPLETED, State.FAILED):
-            return ended
-        return Verdict(_deadline(failed, observed))
-    if ended and ended.status.state is not State.COMPLETED:
-        return ended
+        return _deadline(failed, observed)
+    if pod and _is_removed(observed, pod):
+        return _removed(f"The pod {pod['metadata']['name']}")
+    if over:
+        return over.status
     message = f"The Job failed: {reason}: {failed.get('message') or ''}".rstrip(": ")
-    if not attempts:
-        message += "; its pod is gone, so there is no more to say."
-        return Verdict(Status(State.CRASHED, Reason.LOST, message, HINTS[Reason.LOST]))
-    return Verdict(Status(State.CRASHED, Reason.EXITED, message, "See the logs and events."))
+    if pod is None:
+        message += "; its pod is gone, and nobody has kept how the flow ended."
+        return Status(State.CRASHED, Reason.LOST, message, HINTS[Reason.LOST])
+    return Status(State.CRASHED, Reason.EXITED, message, "See the logs and events.")
 
 
 def _deadline(failed: Mapping[str, Any], observed: Observed) -> Status:
@@ -159,68 +194,46 @@ def _deadline(failed: Mapping[str, Any], observed: Observed) -> Status:
     return Status(State.CRASHED, Reason.DEADLINE, f"{words}{limit}.", HINTS[Reason.DEADLINE])
 
 
+def _complete_without_pod() -> Status:
+    message = "The Job is complete and its pod is gone, and nobody has kept the flow's result."
+    return Status(State.COMPLETED, message=message)
+
+
+# -- a Job that goes on -------------------------------------------------------------------------
+
+
 def _attempt_ended(
-    observed: Observed, job: Mapping[str, Any], pod: Mapping[str, Any], ended: Verdict
+    observed: Observed, job: Mapping[str, Any], pod: Mapping[str, Any], over: Ended
 ) -> Verdict:
     """The newest pod's flow container has ended, and the Job isn't over yet."""
-    status = ended.status
-    others_run = _others_run(pod, observed.flow_container)
+    status = over.status
+    others = _others_go_on(pod, observed.flow_container)
     if status.state is State.COMPLETED:
-        return Verdict(status, ended.outcome, job_must_end=others_run)
+        return Verdict(status, over.outcome, job_must_end=others)
     if announced := job_condition(job, "FailureTarget"):
-        return _job_failed(observed, announced, [pod])
-    if _was_stopped(observed, pod, status):
+        return Verdict(_failed(observed, announced, pod, over), over.outcome)
+    if over.unexplained and observed.is_cancelled:
+        return Verdict(_cancelled())
+    if over.unexplained and job["metadata"].get("deletionTimestamp"):
+        return Verdict(_removed("The Job"))
+    if over.unexplained and _is_removed(observed, pod):
         # why, only the Job can tell
         return Verdict(Status(State.RUNNING, message="The pod was stopped."), ask_job=True)
-    if _may_retry(job) and not (others_run and _ended_long_ago(observed, pod)):
+    if may_retry(job) and not (others and _ended_long_ago(observed, pod)):
         message = f"An attempt has ended, and the Job may try again: {status.message}"
         return Verdict(Status(State.RUNNING, status.reason, message), ask_job=True)
-    return Verdict(status, ended.outcome, job_must_end=others_run)
+    return Verdict(status, over.outcome, job_must_end=others)
 
 
-def _was_stopped(observed: Observed, pod: Mapping[str, Any], status: Status) -> bool:
-    metadata = pod["metadata"]
-    if not (metadata.get("deletionTimestamp") or metadata["uid"] in observed.gone):
-        return False
-    return status.state is State.CANCELLED or status.reason is Reason.EXITED
-
-
-def _may_retry(job: Mapping[str, Any]) -> bool:
-    # 6 is what Kubernetes takes when the manifest says nothing
-    return int((job.get("spec") or {}).get("backoffLimit", 6)) > 0
-
-
-def _others_run(pod: Mapping[str, Any], flow_container: str) -> bool:
+def _others_go_on(pod: Mapping[str, Any], flow_container: str) -> bool:
+    """True if another container runs, or waits to be started."""
     flow = container_status(pod, flow_container).get("name")
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    return any("running" in (s.get("state") or {}) for s in statuses if s.get("name") != flow)
+    states = [one.get("state") or {} for one in statuses if one.get("name") != flow]
+    return any("terminated" not in state for state in states)
 
 
 def _ended_long_ago(observed: Observed, pod: Mapping[str, Any]) -> bool:
     state = container_status(pod, observed.flow_container).get("state") or {}
     finished = moment((state.get("terminated") or {}).get("finishedAt"))
     return finished is not None and (observed.now - finished).total_seconds() > SIDECAR_GRACE
-
-
-def _without_pod(job: Mapping[str, Any]) -> Status:
-    if (job.get("spec") or {}).get("suspend"):
-        return Status(State.SUBMITTED, message="The Job is suspended.")
-    return Status(State.SUBMITTED)
-
-
-def is_over(job: Mapping[str, Any]) -> bool:
-    """True if the Job itself says that it has ended."""
-    return any(job_condition(job, kind) is not None for kind in ("Complete", "Failed"))
-
-
-def is_held(status: Status, job: Mapping[str, Any] | None) -> bool:
-    """True if a run doesn't start because somebody holds it back: suspended or gated."""
-    suspended = bool(((job or {}).get("spec") or {}).get("suspend"))
-    return suspended or "gated" in status.message
-
-
-def _end_of(observed: Observed, pod: Mapping[str, Any]) -> Verdict | None:
-    over = ended(pod, observed.flow_container, observed.run_id)
-    if over is None and pod["metadata"]["uid"] in observed.gone and (why := disruption(pod)):
-        return Verdict(why)
-    return Verdict(over.status, over.outcome) if over else None

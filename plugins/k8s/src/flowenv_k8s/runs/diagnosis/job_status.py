@@ -1,0 +1,68 @@
+"""What a Job says by itself, without its pods. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flowenv.plugin import Outcome, State, Status
+from flowenv_k8s.spec.labels import CANCELLED, OUTCOME
+
+_HAS_NODE = ("PodScheduled", "True")
+_LARGEST_RECORD = 8192
+"""Bytes beyond which a record isn't looked at: ours are smaller."""
+
+
+def job_condition(job: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    """A Job's condition of a kind, if it holds."""
+    for one in (job.get("status") or {}).get("conditions") or ():
+        if one.get("type") == kind and one.get("status") == "True":
+            return one  # type: ignore[no-any-return]
+    return None
+
+
+def is_over(job: Mapping[str, Any]) -> bool:
+    """True if the Job itself says that it has ended."""
+    return any(job_condition(job, kind) is not None for kind in ("Complete", "Failed"))
+
+
+def is_held(status: Status, job: Mapping[str, Any] | None) -> bool:
+    """True if a run doesn't start because somebody holds it back: suspended or gated."""
+    suspended = bool(((job or {}).get("spec") or {}).get("suspend"))
+    return suspended or "gated" in status.message
+
+
+def released(job: Mapping[str, Any] | None, pods: Iterable[Mapping[str, Any]]) -> str:
+    """When a Job was last let go on, by the cluster's clock: made, resumed, or given a node."""
+    found = [((job or {}).get("status") or {}).get("startTime") or ""]
+    if job is not None:
+        found.append(job["metadata"].get("creationTimestamp") or "")
+    for pod in pods:
+        conditions = (pod.get("status") or {}).get("conditions") or ()
+        given = (c for c in conditions if (c.get("type"), c.get("status")) == _HAS_NODE)
+        found += [one.get("lastTransitionTime") or "" for one in given]
+    return max(found)
+
+
+def may_retry(job: Mapping[str, Any]) -> bool:
+    """True if the Job may make another pod after one that failed."""
+    # 6 is what Kubernetes takes when the manifest says nothing
+    return int((job.get("spec") or {}).get("backoffLimit", 6)) > 0
+
+
+def without_pod(job: Mapping[str, Any]) -> Status:
+    """How a run stands whose Job has no pod yet."""
+    if (job.get("spec") or {}).get("suspend"):
+        return Status(State.SUBMITTED, message="The Job is suspended.")
+    return Status(State.SUBMITTED)
+
+
+def left_outcome(job: Mapping[str, Any], run_id: str) -> Outcome | None:
+    """How the run ended, as somebody who saw it has left on the Job."""
+    text = str((job["metadata"].get("annotations") or {}).get(OUTCOME) or "")
+    return Outcome.from_text(text, run_id) if 0 < len(text) <= _LARGEST_RECORD else None
+
+
+def is_marked_cancelled(job: Mapping[str, Any]) -> bool:
+    """True if flowenv has been told to cancel the run."""
+    return bool((job["metadata"].get("annotations") or {}).get(CANCELLED))
