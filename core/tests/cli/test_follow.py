@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import threading
 from collections.abc import Iterator
@@ -28,7 +29,7 @@ class Remote(Environment):
 
 class Findable(Environment):
     backend = "local"
-    capabilities = Capabilities(attach=True)
+    capabilities = Capabilities(attach=True, logs=True)
 
 
 class Cancellable(Environment):
@@ -183,6 +184,46 @@ def test_a_log_that_cant_be_read_is_said_and_harms_nothing(
     run = follow_run(ScriptedHandle(Status(State.COMPLETED), log=broken()))
     assert run.state is State.COMPLETED
     assert "The log can't be followed: The log is gone." in capsys.readouterr().err
+
+
+def test_lines_wait_for_whoever_reads_them_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follow, "_DRAIN", 0.05)
+    read = threading.Event()
+
+    class SlowlyRead(io.StringIO):
+        def flush(self) -> None:
+            read.wait(10)
+
+    out = SlowlyRead()
+    monkeypatch.setattr("sys.stdout", out)
+    timer = threading.Timer(0.5, read.set)
+    timer.start()
+    follow_run(ScriptedHandle(Status(State.COMPLETED), log=["one", "two", "three"]))
+    timer.join()
+    assert out.getvalue() == "one\ntwo\nthree\n"
+
+
+def test_a_log_whose_end_doesnt_come_is_said_to_lack_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(follow, "_DRAIN", 0.05)
+    over = threading.Event()
+
+    def late() -> Iterator[str]:
+        yield "one"
+        over.wait(10)
+
+    run = FlowRun(Findable(), id="run-1", flow_name="scripted")
+    run.handle = ScriptedHandle(Status(State.COMPLETED), log=late())
+    with follow.Follower(run, " --env prod") as follower:
+        follower.follow()
+    over.set()
+    shown = capsys.readouterr()
+    assert shown.out == "one\n"
+    assert (
+        "Nothing more of the log came for 0.05 s. It may lack its end: "
+        "flowenv logs remote-1 --env prod\n" in shown.err
+    )
 
 
 def test_a_platform_that_is_lost_says_how_to_attach_again() -> None:

@@ -24,7 +24,7 @@ REMINDERS = (2.0, 10.0, 20.0, 30.0, 60.0)
 """Seconds without news after each of which a line says what the run waits for; the last again
 and again."""
 _DRAIN = 15.0
-"""Seconds that the last log lines may take after the run is over."""
+"""Seconds without a log line, after the run is over, for which more of them are waited for."""
 
 
 class Follower:
@@ -53,6 +53,7 @@ class Follower:
         self._over = threading.Event()
         self._reminder = threading.Thread(target=self._remind, name="reminder", daemon=True)
         self._logs: threading.Thread | None = None
+        self._is_printing, self._printed = False, 0
 
     def __enter__(self) -> Self:
         """Begin to watch the run."""
@@ -104,8 +105,18 @@ class Follower:
         return self.flow_run.status
 
     def _drain(self) -> None:
-        if self._logs:
+        """Let the last log lines come and be read, however slowly whoever reads them does."""
+        if self._logs is None:
+            return
+        printed = -1
+        while self._logs.is_alive() and (self._is_printing or printed != self._printed):
+            printed = self._printed
             self._logs.join(_DRAIN)
+        if self._logs.is_alive():
+            text = f"Nothing more of the log came for {_DRAIN:g} s. It may lack its end"
+            if self.flow_run.environment.capabilities.attach:
+                text += f": flowenv logs {self.flow_run.reference}{self.where}"
+            echo(text, err=True)
 
     def _show(self, status: Status) -> None:
         self._news.set()
@@ -167,7 +178,9 @@ class Follower:
         try:
             for line in self.flow_run.logs(follow=True):
                 self._news.set()
+                self._is_printing = True
                 print(log_line(line), flush=True)
+                self._is_printing, self._printed = False, self._printed + 1
         except FlowenvError as error:
             echo(f"The log can't be followed: {error}", err=True)
         except BrokenPipeError:  # nobody reads them any more, but the run goes on
