@@ -1,0 +1,38 @@
+"""Flows that write logs."""
+
+import sys
+import time
+
+from flowenv import flow
+
+
+@flow
+def both_streams(lines: int) -> None:
+    """Write to standard output and standard error by turns, as fast as it goes."""
+    for number in range(lines):
+        print(f"out {number}", flush=True)
+        print(f"err {number}", file=sys.stderr, flush=True)
+
+
+@flow
+def ticks(count: int, seconds: float) -> str:
+    """Write a line now and then."""
+    for number in range(count):
+        print(f"tick {number}", flush=True)
+        time.sleep(seconds)
+    return "over"
+
+
+@flow
+def one_line(size: int) -> None:
+    """Write one long line."""
+    print("x" * size)
+
+
+@flow
+def much(lines: int, pause: float = 0.0) -> None:
+    """Write lines of 1 kB, and end a little later than the last one."""
+    for number in range(lines):
+        print(f"{number} {'y' * 990}")
+    sys.stdout.flush()
+    time.sleep(pause)
