@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from flowenv_k8s.api.client import Client, connect
     from flowenv_k8s.doctor import examine, job_findings, permission_findings
     from flowenv_k8s.runs.logs.container_log import ContainerLog
+    from flowenv_k8s.runs.logs.last_lines import last_lines
     from flowenv_k8s.runs.sweep import leftover
 
 __all__: list[str] = []
@@ -70,7 +71,7 @@ __all__ += ["FLOW_CONTAINER", "PREFIX", "RUN_ID", "age_of", "run_of"]
 __all__ += ["run_annotations", "run_labels", "selector"]
 # the connection
 __all__ += ["EVENTS", "JOBS", "PODS", "SECRETS", "Client", "ContainerLog", "Refused", "Request"]
-__all__ += ["Resource", "connect"]
+__all__ += ["Resource", "connect", "last_lines"]
 # what Kubernetes says of Jobs and pods
 __all__ += ["HINTS", "container_status", "disruption", "explain", "is_back_off", "is_over"]
 __all__ += ["living"]
@@ -82,6 +83,7 @@ __all__ += ["leftover"]
 _WHEN_USED = {
     "Client": "api.client",
     "ContainerLog": "runs.logs.container_log",
+    "last_lines": "runs.logs.last_lines",
     "connect": "api.client",
     "leftover": "runs.sweep",
 }

@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from flowenv.errors import PlatformError, RunConflict, SpecError, TransientPlatformError
+from flowenv.errors import (
+    PlatformError,
+    PlatformUnreachable,
+    RunConflict,
+    SpecError,
+    TransientPlatformError,
+)
 from flowenv.plugin import FlowRun, configuration, storage
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
@@ -270,3 +276,47 @@ def test_wrong_input_sends_nothing(
     with pytest.raises(SpecError):
         submit(environment(labels=[""]))
     assert requests(rig) == []
+
+
+def test_a_secret_of_somebody_else_leaves_no_job(
+    rig: KubernetesRig, environment: Environments
+) -> None:
+    prepared = made(environment())
+    name = prepared.spec["secret"]["metadata"]["name"]
+    rig.apply({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}})
+    with pytest.raises(RunConflict, match="isn't this run's"):
+        prepared.submit()
+    assert rig.objects("Job") == []
+    rig.delete("Secret", name)
+
+
+def test_without_a_connection_nothing_may_be_left_behind(
+    rig: KubernetesRig,
+    environment: Environments,
+    client: Client,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    prepared = made(environment())
+    object.__setattr__(client.retries, "sleep", lambda seconds: None)
+    with rig.faults.inject("api_down"), pytest.raises(PlatformUnreachable) as caught:
+        prepared.submit()
+    assert not hasattr(caught.value, "__notes__")
+    assert "left behind" not in caplog.text
+
+
+def test_after_a_lost_answer_the_job_may_be_left_behind(
+    rig: KubernetesRig, environment: Environments, client: Client
+) -> None:
+    prepared = made(environment())
+
+    def cluster_goes(seconds: float) -> None:
+        if not rig.faults.active("outage"):
+            rig.faults.inject("api_down")
+
+    object.__setattr__(client.retries, "sleep", cluster_goes)
+    with rig.faults.inject("answer_lost", resource="jobs"):
+        with pytest.raises(PlatformUnreachable) as caught:
+            prepared.submit()
+    rig.faults.clear()
+    assert "may be left behind" in caught.value.__notes__[0]
+    assert len(rig.objects("Job")) == 1

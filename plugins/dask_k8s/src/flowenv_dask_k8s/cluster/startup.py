@@ -12,7 +12,7 @@ from flowenv.plugin import Reason, State, Status
 from flowenv_dask_k8s.cluster import diagnosis
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
 from flowenv_dask_k8s.spec.resources import CLUSTER_LABEL, CLUSTERS, COMPONENT_LABEL
-from flowenv_k8s.plugin import EVENTS, PODS, Client, Refused, Request, explain, is_back_off
+from flowenv_k8s.plugin import EVENTS, PODS, Client, explain, is_back_off, last_lines
 
 _log = logging.getLogger("flowenv.dask_k8s")
 
@@ -172,18 +172,9 @@ class Startup:
     def _log_of(self, pod: Mapping[str, Any]) -> list[str]:
         """The last lines of a container that ends again and again."""
         metadata = pod["metadata"]
-        request = Request("get", PODS, metadata["namespace"], metadata["name"], "log")
-        query = {"tailLines": str(_LOG_LINES), "container": pod["spec"]["containers"][0]["name"]}
-        for previous in ({"previous": "true"}, {}):
-            try:
-                stream = self._client.stream(request, {**query, **previous}, raw=(400, 404))
-                found = [line.decode(errors="replace").rstrip() for line in stream.lines()]
-            except (Refused, FlowenvError, ConnectionError) as error:
-                _log.debug("No log of %s: %s", metadata["name"], error)
-                continue
-            if found:
-                return found
-        return []
+        container = pod["spec"]["containers"][0]["name"]
+        where = (metadata["namespace"], metadata["name"], container)
+        return last_lines(self._client, *where, _LOG_LINES)
 
     def _tell_wait(self, what: str, status: Status) -> None:
         waits = (what, status.reason)

@@ -25,6 +25,7 @@ _log = logging.getLogger("flowenv.k8s")
 MERGE_PATCH = "application/merge-patch+json"
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _PAGE = 500
+_UNCONNECTED = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 _CONNECTIONS = 3
 """How often a request is tried when there is no answer."""
 _PASSING = frozenset({429, 500, 502, 503, 504})
@@ -56,6 +57,10 @@ def _client(where: Source) -> Client:
 def forget_connections() -> None:
     """Forget all clients, so that the next use connects afresh. For tests."""
     _client.cache_clear()
+
+
+class NotSent(PlatformUnreachable):
+    """No connection came about: what was asked for can't have been carried out."""
 
 
 class Client:
@@ -270,12 +275,18 @@ class Client:
         timeout: urllib3.Timeout = _TIMEOUT,
         live: bool = False,
     ) -> urllib3.BaseHTTPResponse:
+        may_have_arrived = False
+
         def attempt() -> urllib3.BaseHTTPResponse:
+            nonlocal may_have_arrived
             session = self._session
             try:
                 answer = session.send(method, url, data, content_type, timeout, live)
             except urllib3.exceptions.HTTPError as error:
-                raise TryAgain(self._unreachable(request, error), tries=_CONNECTIONS) from error
+                may_have_arrived |= not isinstance(error, _UNCONNECTED)
+                unreachable = self._unreachable(request, error, may_have_arrived)
+                raise TryAgain(unreachable, tries=_CONNECTIONS) from error
+            may_have_arrived = True
             if answer.status < 300:
                 return answer
             refused = Refused(request, answer.status, answer.data)
@@ -298,9 +309,11 @@ class Client:
             if self._session is used:
                 self._session = Session(self.where)
 
-    def _unreachable(self, request: Request, error: Exception) -> FlowenvError:
+    def _unreachable(
+        self, request: Request, error: Exception, may_have_arrived: bool
+    ) -> FlowenvError:
         cause = getattr(error, "reason", None) or error
-        return PlatformUnreachable(
+        return (PlatformUnreachable if may_have_arrived else NotSent)(
             f"Kubernetes at {self._session.host} doesn't answer ({request}): {cause}",
             hint=f"The connection comes from the {self.where}. Check with `kubectl version`.",
         )

@@ -15,7 +15,7 @@ import urllib3
 
 from flowenv import __version__
 from flowenv_k8s.api.kubeconfig import Source
-from flowenv_k8s.api.lines import lines_of
+from flowenv_k8s.api.lines import LONGEST, lines_of
 from flowenv_k8s.api.login import load
 
 
@@ -94,13 +94,16 @@ class Stream:
     def __init__(self, answer: urllib3.BaseHTTPResponse) -> None:
         self._answer = answer
 
-    def lines(self) -> Iterator[bytes]:
+    def lines(self, longest: int = LONGEST) -> Iterator[bytes]:
         """The lines with their ends; the last one has none if the stream ended inside it.
+
+        Args:
+            longest: bytes of a line that are kept.
 
         Raises:
             ConnectionError: if the stream was cut or interrupted.
         """
-        yield from lines_of(self.chunks())
+        yield from lines_of(self.chunks(), longest)
 
     def chunks(self) -> Iterator[bytes]:
         """What comes, as it comes.

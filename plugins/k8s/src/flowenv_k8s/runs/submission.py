@@ -8,7 +8,7 @@ from typing import Any
 
 from flowenv.errors import FlowenvError, RunConflict
 from flowenv.plugin import FlowRun, storage
-from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.client import Client, NotSent
 from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.api.resources import JOBS, SECRETS
 from flowenv_k8s.runs.diagnosis.job_status import is_over
@@ -40,6 +40,7 @@ def submit(client: Client, flow_run: FlowRun, spec: Mapping[str, Any]) -> dict[s
     job, secret, payload = spec["job"], spec.get("secret"), spec.get("payload")
     if runtime := spec.get("runtime"):
         bring_runtime(client, runtime)
+    made: dict[str, Any] | None = None
     try:
         if payload:
             storage.write(payload["url"], payload["content"])
@@ -47,7 +48,10 @@ def submit(client: Client, flow_run: FlowRun, spec: Mapping[str, Any]) -> dict[s
         if secret:
             _create_secret(client, flow_run, secret_manifest(secret), owner_of(made))
     except BaseException as error:
-        _undo(client, flow_run, job, payload, error)
+        if made is not None or _may_have_made(error):
+            _remove(client, flow_run, job["metadata"], error)
+        if payload:
+            _attempt(lambda: storage.remove(payload["url"]), str(payload["url"]), error)
         raise
     return made
 
@@ -100,31 +104,27 @@ def _create_secret(
             ) from refused
 
 
-def _undo(
-    client: Client,
-    flow_run: FlowRun,
-    job: Mapping[str, Any],
-    payload: Mapping[str, Any] | None,
-    error: BaseException,
+def _remove(
+    client: Client, flow_run: FlowRun, metadata: Mapping[str, Any], error: BaseException
 ) -> None:
-    """Remove what was made; what can't be removed is said in a note to the error."""
-    metadata = job["metadata"]
+    """Remove the run's Job, if it is there; what can't be removed is said in a note to the error.
+
+    An interrupted create may have been carried out, and another run may own the name.
+    """
+    where = (metadata["namespace"], metadata["name"])
 
     def remove_job() -> None:
-        # an interrupted create may have been carried out, and another run may own the name
-        found = client.get(JOBS, metadata["namespace"], metadata["name"])
+        found = client.get(JOBS, *where)
         if found is not None and run_of(found) == flow_run.id:
-            where = (metadata["namespace"], metadata["name"])
             client.delete(JOBS, *where, uid=found["metadata"]["uid"])
 
-    if not isinstance(error, RunConflict) and _may_have_made(error):
-        _attempt(remove_job, f"the Job {metadata['name']}", error)
-    if payload:
-        _attempt(lambda: storage.remove(payload["url"]), str(payload["url"]), error)
+    _attempt(remove_job, f"the Job {metadata['name']}", error)
 
 
 def _may_have_made(error: BaseException) -> bool:
-    """False if the very first request was refused, so that nothing can be there."""
+    """False if the very first request was refused or never sent, so that nothing can be there."""
+    if isinstance(error, NotSent | RunConflict):
+        return False
     cause = error.__cause__
     if not isinstance(cause, Refused) or cause.code >= 500:
         return True

@@ -83,7 +83,7 @@ class ContainerLog:
         for line in lines_of(chunks):
             text = line.decode(errors="replace").removesuffix("\n").removesuffix("\r")
             stamp, text = parted(text)
-            if stamp is None and text.startswith(_KUBELET_SAYS):
+            if stamp is None and is_of_kubelet(text):
                 raise ConnectionError(text)
             if hold_back and not line.endswith(b"\n"):
                 return
@@ -95,3 +95,8 @@ class ContainerLog:
                     yield LINES_MISSING
                 self._shown.add(stamp)
             yield text
+
+
+def is_of_kubelet(line: str) -> bool:
+    """True if a line without a timestamp is the kubelet's, which has no log to give."""
+    return line.startswith(_KUBELET_SAYS)
