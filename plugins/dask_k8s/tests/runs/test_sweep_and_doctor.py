@@ -11,7 +11,7 @@ import pytest
 
 from flowenv.hooks.registry import registry
 from flowenv_dask_k8s import DaskKubernetesEnvironment
-from flowenv_k8s.runs.diagnosis.run_status import is_over
+from flowenv_k8s.runs.diagnosis.job_status import is_over
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 from rigs.kubernetes.manifests import container, job
 
