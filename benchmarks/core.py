@@ -23,7 +23,7 @@ from pathlib import Path
 from _table import Row, print_table
 
 from flowenv import Flow, contract
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.runs.shipped_environment import ShippedEnvironment
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
@@ -115,7 +115,7 @@ def start_in_container(repeats: int) -> Row:
         folder = Path(name)
         path, payload = folder / "the_answer.py", folder / "payload.json"
         path.write_text(SOURCE)
-        run = prepare(load_target(str(path)), environment=LocalEnvironment()).flow_run
+        run = prepare(find_flow(str(path)), environment=LocalEnvironment()).flow_run
         run.environment = ShippedEnvironment()
         payload.write_bytes(pack(run))
         variables = {contract.PAYLOAD: str(payload), contract.OUTCOME: str(folder / "outcome")}

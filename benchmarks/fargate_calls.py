@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import flowenv  # noqa: E402
 from flowenv import Flow  # noqa: E402
-from flowenv.flows.finding import load_target  # noqa: E402
+from flowenv.flows.finding import find_flow  # noqa: E402
 from flowenv.runs.flow_run import FlowRun  # noqa: E402
 from flowenv_fargate import FargateTaskEnvironment  # noqa: E402
 from flowenv_fargate.runs import tasks  # noqa: E402
@@ -65,7 +65,7 @@ def main() -> None:
         path.write_text(
             "from flowenv import flow\n\n@flow\ndef add(a: int = 1):\n    return a + 1\n"
         )
-        flow = load_target(str(path))
+        flow = find_flow(str(path))
         print(f"{'runs':>5} {'to submit':>10} {'a run':>6} {'a round':>8} {'one by one':>11} ratio")
         with rig_with_environment() as (rig, environment):
             for count in RUNS:

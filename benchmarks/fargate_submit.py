@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import flowenv
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.plugin import revealed
 from flowenv.submission.lifecycle import prepare
 from flowenv_fargate import FargateTaskEnvironment
@@ -68,7 +68,7 @@ def main() -> None:
         path.write_text(
             "from flowenv import flow\n\n@flow\ndef add(a: int = 1):\n    return a + 1\n"
         )
-        flow = load_target(str(path))
+        flow = find_flow(str(path))
         environment = FargateTaskEnvironment(
             aws_access_key_id="AKIA",
             aws_secret_access_key="secret",

@@ -18,7 +18,7 @@ from flowenv import Flow, FlowRun, State, Status
 from flowenv.errors import FlowenvError, PayloadError, PlatformError, ResultUnavailable
 from flowenv.plugin import Outcome, configuration
 from flowenv.runs.stored_result import read_result, store_result
-from flowenv.serialization.data import NotData, decode_data
+from flowenv.serialization.plain_data import NotData, decode_data
 from flowenv.submission.lifecycle import prepare
 from flowenv_local import LocalEnvironment
 

@@ -23,7 +23,7 @@ import pytest
 
 from flowenv import Flow, LocalDaskExecutor, submit
 from flowenv.errors import RunCancelled, RunFailed
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.hooks import registry
 from flowenv.runs.flow_run import FlowRun
 from flowenv.settings.configuration import configuration
@@ -114,7 +114,7 @@ def write_flow(tmp_path: Path) -> Callable[[str], Flow[..., Any]]:
     def write(source: str) -> Flow[..., Any]:
         path = tmp_path / "flows.py"
         path.write_text("from flowenv import flow\n\n" + textwrap.dedent(source))
-        return load_target(str(path))
+        return find_flow(str(path))
 
     return write
 
@@ -141,7 +141,7 @@ def wait_for_line(run: FlowRun, line: str) -> None:
 def test_an_example_gives_the_same_result_as_in_the_local_process(
     name: str, parameters: dict[str, Any], executor: Any, environment: Environment
 ) -> None:
-    flow = load_target(str(EXAMPLES / name / f"{name}.py"))
+    flow = find_flow(str(EXAMPLES / name / f"{name}.py"))
     expected = LocalEnvironment(executor=executor).execute(flow, **parameters).result()
     run = environment(executor=executor).execute(flow, **parameters)
 

@@ -18,7 +18,7 @@ import pytest
 
 import flowenv
 from flowenv.errors import ResultUnavailable
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.plugin import FlowRun, Reason, State, Status
 from flowenv_k8s import KubernetesJobEnvironment
 from on_kubernetes.clean_slate import clean_slate
@@ -87,7 +87,7 @@ def submit(cluster: ClusterUnderTest, tmp_path: Path) -> Iterator[Submit]:
 
     def submit(name: str, **settings: Any) -> FlowRun:
         environment = KubernetesJobEnvironment(**{"metadata": {"image": IMAGE}, **settings})
-        runs.append(flowenv.submit(load_target(f"{path}:{name}"), environment=environment))
+        runs.append(flowenv.submit(find_flow(f"{path}:{name}"), environment=environment))
         return runs[-1]
 
     yield submit

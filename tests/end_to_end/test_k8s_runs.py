@@ -221,9 +221,9 @@ def test_a_payload_over_the_limit_travels_through_an_object_store(shell: Shell) 
         "from flowenv import flow\n@flow\ndef size(text: str) -> int:\n    return len(text)\n"
     )
     (shell.folder / "submit.py").write_text(
-        "from flowenv.flows.finding import load_target\n"
+        "from flowenv.flows.finding import find_flow\n"
         "from flowenv_k8s import KubernetesJobEnvironment\n"
-        "run = KubernetesJobEnvironment().execute(load_target('size.py'), text='x' * 1_200_000)\n"
+        "run = KubernetesJobEnvironment().execute(find_flow('size.py'), text='x' * 1_200_000)\n"
         "print(run.result())\n"
     )
     failed = shell.python("submit.py")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flowenv import Flow
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -15,4 +15,4 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 @pytest.fixture
 def example() -> Callable[[str], Flow[..., Any]]:
     """Load the flow of an example by the name of its folder."""
-    return lambda name: load_target(str(EXAMPLES / name / f"{name}.py"))
+    return lambda name: find_flow(str(EXAMPLES / name / f"{name}.py"))

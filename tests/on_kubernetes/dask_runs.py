@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import flowenv
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.runs.flow_run import FlowRun
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from on_kubernetes.clean_slate import clean_slate
@@ -53,7 +53,7 @@ def submit(name: str, settings: dict[str, Any] | None = None, **parameters: Any)
     small: dict[str, Any] = {"min_workers": 0, "max_workers": 1, "nthreads": 1}
     chosen = {"metadata": {"image": IMAGE}, **small, **(settings or {})}
     return flowenv.submit(
-        load_target(f"{FLOWS}:{name}"),
+        find_flow(f"{FLOWS}:{name}"),
         environment=DaskKubernetesEnvironment(**chosen),
         parameters=parameters,
     )

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from flowenv.runs.flow_run import FlowRun
     from flowenv.runs.handle import FinishedHandle, Handle, poll
     from flowenv.runs.in_process import execute_here
+    from flowenv.runs.object_urls import payload_object, payload_url
     from flowenv.runs.outcome import (
         EXIT_CANCELLED,
         EXIT_COMPLETED,
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
         is_outcome_line,
         without_record,
     )
-    from flowenv.runs.places import payload_object, payload_url
     from flowenv.runs.process import PAYLOAD_FILE, Process, Runtime
     from flowenv.runs.running import Returned, call_with_callbacks
     from flowenv.runs.summaries import Finding, Leftover, RunSummary
@@ -185,7 +185,7 @@ __getattr__, __dir__ = names_of(
             "EXIT_CANCELLED EXIT_COMPLETED EXIT_CRASHED EXIT_FAILED Outcome is_outcome_line "
             "without_record"
         ),
-        "runs.places": "payload_object payload_url",
+        "runs.object_urls": "payload_object payload_url",
         "runs.process": "PAYLOAD_FILE Process Runtime",
         "runs.running": "Returned call_with_callbacks",
         "runs.summaries": "Finding Leftover RunSummary",

@@ -75,6 +75,6 @@ def test_a_target_that_may_not_be_read_is_said_in_a_sentence(
 ) -> None:
     refused: Future[None] = Future()  # its frames are the standard library's, not a user's
     refused.set_exception(PermissionError(errno.EACCES, os.strerror(errno.EACCES), "flow.py"))
-    monkeypatch.setattr("flowenv.flows.finding.load_target", refused.result)
+    monkeypatch.setattr("flowenv.flows.finding.find_flow", refused.result)
     assert run_app(["run", "flow.py"]) == 2
     assert capsys.readouterr().err == "Error: flow.py can't be read: Permission denied.\n"

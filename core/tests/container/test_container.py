@@ -14,7 +14,7 @@ import pytest
 from flowenv import Flow, FlowRun, LocalDaskExecutor, Reason, State, contract
 from flowenv.container.run_payload import extra_loggers
 from flowenv.errors import PayloadError
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.runs.process import COMMAND
 from flowenv.runs.record import LIMIT
 from flowenv.submission.lifecycle import prepare
@@ -79,7 +79,7 @@ FLOWS = """
 
 def make_run(tmp_path: Path, name: str, parameters=None, **settings) -> FlowRun:
     write(tmp_path / "here" / "flows_of_a_test.py", FLOWS)
-    flow = load_target(str(tmp_path / "here" / f"flows_of_a_test.py:{name}"))
+    flow = find_flow(str(tmp_path / "here" / f"flows_of_a_test.py:{name}"))
     environment = ToyEnvironment(**settings)
     return prepare(flow, environment=environment, parameters=parameters).flow_run
 

@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 from flowenv import DaskExecutor, LocalDaskExecutor, Reason, State
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.submission.lifecycle import prepare
 
 from ..containers import Container, is_alive, wait_until
@@ -69,7 +69,7 @@ def start(toy, tmp_path):
 
     def start(name, variables=None, **settings):
         write(tmp_path / "here" / "endless_flows.py", FLOWS)
-        flow = load_target(str(tmp_path / "here" / f"endless_flows.py:{name}"))
+        flow = find_flow(str(tmp_path / "here" / f"endless_flows.py:{name}"))
         folder = str(tmp_path)
         import endless_flows
 
@@ -154,7 +154,7 @@ SIGNALS_ITSELF = """
 
 def test_a_signal_while_the_flow_is_loaded_is_an_outcome_too(toy, tmp_path):
     path = write(tmp_path / "here" / "loading.py", SIGNALS_ITSELF.replace("    os.kill", "    #"))
-    run = prepare(load_target(str(path)), environment=ToyEnvironment()).flow_run
+    run = prepare(find_flow(str(path)), environment=ToyEnvironment()).flow_run
     write(path, SIGNALS_ITSELF)
     ended = Container(tmp_path, run).wait()
     assert (ended.exit_code, ended.outcome.reason) == (143, Reason.STOPPED)
@@ -181,7 +181,7 @@ SIGNALS_IN_A_CLASS = """
 def test_a_signal_while_a_class_is_made_is_an_outcome_too(toy, tmp_path):
     # Python 3.11 makes a RuntimeError of what comes there
     path = write(tmp_path / "signals.py", SIGNALS_IN_A_CLASS)
-    run = prepare(load_target(str(path)), environment=ToyEnvironment()).flow_run
+    run = prepare(find_flow(str(path)), environment=ToyEnvironment()).flow_run
     ended = Container(tmp_path, run).wait()
     assert (ended.exit_code, ended.outcome.reason) == (143, Reason.STOPPED)
 

@@ -16,7 +16,7 @@ from flowenv.container.unpacking import load_run, unpack
 from flowenv.errors import PlatformError, SettingError
 from flowenv.executors.dask import check_versions
 from flowenv.executors.opening import open_executor
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.runs.running import call_with_callbacks
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
@@ -309,7 +309,7 @@ def shipped(toy, tmp_path):
     write(here / "below_of_shipped" / "module.py", "FACTOR = 10\n")
     write(here / "numbers.txt", "7\n")
     path = write(here / "shipped_flow.py", SHIPPED)
-    run = prepare(load_target(str(path)), environment=ToyEnvironment()).flow_run
+    run = prepare(find_flow(str(path)), environment=ToyEnvironment()).flow_run
     data = pack(run)
     for name in (
         "shipped_flow",

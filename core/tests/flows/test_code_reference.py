@@ -12,7 +12,7 @@ import pytest
 from flowenv import Flow, flow
 from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import modules_to_pickle, own_files, refer_to
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 
 from ..flow_files import GREET, write
 
@@ -96,7 +96,7 @@ def test_a_partial_at_the_top_of_a_file_is_sent_as_source(tmp_path):
         from flowenv import Flow
         cube = Flow(functools.partial(pow, exp=3), name="cube")
     """)  # fmt: skip
-    found = refer_to(load_target("power.py"))
+    found = refer_to(find_flow("power.py"))
     assert (found.code, found.attribute) == ("source", "cube")
 
 
@@ -138,7 +138,7 @@ def test_a_module_reference_to_a_script_is_an_error(tmp_path, monkeypatch):
 def test_the_files_of_a_source_flow_end_with_its_own(tmp_path):
     write(tmp_path / "helper.py", "")
     write(tmp_path / "main.py", GREET.replace("@flow", "@flow(files=['helper.py'])"))
-    assert own_files(load_target("main.py")) == (tmp_path / "helper.py", tmp_path / "main.py")
+    assert own_files(find_flow("main.py")) == (tmp_path / "helper.py", tmp_path / "main.py")
 
 
 def test_a_flow_from_a_package_brings_no_files():

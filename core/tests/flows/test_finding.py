@@ -8,51 +8,51 @@ import pytest
 
 from flowenv.contract.shipped_files import module_name
 from flowenv.errors import FlowNotFound
-from flowenv.flows.finding import load_file, load_target
+from flowenv.flows.finding import find_flow, load_file
 
 from ..flow_files import GREET, TWO, write
 
 
 def test_a_file_with_one_flow_needs_no_name(tmp_path):
     write(tmp_path / "greeting.py", GREET)
-    assert load_target("greeting.py").run() == "Hello, you!"
+    assert find_flow("greeting.py").run() == "Hello, you!"
 
 
 def test_a_file_and_a_name(tmp_path):
     write(tmp_path / "pair.py", TWO)
-    assert load_target("pair.py:second").run() == 2
+    assert find_flow("pair.py:second").run() == 2
 
 
 def test_a_flows_own_name_serves_too(tmp_path):
     write(tmp_path / "pair.py", TWO.replace("@flow", "@flow(name='the-name')", 1))
-    assert load_target("pair.py:the-name").run() == 1
+    assert find_flow("pair.py:the-name").run() == 1
 
 
 def test_a_file_elsewhere(tmp_path):
     path = write(tmp_path / "below" / "greeting.py", GREET)
-    assert load_target(str(path)).run() == "Hello, you!"
-    assert load_target("below/greeting.py:greet").run() == "Hello, you!"
+    assert find_flow(str(path)).run() == "Hello, you!"
+    assert find_flow("below/greeting.py:greet").run() == "Hello, you!"
 
 
 def test_a_module_and_a_name(tmp_path):
     write(tmp_path / "package" / "__init__.py", "")
     write(tmp_path / "package" / "module.py", GREET)
-    found = load_target("package.module:greet")
+    found = find_flow("package.module:greet")
     assert (found.run(), found.code) == ("Hello, you!", "module")
 
 
 def test_a_callable_of_another_library_is_a_flow_when_it_is_named():
-    assert load_target("os.path:basename").run(p="a/b") == "b"
+    assert find_flow("os.path:basename").run(p="a/b") == "b"
 
 
 def test_an_attribute_of_an_attribute(tmp_path):
     write(tmp_path / "nested.py", "class Group:\n    def method(self=None): return 3\n")
-    assert load_target("nested.py:Group.method").run() == 3
+    assert find_flow("nested.py:Group.method").run() == 3
 
 
 def test_a_partial_in_a_file_is_found(tmp_path):
     write(tmp_path / "power.py", "import functools\ncube = functools.partial(pow, exp=3)\n")
-    found = load_target("power.py:cube")
+    found = find_flow("power.py:cube")
     assert (found.run(base=2), found.code, found.module) == (8, "source", "power")
 
 
@@ -60,18 +60,18 @@ def test_flows_imported_from_elsewhere_do_not_count(tmp_path):
     write(tmp_path / "greeting.py", GREET)
     own = "\n    from greeting import greet\n\n    @flow\n    def own(): return 5\n"
     write(tmp_path / "main.py", "    from flowenv import flow\n" + own)
-    assert load_target("main.py").run() == 5
+    assert find_flow("main.py").run() == 5
 
 
 def test_a_single_flow_imported_from_elsewhere_counts_if_there_is_no_other(tmp_path):
     write(tmp_path / "greeting.py", GREET)
     write(tmp_path / "main.py", "from greeting import greet\n")
-    assert load_target("main.py").run() == "Hello, you!"
+    assert find_flow("main.py").run() == "Hello, you!"
 
 
 def test_a_flow_under_two_names_is_one(tmp_path):
     write(tmp_path / "greeting.py", GREET + "\n    alias = greet\n")
-    assert load_target("greeting.py").run() == "Hello, you!"
+    assert find_flow("greeting.py").run() == "Hello, you!"
 
 
 # -- what goes wrong ----------------------------------------------------------------------
@@ -80,47 +80,47 @@ def test_a_flow_under_two_names_is_one(tmp_path):
 def test_a_file_without_a_flow(tmp_path):
     write(tmp_path / "empty.py", "x = 1\n")
     with pytest.raises(FlowNotFound, match=r"empty.py has no flow.*@flow.*empty.py:name"):
-        load_target("empty.py")
+        find_flow("empty.py")
 
 
 def test_two_flows_and_no_name(tmp_path):
     write(tmp_path / "pair.py", TWO)
     with pytest.raises(FlowNotFound, match=r"has 2 flows: first, second\. Name one: pair.py:first"):
-        load_target("pair.py")
+        find_flow("pair.py")
 
 
 def test_a_wrong_name_names_the_nearest(tmp_path):
     write(tmp_path / "greeting.py", GREET)
     with pytest.raises(FlowNotFound, match=r"no flow 'gret'. Did you mean 'greet'\?"):
-        load_target("greeting.py:gret")
+        find_flow("greeting.py:gret")
 
 
 def test_a_missing_file():
     with pytest.raises(FlowNotFound, match=r"no file 'absent\.py'"):
-        load_target("absent.py")
+        find_flow("absent.py")
 
 
 def test_a_missing_module():
     with pytest.raises(FlowNotFound, match=r"no module 'absent\.module'.*give absent\.module\.py"):
-        load_target("absent.module:flow")
+        find_flow("absent.module:flow")
 
 
 @pytest.mark.parametrize("target", ["", "two words", "a-b:c", "3:x"])
 def test_what_is_no_target(target):
     with pytest.raises(FlowNotFound, match="is no target"):
-        load_target(target)
+        find_flow(target)
 
 
 def test_a_module_that_imports_a_missing_one_shows_that_error(tmp_path):
     write(tmp_path / "broken.py", "import not_installed_anywhere\n")
     with pytest.raises(ModuleNotFoundError, match="not_installed_anywhere"):
-        load_target("broken:flow")
+        find_flow("broken:flow")
 
 
 def test_a_file_that_fails_leaves_no_module_behind(tmp_path):
     write(tmp_path / "broken.py", "raise RuntimeError('in the file')\n")
     with pytest.raises(RuntimeError, match="in the file"):
-        load_target("broken.py")
+        find_flow("broken.py")
     assert "broken" not in sys.modules
 
 

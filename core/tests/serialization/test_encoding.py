@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from flowenv import DaskExecutor, LocalDaskExecutor, LocalExecutor, Secret
 from flowenv.errors import PayloadError
-from flowenv.serialization.data import is_plain, to_json_bytes
 from flowenv.serialization.encoding import Encoder, decode
+from flowenv.serialization.plain_data import is_plain, to_json_bytes
 
 
 class Colour(enum.Enum):

@@ -14,7 +14,7 @@ from flowenv import Flow, LocalDaskExecutor, flow
 from flowenv._version import __version__
 from flowenv.container.unpacking import load_run, unpack
 from flowenv.errors import PayloadError
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
 from flowenv.submission.payload_header import python_minor
@@ -51,7 +51,7 @@ def result_of(run):
 
 def source_flow(tmp_path, text=GREET, name="greeting.py"):
     write(tmp_path / "here" / name, text)
-    return load_target(str(tmp_path / "here" / name))
+    return find_flow(str(tmp_path / "here" / name))
 
 
 # -- the three ways -----------------------------------------------------------------------

@@ -47,12 +47,12 @@ class Image:
         self.folder, self.path = folder, path
 
     def run(self, flow_file: str, **variables: str):
-        from flowenv.flows.finding import load_target
+        from flowenv.flows.finding import find_flow
 
         self.folder.mkdir(exist_ok=True)
         found = shipped_runtime()
         (self.folder / found.name).write_bytes(found.content)
-        payload = pack(prepare(load_target(flow_file), environment="local").flow_run)
+        payload = pack(prepare(find_flow(flow_file), environment="local").flow_run)
         (self.folder / "payload.json").write_bytes(payload)
         outcome = self.folder / "outcome.json"
         ended = subprocess.run(

@@ -11,7 +11,7 @@ from botocore.loaders import create_loader
 
 import flowenv.hooks.registry
 from flowenv import Flow
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.plugin import configuration
 
 FLOWS = Path(__file__).parent / "flows" / "cluster_flows.py"
@@ -39,13 +39,13 @@ def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def flow_named() -> Callable[[str], Flow[..., Any]]:
     """A flow of `flows/cluster_flows.py`."""
-    return lambda name: load_target(f"{FLOWS}:{name}")
+    return lambda name: find_flow(f"{FLOWS}:{name}")
 
 
 @pytest.fixture
 def example() -> Flow[..., Any]:
     """The parallel example."""
-    return load_target(f"{EXAMPLE}:select_model")
+    return find_flow(f"{EXAMPLE}:select_model")
 
 
 @pytest.fixture

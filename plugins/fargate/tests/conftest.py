@@ -9,7 +9,7 @@ import pytest
 
 import flowenv
 from flowenv import Flow
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.hooks import registry
 from flowenv.plugin import FlowRun, Outcome, Retries, State, configuration
 from flowenv.submission.lifecycle import Prepared, prepare
@@ -63,7 +63,7 @@ def write_flow(tmp_path: Path) -> Callable[[str], Flow[..., Any]]:
     def write(source: str) -> Flow[..., Any]:
         path = tmp_path / "flows.py"
         path.write_text("from flowenv import flow\n\n" + source)
-        return load_target(str(path))
+        return find_flow(str(path))
 
     return write
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import flowenv
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.hooks import registry
 from flowenv.runs.flow_run import FlowRun
 from flowenv_dask_k8s import DaskKubernetesEnvironment
@@ -62,7 +62,7 @@ def submit(cluster: ClusterUnderTest, label: str) -> Submit:
     def submit(
         name: str | Path, settings: dict[str, Any] | None = None, **parameters: Any
     ) -> FlowRun:
-        flow = load_target(str(name) if isinstance(name, Path) else f"{FLOWS}:{name}")
+        flow = find_flow(str(name) if isinstance(name, Path) else f"{FLOWS}:{name}")
         small = {"metadata": {"image": IMAGE}, "labels": [label], "max_workers": 1, "nthreads": 1}
         environment = DaskKubernetesEnvironment(**{**small, **(settings or {})})
         return flowenv.submit(flow, environment=environment, parameters=parameters)

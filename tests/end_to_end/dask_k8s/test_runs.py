@@ -128,11 +128,11 @@ def test_a_flow_runs_here_on_a_cluster_there(
 ) -> None:
     report = tmp_path / "report.html"
     program = (
-        "from flowenv.flows.finding import load_target\n"
+        "from flowenv.flows.finding import find_flow\n"
         "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
         f"environment = DaskKubernetesEnvironment(1, 1, metadata={{'image': {BOKEH_IMAGE!r}}},\n"
         f"    labels=[{label!r}], performance_report_path={str(report)!r})\n"
-        f"print(environment.run(load_target('{FLOWS}:total'), numbers=5))\n"
+        f"print(environment.run(find_flow('{FLOWS}:total'), numbers=5))\n"
     )
 
     # a process of its own: forwarded ports stay open in it until it ends

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from flowenv.cli.options import output_option, target_options
+from flowenv.cli.options import flow_options, output_option
 from flowenv.cli.printing import echo, echo_json, echo_table
 from flowenv.wording import shown
 
@@ -16,7 +16,7 @@ _LEAST_ROOM = 24
 
 
 @click.command()
-@target_options
+@flow_options
 @output_option("text", "json")
 def explain(output: str, **target: Any) -> None:
     """Show where each variable of a run comes from.
@@ -29,10 +29,10 @@ def explain(output: str, **target: Any) -> None:
       flowenv explain flow.py --env k8s
       flowenv explain flow.py --env prod --plugin policy.py -o json
     """
-    from flowenv.cli.prepare import prepare_target
+    from flowenv.cli.prepare import prepare_run
     from flowenv.submission.explain import explain as explain_run
 
-    data = explain_run(prepare_target(**target))
+    data = explain_run(prepare_run(**target))
     if output == "json":
         echo_json(data)
         return

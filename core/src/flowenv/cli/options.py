@@ -92,7 +92,7 @@ label_option = click.option(
 )
 
 
-def target_options(command: Command) -> Command:
+def flow_options(command: Command) -> Command:
     """The argument and options of commands that prepare a run."""
     return _all(
         command,

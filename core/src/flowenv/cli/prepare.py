@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowenv.submission.lifecycle import Prepared
 
 
-def prepare_target(
+def prepare_run(
     target: str,
     env: str | None,
     settings: Sequence[str],
@@ -41,10 +41,10 @@ def load_flow(target: str) -> Flow[..., Any]:
     """
     from flowenv.container.tracebacks import has_user_frames, show_user_traceback
     from flowenv.errors import FlowenvError, FlowNotFound
-    from flowenv.flows.finding import load_target
+    from flowenv.flows.finding import find_flow
 
     try:
-        return load_target(target)
+        return find_flow(target)
     except SystemExit as error:
         raise FlowNotFound(
             f"{target} called sys.exit({error.code!r}) while it was loaded.",

@@ -44,7 +44,7 @@ def describe_result(value: Any, error: Exception | None) -> dict[str, Any]:
             shows it.
         error: why a run that completed has none here; given as `result_error`.
     """
-    from flowenv.serialization.data import is_plain
+    from flowenv.serialization.plain_data import is_plain
 
     if error:
         return {"result": None, "result_error": str(error)}

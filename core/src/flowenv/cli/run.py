@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from flowenv.cli.options import output_option, target_options
+from flowenv.cli.options import flow_options, output_option
 from flowenv.cli.stdout import result_stream
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@target_options
+@flow_options
 @click.option("--detach", is_flag=True, help="Submit the run, print its reference, and leave.")
 @click.option(
     "--rehearse",
@@ -47,12 +47,12 @@ def run(
     the time of each phase go to the standard error. With -o json the standard output holds
     the JSON alone. Ctrl-C cancels the run; a second one leaves at once.
     """
-    from flowenv.cli.prepare import prepare_target, where_options
+    from flowenv.cli.prepare import prepare_run, where_options
 
     if detach and rehearse:
         raise click.UsageError("--detach and --rehearse exclude each other.")
     with result_stream(alone=output == "json") as stream:
-        prepared = prepare_target(env=env, settings=settings, **options)
+        prepared = prepare_run(env=env, settings=settings, **options)
         if rehearse:
             return _rehearse(prepared, output, stream)
         where = where_options(prepared.flow_run, env, settings)

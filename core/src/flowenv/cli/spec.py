@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-from flowenv.cli.options import output_option, target_options
+from flowenv.cli.options import flow_options, output_option
 from flowenv.cli.printing import echo, echo_json
 
 
 @click.command()
-@target_options
+@flow_options
 @output_option("yaml", "json")
 def spec(output: str, **target: Any) -> None:
     """Show what a run would send, without sending it.
@@ -22,10 +22,10 @@ def spec(output: str, **target: Any) -> None:
       flowenv spec flow.py --env k8s
       flowenv spec flow.py --env fargate -o json
     """
-    from flowenv.cli.prepare import prepare_target
+    from flowenv.cli.prepare import prepare_run
     from flowenv.submission.explain import masked
 
-    data = masked(prepare_target(**target).spec)
+    data = masked(prepare_run(**target).spec)
     if output == "json":
         echo_json(data)
         return

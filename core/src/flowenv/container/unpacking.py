@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import FlowNotFound, PayloadError
 from flowenv.flows.definition import Flow
-from flowenv.flows.finding import flow_in, load_file, load_target
+from flowenv.flows.finding import find_flow, flow_in, load_file
 from flowenv.hooks.registry import registry
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
@@ -107,7 +107,7 @@ def _load_flow(data: dict[str, Any], directory: Path) -> tuple[Flow[..., Any], t
     files: tuple[Path, ...] = ()
     try:
         if data["kind"] == "module":
-            flow = load_target(data["target"])
+            flow = find_flow(data["target"])
         elif data["kind"] == "source":
             files = _write_files(data["files"], directory)
             module = load_file(directory / data["file"])

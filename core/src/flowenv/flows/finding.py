@@ -16,7 +16,7 @@ from flowenv.flows.definition import Flow
 from flowenv.settings.declaration import nearest
 
 
-def load_target(target: str) -> Flow[..., Any]:
+def find_flow(target: str) -> Flow[..., Any]:
     """Load the flow that a target names.
 
     Args:

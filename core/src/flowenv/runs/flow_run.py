@@ -286,7 +286,7 @@ class FlowRun:
         """
         status = self.wait(timeout)
         from flowenv.runs.handle import FinishedHandle
-        from flowenv.runs.places import results_url
+        from flowenv.runs.object_urls import results_url
         from flowenv.settings.configuration import configuration
 
         handle = self._handle()

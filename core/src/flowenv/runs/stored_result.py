@@ -9,9 +9,9 @@ import hashlib
 from typing import Any
 
 from flowenv.errors import PayloadError, PlatformError, ResultUnavailable
-from flowenv.runs.places import result_object
+from flowenv.runs.object_urls import result_object
 from flowenv.serialization import storage
-from flowenv.serialization.data import NotData, decode_data, from_json, to_json_bytes
+from flowenv.serialization.plain_data import NotData, decode_data, from_json, to_json_bytes
 
 
 def store_result(base: str, run_id: str, value: object) -> str:

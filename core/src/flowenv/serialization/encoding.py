@@ -1,9 +1,10 @@
 """Python objects as JSON, for payloads and serialised environments.
 
-Data goes as `flowenv.serialization.data` has it. Functions and classes go by `module:qualname`
-where they can be imported, executors by class and settings. All else is pickled: such a document
-can only be read by the same Python minor version, so it says so. Reading one runs code: only for
-payloads, whose digest the submitter has set, and for results where the caller asks for it.
+Data goes as `flowenv.serialization.plain_data` has it. Functions and classes go by
+`module:qualname` where they can be imported, executors by class and settings. All else is pickled:
+such a document can only be read by the same Python minor version, so it says so. Reading one runs
+code: only for payloads, whose digest the submitter has set, and for results where the caller
+asks for it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowenv.errors import PayloadError
-from flowenv.serialization.data import (
+from flowenv.serialization.plain_data import (
     DATA_READERS,
     EXECUTOR,
     OBJECT,

@@ -17,10 +17,10 @@ from flowenv.flows.code_reference import CodeReference, modules_to_pickle, refer
 from flowenv.flows.definition import Flow
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.places import results_url
+from flowenv.runs.object_urls import results_url
 from flowenv.runs.shipped_environment import ShippedEnvironment
-from flowenv.serialization.data import to_json_bytes
 from flowenv.serialization.encoding import Encoder
+from flowenv.serialization.plain_data import to_json_bytes
 from flowenv.submission.payload_header import Header
 
 if TYPE_CHECKING:

@@ -19,8 +19,8 @@ from flowenv.contract import Target
 from flowenv.contract.variables import Merged
 from flowenv.errors import FlowenvError, SpecError, UnsupportedOperation
 from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.object_urls import result_object, results_url
 from flowenv.runs.outcome import Outcome, without_record
-from flowenv.runs.places import result_object, results_url
 from flowenv.serialization import storage
 from flowenv.states import Status
 from flowenv.submission.lifecycle import Prepared

@@ -209,7 +209,7 @@ class OperationChecks(ConformanceBase):
         lines = [
             "import flowenv",
             "from flowenv.testing import flows",
-            "from flowenv.testing.dying import die, die_at",
+            "from flowenv.testing.killed_submitter import die, die_at",
             self.submitter,
             dies,
             "run = flowenv.submit(flows.add, environment=environment, parameters={'a': 41},",

@@ -115,11 +115,11 @@ def test_a_cluster_for_a_flow_here_is_made_in_the_context_that_is_chosen(
     another_context: str,
 ) -> None:
     program = (
-        "from flowenv.flows.finding import load_target\n"
+        "from flowenv.flows.finding import find_flow\n"
         "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
         f"environment = DaskKubernetesEnvironment(0, 1, metadata={{'image': '{IMAGE}'}},\n"
         f"    context={another_context!r})\n"
-        f"print(environment.run(load_target('{FLOWS}:scheduler')))\n"
+        f"print(environment.run(find_flow('{FLOWS}:scheduler')))\n"
     )
 
     # a process of its own: forwarded ports stay open in it until it ends

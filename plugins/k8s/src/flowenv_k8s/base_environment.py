@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from flowenv.errors import SettingError
 from flowenv.plugin import Environment, FlowRun, contract, runtime_setting, setting
 from flowenv_k8s.spec.checks import POD_SPEC, check_job
-from flowenv_k8s.spec.given import as_given
 from flowenv_k8s.spec.manifest import (
     Manifest,
     check_kind,
@@ -20,6 +19,7 @@ from flowenv_k8s.spec.manifest import (
     read_manifest,
 )
 from flowenv_k8s.spec.quantities import HINT, wrong_quantities
+from flowenv_k8s.spec.user_manifest import as_given
 
 if TYPE_CHECKING:
     from flowenv.plugin import Encoder, Merged

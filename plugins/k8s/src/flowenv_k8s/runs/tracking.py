@@ -19,7 +19,7 @@ from flowenv_k8s.runs.diagnosis import events
 from flowenv_k8s.runs.diagnosis.job_status import is_marked_cancelled, is_over
 from flowenv_k8s.runs.diagnosis.pod_status import by_age
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
-from flowenv_k8s.runs.patience import OUTAGES, Patience
+from flowenv_k8s.runs.outages import OUTAGES, Patience
 from flowenv_k8s.runs.start import Start
 from flowenv_k8s.runs.termination import end_job, leave_outcome, wait_until_over
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates

@@ -29,6 +29,7 @@ def _fields(**kinds: str) -> Fields:
 
 
 OBJECT = _fields(any="apiVersion kind", mapping="metadata spec status")
+"""The fields that every object has at its top, by the kind of value."""
 METADATA = _fields(
     text="creationTimestamp deletionTimestamp generateName name namespace resourceVersion selfLink "
     "uid",

@@ -23,7 +23,6 @@ from flowenv.plugin import (
     revealed,
 )
 from flowenv_k8s.spec.checks import LARGEST_SECRET, check_job, check_secret_size
-from flowenv_k8s.spec.given import VOLUME
 from flowenv_k8s.spec.labels import PAYLOAD, STORED, run_annotations, run_labels
 from flowenv_k8s.spec.manifest import Manifest
 from flowenv_k8s.spec.names import object_name, run_suffix
@@ -31,6 +30,7 @@ from flowenv_k8s.spec.pod_security import restrict
 from flowenv_k8s.spec.quantities import merged_resources
 from flowenv_k8s.spec.runtime import MOUNT_PATH as RUNTIME_PATH
 from flowenv_k8s.spec.runtime import mount_runtime, runtime_config_map
+from flowenv_k8s.spec.user_manifest import VOLUME
 from flowenv_k8s.spec.variables import SecretEntries, container_env
 
 MOUNT_PATH = "/var/run/flowenv"

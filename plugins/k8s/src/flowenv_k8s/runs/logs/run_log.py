@@ -12,7 +12,7 @@ from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.runs.diagnosis.pod_status import by_age, container_status, has_started
 from flowenv_k8s.runs.logs.container_log import ContainerLog
-from flowenv_k8s.runs.patience import OUTAGES, Patience
+from flowenv_k8s.runs.outages import OUTAGES, Patience
 from flowenv_k8s.runs.tracking import RunTracker
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 

@@ -118,7 +118,7 @@ def decode_data(data: Any) -> Any:
     >>> decode_data({"$object": "os:system"})
     Traceback (most recent call last):
     ...
-    flowenv.serialization.data.NotData: This holds more than data: $object.
+    flowenv.serialization.plain_data.NotData: This holds more than data: $object.
     """
     try:
         return decode_with(_READERS, data)
