@@ -312,6 +312,32 @@ def test_what_a_pod_can_not_mount_is_said_at_once(submit: Submit) -> None:
     run.cancel()
 
 
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+
+
+def test_what_pod_security_refuses_is_over_at_once_with_its_words(
+    submit: Submit, cluster: ClusterUnderTest
+) -> None:
+    with cluster.other_namespace(RESTRICTED) as namespace:
+        run = submit("large", namespace=namespace)
+        status = run.wait(PATIENCE)
+        assert (status.state, status.reason) == (State.CRASHED, Reason.CONFIGURATION)
+        assert 'violates PodSecurity "restricted:latest"' in status.message
+        # all else the default Job does by itself
+        assert "capabilities" not in status.message
+        assert "runAsNonRoot" in status.message
+        assert "runAsNonRoot" in status.hint
+        assert run.phases()["total"] < 20
+
+
+def test_the_default_job_passes_pod_security_where_the_user_says_who_runs_it(
+    submit: Submit, cluster: ClusterUnderTest
+) -> None:
+    with cluster.other_namespace(RESTRICTED) as namespace:
+        pod = in_pod(containers=[{}], securityContext={"runAsUser": 1000})
+        assert submit("large", namespace=namespace, job_spec=pod).result(PATIENCE) == "x" * 3900
+
+
 # -- sidecars ---------------------------------------------------------------------------------
 
 

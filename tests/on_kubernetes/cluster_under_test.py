@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -97,6 +98,16 @@ class ClusterUnderTest:
             self.namespace,
             content_type="application/merge-patch+json",
         )
+
+    @contextmanager
+    def other_namespace(self, labels: dict[str, str]) -> Iterator[str]:
+        """A namespace of its own, for as long as the block lasts."""
+        name = f"flowenv-{uuid.uuid4().hex[:8]}"
+        self._of("Namespace").create({"metadata": {"name": name, "labels": labels}})
+        try:
+            yield name
+        finally:
+            self._of("Namespace").delete(name)
 
     def wait_until(self, holds: Callable[[], T], what: str, timeout: float = PATIENCE) -> T:
         """Wait until a function returns something true, and return that.

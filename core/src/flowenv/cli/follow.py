@@ -202,7 +202,9 @@ class Follower:
         """Following failed, which says nothing of the run: tell how to pick it up again."""
         run = self.flow_run
         if run.handle and not run.state.is_final and run.environment.capabilities.attach:
-            error.hint += f" The run may go on: flowenv attach {run.reference}{self.where}"
+            # a hint may end in lines to copy
+            between = "\n" if "\n" in error.hint else " "
+            error.hint += f"{between}The run may go on: flowenv attach {run.reference}{self.where}"
             error.hint = error.hint.strip()
 
     def _cancel(self) -> None:

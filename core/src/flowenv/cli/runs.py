@@ -62,6 +62,14 @@ def _attached(
     return attach(reference, environment)
 
 
+_WIDEST = 60
+
+
+def _cut(text: str) -> str:
+    """A text that nobody has to copy, short enough for a table."""
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+
+
 @click.command()
 @platform_options
 @label_option
@@ -90,10 +98,10 @@ def runs(
         rows = [
             [
                 one.reference,
-                one.flow,
+                _cut(one.flow),
                 one.status.state.value,
                 one.created.strftime("%Y-%m-%d %H:%M:%S") if one.created else "",
-                ", ".join(one.labels),
+                _cut(", ".join(one.labels)),
             ]
             for one in found
         ]

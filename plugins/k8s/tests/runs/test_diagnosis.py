@@ -10,6 +10,7 @@ import pytest
 from flowenv.plugin import Outcome, Reason, State
 from flowenv_k8s.runs.diagnosis.events import explain
 from flowenv_k8s.runs.diagnosis.pod_status import pod_status
+from flowenv_k8s.runs.diagnosis.reasons import hint_for
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
 
 RUN = "11111111-2222-4333-8444-555555555555"
@@ -395,6 +396,38 @@ def test_the_newest_telling_event_explains() -> None:
         event("SomethingElse", "hm", "4"),
     ]
     assert explain(events) == (Reason.CONFIGURATION, 'FailedMount: secret "x" not found')
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        ('pods "a" is forbidden: violates PodSecurity "restricted:latest": …', "securityContext"),
+        ("failed quota: q: must specify limits.cpu for: flow", "set resources"),
+        ("maximum memory usage per Container is 1Gi, but limit is 2Gi", "LimitRange"),
+        ('error looking up service account a/b: serviceaccount "b" not found', "service_account="),
+        ("no PriorityClass with name high was found", "get priorityclasses"),
+        ("container has runAsNonRoot and image will run as root", "USER 1000"),
+        ("hostPath type check failed: /nope is not a directory", "no such path"),
+        ('persistentvolumeclaim "data" not found', "Make the claim"),
+        ('references non-existent secret key: key, Secret "x"', "Does the Secret"),
+        ("something that nobody knows", ""),
+    ],
+)
+def test_a_hint_is_about_what_kubernetes_says(words: str, hint: str) -> None:
+    found = hint_for(Reason.CONFIGURATION, words)
+    assert hint in found
+    assert bool(found) is bool(hint)
+
+
+def test_a_start_that_fails_speaks_of_a_shell_only_where_a_file_is_missing() -> None:
+    assert "/bin/sh" in hint_for(Reason.START_ERROR, 'exec: "/bin/sh": no such file or directory')
+    assert hint_for(Reason.START_ERROR, "StartError: error setting cgroup config") == ""
+
+
+def test_what_came_before_a_pod_had_a_node_explains_nothing_later() -> None:
+    events = [event("FailedScheduling", "0/1 nodes", "1")]
+    assert explain(events)
+    assert explain(events, has_node=True) is None
 
 
 def test_a_quota_is_told_from_other_refusals() -> None:

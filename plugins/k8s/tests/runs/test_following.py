@@ -263,6 +263,19 @@ def test_a_run_that_cannot_be_stopped_is_an_error(
     rig.wait_gone("Pod", stuck["metadata"]["name"])
 
 
+def test_who_may_not_see_the_end_of_a_run_cancels_nothing(rig: KubernetesRig, start: Start) -> None:
+    run = start()
+    running(run)
+    assert run.handle
+    with (
+        rig.access.denied("list", "pods"),
+        pytest.raises(PlatformError, match="Not allowed to list pods"),
+    ):
+        run.handle.cancel()
+    assert "deletionTimestamp" not in rig.get("Job", name_of(run))["metadata"]
+    assert run.cancel().state is State.CANCELLED
+
+
 def test_whoever_follows_hears_of_the_cancellation(rig: KubernetesRig, start: Start) -> None:
     run = start()
     running(run)

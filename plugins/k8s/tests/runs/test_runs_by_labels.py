@@ -132,6 +132,16 @@ def test_finding_costs_two_requests_however_many_runs_there_are(
     assert len(rig.requests) == 2
 
 
+def test_a_namespace_that_does_not_exist_has_no_runs_and_that_is_said(
+    rig: KubernetesRig, environment: Environments
+) -> None:
+    made = environment(namespace="nowhere")
+    with pytest.raises(PlatformError, match="There is no namespace nowhere"):
+        list(hook(made).flowenv_find_runs(environment=made, labels=()))
+    with rig.access.denied("get", "namespaces"):
+        assert list(hook(made).flowenv_find_runs(environment=made, labels=())) == []
+
+
 # -- sweep -------------------------------------------------------------------------------
 
 
@@ -170,9 +180,15 @@ def test_a_sweep_ends_what_a_killed_submitter_left(
     assert rig.objects("Job") == []
 
 
-def test_a_sweep_removes_pods_whose_job_is_gone(rig: KubernetesRig, start: Start) -> None:
+def test_a_sweep_removes_pods_whose_job_is_gone_once_they_have_ended(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
     run = start()
     rig.delete("Job", run.reference.partition("/")[2], propagation="Orphan")
+    assert swept(run.environment) == []
+    [pod] = rig.objects("Pod")
+    kubelet.end(pod["metadata"]["name"])
+    rig.wait_for("Pod", pod["metadata"]["name"], lambda one: one["status"]["phase"] != "Running")
     found = swept(run.environment)
     assert [(one.kind, one.removed) for one in found] == [("Pod", True)]
     rig.wait_until(lambda: not rig.objects("Pod"), "the pod being gone")

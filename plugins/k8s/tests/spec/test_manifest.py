@@ -69,6 +69,12 @@ def test_a_file_may_go_once_the_environment_is_made(write: Write) -> None:
         ("spec:\n  template", "spec:\n  parallelism: 2\n  template", 6, "parallelism is 2"),
         ("spec:\n  template", "spec:\n  parallelism: 0\n  template", 6, "parallelism is 0"),
         ("spec:\n  template", "spec:\n  backoffLimit: x\n  template", 6, "must be a whole number"),
+        (
+            "    spec:\n      containers",
+            "    spec:\n      restartPolicy: OnFailure\n      containers",
+            8,
+            "would run twice",
+        ),
         ("spec:\n  template", "spec:\n  backoffLimit: -1\n  template", 6, "must be 0 or more"),
         ("spec:\n  template", "spec:\n  suspend: 'no'\n  template", 6, "must be true or false"),
         (

@@ -167,7 +167,7 @@ def test_the_users_file_keeps_its_logging_and_references(environment: Environmen
 
 def test_what_the_users_file_sets_wins_over_defaults(environment: Environments) -> None:
     manifest = json.loads(json.dumps(TWO_CONTAINERS))
-    manifest["spec"].update(ttlSecondsAfterFinished=5, activeDeadlineSeconds=6)
+    manifest["spec"].update(ttlSecondsAfterFinished=5, activeDeadlineSeconds=6, backoffLimit=2)
     manifest["spec"]["template"]["spec"]["restartPolicy"] = "OnFailure"
     manifest["spec"]["template"]["spec"]["containers"][0].update(
         terminationMessagePath="/tmp/end", terminationMessagePolicy="File"

@@ -37,8 +37,10 @@ def delete_job(client: Client, tracker: RunTracker, grace: float = DEFAULT_GRACE
     Raises:
         PlatformError: if something of it is still there after the grace period.
     """
-    tracker.cancelled()
     where = (tracker.namespace, tracker.name)
+    # who may not see whether it worked hears of that before anything is stopped
+    client.list(PODS, tracker.namespace, labels=selector(run_id=tracker.marks.run_id))
+    tracker.cancelled()
     _tell_others(client, tracker)
     client.delete(JOBS, *where, uid=tracker.uid, propagation="Foreground")
     end, pause = time.monotonic() + grace + MARGIN, 0.05

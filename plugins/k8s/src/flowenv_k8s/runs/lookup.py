@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from flowenv.errors import RunNotFound
+from flowenv.errors import PlatformError, RunNotFound
 from flowenv.plugin import FlowRun, RunSummary, payload_object, payload_url
 from flowenv_k8s.api.client import Client
-from flowenv_k8s.api.resources import JOBS, PODS
+from flowenv_k8s.api.resources import JOBS, NAMESPACES, PODS
 from flowenv_k8s.base_environment import KubernetesEnvironment
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
 from flowenv_k8s.runs.handle import KubernetesHandle
@@ -72,8 +72,13 @@ def find_runs(client: Client, namespace: str, labels: Sequence[str]) -> Iterator
     """The runs in a namespace that have all of these flowenv labels.
 
     Two requests, however many runs there are.
+
+    Raises:
+        PlatformError: if there is no such namespace, as far as that may be seen.
     """
     jobs, _ = client.list(JOBS, namespace, labels=selector(labels))
+    if not jobs:
+        check_namespace(client, namespace)
     pods = pods_by_run(client, namespace, pod_selector(labels)) if jobs else {}
     for job in jobs:
         marks = RunMarks.of(job)
@@ -81,6 +86,24 @@ def find_runs(client: Client, namespace: str, labels: Sequence[str]) -> Iterator
             continue  # another label has the same Kubernetes label
         status = verdict_on(job, marks, pods.get(marks.run_id, [])).status
         yield marks.summary(f"{namespace}/{job['metadata']['name']}", status)
+
+
+def check_namespace(client: Client, namespace: str) -> None:
+    """Check that a namespace is there: Kubernetes lists nothing in one that isn't.
+
+    Raises:
+        PlatformError: if it isn't. Who may not look at namespaces hears nothing.
+    """
+    try:
+        found = client.get(NAMESPACES, "", namespace)
+    except PlatformError:
+        return
+    if found is None:
+        raise PlatformError(
+            f"There is no namespace {namespace}.",
+            hint=f"Set another one: namespace=… on the environment; or create it: kubectl create "
+            f"namespace {namespace}",
+        )
 
 
 def verdict_on(

@@ -29,7 +29,7 @@ def sweep(
 
     That are finished Jobs; Jobs whose flow has ended while a sidecar goes on; Jobs that did
     not start within their deadline, such as one whose submitter was killed before it could
-    make the Secret; and pods whose Job is gone. Younger ones are left alone.
+    make the Secret; and pods whose Job is gone and that don't run. Younger ones are left alone.
 
     Args:
         client: the connection.
@@ -50,7 +50,8 @@ def sweep(
             yield leftover(JOBS, job, remove)
     for orphans in pods.values():
         for pod in orphans:
-            if age_of(pod) >= older_than:
+            is_running = (pod.get("status") or {}).get("phase") == "Running"
+            if age_of(pod) >= older_than and not is_running:  # its Job may have been orphaned
                 yield leftover(PODS, pod, remove)
     yield from _unused_runtimes(client, namespace, older_than, jobs, remove)
 

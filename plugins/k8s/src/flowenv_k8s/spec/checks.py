@@ -56,6 +56,13 @@ def check_job(manifest: Manifest, *, finished: bool = False) -> None:
             f"restartPolicy is {policy!r}; a Job's is Never or OnFailure.",
             *(*POD_SPEC, "restartPolicy"),
         )
+    if policy == "OnFailure" and not spec.get("backoffLimit"):
+        manifest.fail(
+            "restartPolicy is OnFailure and backoffLimit is 0: Kubernetes restarts the container "
+            "before that limit counts, so a flow that fails would run twice.",
+            *(*POD_SPEC, "restartPolicy"),
+            hint="Leave restartPolicy out for one execution, or set backoffLimit for retries.",
+        )
 
 
 def check_metadata(manifest: Manifest, path: Path_, *, named: bool = False) -> None:

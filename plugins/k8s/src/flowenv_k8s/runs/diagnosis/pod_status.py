@@ -198,7 +198,8 @@ def _waiting(pod: Mapping[str, Any], waiting: Mapping[str, Any]) -> Status | Non
             if one.get("reason") == "SchedulingGated":
                 return Status(State.STARTING, message="The pod's scheduling is gated.")
             words = f"{one.get('reason')}: {one.get('message')}"
-            return Status(State.STARTING, Reason.UNSCHEDULABLE, words, HINTS[Reason.UNSCHEDULABLE])
+            hint = hint_for(Reason.UNSCHEDULABLE, words)
+            return Status(State.STARTING, Reason.UNSCHEDULABLE, words, hint)
     return _kept_from_starting(waiting)
 
 
