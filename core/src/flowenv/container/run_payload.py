@@ -43,6 +43,7 @@ def run_container() -> Outcome:
     wake_for_signals()
     run_id = _run_id()
     try:
+        check_runtime()
         _configure_logging()
         return _load_and_run(run_id)
     except (Exception, SystemExit) as error:
@@ -94,24 +95,32 @@ def extra_loggers(text: str) -> list[str]:
 def _load_and_run(run_id: str) -> Outcome:
     from flowenv.container.unpacking import load_run, unpack
 
-    check_runtime()
-
     where = os.environ.get(contract.PAYLOAD)
     if not where:
         raise PayloadError(f"{contract.PAYLOAD} isn't set: there is no flow to run.")
     unpacked = unpack(read_payload(where))
     with _folder() as folder:
-        run = load_run(unpacked, folder)
+        if unpacked.requirements:
+            from flowenv.container.installing import install
+
+            install(unpacked.requirements, folder / "requirements")
+        run = load_run(unpacked, folder / "flow")
         run.directory = None if _scheme(where) else Path(where).parent
         return _run(run, unpacked)
 
 
 def check_runtime() -> None:
-    """Check that the flowenv that has come with the run is the one that was sent, and is used.
+    """Check the image's Python, and that the flowenv that was sent with the run is used.
 
     Raises:
         PayloadError: if it isn't.
     """
+    if sys.version_info < (3, 11):  # noqa: UP036 - flowenv may have come to an image of any age
+        found = ".".join(map(str, sys.version_info[:3]))
+        raise PayloadError(
+            f"The image has Python {found}; flowenv needs 3.11 or newer.",
+            hint="Choose a newer image, such as python:3.12-slim.",
+        )
     file, digest = os.environ.get(contract.RUNTIME_FILE), os.environ.get(contract.RUNTIME_DIGEST)
     if not file or not digest:
         return

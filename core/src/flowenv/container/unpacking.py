@@ -48,6 +48,11 @@ class Unpacked:
         """Where a large result goes."""
         return self.data.get("results_url")
 
+    @property
+    def requirements(self) -> list[str]:
+        """What the flow imports that the image may lack."""
+        return [str(one) for one in self.data.get("requirements") or ()]
+
     @functools.cached_property
     def created(self) -> datetime.datetime | None:
         """When the run was made."""

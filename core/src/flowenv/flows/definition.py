@@ -39,6 +39,11 @@ class Flow(Generic[P, R]):
             `metadata["image"]` wins over it.
         files: further files that the flow needs, relative to its own file: Python modules
             it imports, small data. They are shipped with a flow shipped as source.
+        requirements: what is installed where the flow runs, before it starts, unless the image
+            has it: a list such as `["pandas>=2"]`, or the name of a requirements file beside the
+            flow's own. By default what a shipped file says of itself in its
+            [inline metadata](https://peps.python.org/pep-0723/). In this process nothing is
+            installed.
         code: how the flow's code reaches a container: `module` (it is in the image),
             `source` (its file is shipped as text) or `pickle` (flows made interactively).
             By default `source` for a flow from a script, `module` for one from an
@@ -64,6 +69,7 @@ class Flow(Generic[P, R]):
         environment: Place | None = None,
         image: str | None = None,
         files: Sequence[str] = (),
+        requirements: Sequence[str] | str | None = None,
         code: Code | None = None,
         module: str | None = None,
     ) -> None:
@@ -83,6 +89,7 @@ class Flow(Generic[P, R]):
         self.environment = environment
         self.image = image
         self.files = tuple(files)
+        self.requirements = requirements
         self.code = code
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -194,6 +201,7 @@ def flow(
     environment: Place | None = None,
     image: str | None = None,
     files: Sequence[str] = (),
+    requirements: Sequence[str] | str | None = None,
     code: Code | None = None,
 ) -> Callable[[Callable[P, R]], Flow[P, R]]: ...
 def flow(function: Callable[P, R] | None = None, /, **options: Any) -> Any:

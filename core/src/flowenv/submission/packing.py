@@ -10,11 +10,12 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import CodeReference, modules_to_pickle, refer_to
 from flowenv.flows.definition import Flow
+from flowenv.flows.requirements import requirements_of
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.object_urls import results_url
@@ -22,11 +23,6 @@ from flowenv.runs.shipped_environment import ShippedEnvironment
 from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes
 from flowenv.submission.payload_header import Header
-
-if TYPE_CHECKING:
-    pass
-
-_GZIP = b"\x1f\x8b"
 
 
 def pack(flow_run: FlowRun) -> bytes:
@@ -59,6 +55,7 @@ def pack(flow_run: FlowRun) -> bytes:
                 "created": flow_run.created.isoformat() if flow_run.created else None,
             },
             "flow": {"name": flow.name, "image": flow.image, **packed},
+            "requirements": list(requirements_of(flow, reference)),
             "parameters": parameters,
             "environment": environment,
             "results_url": results_url(flow_run.environment),
