@@ -14,7 +14,7 @@ import pytest
 from flowenv.contract import OUTCOME, PAYLOAD
 from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import refer_to
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.flows.requirements import requirements_of
 from flowenv.runs.process import SHIPPED_COMMAND
 from flowenv.submission.lifecycle import prepare
@@ -64,7 +64,7 @@ def image(tmp_path_factory):
         runtime = shipped_runtime()
         (place / runtime.name).write_bytes(runtime.content)
         (place / "payload.json").write_bytes(
-            pack(prepare(load_target(str(flow_file)), environment="local").flow_run)
+            pack(prepare(find_flow(str(flow_file)), environment="local").flow_run)
         )
         environment = {
             "PATH": f"{folder / 'venv' / 'bin'}:{os.defpath}",
@@ -149,7 +149,7 @@ INLINE = """\
 
 class TestWhereTheyAreWritten:
     def found(self, file):
-        flow = load_target(str(file))
+        flow = find_flow(str(file))
         return requirements_of(flow, refer_to(flow))
 
     def test_in_the_scripts_own_metadata(self, tmp_path):
