@@ -60,6 +60,12 @@ FLOWS = """
         return "waited"
 
     @flow
+    def be_killed(last_words):
+        import os, signal
+        print(last_words)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @flow
     def log():
         logging.getLogger("flowenv").debug("debug of flowenv")
         logging.getLogger("mine").debug("debug of mine")
@@ -397,3 +403,9 @@ def test_a_flow_needs_no_backend_in_its_image(run_flow):
 def test_a_pickled_flow_runs(toy, tmp_path):
     run = prepare(Flow(lambda: "pickled", name="p"), environment=ToyEnvironment()).flow_run
     assert Container(tmp_path, run).wait().outcome.result == "pickled"
+
+
+def test_what_was_printed_before_the_process_was_killed_is_there(run_flow):
+    ended = run_flow("be_killed", {"last_words": "printed before"})
+    assert ended.exit_code == -9
+    assert ended.stdout == "printed before\n"

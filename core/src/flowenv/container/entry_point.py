@@ -6,7 +6,9 @@ long as the platform's patience. This module and the package itself import next 
 
 from __future__ import annotations
 
+import io
 import signal
+import sys
 
 from flowenv.container.terminated import Terminated
 
@@ -34,6 +36,9 @@ def load_and_run_flow() -> NoReturn:
             signal.signal(number, _terminate)
         # who started this process may have blocked them, and a mask is inherited
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        # what is printed is seen at once, and isn't lost when this process is killed
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(line_buffering=True)
         from flowenv.container.run_payload import run_container
 
         outcome = run_container()

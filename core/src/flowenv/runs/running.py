@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flowenv.errors import CallbackFailed, RunFailed
 from flowenv.executors.opening import open_executor
 from flowenv.flows.calling import to_its_end
+from flowenv.runs.live_output import live_output
 
 if TYPE_CHECKING:
     from flowenv.runs.environment import Callback, Environment
@@ -35,12 +36,15 @@ def run_flow(environment: Environment, flow_run: FlowRun) -> Returned:
         environment: whose executor and callbacks are used.
         flow_run: the run, with its flow.
     """
-    with open_executor(environment.executor, lambda: flow_run.source_files):
+    with live_output(), open_executor(environment.executor, lambda: flow_run.source_files):
         return call_with_callbacks(environment, flow_run)
 
 
+@live_output()
 def call_with_callbacks(environment: Environment, flow_run: FlowRun) -> Returned:
     """Call `on_start`, the flow, then `on_exit`, which is called in every case.
+
+    What they print is seen at once.
 
     Raises:
         CallbackFailed: if a callback raises; but the flow's own exception comes first, and

@@ -14,7 +14,7 @@ from flowenv.flows.definition import flow
 @flow
 def add(a: int, b: int = 1) -> int:
     """Print a line and return a sum."""
-    print("adding up", flush=True)
+    print("adding up")
     return a + b
 
 
@@ -26,7 +26,8 @@ def fail(message: str = "no such luck") -> None:
 
 @flow
 def crash() -> None:
-    """End the process behind Python's back, as an out-of-memory kill does."""
+    """Print a line and end the process behind Python's back, as an out-of-memory kill does."""
+    print("dying")
     os._exit(9)
 
 
@@ -53,7 +54,7 @@ def execution(folder: str, seconds: float = 1.0) -> str:
         folder: where each execution leaves a mark of its own.
         seconds: how long to wait for another execution's mark, so that both are counted.
     """
-    print("executing", flush=True)
+    print("executing")
     marks, name = Path(folder), uuid.uuid4().hex
     if marks.is_dir():
         (marks / name).touch()
@@ -66,11 +67,11 @@ def execution(folder: str, seconds: float = 1.0) -> str:
 @flow
 def wait_for_ever() -> None:
     """Print a line, then never end by itself."""
-    print("waiting", flush=True)
+    print("waiting")
     while True:
         time.sleep(0.05)
 
 
 def announce() -> None:
     """A callback for `on_start` and `on_exit`."""
-    print("announced", flush=True)
+    print("announced")

@@ -35,6 +35,8 @@ class RunChecks(ConformanceBase):
         assert run.state is State.CRASHED, str(run.status)
         assert run.status.reason is not None, "a crash needs a reason"
         assert run.status.message, "a crash needs a sentence"
+        if run.environment.capabilities.logs:
+            assert "dying" in list(run.logs()), "what was printed before is lost"
         with pytest.raises(RunCrashed):
             run.result()
 
