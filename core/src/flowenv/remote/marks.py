@@ -8,13 +8,15 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.handle import Handle
-from flowenv.runs.summaries import RunSummary
 from flowenv.states import Status
+
+if TYPE_CHECKING:
+    from flowenv.runs.summaries import RunSummary
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class Marks:
             reference: what `flowenv attach` takes.
             status: what is known of it.
         """
+        from flowenv.runs.summaries import RunSummary
+
         return RunSummary(reference, self.run_id, self.flow, status, self.created, self.labels)
 
 

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flowenv.errors import PayloadError
+from flowenv.hooks.discovery import metadata_field
 from flowenv.runs.process import Runtime
 from flowenv.settings.user_folders import cache_folder
 
@@ -115,10 +116,11 @@ def _files(distribution: str) -> Iterator[tuple[str, bytes]]:
         if (package, below[0]) not in _LEFT_OUT:
             yield "/".join((package, *below)), _read(path, distribution)
     found = importlib_metadata.distribution(distribution)
-    metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {found.version}\n"
-    yield f"{package}-{found.version}.dist-info/METADATA", metadata.encode()
+    version = next(metadata_field(found.read_text, "Version"), "0")
+    metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+    yield f"{package}-{version}.dist-info/METADATA", metadata.encode()
     if points := found.read_text("entry_points.txt"):
-        yield f"{package}-{found.version}.dist-info/entry_points.txt", points.encode()
+        yield f"{package}-{version}.dist-info/entry_points.txt", points.encode()
 
 
 def _read(path: Path, distribution: str) -> bytes:

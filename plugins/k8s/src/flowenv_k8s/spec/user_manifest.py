@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,8 +11,6 @@ from flowenv_k8s.spec.labels import PREFIX
 from flowenv_k8s.spec.manifest import Manifest, dotted
 from flowenv_k8s.spec.runtime import VOLUME as RUNTIME_VOLUME
 from flowenv_k8s.spec.yaml_text import Path_
-
-_log = logging.getLogger("flowenv.k8s")
 
 VOLUME = "flowenv-payload"
 """The volume with a run's files, in the Job that is made of a manifest."""
@@ -46,7 +43,11 @@ def as_given(manifest: Manifest, kind: str) -> Manifest:
     if pod and (account := pod.pop("serviceAccount", None)) is not None:
         pod.setdefault("serviceAccountName", account)
     if left_out := list(_leave_out(data, kind, pod_at)):
-        _log.warning("%s: left out what a server had set: %s", manifest.source, _listed(left_out))
+        import logging  # seldom needed, and `flowenv spec` is to be quick
+
+        logging.getLogger("flowenv.k8s").warning(
+            "%s: left out what a server had set: %s", manifest.source, _listed(left_out)
+        )
     return dataclasses.replace(manifest, data=data, kind=kind)
 
 
