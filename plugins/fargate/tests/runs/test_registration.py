@@ -13,9 +13,10 @@ from flowenv.errors import PlatformError, RunConflict, SpecError
 from flowenv.plugin import FlowRun, Reason
 from flowenv.runs.process import COMMAND
 from flowenv_fargate import FargateTaskEnvironment
+from flowenv_fargate.runs import log_groups
 from flowenv_fargate.runs.account import forget
 from flowenv_fargate.spec.tags import SPEC_HASH
-from rigs.ecs import EcsRig
+from rigs.ecs import Account, EcsRig
 
 OnRig = Callable[..., FargateTaskEnvironment]
 Submit = Callable[..., FlowRun]
@@ -254,6 +255,64 @@ def test_a_definition_that_was_deregistered_meanwhile_is_registered_again(
     submit(on_rig(family=family))
 
     assert revisions(rig, family) == [f"{family}:2"]
+
+
+def test_a_mismatch_is_a_wrong_value_and_speaks_of_no_other_run(
+    on_rig: OnRig, submit: Submit, family: str
+) -> None:
+    submit(on_rig(family=family))
+
+    with pytest.raises(ValueError, match="another task definition") as refused:
+        submit(on_rig(family=family, memory="4096"))
+    assert "another run" not in str(refused.value).lower()
+
+
+def test_a_role_may_be_named_in_one_run_and_given_by_its_arn_in_the_next(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, family: str, account: Account
+) -> None:
+    submit(on_rig(family=family))
+    forget()
+    submit(on_rig(family=family, executionRoleArn=account.execution_role_arn.rpartition("/")[2]))
+
+    assert revisions(rig, family) == [f"{family}:1"]
+
+
+def test_what_one_run_left_out_and_another_asks_for_is_not_mistaken(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, family: str
+) -> None:
+    theirs(rig, on_rig(), family)
+    with pytest.warns(UserWarning, match="doesn't log"):
+        submit(on_rig(family=family, executionRoleArn=None))
+
+    with pytest.raises(ValueError, match="256 there, 1024 here"):
+        submit(on_rig(family=family, executionRoleArn=None, cpu="1024"))
+    assert rig.requests.count("RunTask") == 1
+
+
+def test_a_log_group_that_was_deleted_is_made_again(
+    rig: EcsRig,
+    on_rig: OnRig,
+    submit: Submit,
+    family: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(log_groups, "SEEN_FOR", 0.0)
+    environment = on_rig(family=family, log_group=f"/ecs/{family}")
+    submit(environment).wait(20)
+    rig.client("logs").delete_log_group(logGroupName=f"/ecs/{family}")
+
+    assert submit(environment).result(20) == 3
+
+
+def test_a_log_group_that_a_task_has_missed_is_made_for_the_next(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, family: str
+) -> None:
+    environment = on_rig(family=family, log_group=f"/ecs/{family}")
+    submit(environment).wait(20)
+    rig.client("logs").delete_log_group(logGroupName=f"/ecs/{family}")
+
+    assert submit(environment).wait(20).reason is Reason.CONFIGURATION
+    assert submit(environment).result(20) == 3
 
 
 def test_the_log_group_is_made_with_the_definition(

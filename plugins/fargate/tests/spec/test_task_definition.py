@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowenv_fargate.spec.comparison import all_differences, differences
 from flowenv_fargate.spec.tags import SPEC_HASH
 from flowenv_fargate.spec.task_definition import (
-    all_differences,
     definition_hash,
-    differences,
     generated_family,
     is_generated,
     tagged,
@@ -107,3 +106,62 @@ def test_any_flow_gets_a_family_that_ecs_takes(flow_name: str) -> None:
 
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,255}", family)
     assert is_generated(family)
+
+
+ROLE = "arn:aws:iam::123456789012:role/flows"
+UNORDERED = {
+    "portMappings": [{"containerPort": 80}, {"containerPort": 80, "protocol": "udp"}],
+    "mountPoints": [{"sourceVolume": "a"}, {"sourceVolume": "b"}],
+    "volumesFrom": [{"sourceContainer": "a"}, {"sourceContainer": "b"}],
+    "extraHosts": [{"hostname": "a"}, {"hostname": "b"}],
+    "ulimits": [{"name": "core"}, {"name": "nproc"}],
+    "logConfiguration": {"secretOptions": [{"name": "a"}, {"name": "b"}]},
+}
+
+
+def reordered(value: Any) -> Any:
+    """The same, with every list the other way round."""
+    if isinstance(value, dict):
+        return {key: reordered(one) for key, one in value.items()}
+    return [reordered(one) for one in reversed(value)] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("field", UNORDERED)
+def test_lists_without_an_order_are_compared_and_hashed_without_it(field: str) -> None:
+    def of(value: Any) -> dict[str, Any]:
+        return {"family": "f", "containerDefinitions": [{"name": "flow", field: value}]}
+
+    here, there = of(UNORDERED[field]), of(reordered(UNORDERED[field]))
+    less = of({} if field == "logConfiguration" else UNORDERED[field][:1])
+
+    assert all_differences(here, there) == []
+    assert definition_hash(here) == definition_hash(there)
+    assert all_differences(here, less)
+    assert definition_hash(here) != definition_hash(less)
+
+
+def test_the_order_of_a_command_counts() -> None:
+    here = {"containerDefinitions": [{"name": "flow", "command": ["a", "b"]}]}
+    there = {"containerDefinitions": [{"name": "flow", "command": ["b", "a"]}]}
+
+    assert differences(here, there)
+    assert definition_hash(here) != definition_hash(there)
+
+
+def test_what_ecs_adds_to_a_port_is_no_difference() -> None:
+    here = {"portMappings": [{"containerPort": 80}, {"containerPort": 80, "protocol": "udp"}]}
+    there = {
+        "portMappings": [
+            {"containerPort": 80, "hostPort": 80, "protocol": "udp"},
+            {"containerPort": 80, "hostPort": 80, "protocol": "tcp"},
+        ]
+    }
+
+    assert differences(here, there) == []
+
+
+@pytest.mark.parametrize("field", ["executionRoleArn", "taskRoleArn"])
+def test_a_role_by_name_and_by_arn_are_the_same(field: str) -> None:
+    assert differences({field: "flows"}, {field: ROLE}) == []
+    assert definition_hash({field: "flows"}) == definition_hash({field: ROLE})
+    assert differences({field: "others"}, {field: ROLE}) == [field]

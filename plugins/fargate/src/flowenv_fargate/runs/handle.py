@@ -15,7 +15,7 @@ from flowenv.errors import (
     PlatformUnreachable,
     TransientPlatformError,
 )
-from flowenv.plugin import Outcome, State, Status, TryAgain, seconds_since
+from flowenv.plugin import Outcome, Reason, State, Status, TryAgain, seconds_since
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account
@@ -166,7 +166,10 @@ class TaskHandle:
             self._seen_living = True
             return diagnose(task, self._container)
         if container_of(task, self._container).get("exitCode") is None:
-            return diagnose(task, self._container)
+            status = diagnose(task, self._container)
+            if status.reason is Reason.CONFIGURATION:
+                self._account.definitions.log_groups.forget()  # it may be what was missing
+            return status
         end = self._flow_log.try_end(task)
         self._outcome = end.outcome
         if self._seconds_over(task) < end.patience:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import threading
 import time
 from collections.abc import Mapping
@@ -15,18 +17,18 @@ from flowenv_fargate.api.client import Aws, Unanswered
 from flowenv_fargate.api.refusals import AwsBusy, AwsRefused, Kind
 from flowenv_fargate.api.service_model import parameters_of
 from flowenv_fargate.environment import FargateTaskEnvironment
+from flowenv_fargate.runs.log_groups import LogGroups
+from flowenv_fargate.spec.comparison import all_differences, differences
 from flowenv_fargate.spec.shapes import REGISTER
 from flowenv_fargate.spec.tags import SPEC_HASH
-from flowenv_fargate.spec.task_definition import (
-    Definition,
-    all_differences,
-    definition_hash,
-    differences,
-    tagged,
-)
+from flowenv_fargate.spec.task_definition import Definition, definition_hash, tagged
 
 REMEMBERED_FOR = 300.0
 """Seconds after which a definition that was there is looked for again."""
+
+
+class DefinitionMismatch(RunConflict, ValueError):
+    """The family has another task definition than the one that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Definitions:
         self._revisions: dict[str, Mapping[str, Any]] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
+        self.log_groups = LogGroups(aws)
 
     def ensure(self, environment: FargateTaskEnvironment, definition: Definition) -> Registered:
         """The revision to run; registered if the family has no such one.
@@ -68,12 +71,18 @@ class Definitions:
             definition: the spec's finished task definition.
 
         Raises:
-            RunConflict: if the family has another definition; says in what.
+            DefinitionMismatch: if the family has another definition; says in what.
             PlatformError: if AWS refuses.
         """
         wanted = tagged(definition)
-        key = f"{wanted['family']}/{definition_hash(wanted)}"
-        return self._remembered(key, lambda: self._ensure(environment, wanted))
+        # of somebody else's definition only what was given counts: it may differ for one hash
+        given = json.dumps([environment.on_mismatch, _given(environment)], default=str)
+        digest = hashlib.sha256(given.encode()).hexdigest()
+        key = f"{wanted['family']}/{definition_hash(wanted)}/{digest}"
+        registered = self._remembered(key, lambda: self._ensure(environment, wanted))
+        if registered.ours:
+            self._ensure_log_group(environment, wanted, needed=False)
+        return registered
 
     def existing(self, name: str) -> Registered:
         """An existing definition, by family, `family:revision` or ARN.
@@ -160,7 +169,7 @@ class Definitions:
                 return Registered(arn, definition, False, time.monotonic())
         if environment.on_mismatch == "register":
             return None
-        raise RunConflict(
+        raise DefinitionMismatch(
             f"The family {wanted['family']} has another task definition, "
             f"{definition['taskDefinitionArn'].rpartition('/')[2]}; it differs in "
             f"{', '.join(differing[:6]) or 'something that ECS does not show'}.",
@@ -170,32 +179,19 @@ class Definitions:
 
     def _register(self, environment: FargateTaskEnvironment, wanted: Definition) -> Registered:
         request = _located(wanted, self._aws)
-        self._make_log_group(environment, request)
+        self._ensure_log_group(environment, wanted, needed=True)
         answer = self._aws.call("ecs", "RegisterTaskDefinition", request, tries=1)
         definition = answer["taskDefinition"]
         return Registered(definition["taskDefinitionArn"], definition, True, time.monotonic())
 
-    def _make_log_group(
-        self, environment: FargateTaskEnvironment, request: Mapping[str, Any]
+    def _ensure_log_group(
+        self, environment: FargateTaskEnvironment, wanted: Definition, *, needed: bool
     ) -> None:
         """Make the log group, where the log settings are flowenv's and not the user's."""
         containers = environment.kwargs.get("containerDefinitions") or [{}]
-        logs = request["containerDefinitions"][0].get("logConfiguration")
-        if logs is None or "logConfiguration" in containers[0]:
-            return
-        options = logs["options"]
-        parameters = {"logGroupName": options["awslogs-group"]}
-        region = options["awslogs-region"]
-        try:
-            self._aws.call("logs", "CreateLogGroup", parameters, region=region)
-        except AwsRefused as error:
-            if error.refusal.code == "ResourceAlreadyExistsException":
-                return
-            error.hint = (
-                f"Make the log group {options['awslogs-group']} yourself, allow "
-                "logs:CreateLogGroup, or pass log_group=None to do without logs."
-            )
-            raise
+        logs = wanted["containerDefinitions"][0].get("logConfiguration")
+        if logs is not None and "logConfiguration" not in containers[0]:
+            self.log_groups.ensure(logs["options"], needed=needed)
 
 
 def _located(definition: Definition, aws: Aws) -> Definition:
@@ -208,11 +204,16 @@ def _located(definition: Definition, aws: Aws) -> Definition:
     return result
 
 
+def _given(environment: FargateTaskEnvironment) -> dict[str, Any]:
+    """The user's arguments of the definition."""
+    return {k: v for k, v in environment.kwargs.items() if k in parameters_of(REGISTER).members}
+
+
 def _set_by_user(
     environment: FargateTaskEnvironment, wanted: Definition, found: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Of the definition only what the user set: their arguments, and the flow's image."""
-    given = {k: v for k, v in environment.kwargs.items() if k in parameters_of(REGISTER).members}
+    given = _given(environment)
     containers = copy.deepcopy(given.get("containerDefinitions") or [{}])
     first = containers[0]
     # a first container without a name is whichever comes first there

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from flowenv.errors import SpecError
 from flowenv.plugin import PAYLOAD_FILE, Target, payload_url
 from flowenv_fargate.spec import arguments as args
+from flowenv_fargate.spec.comparison import normalised
 from flowenv_fargate.spec.container_variables import divide, run_entries
 from flowenv_fargate.spec.entry_point import take_over
 from flowenv_fargate.spec.overrides import put_payload_inline, set_variable
@@ -34,7 +35,6 @@ from flowenv_fargate.spec.task_definition import (
     FLOW_CONTAINER,
     Definition,
     generated_family,
-    normalised,
 )
 
 if TYPE_CHECKING:
