@@ -217,12 +217,14 @@ def conformance() -> str:
 
 
 def errors() -> str:
-    """A table of the error classes."""
-    from flowenv.errors import FlowenvError
+    """A table of the error classes that are public."""
+    from flowenv import errors
 
+    public = [getattr(errors, name) for name in errors.__all__]
     rows = [
         (f"`{one.__name__}`", _builtins_of(one), str(one.exit_code), _first_sentence(one))
-        for one in _subclasses(FlowenvError)
+        for one in _subclasses(errors.FlowenvError)
+        if one in public
     ]
     return table(("Error", "Is also a", "Exit code", "Meaning"), rows)
 

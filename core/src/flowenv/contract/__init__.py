@@ -92,7 +92,11 @@ AUTH_TOKEN_SECRET = "auth_token"
 
 
 class Target(enum.Enum):
-    """Which container a variable is for."""
+    """Which kind of container a variable is for.
+
+    >>> [one.value for one in Target]
+    ['flow', 'sidecar', 'scheduler', 'worker']
+    """
 
     FLOW = "flow"
     """The container that the flow runs in; it alone gets the token and the payload."""

@@ -57,27 +57,30 @@ class Capabilities:
 
 
 def executor_setting() -> Any:
-    """The `executor` setting that environments share."""
+    """The `executor` setting that environments share: an `Executor`, by default None.
+
+    For an environment whose constructor takes it in another place than `CommonEnvironment`'s.
+    """
     return setting(None, help="The executor to run the flow with; else the default executor.")
 
 
 def labels_setting() -> Any:
-    """The `labels` setting that environments share."""
+    """The `labels` setting that environments share: a list of strings, by default None."""
     return setting(None, help="Strings to find this environment's runs by.")
 
 
 def on_start_setting() -> Any:
-    """The `on_start` setting that environments share."""
+    """The `on_start` setting that environments share: a `Callback`, by default None."""
     return setting(None, help="A function called, where the flow runs, before it begins.")
 
 
 def on_exit_setting() -> Any:
-    """The `on_exit` setting that environments share."""
+    """The `on_exit` setting that environments share: a `Callback`, by default None."""
     return setting(None, help="A function called, where the flow ran, after it has ended.")
 
 
 def metadata_setting() -> Any:
-    """The `metadata` setting that environments share."""
+    """The `metadata` setting that environments share: a dict, by default None."""
     return setting(
         None, help="Further data, serialised with the environment; `image` is the container image."
     )

@@ -43,6 +43,9 @@ class Outcome:
         reason: for Crashed.
         hint: what to do about it.
         is_cut: True if the platform has cut the record, and what came last is missing.
+
+    >>> Outcome.of_error("6f1c", ValueError("no data")).state.value
+    'Failed'
     """
 
     run_id: str
@@ -238,7 +241,11 @@ def _as_scalar(value: Any) -> Any:
 
 
 def is_outcome_line(line: str) -> bool:
-    """True for a log line that only carries a record; logs shown to people leave it out."""
+    """True for a log line that only carries a record; logs shown to people leave it out.
+
+    >>> is_outcome_line("epoch 3: loss 0.25")
+    False
+    """
     return line.startswith(MARK + " ")
 
 

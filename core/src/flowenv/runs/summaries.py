@@ -21,8 +21,12 @@ class RunSummary:
         run_id: the run.
         flow: the flow's name.
         status: what is known of it.
-        created: when it was submitted.
+        created: when it was submitted, with a time zone.
         labels: its flowenv labels.
+
+    >>> from flowenv.plugin import State, Status
+    >>> RunSummary("jobs/train-6f1c", "6f1c", "train", Status(State.RUNNING)).status.state.value
+    'Running'
     """
 
     reference: str
@@ -55,6 +59,9 @@ class Leftover:
         age: seconds since it was made, if it is known.
         removed: True if the sweep removed it.
         problem: why it could not be removed.
+
+    >>> Leftover("Job", "train-6f1c", "6f1c").swept(lambda: None).removed
+    True
     """
 
     kind: str
@@ -100,6 +107,9 @@ class Finding:
         ok: whether it is as it should be; None for a warning.
         message: what was found.
         hint: what to do about it.
+
+    >>> Finding("namespace", False, "There is no namespace team-a.", "Create it.").ok
+    False
     """
 
     subject: str
