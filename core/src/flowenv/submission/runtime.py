@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from flowenv.errors import PayloadError
-from flowenv.hooks.discovery import metadata_field
+from flowenv.hooks.discovery import metadata, metadata_field
 from flowenv.runs.process import Runtime
 from flowenv.settings.user_folders import cache_folder
 
@@ -50,18 +50,27 @@ def shipped_runtime(distributions: tuple[str, ...] = ()) -> Runtime:
     True
     """
     names = dict.fromkeys((*CORE, *distributions))
-    files = sorted(one for name in names for one in _files(name))
-    key = hashlib.sha256(importlib.util.MAGIC_NUMBER)
-    for name, content in files:
-        key.update(f"{name} {len(content)} ".encode() + content)
-    kept = cache_folder() / "runtimes" / f"{key.hexdigest()}.zip"
+    modules = sorted(one for name in names for one in _modules(name))
+    told = sorted(one for name in names for one in _metadata(name))
+    kept = cache_folder() / "runtimes" / f"{_key(modules, told)}.zip"
     try:
         return Runtime(kept.read_bytes())
     except OSError:
-        made = Runtime(_archive(files))
+        made = Runtime(_archive([*((name, _read(path)) for name, path in modules), *told]))
     with contextlib.suppress(OSError):  # then it is made again next time
         _keep(kept, made.content)
     return made
+
+
+def _key(modules: Iterable[tuple[str, Path]], told: Iterable[tuple[str, bytes]]) -> str:
+    """What changes whenever a file does, without reading them all: even a forged time shows."""
+    key = hashlib.sha256(importlib.util.MAGIC_NUMBER)
+    for name, path in modules:
+        found = path.stat()
+        key.update(f"{name} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}\n".encode())
+    for name, content in told:
+        key.update(name.encode() + content)
+    return key.hexdigest()
 
 
 def _archive(files: Iterable[tuple[str, bytes]]) -> bytes:
@@ -99,10 +108,8 @@ def _keep(path: Path, content: bytes) -> None:
     Path(name).replace(path)
 
 
-def _files(distribution: str) -> Iterator[tuple[str, bytes]]:
-    """The modules of a distribution, and what says its version and its entry points."""
-    import importlib_metadata
-
+def _modules(distribution: str) -> Iterator[tuple[str, Path]]:
+    """The modules of a distribution: their names in the zip, and where they are here."""
     package = distribution.replace("-", "_")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
@@ -110,24 +117,31 @@ def _files(distribution: str) -> Iterator[tuple[str, bytes]]:
             f"{distribution} can't be shipped with the run: it isn't installed here as a package.",
             hint='Install it, or set runtime = "image" and use an image that has it.',
         )
-    folder = Path(next(iter(spec.submodule_search_locations)))
-    for path in folder.rglob("*.py"):
-        below = path.relative_to(folder).parts
-        if (package, below[0]) not in _LEFT_OUT:
-            yield "/".join((package, *below)), _read(path, distribution)
-    found = importlib_metadata.distribution(distribution)
+    folder = next(iter(spec.submodule_search_locations))
+    for here, folders, files in os.walk(folder):
+        below = here.removeprefix(folder).replace(os.sep, "/")
+        folders[:] = [one for one in folders if (package, one) not in _LEFT_OUT]
+        for file in files:
+            if file.endswith(".py"):
+                yield f"{package}{below}/{file}", Path(here, file)
+
+
+def _metadata(distribution: str) -> Iterator[tuple[str, bytes]]:
+    """What says a distribution's version and its entry points."""
+    found = metadata().distribution(distribution)
     version = next(metadata_field(found.read_text, "Version"), "0")
-    metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
-    yield f"{package}-{version}.dist-info/METADATA", metadata.encode()
+    folder = f"{distribution.replace('-', '_')}-{version}.dist-info"
+    text = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+    yield f"{folder}/METADATA", text.encode()
     if points := found.read_text("entry_points.txt"):
-        yield f"{package}-{version}.dist-info/entry_points.txt", points.encode()
+        yield f"{folder}/entry_points.txt", points.encode()
 
 
-def _read(path: Path, distribution: str) -> bytes:
+def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
         raise PayloadError(
-            f"{distribution} can't be shipped with the run: {path} can't be read: {error}.",
+            f"flowenv can't be shipped with the run: {path} can't be read: {error}.",
             hint='Set runtime = "image" and use an image that has it.',
         ) from error
