@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from flowenv.runs.flow_run import FlowRun
     from flowenv.runs.handle import FinishedHandle, Handle, poll
     from flowenv.runs.in_process import execute_here
+    from flowenv.runs.log_lines import is_beginning
     from flowenv.runs.object_urls import payload_object, payload_url
     from flowenv.runs.outcome import (
         EXIT_CANCELLED,
@@ -128,6 +129,7 @@ __all__ = [
     "EXIT_CRASHED",
     "EXIT_FAILED",
     "Outcome",
+    "is_beginning",
     "is_outcome_line",
     "without_record",
     # runs whose flow runs in this process
@@ -181,6 +183,7 @@ __getattr__, __dir__ = names_of(
         "runs.flow_run": "FlowRun",
         "runs.handle": "FinishedHandle Handle poll",
         "runs.in_process": "execute_here",
+        "runs.log_lines": "is_beginning",
         "runs.outcome": (
             "EXIT_CANCELLED EXIT_COMPLETED EXIT_CRASHED EXIT_FAILED Outcome is_outcome_line "
             "without_record"

@@ -20,6 +20,7 @@ from flowenv.container.terminated import Terminated
 from flowenv.container.tracebacks import show_user_traceback
 from flowenv.errors import FlowenvError, PayloadError, PlatformError
 from flowenv.remote.retries import Retries, TryAgain
+from flowenv.runs.log_lines import BEGINNING
 from flowenv.runs.outcome import EXIT_CANCELLED, EXIT_COMPLETED, EXIT_CRASHED, EXIT_FAILED, Outcome
 from flowenv.runs.record import LIMIT
 from flowenv.states import Reason, State
@@ -202,7 +203,7 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
     from flowenv.runs.in_process import outcome_of_error
     from flowenv.runs.running import run_flow
 
-    _log.info("Running the flow %s, run %s", run.flow_name, run.id)
+    _log.info(BEGINNING, run.flow_name, run.id)
     try:
         if os.environ.get(contract.REHEARSAL):
             value = run_flow(run.environment, run).value

@@ -12,7 +12,7 @@ import pytest
 from flowenv.errors import PlatformError, PlatformUnreachable
 from flowenv.plugin import FlowRun, State, Status
 from flowenv_k8s.api.client import Client
-from flowenv_k8s.runs import patience, tracking
+from flowenv_k8s.runs import outages, tracking
 from flowenv_k8s.runs.watch import pod_watch
 from on_kubernetes.job_runs import complete, pod_of
 from on_kubernetes.log_reader import Reader
@@ -29,7 +29,7 @@ def kubelet() -> ScriptedKubelet:
 
 @pytest.fixture(autouse=True)
 def quickly(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "SPOKEN_OF", 0.0)
+    monkeypatch.setattr(outages, "SPOKEN_OF", 0.0)
     object.__setattr__(client.retries, "sleep", lambda seconds: None)
 
 
@@ -138,7 +138,7 @@ def test_a_start_deadline_that_passes_during_an_outage_is_not_judged_blindly(
 def test_an_outage_that_lasts_too_long_ends_the_following(
     rig: KubernetesRig, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "PATIENCE", 0.5)
+    monkeypatch.setattr(outages, "PATIENCE", 0.5)
     run = start()
     running_run = Follower(run, rig)
     rig.wait_until(lambda: rig.requests.open_watches, "the watch")
@@ -193,7 +193,7 @@ def test_a_log_whose_end_falls_into_an_outage_of_the_kubelet_is_complete(
 def test_an_end_that_never_can_be_read_is_an_error(
     rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(patience, "PATIENCE", 0.5)
+    monkeypatch.setattr(outages, "PATIENCE", 0.5)
     run = start()
     reader, pod = Reader(run, rig), pod_of(rig, run)
     kubelet.run(pod)

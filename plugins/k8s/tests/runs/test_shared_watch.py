@@ -11,7 +11,7 @@ import pytest
 from flowenv.errors import PlatformError, PlatformUnreachable
 from flowenv.plugin import FlowRun, Reason, State
 from flowenv_k8s.api.client import Client
-from flowenv_k8s.runs import patience
+from flowenv_k8s.runs import outages
 from flowenv_k8s.runs.watch import pod_watch
 from on_kubernetes.job_runs import complete, name_of, running
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
@@ -99,7 +99,7 @@ def test_a_cluster_that_stays_busy_tells_who_begins_to_follow(
     rig: KubernetesRig, start: Start, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = start()
-    monkeypatch.setattr(patience, "PATIENCE", 0.1)
+    monkeypatch.setattr(outages, "PATIENCE", 0.1)
     object.__setattr__(client.retries, "sleep", lambda seconds: None)
     with rig.faults.inject("503", verb="list", resource="pods", times=None):
         with pytest.raises(PlatformUnreachable, match="HTTP 503"):

@@ -11,7 +11,7 @@ from flowenv_k8s.api.resources import PODS
 from flowenv_k8s.api.session import Stream
 from flowenv_k8s.runs.logs.read_ahead import ReadAhead
 from flowenv_k8s.runs.logs.shown_lines import ShownLines
-from flowenv_k8s.runs.logs.stamps import parted, written
+from flowenv_k8s.runs.logs.stamps import SECOND, parted, written
 
 SILENCE = 3600.0
 """Seconds without a line after which a stream is opened anew, in case it died unnoticed."""
@@ -36,6 +36,9 @@ class ContainerLog:
         namespace: the pod's namespace.
         pod: its name.
         container: the container's name.
+
+    Attributes:
+        began_at: the timestamp of its first line, in whole seconds since the epoch; None before.
     """
 
     def __init__(self, client: Client, namespace: str, pod: str, container: str) -> None:
@@ -43,9 +46,13 @@ class ContainerLog:
         self._request = Request("get", PODS, namespace, pod, "log")
         self._container = container
         self._shown = ShownLines()
+        self.began_at: int | None = None
 
-    def read(self) -> Iterator[str]:
+    def read(self, *, hold_back: bool = False) -> Iterator[str]:
         """The lines that there are and are new, without line ends.
+
+        Args:
+            hold_back: leave out a last line without an end, since more of it may come.
 
         Raises:
             ConnectionError: if the stream was cut, or the log can't be had now; read again for
@@ -53,7 +60,7 @@ class ContainerLog:
             Refused: with code 400 if the container hasn't started, 404 if the pod is gone.
             FlowenvError: if it is refused.
         """
-        return self._new(self._open(idle=60.0).chunks(), hold_back=False)
+        return self._new(self._open(idle=60.0).chunks(), hold_back=hold_back)
 
     def follow(self, is_stale: Callable[[], bool] = lambda: False) -> Iterator[str]:
         """The lines that are new, as they come, until the API server ends the stream.
@@ -93,6 +100,8 @@ class ContainerLog:
                 if again.lacks_lines:
                     again.lacks_lines = False
                     yield LINES_MISSING
+                if self.began_at is None:
+                    self.began_at = stamp // SECOND
                 self._shown.add(stamp)
             yield text
 

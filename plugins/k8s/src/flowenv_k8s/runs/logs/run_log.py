@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +11,14 @@ from typing import Any
 from flowenv.errors import PlatformError
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
+from flowenv_k8s.api.resources import PODS
 from flowenv_k8s.runs.diagnosis.pod_status import by_age, container_status, has_started
+from flowenv_k8s.runs.logs.beginning import (
+    BEGINNING_MISSING,
+    LOOKED_AT,
+    lacks_beginning,
+    started_at,
+)
 from flowenv_k8s.runs.logs.container_log import ContainerLog
 from flowenv_k8s.runs.outages import OUTAGES, Patience
 from flowenv_k8s.runs.tracking import RunTracker
@@ -18,6 +26,8 @@ from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 
 _log = logging.getLogger("flowenv.k8s")
 
+_FRESH = 10.0
+"""Seconds after its start for which nothing of a container's log can have been rotated away."""
 _TRIED = 10.0
 """Seconds for which a log is tried that isn't followed."""
 _PAUSE, _LONGEST_PAUSE = 0.1, 5.0
@@ -50,7 +60,8 @@ class RunLog:
             )
         for pod in pods:
             if has_started(pod, self._container):
-                yield from self._rest(self._log_of(pod), Patience(_TRIED))
+                log = self._log_of(pod)
+                yield from self._from_beginning(log, pod, self._rest(log, Patience(_TRIED)))
 
     def follow(self) -> Iterator[str]:
         """The lines, as they come, until the run is over.
@@ -87,6 +98,8 @@ class RunLog:
 
     def _follow_pod(self, uid: str, updates: PodUpdates) -> Iterator[str]:
         log, patience, pause = self._log_of(updates.pods[uid]), Patience(), _PAUSE
+        if time.time() - (started_at(updates.pods[uid], self._container) or time.time()) > _FRESH:
+            yield from self._so_far(log, updates.pods[uid], patience)
         while not self._has_ended(uid, updates):
             try:
                 for line in log.follow(self._is_stale(uid, updates)):
@@ -104,6 +117,29 @@ class RunLog:
                 updates.wait(pause)
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
         yield from self._rest(log, patience)
+
+    def _so_far(
+        self, log: ContainerLog, pod: Mapping[str, Any], patience: Patience
+    ) -> Iterator[str]:
+        """The lines of a container that has been running for a while."""
+        name = pod["metadata"]["name"]
+        try:
+            whole = self._client.get(PODS, self._tracker.namespace, name) or pod
+            yield from self._from_beginning(log, whole, log.read(hold_back=True))
+        except (Refused, *OUTAGES) as error:  # it is read again
+            _log.debug("The log of %s was cut: %s", self._tracker.name, error)
+
+    def _from_beginning(
+        self, log: ContainerLog, pod: Mapping[str, Any], lines: Iterator[str]
+    ) -> Iterator[str]:
+        """The lines, and before them a word if they aren't the first ones."""
+        first = list(itertools.islice(lines, LOOKED_AT))
+        container = self._container or pod["spec"]["containers"][0]["name"]
+        run_id = self._tracker.marks.run_id
+        if lacks_beginning(first, log.began_at, pod, container, run_id):
+            yield BEGINNING_MISSING
+        yield from first
+        yield from lines
 
     def _has_ended(self, uid: str, updates: PodUpdates) -> bool:
         pod = updates.pods[uid]
