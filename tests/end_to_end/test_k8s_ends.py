@@ -252,6 +252,24 @@ def test_where_nobody_saw_the_end_that_is_said(submit: Submit, cluster: ClusterU
         run.result()
 
 
+def test_where_nobody_saw_a_failure_the_job_still_tells_it(
+    submit: Submit, cluster: ClusterUnderTest
+) -> None:
+    run = submit("fail")
+
+    def failed() -> bool:
+        jobs = cluster.objects("Job", f"flowenv.io/run-id={run.id}")
+        return "Failed" in [one["type"] for one in jobs[0]["status"].get("conditions") or ()]
+
+    cluster.wait_until(failed, "the Job having failed")
+    for pod in pods_of(cluster, run):
+        cluster.delete("Pod", pod)
+    cluster.wait_until(partial(is_without_pods, cluster, run), "the pod being gone")
+    status = later(run).refresh()
+    assert status.state is State.FAILED
+    assert "exit code 1" in status.message
+
+
 # -- what can't start ---------------------------------------------------------------------------
 
 

@@ -139,3 +139,20 @@ def test_two_jobs_with_the_same_labels_have_pods_of_their_own(rig: KubernetesRig
         (owner,) = only["metadata"]["ownerReferences"]
         assert (owner["name"], owner["controller"]) == (name, True)
         assert owner["uid"] == rig.get("Job", name)["metadata"]["uid"]
+
+
+def test_a_job_with_a_pod_failure_policy_names_the_exit_code(
+    rig: KubernetesRig, kubelet: ScriptedKubelet
+) -> None:
+    codes = {"containerName": "main", "operator": "NotIn", "values": [0]}
+    policy = {"rules": [{"action": "FailJob", "onExitCodes": codes}]}
+    made = running(rig, backoffLimit=0, podReplacementPolicy="Failed", podFailurePolicy=policy)
+    name = made["metadata"]["name"]
+    kubelet.end(name, 41)
+    found = rig.wait_for("Job", "job", has_ended)
+    [failed] = [one for one in found["status"]["conditions"] if one["type"] == "Failed"]
+    assert failed["reason"] == "PodFailurePolicy"
+    assert failed["message"] == (
+        f"Container main for pod default/{name} failed with exit code 41 matching FailJob rule "
+        "at index 0"
+    )

@@ -230,6 +230,38 @@ def test_a_failed_job_without_its_pod_has_lost_the_reason() -> None:
     assert "BackoffLimitExceeded: words" in status.message
 
 
+@pytest.mark.parametrize(
+    ("words", "state", "reason"),
+    [
+        ("Container flow for pod a/b failed with exit code 1 matching", State.FAILED, None),
+        (
+            "Container flow for pod a/b failed with exit code 3 matching",
+            State.CRASHED,
+            Reason.START_ERROR,
+        ),
+        (
+            "Container flow for pod a/b failed with exit code 41 matching",
+            State.CRASHED,
+            Reason.EXITED,
+        ),
+        (
+            "Container flow for pod a/b failed with exit code 137 matching",
+            State.CRASHED,
+            Reason.LOST,
+        ),
+        ("Pod a/b has condition DisruptionTarget matching", State.CRASHED, Reason.EVICTED),
+    ],
+)
+def test_a_failed_job_without_its_pod_tells_its_exit_code(
+    words: str, state: State, reason: Reason | None
+) -> None:
+    failed = job(("Failed", "PodFailurePolicy"))
+    failed["status"]["conditions"][0]["message"] = f"{words} FailJob rule at index 1"
+    status = verdict(failed).status
+    assert (status.state, status.reason) == (state, reason)
+    assert "nobody has kept more" in status.message
+
+
 def test_a_pod_that_was_stopped_asks_the_job_why() -> None:
     stopped = pod(container(terminated=terminated(143, record(State.CANCELLED))))
     stopped["metadata"]["deletionTimestamp"] = "2026-11-22T18:00:00Z"

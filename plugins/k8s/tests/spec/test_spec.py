@@ -165,6 +165,21 @@ def test_the_users_file_keeps_its_logging_and_references(environment: Environmen
     assert flow["KEY"] == {"secretKeyRef": {"name": "s"}}
 
 
+def test_a_job_of_one_attempt_keeps_the_exit_code(environment: Environments) -> None:
+    def policy(**spec: Any) -> Any:
+        pod = {"restartPolicy": spec.pop("restartPolicy", "Never"), "containers": [{"name": "a"}]}
+        made = environment(job_spec={"spec": {**spec, "template": {"spec": pod}}})
+        return build(made)["job"]["spec"].get("podFailurePolicy")
+
+    assert policy()["rules"][1]["onExitCodes"]["containerName"] == "a"
+    # where it would change how often a flow is tried, or be refused
+    assert policy(backoffLimit=2) is None
+    assert policy(backoffLimit=2, restartPolicy="OnFailure") is None
+    assert policy(podReplacementPolicy="TerminatingOrFailed") is None
+    own = {"rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget"}]}]}
+    assert policy(podFailurePolicy=own) == own
+
+
 def test_what_the_users_file_sets_wins_over_defaults(environment: Environments) -> None:
     manifest = json.loads(json.dumps(TWO_CONTAINERS))
     manifest["spec"].update(ttlSecondsAfterFinished=5, activeDeadlineSeconds=6, backoffLimit=2)

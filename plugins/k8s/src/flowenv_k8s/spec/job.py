@@ -173,6 +173,7 @@ def _complete_job(
     spec.setdefault("backoffLimit", 0)
     # with the default policy two pods of one run could be there at once
     spec.setdefault("podReplacementPolicy", "Failed")
+    _keep_exit_code(spec)
     if settings.ttl is not None:
         spec["ttlSecondsAfterFinished"] = settings.ttl
     spec.setdefault("ttlSecondsAfterFinished", DEFAULT_TTL)
@@ -184,6 +185,24 @@ def _complete_job(
         # nothing else would end a sidecar that never ends when nobody follows the run
         if len(template["spec"]["containers"]) > 1:
             spec["activeDeadlineSeconds"] = DEFAULT_DEADLINE
+
+
+def _keep_exit_code(spec: dict[str, Any]) -> None:
+    """Have the Job itself say how its pod failed, for who asks when the pod is gone.
+
+    A Job of one attempt fails with its pod anyway; with this its condition names the exit code.
+    """
+    pod = spec["template"]["spec"]
+    one_attempt = not spec["backoffLimit"] and pod["restartPolicy"] == "Never"
+    if not one_attempt or spec["podReplacementPolicy"] != "Failed":
+        return
+    codes = {"containerName": pod["containers"][0]["name"], "operator": "NotIn", "values": [0]}
+    disrupted = [{"type": "DisruptionTarget", "status": "True"}]
+    rules = [
+        {"action": "FailJob", "onPodConditions": disrupted},
+        {"action": "FailJob", "onExitCodes": codes},
+    ]
+    spec.setdefault("podFailurePolicy", {"rules": rules})
 
 
 def _complete_pod(

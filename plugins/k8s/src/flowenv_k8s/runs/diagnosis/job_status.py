@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flowenv.plugin import Outcome, State, Status
+from flowenv.plugin import EXIT_CRASHED, EXIT_FAILED, Outcome, Reason, State, Status
+from flowenv_k8s.runs.diagnosis.reasons import BY_SIGNAL, HINTS
 from flowenv_k8s.spec.labels import CANCELLED, OUTCOME
 
 _HAS_NODE = ("PodScheduled", "True")
@@ -55,6 +57,28 @@ def without_pod(job: Mapping[str, Any]) -> Status:
     if (job.get("spec") or {}).get("suspend"):
         return Status(State.SUBMITTED, message="The Job is suspended.")
     return Status(State.SUBMITTED)
+
+
+def failed_without_pod(failed: Mapping[str, Any]) -> Status:
+    """How a run ended whose Job has failed and whose pod is gone, as far as the Job says it.
+
+    Args:
+        failed: the Job's condition.
+    """
+    words = failed.get("message") or ""
+    message = f"The Job failed: {failed.get('reason')}: {words}".rstrip(": ")
+    message += "; its pod is gone, and nobody has kept more of how the flow ended."
+    found = re.search(r" failed with exit code (\d+) matching", words)
+    code = int(found[1]) if found else None
+    if code == EXIT_FAILED:
+        return Status(State.FAILED, message=message)
+    if "has condition DisruptionTarget" in words:
+        reason = Reason.EVICTED
+    elif code is None or code in BY_SIGNAL:
+        reason = Reason.LOST  # a pod that was deleted
+    else:
+        reason = Reason.START_ERROR if code == EXIT_CRASHED else Reason.EXITED
+    return Status(State.CRASHED, reason, message, HINTS.get(reason, ""))
 
 
 def left_outcome(job: Mapping[str, Any], run_id: str) -> Outcome | None:

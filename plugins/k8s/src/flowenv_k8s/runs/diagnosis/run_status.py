@@ -15,6 +15,7 @@ from typing import Any
 
 from flowenv.plugin import Outcome, Reason, State, Status, moment
 from flowenv_k8s.runs.diagnosis.job_status import (
+    failed_without_pod,
     is_marked_cancelled,
     job_condition,
     left_outcome,
@@ -180,10 +181,9 @@ def _failed(
         return _removed(f"The pod {pod['metadata']['name']}")
     if over:
         return over.status
-    message = f"The Job failed: {reason}: {failed.get('message') or ''}".rstrip(": ")
     if pod is None:
-        message += "; its pod is gone, and nobody has kept how the flow ended."
-        return Status(State.CRASHED, Reason.LOST, message, HINTS[Reason.LOST])
+        return failed_without_pod(failed)
+    message = f"The Job failed: {reason}: {failed.get('message') or ''}".rstrip(": ")
     return Status(State.CRASHED, Reason.EXITED, message, "See the logs and events.")
 
 
