@@ -134,7 +134,8 @@ def _groups(account: Account, wanted: list[str]) -> tuple[bool | None, str, str]
 def _logs(
     account: Account, environment: FargateTaskEnvironment, definition: Mapping[str, Any]
 ) -> Iterator[Finding]:
-    first = (definition.get("containerDefinitions") or [{}])[0]
+    containers = definition.get("containerDefinitions") or [{}]
+    first = next((c for c in containers if not c.get("firelensConfiguration")), containers[0])
     logs = first.get("logConfiguration") or {}
     ours = not logs and bool(environment.log_group) and "executionRoleArn" in environment.kwargs
     options = logs.get("options") or {}

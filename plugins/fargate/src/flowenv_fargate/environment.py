@@ -24,7 +24,12 @@ from flowenv.plugin import (
     setting,
 )
 from flowenv_fargate.api.service_model import parameters_of
-from flowenv_fargate.spec.arguments import check_arguments, own_image, uses_existing
+from flowenv_fargate.spec.arguments import (
+    check_arguments,
+    check_launch_type,
+    own_image,
+    uses_existing,
+)
 
 if TYPE_CHECKING:
     from flowenv.plugin import FlowRun, Value
@@ -43,7 +48,8 @@ class FargateTaskEnvironment(Environment):
     """Runs a flow as a task on AWS Fargate, or on ECS's EC2 launch type.
 
     Args:
-        launch_type: `FARGATE` or `EC2`; a `capacityProviderStrategy` takes its place.
+        launch_type: `FARGATE`, `EC2` or `EXTERNAL`; a `capacityProviderStrategy` takes its
+            place. None, or an empty strategy, leaves it to the cluster's default strategy.
         aws_access_key_id: by default the environment variable `AWS_ACCESS_KEY_ID`, then what
             boto3 finds.
         aws_secret_access_key: by default the variable `AWS_SECRET_ACCESS_KEY`, then boto3.
@@ -88,7 +94,9 @@ class FargateTaskEnvironment(Environment):
     )
     dependencies = ("boto3", "botocore")
 
-    launch_type: Literal["FARGATE", "EC2"] = setting("FARGATE", help="FARGATE or EC2.")
+    launch_type: Literal["FARGATE", "EC2", "EXTERNAL"] | None = setting(
+        "FARGATE", help="FARGATE, EC2 or EXTERNAL; None for the cluster's default strategy."
+    )
     aws_access_key_id: str | None = setting(
         None, secret=True, help="AWS access key id; else AWS_ACCESS_KEY_ID, else boto3's chain."
     )
@@ -121,7 +129,7 @@ class FargateTaskEnvironment(Environment):
 
     def __init__(
         self,
-        launch_type: Literal["FARGATE", "EC2"] = "FARGATE",
+        launch_type: Literal["FARGATE", "EC2", "EXTERNAL"] | None = "FARGATE",
         aws_access_key_id: str | None = None,
         aws_secret_access_key: str | None = None,
         aws_session_token: str | None = None,
@@ -157,6 +165,7 @@ class FargateTaskEnvironment(Environment):
 
     def __post_init__(self) -> None:
         """Check the settings, and take what nobody gave from environment variables."""
+        check_launch_type(self.launch_type)
         super().__post_init__()
         if self.start_timeout <= 0:
             raise SettingError(f"start_timeout must be more than 0, not {self.start_timeout:g}.")

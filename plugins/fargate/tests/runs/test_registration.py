@@ -3,12 +3,13 @@
 import threading
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowenv import Flow
-from flowenv.contract import BASIC, IMAGE
+from flowenv.contract import AUTH_TOKEN, BASIC, FLOW_RUN_ID, GRAPHQL, IMAGE
 from flowenv.errors import PlatformError, RunConflict, SpecError
 from flowenv.plugin import FlowRun, Reason
 from flowenv.runs.process import COMMAND
@@ -379,3 +380,111 @@ def test_an_existing_definition_that_needs_subnets_says_so_before_the_run(
     with pytest.raises(SpecError, match="subnets"):
         submit(on_rig(taskDefinition=family, executionRoleArn=None, networkConfiguration=None))
     assert rig.requests.count("RunTask") == 0
+
+
+def test_a_log_router_that_comes_first_is_not_the_flows_container(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, family: str, account: Account
+) -> None:
+    logs = account.log_configuration("theirs")
+    rig.client("ecs").register_task_definition(
+        family=family,
+        networkMode="awsvpc",
+        requiresCompatibilities=["FARGATE"],
+        cpu="256",
+        memory="512",
+        executionRoleArn=account.execution_role_arn,
+        containerDefinitions=[
+            {"name": "router", "image": "flow:1", "firelensConfiguration": {"type": "fluentbit"}},
+            {"name": "app", "image": "flow:1", "logConfiguration": logs},
+            {"name": "x", "image": "flow:1", "logConfiguration": {"logDriver": "awsfirelens"}},
+        ],
+    )
+    submit(on_rig(taskDefinition=family, executionRoleArn=None))
+    [override] = sent(rig)["overrides"]["containerOverrides"]
+
+    assert override["name"] == "app"
+
+
+# -- secrets of definitions -------------------------------------------------------------------
+
+TOKEN_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token"
+
+
+def secrets(*names: str) -> list[dict[str, str]]:
+    return [{"name": name, "valueFrom": TOKEN_ARN} for name in names]
+
+
+@pytest.fixture(params=["existing", "family"])
+def with_theirs(
+    request: pytest.FixtureRequest, on_rig: OnRig, family: str
+) -> FargateTaskEnvironment:
+    """An environment that runs somebody else's definition, in both ways of naming it."""
+    if request.param == "existing":
+        return on_rig(taskDefinition=family, executionRoleArn=None)
+    return on_rig(family=family)
+
+
+@pytest.mark.filterwarnings("ignore:The container:UserWarning")
+def test_what_a_definition_has_among_its_secrets_is_never_overridden(
+    rig: EcsRig,
+    on_rig: OnRig,
+    submit: Submit,
+    family: str,
+    with_theirs: FargateTaskEnvironment,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(AUTH_TOKEN, "tok-123")
+    theirs(rig, on_rig(), family, secrets=secrets(AUTH_TOKEN, GRAPHQL))
+    submit(with_theirs)
+    [override] = sent(rig)["overrides"]["containerOverrides"]
+
+    assert {AUTH_TOKEN, GRAPHQL}.isdisjoint(entry["name"] for entry in override["environment"])
+
+
+@pytest.mark.filterwarnings("ignore:The container:UserWarning")
+@pytest.mark.parametrize("given", ["reference", "text"])
+def test_a_secret_by_reference_comes_from_the_definition_that_has_it(
+    given: str,
+    rig: EcsRig,
+    on_rig: OnRig,
+    submit: Submit,
+    family: str,
+    with_theirs: FargateTaskEnvironment,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    if given == "text":
+        monkeypatch.setenv(AUTH_TOKEN, TOKEN_ARN)
+    else:
+        path = tmp_path / "flowenv.toml"
+        path.write_text(f'[secrets]\nauth_token = {{reference = "{TOKEN_ARN}"}}\n')
+        monkeypatch.setenv("FLOWENV_CONFIG", str(path))
+    theirs(rig, on_rig(), family, secrets=secrets(AUTH_TOKEN))
+    submit(with_theirs)
+
+    assert TOKEN_ARN not in str(sent(rig)["overrides"])
+
+
+def test_a_secret_by_reference_that_the_definition_lacks_is_an_error(
+    rig: EcsRig,
+    on_rig: OnRig,
+    submit: Submit,
+    family: str,
+    with_theirs: FargateTaskEnvironment,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(AUTH_TOKEN, TOKEN_ARN)
+    theirs(rig, on_rig(), family)
+
+    with pytest.raises(SpecError, match="only in the definition"):
+        submit(with_theirs)
+    assert rig.requests.count("RunTask") == 0
+
+
+def test_a_secret_in_place_of_the_runs_own_id_is_an_error(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, family: str, with_theirs: FargateTaskEnvironment
+) -> None:
+    theirs(rig, on_rig(), family, secrets=secrets(FLOW_RUN_ID))
+
+    with pytest.raises(SpecError, match="every run has its own"):
+        submit(with_theirs)

@@ -313,3 +313,63 @@ def test_the_ec2_launch_type(rig: EcsRig, on_rig: OnRig, submit: Submit, account
 
     [task] = tasks_of(rig, run)
     assert task.launch_type == "EC2"
+
+
+@pytest.mark.parametrize(
+    "settings", [{"launch_type": None}, {"capacityProviderStrategy": []}], ids=["none", "empty"]
+)
+def test_without_launch_type_and_strategy_the_clusters_default_strategy_holds(
+    settings: dict[str, Any], rig: EcsRig, on_rig: OnRig, submit: Submit, account: Account
+) -> None:
+    ecs = rig.client("ecs")
+    strategy = [{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+    ecs.put_cluster_capacity_providers(
+        cluster=account.cluster,
+        capacityProviders=["FARGATE", "FARGATE_SPOT"],
+        defaultCapacityProviderStrategy=strategy,
+    )
+    try:
+        # `on_rig` leaves out what is None
+        environment = on_rig(**{n: v for n, v in settings.items() if n != "launch_type"})
+        if "launch_type" in settings:
+            environment.launch_type = None
+        run = submit(environment)
+    finally:
+        ecs.put_cluster_capacity_providers(
+            cluster=account.cluster, capacityProviders=[], defaultCapacityProviderStrategy=[]
+        )
+
+    [task] = tasks_of(rig, run)
+    assert task.capacity_provider == "FARGATE_SPOT"
+    assert {"launchType", "capacityProviderStrategy"}.isdisjoint(
+        rig.requests.of("RunTask")[-1].parameters
+    )
+
+
+@pytest.mark.parametrize("settings", [{"launch_type": "EXTERNAL"}, {"launchType": "EXTERNAL"}])
+def test_an_external_instance_runs_a_flow(
+    settings: dict[str, Any], rig: EcsRig, on_rig: OnRig, submit: Submit, account: Account
+) -> None:
+    rig.register_container_instance(account.cluster, external=True)
+    run = submit(on_rig(networkConfiguration=None, **settings))
+
+    [task] = tasks_of(rig, run)
+    assert task.launch_type == "EXTERNAL"
+    assert run.result(20) == 3
+
+
+def test_a_constraint_that_only_runs_know_goes_to_the_run(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, account: Account
+) -> None:
+    rig.register_container_instance(account.cluster)
+    distinct = {"type": "distinctInstance"}
+    member = {"type": "memberOf", "expression": "attribute:ecs.os-type == linux"}
+    submit(
+        on_rig(
+            launch_type="EC2", networkConfiguration=None, placementConstraints=[distinct, member]
+        )
+    )
+
+    registered = rig.requests.of("RegisterTaskDefinition")[-1].parameters
+    assert registered["placementConstraints"] == [member]
+    assert rig.requests.of("RunTask")[-1].parameters["placementConstraints"] == [distinct, member]

@@ -121,3 +121,11 @@ def test_fargates_rules_hold_where_the_task_runs_on_fargate(
     arguments: dict[str, Any], launch_type: str, fargate: bool
 ) -> None:
     assert runs_on_fargate(arguments, launch_type) is fargate
+
+
+@pytest.mark.parametrize("name", ["launch_type", "launchType"])
+def test_a_capacity_provider_as_launch_type_points_to_the_strategy(name: str) -> None:
+    wrong: Any = {name: "FARGATE_SPOT"}
+
+    with pytest.raises(SettingError, match="capacityProviderStrategy="):
+        FargateTaskEnvironment(**wrong)

@@ -123,3 +123,17 @@ def test_what_a_plugin_made_wrong_is_refused_before_any_call(built: Build, tmp_p
 
     with pytest.raises(SpecError, match="cluster must be a string"):
         built()
+
+
+def test_a_log_router_as_the_first_container_is_refused(built: Build) -> None:
+    router = {"name": "router", "image": "r:1", "firelensConfiguration": {"type": "fluentbit"}}
+
+    with pytest.raises(SpecError, match="router, is a log router"):
+        built(containerDefinitions=[router, {"name": "app"}])
+
+
+def test_awslogs_without_a_group_is_refused(built: Build) -> None:
+    logs = {"logDriver": "awslogs", "options": {"awslogs-stream-prefix": "x"}}
+
+    with pytest.raises(SpecError, match="awslogs-group"):
+        built(executionRoleArn=ROLE, containerDefinitions=[{"logConfiguration": logs}])

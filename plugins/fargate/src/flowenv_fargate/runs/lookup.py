@@ -14,6 +14,7 @@ from flowenv_fargate.runs.handle import TaskHandle
 from flowenv_fargate.runs.tasks import describe_tasks, flow_tasks, tasks_of_run
 from flowenv_fargate.spec.build import payload_place
 from flowenv_fargate.spec.tags import Identity, Task
+from flowenv_fargate.spec.task_definition import flow_container_name
 
 LOOKS = 3
 """How often a task is looked for, as a new one can be missing for a moment."""
@@ -70,7 +71,7 @@ def _payload_url(
 
 def _first_container(account: Account, task: Task) -> str:
     definition = account.definitions.revision(task["taskDefinitionArn"])
-    return str(definition["containerDefinitions"][0]["name"])
+    return flow_container_name(definition)
 
 
 def _cluster(environment: FargateTaskEnvironment, reference: str) -> str:

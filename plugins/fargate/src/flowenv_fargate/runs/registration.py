@@ -21,7 +21,12 @@ from flowenv_fargate.runs.log_groups import LogGroups
 from flowenv_fargate.spec.comparison import all_differences, differences
 from flowenv_fargate.spec.shapes import REGISTER
 from flowenv_fargate.spec.tags import SPEC_HASH
-from flowenv_fargate.spec.task_definition import Definition, definition_hash, tagged
+from flowenv_fargate.spec.task_definition import (
+    Definition,
+    definition_hash,
+    flow_container_name,
+    tagged,
+)
 
 REMEMBERED_FOR = 300.0
 """Seconds after which a definition that was there is looked for again."""
@@ -217,7 +222,7 @@ def _set_by_user(
     containers = copy.deepcopy(given.get("containerDefinitions") or [{}])
     first = containers[0]
     # a first container without a name is whichever comes first there
-    first.setdefault("name", found["containerDefinitions"][0]["name"])
+    first.setdefault("name", flow_container_name(found))
     first["image"] = wanted["containerDefinitions"][0]["image"]
     for name in ("command", "entryPoint"):
         first.pop(name, None)  # the run brings its own, or is refused

@@ -25,7 +25,9 @@ from flowenv_fargate.spec.overrides import (
     inline_secrets,
     set_variable,
 )
+from flowenv_fargate.spec.secrets import check_own_values, check_secrets, leave_secrets
 from flowenv_fargate.spec.tags import Identity
+from flowenv_fargate.spec.task_definition import flow_container_name
 
 Request = dict[str, Any]
 
@@ -115,11 +117,14 @@ def _request(spec: Mapping[str, Any], registered: Registered) -> Request:
     request: Request = _copied(spec["run_task"])
     request["taskDefinition"] = registered.arn
     override = flow_override(request)
-    there = [container["name"] for container in registered.definition["containerDefinitions"]]
+    there = {one["name"]: one for one in registered.definition["containerDefinitions"]}
     if override.get("name") not in there:
-        override["name"] = there[0]
+        override["name"] = flow_container_name(registered.definition)
     if not registered.ours:
         _bring_everything(spec, request, registered)
+    check_own_values(there[override["name"]], registered.arn)
+    for override in request["overrides"]["containerOverrides"]:
+        leave_secrets(override, there.get(override.get("name")) or {}, registered.arn)
     return request
 
 
@@ -139,7 +144,7 @@ def _bring_everything(spec: Mapping[str, Any], request: Request, registered: Reg
     override = flow_override(request)
     for index, container in enumerate(wanted):
         name = override["name"] if index == 0 else container["name"]
-        _check_secrets(container, there.get(name) or {}, registered.arn)
+        check_secrets(container, there.get(name) or {}, registered.arn)
         mine = override if index == 0 else _override_of(request, name)
         add_missing(mine, container.get("environment") or [])
         if index == 0:
@@ -158,17 +163,6 @@ def _override_of(request: Request, name: str) -> dict[str, Any]:
         found = {"name": name}
         overrides.append(found)
     return found
-
-
-def _check_secrets(wanted: Mapping[str, Any], there: Mapping[str, Any], arn: str) -> None:
-    known = {one["name"]: one["valueFrom"] for one in there.get("secrets") or []}
-    for one in wanted.get("secrets") or []:
-        if known.get(one["name"]) != one["valueFrom"]:
-            raise SpecError(
-                f"The secret {one['name']} can't be given to a run of {arn}: ECS takes secrets "
-                "only in the definition.",
-                hint="Add it to that definition's secrets, or use a family of flowenv's own.",
-            )
 
 
 def _check_image(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +15,9 @@ Arguments = Mapping[str, Any]
 FARGATE_PROVIDERS = frozenset({"FARGATE", "FARGATE_SPOT"})
 
 
-def check_arguments(arguments: Arguments, launch_type: str, parameters_of: ParametersOf) -> None:
+def check_arguments(
+    arguments: Arguments, launch_type: str | None, parameters_of: ParametersOf
+) -> None:
     """Check names, and combinations that can't be meant.
 
     Args:
@@ -34,6 +37,7 @@ def check_arguments(arguments: Arguments, launch_type: str, parameters_of: Param
                 "register_task_definition nor its run_task takes it.",
                 hint=nearest(name, known),
             )
+    check_launch_type(arguments.get("launchType"))
     for name, value in arguments.items():
         _check_shape(name, value, shapes)
     _check_run_identity(arguments)
@@ -64,9 +68,22 @@ def _check_run_identity(arguments: Arguments) -> None:
         raise SettingError("containerDefinitions must be a list with the flow's container first.")
 
 
-def _check_launch(arguments: Arguments, launch_type: str) -> None:
+def check_launch_type(launch_type: object) -> None:
+    """Check that a launch type isn't the name of a capacity provider.
+
+    Raises:
+        SettingError: with the strategy to give instead.
+    """
+    if launch_type == "FARGATE_SPOT":
+        raise SettingError(
+            "FARGATE_SPOT is no launch type but a capacity provider.",
+            hint="Give capacityProviderStrategy=[{'capacityProvider': 'FARGATE_SPOT'}].",
+        )
+
+
+def _check_launch(arguments: Arguments, launch_type: str | None) -> None:
     given = arguments.get("launchType")
-    if given is not None and given != launch_type and launch_type != "FARGATE":
+    if given is not None and given != launch_type and launch_type not in ("FARGATE", None):
         raise SettingError(
             f"launch_type is {launch_type!r} and launchType is {given!r}.", hint="Give one."
         )
@@ -113,17 +130,56 @@ def own_image(arguments: Arguments) -> str | None:
     return first.get("image") if isinstance(first, Mapping) else None
 
 
-def launch_type_of(arguments: Arguments, launch_type: str) -> str | None:
-    """The launch type to send; None where a capacity provider strategy takes its place."""
-    if arguments.get("capacityProviderStrategy"):
+def launch_type_of(arguments: Arguments, launch_type: str | None) -> str | None:
+    """The launch type to send; None where a capacity provider strategy takes its place.
+
+    That may be the cluster's own: it holds where neither is sent.
+    """
+    if arguments.get("capacityProviderStrategy") is not None:
         return None
-    return str(arguments.get("launchType") or launch_type)
+    return arguments.get("launchType") or launch_type
 
 
-def runs_on_fargate(arguments: Arguments, launch_type: str) -> bool:
-    """True if the task will run on Fargate, so its rules hold."""
+def runs_where_the_cluster_says(arguments: Arguments, launch_type: str | None) -> bool:
+    """True if the cluster's default strategy decides where the task runs."""
     strategy = arguments.get("capacityProviderStrategy")
-    if strategy:
+    return not strategy and launch_type_of(arguments, launch_type) is None
+
+
+def runs_on_fargate(arguments: Arguments, launch_type: str | None) -> bool:
+    """True if the task will, or may, run on Fargate, so its rules hold.
+
+    Args:
+        arguments: those of the definition count too where the cluster decides.
+        launch_type: the environment's.
+    """
+    if strategy := arguments.get("capacityProviderStrategy"):
         names = {one.get("capacityProvider") for one in strategy if isinstance(one, Mapping)}
         return bool(names & FARGATE_PROVIDERS)
+    if runs_where_the_cluster_says(arguments, launch_type):
+        required = arguments.get("requiresCompatibilities") or ["FARGATE"]
+        return arguments.get("networkMode", "awsvpc") == "awsvpc" and "FARGATE" in required
     return launch_type_of(arguments, launch_type) == "FARGATE"
+
+
+def for_operation(arguments: Arguments, shape: Shape) -> dict[str, Any]:
+    """A copy of the arguments that an operation takes.
+
+    Of a list that both take, such as `placementConstraints`, an item that only the other
+    operation knows is left to that one.
+
+    Args:
+        arguments: the environment's keyword arguments.
+        shape: of the operation's parameters.
+    """
+    taken = {}
+    for name, value in arguments.items():
+        if name not in shape.members:
+            continue
+        if isinstance(value, list):
+            kept = [one for one in value if not argument_problems(name, [one], shape)]
+            if value and not kept:
+                continue
+            value = kept
+        taken[name] = copy.deepcopy(value)
+    return taken

@@ -10,7 +10,7 @@ only known when the run is submitted.
 from __future__ import annotations
 
 import copy
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from flowenv.errors import SpecError
@@ -20,7 +20,7 @@ from flowenv_fargate.spec.comparison import normalised
 from flowenv_fargate.spec.container_variables import divide, run_entries
 from flowenv_fargate.spec.entry_point import take_over
 from flowenv_fargate.spec.overrides import put_payload_inline, set_variable
-from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf
+from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf, Shape
 from flowenv_fargate.spec.sizes import complete_size
 from flowenv_fargate.spec.tags import (
     CLUSTER,
@@ -46,7 +46,7 @@ Overrides = list[dict[str, Any]]
 class Settings(Protocol):
     """What the requests take from the environment."""
 
-    launch_type: Literal["FARGATE", "EC2"]
+    launch_type: Literal["FARGATE", "EC2", "EXTERNAL"] | None
     log_group: str | None
     metadata: dict[str, Any] | None
     kwargs: dict[str, Any]
@@ -70,20 +70,20 @@ def build_spec(
     if args.uses_existing(environment.kwargs):
         overrides = _overrides_of_existing(environment, process)
     else:
-        names = parameters_of(REGISTER).members
-        spec["task_definition"], overrides = _definition(environment, flow_run, process, names)
-    names, definition = parameters_of(RUN).members, spec.get("task_definition")
-    spec["run_task"] = _run_task(environment, flow_run, overrides, definition, names)
+        shape = parameters_of(REGISTER)
+        spec["task_definition"], overrides = _definition(environment, flow_run, process, shape)
+    shape, definition = parameters_of(RUN), spec.get("task_definition")
+    spec["run_task"] = _run_task(environment, flow_run, overrides, definition, shape)
     if not flow_run.is_draft:
         _add_payload(spec, environment, flow_run, process.files[PAYLOAD_FILE])
     return spec
 
 
 def _definition(
-    environment: Settings, flow_run: FlowRun, process: Process, names: Container[str]
+    environment: Settings, flow_run: FlowRun, process: Process, shape: Shape
 ) -> tuple[Definition, Overrides]:
     kwargs = environment.kwargs
-    definition = copy.deepcopy({k: v for k, v in kwargs.items() if k in names})
+    definition = args.for_operation(kwargs, shape)
     containers = definition.pop("containerDefinitions", None) or [{}]
     overrides = _user_overrides(kwargs)
     built = []
@@ -114,6 +114,12 @@ def _flow_container(
     process: Process,
 ) -> dict[str, Any]:
     """The user's first container as the flow's: with a name, the image and the command."""
+    if container.get("firelensConfiguration"):
+        raise SpecError(
+            f"The first container, {container.get('name', 'without a name')}, is a log router "
+            "(firelensConfiguration), and the first is the flow's.",
+            hint="Put the flow's container before it.",
+        )
     image = flow_run.image or container.get("image") or flow_run.require_image()
     flow = {"name": FLOW_CONTAINER, **take_over(container), "image": image}
     flow["command"] = list(process.command)
@@ -138,13 +144,16 @@ def _with_variables(
 
 def _with_defaults(definition: Definition, environment: Settings) -> Definition:
     """The definition with what Fargate (or EC2) needs and the user left out."""
-    result = normalised(definition)
-    if args.runs_on_fargate(environment.kwargs, environment.launch_type):
+    result, launch_type = normalised(definition), environment.launch_type
+    arguments = environment.kwargs
+    if args.runs_on_fargate(arguments, launch_type):
+        is_open = args.runs_where_the_cluster_says(arguments, launch_type)
         result.setdefault("networkMode", "awsvpc")
-        result.setdefault("requiresCompatibilities", ["FARGATE"])
+        result.setdefault("requiresCompatibilities", ["EC2", "FARGATE"] if is_open else ["FARGATE"])
         result["cpu"], result["memory"] = complete_size(result.get("cpu"), result.get("memory"))
         return result
-    result.setdefault("requiresCompatibilities", ["EC2"])
+    chosen = args.launch_type_of(arguments, launch_type)
+    result.setdefault("requiresCompatibilities", [chosen or "EC2"])
     sized = [c for c in result["containerDefinitions"] if "memory" in c or "memoryReservation" in c]
     if "memory" not in result and len(sized) < len(result["containerDefinitions"]):
         result["memory"] = complete_size(None, None)[1]
@@ -194,10 +203,13 @@ def _run_task(
     flow_run: FlowRun,
     containers: Overrides,
     definition: Definition | None,
-    names: Container[str],
+    shape: Shape,
 ) -> dict[str, Any]:
     kwargs = environment.kwargs
-    request = copy.deepcopy({k: v for k, v in kwargs.items() if k in names and k != "count"})
+    request = args.for_operation(kwargs, shape)
+    request.pop("count", None)
+    if not request.get("capacityProviderStrategy"):
+        request.pop("capacityProviderStrategy", None)  # the cluster's own holds
     launch_type = args.launch_type_of(kwargs, environment.launch_type)
     if launch_type:
         request["launchType"] = launch_type

@@ -33,7 +33,7 @@ def check_spec(spec: Mapping[str, Any], parameters_of: ParametersOf) -> None:
         SpecError: saying where and what to do.
     """
     definition, run_task = spec.get("task_definition"), spec["run_task"]
-    fargate = args.runs_on_fargate(run_task, str(run_task.get("launchType") or ""))
+    fargate = args.runs_on_fargate({**(definition or {}), **run_task}, run_task.get("launchType"))
     if definition is not None:
         check_request(REGISTER, definition, parameters_of(REGISTER))
         _check_containers(definition)
@@ -53,6 +53,14 @@ def check_spec(spec: Mapping[str, Any], parameters_of: ParametersOf) -> None:
 def _check_containers(definition: Mapping[str, Any]) -> None:
     containers = definition["containerDefinitions"]
     names = [container.get("name") for container in containers]
+    for container in containers:
+        logs = container.get("logConfiguration") or {}
+        if logs.get("logDriver") == "awslogs" and not logs.get("options", {}).get("awslogs-group"):
+            raise SpecError(
+                f"containerDefinitions[{container.get('name')}] logs with awslogs, and that needs "
+                "the option awslogs-group.",
+                hint="Name a log group, or leave logConfiguration out for one of flowenv's.",
+            )
     for index, name in enumerate(names):
         if not name:
             raise SpecError(f"containerDefinitions[{index}] has no name.")

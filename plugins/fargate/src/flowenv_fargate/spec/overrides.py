@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.plugin import Secret, contract, revealed
+from flowenv.plugin import Secret, contract
 
 LIMIT = 8192
 """The most characters that ECS takes, the JSON around them included."""
@@ -17,7 +17,13 @@ LIMIT = 8192
 
 def measure(overrides: Mapping[str, Any]) -> int:
     """How many characters of ECS's limit the overrides take, as boto3 sends them."""
-    return len(json.dumps(revealed(overrides)))
+    return len(json.dumps(overrides, default=_as_sent))
+
+
+def _as_sent(value: object) -> str:
+    """A Secret's text; one that is only a reference is never sent with a run."""
+    assert isinstance(value, Secret)
+    return "" if value.reference else value.reveal()
 
 
 def check_length(overrides: Mapping[str, Any]) -> None:
@@ -30,7 +36,7 @@ def check_length(overrides: Mapping[str, Any]) -> None:
     if length <= LIMIT:
         return
     sizes = {
-        entry["name"]: len(json.dumps(revealed(entry.get("value", ""))))
+        entry["name"]: len(json.dumps(entry.get("value", ""), default=_as_sent))
         for container in overrides.get("containerOverrides") or []
         for entry in container.get("environment") or []
     }

@@ -64,3 +64,10 @@ def tagged(definition: Mapping[str, Any]) -> Definition:
     tags = [tag for tag in result.get("tags") or [] if tag.get("key") != SPEC_HASH]
     result["tags"] = [*tags, {"key": SPEC_HASH, "value": digest}]
     return result
+
+
+def flow_container_name(definition: Mapping[str, Any]) -> str:
+    """The name of an existing definition's flow container: the first that is no log router."""
+    containers = definition["containerDefinitions"]
+    found = next((c for c in containers if not c.get("firelensConfiguration")), containers[0])
+    return str(found["name"])
