@@ -104,6 +104,12 @@ def test_it_is_a_few_hundred_kilobytes_without_the_command_line():
     assert not [name for name in names if name.startswith(("flowenv/cli/", "flowenv/_template/"))]
 
 
+def test_with_a_backend_it_is_small_enough_for_a_config_map():
+    pytest.importorskip("flowenv_dask_k8s")
+    found = shipped_runtime(("flowenv-dask-k8s", "flowenv-k8s"))
+    assert len(found.content) < 900_000
+
+
 def test_a_distribution_that_is_not_here_is_named():
     with pytest.raises(PayloadError, match=r"never-heard-of can't be shipped.*runtime = .image"):
         shipped_runtime(("never-heard-of",))

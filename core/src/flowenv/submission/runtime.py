@@ -29,6 +29,9 @@ CORE = ("flowenv", "cloudpickle", "pluggy")
 _LEFT_OUT = {("flowenv", "cli"), ("flowenv", "_template")}
 """What a flow's process never imports."""
 
+_WITH_BYTECODE = tuple(f"{name}/" for name in CORE)
+"""What every start imports; all else would make the file too large for a ConfigMap."""
+
 _OLDEST = (1980, 1, 1, 0, 0, 0)  # what a zip can say; so that the same content is the same bytes
 
 
@@ -36,8 +39,9 @@ _OLDEST = (1980, 1, 1, 0, 0, 0)  # what a zip can say; so that the same content 
 def shipped_runtime(distributions: tuple[str, ...] = ()) -> Runtime:
     """What a run's container imports flowenv from.
 
-    Beside each module's source stands its bytecode, which a Python of this minor version takes;
-    another one compiles the source. What was made once is kept in the user's cache folder.
+    Beside the source of the core's modules stands its bytecode, which a Python of this minor
+    version takes; another one compiles the source. What was made once is kept in the user's cache
+    folder.
 
     Args:
         distributions: further distributions that the flow's process imports, such as a backend
@@ -85,7 +89,7 @@ def _archive(files: Iterable[tuple[str, bytes]]) -> bytes:
 
         for name, content in files:
             add(name, content)
-            if name.endswith(".py"):
+            if name.endswith(".py") and name.startswith(_WITH_BYTECODE):
                 add(f"{name}c", _bytecode(name, content))
     return written.getvalue()
 
