@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowenv import contract
-from flowenv.container.signals import wake_for_signals
 from flowenv.container.temporary_folder import ensure_temporary_folder
 from flowenv.container.terminated import Terminated
 from flowenv.container.tracebacks import show_user_traceback
@@ -23,6 +22,7 @@ from flowenv.remote.retries import Retries, TryAgain
 from flowenv.runs.log_lines import BEGINNING
 from flowenv.runs.outcome import EXIT_CANCELLED, EXIT_COMPLETED, EXIT_CRASHED, EXIT_FAILED, Outcome
 from flowenv.runs.record import LIMIT
+from flowenv.runs.signals import wake_for_signals
 from flowenv.states import Reason, State
 
 if TYPE_CHECKING:

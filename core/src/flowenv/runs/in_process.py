@@ -7,6 +7,7 @@ from flowenv.executors.opening import check_executor_here
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.handle import FinishedHandle
 from flowenv.runs.outcome import Outcome
+from flowenv.runs.stopping import closed_before_the_end
 from flowenv.states import State, Status
 
 _RUNNING = Status(State.RUNNING)
@@ -30,7 +31,8 @@ def execute_here(flow_run: FlowRun, status: Status = _RUNNING) -> FinishedHandle
         check_executor_here(flow_run.environment.executor)
     flow_run.observe(status)
     try:
-        value = flow_run.hooks.run_flow(flow_run)
+        with closed_before_the_end():
+            value = flow_run.hooks.run_flow(flow_run)
     except Exception as error:
         return FinishedHandle(outcome_of_error(flow_run, error), error=error)
     except BaseException:

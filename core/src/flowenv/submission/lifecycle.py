@@ -21,6 +21,7 @@ from flowenv.runs.flow_run import DRAFT_ID
 from flowenv.runs.flow_run import FlowRun as FlowRun  # for `Environment`, which is below it
 from flowenv.runs.handle import FinishedHandle, check_handle
 from flowenv.runs.process import Process
+from flowenv.runs.stopping import closed_before_the_end
 from flowenv.settings.declaration import check_type
 from flowenv.states import State, Status
 from flowenv.submission.container_process import VariableLayers, process_of
@@ -115,7 +116,8 @@ class Prepared:
 
     def run_here(self) -> Any:
         """Run the flow from this process, and return its result."""
-        return self.hooks.run_flow(self.flow_run)
+        with closed_before_the_end():
+            return self.hooks.run_flow(self.flow_run)
 
 
 def as_flow(flow: Flow[..., Any] | Callable[..., Any]) -> Flow[..., Any]:

@@ -8,6 +8,7 @@ import logging
 import os
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from pathlib import Path
@@ -27,6 +28,9 @@ def load() -> None:
 def _kube_cluster() -> Any:
     from dask_kubernetes.operator import KubeCluster
 
+    # what it warns of can't be helped by whoever runs a flow, and what is used of it is tested
+    unknown = "Kubernetes version .* is not supported"
+    warnings.filterwarnings("ignore", unknown, UserWarning, r"kr8s\.")
     return KubeCluster
 
 
@@ -89,7 +93,7 @@ def _unreachable(name: str, is_inside: bool, why: str) -> PlatformError:
         f"The scheduler of the DaskCluster {name} runs, but can't be reached: {why}",
         hint="Does a network policy keep the flow's pod from the scheduler's ports 8786 and 8787?"
         if is_inside
-        else "May you forward ports (create pods/portforward)?",
+        else "Does something keep ports from being forwarded? Try `kubectl port-forward`.",
         reason=Reason.NETWORK,
     )
 

@@ -7,30 +7,13 @@ from collections.abc import Iterator
 from flowenv.errors import FlowenvError
 from flowenv.plugin import Finding
 from flowenv_dask_k8s.cluster.operator import check_operator
-from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS, WORKER_GROUPS
-from flowenv_k8s.plugin import (
-    NEEDED_PERMISSIONS,
-    PODS,
-    Client,
-    Request,
-    Resource,
-    job_findings,
-    permission_findings,
-)
-
-SERVICES = Resource("", "v1", "services", "Service")
-CLUSTER_PERMISSIONS = (
-    *(Request(verb, CLUSTERS) for verb in ("create", "get", "list", "patch", "delete")),
-    *(Request(verb, AUTOSCALERS) for verb in ("create", "get", "patch", "delete")),
-    Request("list", WORKER_GROUPS),
-    *(Request(verb, PODS) for verb in ("get", "list")),
-    *(Request(verb, SERVICES) for verb in ("get", "list")),
-)
-"""What the flow's pod must be allowed to do; here it is asked for whoever runs the doctor."""
+from flowenv_dask_k8s.cluster.rights import missing, rules
+from flowenv_dask_k8s.spec.permissions import RUNNING_HERE, SWEEPING
+from flowenv_k8s.plugin import Client, job_findings, permission_findings
 
 
 def findings(account: str, client: Client, namespace: str) -> Iterator[Finding]:
-    """Check what Jobs need, then the operator and the rights that a cluster needs.
+    """Check what Jobs need, then the operator and the rights that sweeps and clusters need.
 
     Args:
         account: the service account that is set for the flow's pod; empty if none is.
@@ -44,9 +27,27 @@ def findings(account: str, client: Client, namespace: str) -> Iterator[Finding]:
         yield Finding("Dask operator", False, error.message, error.hint)
         return
     yield Finding("Dask operator", True, "its resource types are installed.")
-    further = [one for one in CLUSTER_PERMISSIONS if one not in NEEDED_PERMISSIONS]
-    yield from permission_findings(client, namespace, further)
+    yield from permission_findings(client, namespace, SWEEPING)
+    yield _here_finding(client, namespace)
     yield _account_finding(account)
+
+
+def _here_finding(client: Client, namespace: str) -> Finding:
+    """Whether whoever runs the doctor could run flows here, on a cluster there."""
+    subject = "environment.run"
+    try:
+        lacking = missing(client, namespace, RUNNING_HERE)
+    except FlowenvError as error:
+        return Finding(subject, None, f"It can't be checked: {error.message}", error.hint)
+    if not lacking:
+        return Finding(subject, True, f"all it needs is granted in {namespace}.")
+    return Finding(
+        subject,
+        None,
+        f"A flow can't run here on a cluster there: {len(lacking)} rights are denied in "
+        f"{namespace}. Submitted flows don't need them.",
+        f"To use it, add these rules to your Role:\n{rules(lacking)}",
+    )
 
 
 def _account_finding(account: str) -> Finding:
@@ -55,7 +56,7 @@ def _account_finding(account: str) -> Finding:
     return Finding(
         "service account",
         None,
-        f"The flow's pod makes the cluster: {whose} needs the same rights for Dask clusters, pods "
-        "and services, which can't be checked from here.",
+        f"The flow's pod makes the cluster: {whose} needs the Role flow-runner, which can't be "
+        "checked from here.",
         f"The docs page of this backend has the Role; {hint}",
     )

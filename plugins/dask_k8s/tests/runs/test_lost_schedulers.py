@@ -24,12 +24,19 @@ pytestmark = pytest.mark.slow
 LATE = 1.5
 """Seconds after which the kubelet tells what became of a container, as a real one."""
 
+NEW = "v1.99.0"
+"""A Kubernetes that is newer than all that dask-kubernetes knows."""
+
 
 @pytest.fixture(scope="module")
 def late_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesRig]:
     timing = Timing(longest_grace=5, status_delay=LATE)
     folder = tmp_path_factory.mktemp("late")
-    with KubernetesRig(images={IMAGE: Image()}, timing=timing) as rig, DaskOperator(rig, period=1):
+    images = {IMAGE: Image()}
+    with (
+        KubernetesRig(images=images, timing=timing, version=NEW) as rig,
+        DaskOperator(rig, period=1),
+    ):
         with nothing_stays(rig, folder):
             yield rig
 
@@ -91,6 +98,7 @@ def ends(late_rig: KubernetesRig) -> dict[str, Status]:
         pids[case] = int(found)
     for case, run in runs.items():
         CASES[case][0](late_rig, run, pids[case])
+    assert not any("is not supported" in line for line in own.logs(follow=True))
     return {case: run.wait(PATIENCE) for case, run in {**runs, OWN_FAULT: own}.items()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -130,6 +131,26 @@ def test_a_cluster_for_a_flow_here_is_made_in_the_context_that_is_chosen(
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("the flow runs\nScheduler-")
     assert "Dask dashboard: http://localhost:" in done.stderr
+
+
+def test_a_script_that_is_asked_to_end_removes_the_cluster_of_its_flow(
+    operated: KubernetesRig,
+) -> None:
+    program = (
+        "from flowenv.flows.finding import find_flow\n"
+        "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
+        f"environment = DaskKubernetesEnvironment(0, 1, metadata={{'image': '{IMAGE}'}})\n"
+        f"environment.run(find_flow('{FLOWS}:wait_for_ever'))\n"
+    )
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as script:
+        assert script.stdout
+        assert script.stdout.readline() == "waiting\n"
+        script.terminate()
+
+        assert script.wait(PATIENCE) == -signal.SIGTERM
+
+    assert of_runs(operated, "DaskCluster") == []
 
 
 def job_with(entry: dict[str, str]) -> dict[str, Any]:

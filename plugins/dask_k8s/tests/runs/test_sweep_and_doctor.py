@@ -187,7 +187,8 @@ def test_the_doctor_finds_the_operator(rig: KubernetesRig, environment: Environm
     found = findings(environment())
 
     assert found["Dask operator"] is True
-    assert found["permission to create daskclusters"] is True
+    assert found["permission to list daskautoscalers"] is True
+    assert found["environment.run"] is True
     assert found["service account"] is None
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Iterator
 from flowenv.errors import FlowenvError
 from flowenv.plugin import Finding
 from flowenv_k8s.api.client import Client, connect
-from flowenv_k8s.api.permissions import HELPFUL_PERMISSIONS, NEEDED_PERMISSIONS
+from flowenv_k8s.api.permissions import HELPFUL_PERMISSIONS, NEEDED_PERMISSIONS, is_allowed
 from flowenv_k8s.api.refusals import Request, rbac_rule
-from flowenv_k8s.api.resources import ACCESS_REVIEWS, NAMESPACES
+from flowenv_k8s.api.resources import NAMESPACES
 from flowenv_k8s.base_environment import KubernetesEnvironment
 
 
@@ -96,28 +96,3 @@ def permission_findings(
                 f"denied in {namespace}.",
                 f"Add this rule to the Role:\n{rbac_rule(request)}",
             )
-
-
-def is_allowed(client: Client, namespace: str, request: Request) -> bool:
-    """Ask the cluster whether we may do something (SelfSubjectAccessReview).
-
-    Raises:
-        FlowenvError: if it can't be asked.
-    """
-    attributes = {
-        "namespace": namespace,
-        "verb": request.verb,
-        "group": request.resource.group,
-        "resource": request.resource.plural,
-        "subresource": request.subresource,
-    }
-    review = client.create(
-        ACCESS_REVIEWS,
-        {
-            "apiVersion": ACCESS_REVIEWS.api_version,
-            "kind": ACCESS_REVIEWS.kind,
-            "metadata": {},
-            "spec": {"resourceAttributes": {k: v for k, v in attributes.items() if v}},
-        },
-    )
-    return bool((review.get("status") or {}).get("allowed"))

@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowenv_k8s import hooks as job_hooks
-from flowenv_k8s.api.permissions import NEEDED_PERMISSIONS
-from flowenv_k8s.api.refusals import Refused, Request
+from flowenv_k8s.api.permissions import is_allowed
+from flowenv_k8s.api.refusals import Refused, Request, rbac_rule
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS, SECRETS, Resource
 from flowenv_k8s.base_environment import (
     CONTRACT,
@@ -71,12 +71,12 @@ __all__ += ["FLOW_CONTAINER", "PREFIX", "RUN_ID", "age_of", "run_of"]
 __all__ += ["run_annotations", "run_labels", "selector"]
 # the connection
 __all__ += ["EVENTS", "JOBS", "PODS", "SECRETS", "Client", "ContainerLog", "Refused", "Request"]
-__all__ += ["Resource", "connect", "last_lines"]
+__all__ += ["Resource", "connect", "is_allowed", "last_lines", "rbac_rule"]
 # what Kubernetes says of Jobs and pods
 __all__ += ["HINTS", "container_status", "disruption", "explain", "is_back_off", "is_over"]
 __all__ += ["living"]
 # what `flowenv doctor` finds
-__all__ += ["NEEDED_PERMISSIONS", "examine", "job_findings", "permission_findings"]
+__all__ += ["examine", "job_findings", "permission_findings"]
 # what `flowenv sweep` finds
 __all__ += ["leftover"]
 

@@ -14,8 +14,10 @@ from flowenv_dask_k8s import api
 from flowenv_dask_k8s.cluster import diagnosis, heartbeat
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
 from flowenv_dask_k8s.cluster.removal import OPERATORS_TURN, remove
+from flowenv_dask_k8s.cluster.rights import check_allowed
 from flowenv_dask_k8s.cluster.scheduler_loss import SchedulerWatch
 from flowenv_dask_k8s.cluster.startup import Startup
+from flowenv_dask_k8s.spec.permissions import CONNECTING, FORWARDING
 from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS, GROUP, VERSION
 from flowenv_k8s.plugin import (
     PREFIX,
@@ -78,6 +80,8 @@ class OperatorCluster:
             PlatformError: if it can't be made, or isn't up in time; it says why.
         """
         api.load()
+        further = () if self._plan.is_inside else FORWARDING
+        check_allowed(self._client, self._plan.namespace, (*CONNECTING, *further))
         self._say(f"Making the DaskCluster {self._plan.name}.")
         self._may_exist = True
         made = self._create()

@@ -8,6 +8,7 @@ GROUP, VERSION = "kubernetes.dask.org", "v1"
 CLUSTERS = Resource(GROUP, VERSION, "daskclusters", "DaskCluster")
 WORKER_GROUPS = Resource(GROUP, VERSION, "daskworkergroups", "DaskWorkerGroup")
 AUTOSCALERS = Resource(GROUP, VERSION, "daskautoscalers", "DaskAutoscaler")
+SERVICES = Resource("", "v1", "services", "Service")
 
 CLUSTER_LABEL = "dask.org/cluster-name"
 """Label: the DaskCluster that a pod or service belongs to; set by the operator."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flowenv_k8s.api.refusals import Request
-from flowenv_k8s.api.resources import CONFIG_MAPS, EVENTS, JOBS, PODS, SECRETS
+from flowenv_k8s.api.resources import ACCESS_REVIEWS, CONFIG_MAPS, EVENTS, JOBS, PODS, SECRETS
+
+if TYPE_CHECKING:
+    from flowenv_k8s.api.client import Client
 
 NEEDED_PERMISSIONS = (
     *(Request(verb, JOBS) for verb in ("create", "get", "list", "patch", "delete")),
@@ -20,3 +25,28 @@ HELPFUL_PERMISSIONS = (
     *(Request(verb, CONFIG_MAPS) for verb in ("list", "delete")),
 )
 """What explains and cleans up; runs work without."""
+
+
+def is_allowed(client: Client, namespace: str, request: Request) -> bool:
+    """Ask the cluster whether we may do something (SelfSubjectAccessReview).
+
+    Raises:
+        FlowenvError: if it can't be asked.
+    """
+    attributes = {
+        "namespace": namespace,
+        "verb": request.verb,
+        "group": request.resource.group,
+        "resource": request.resource.plural,
+        "subresource": request.subresource,
+    }
+    review = client.create(
+        ACCESS_REVIEWS,
+        {
+            "apiVersion": ACCESS_REVIEWS.api_version,
+            "kind": ACCESS_REVIEWS.kind,
+            "metadata": {},
+            "spec": {"resourceAttributes": {k: v for k, v in attributes.items() if v}},
+        },
+    )
+    return bool((review.get("status") or {}).get("allowed"))

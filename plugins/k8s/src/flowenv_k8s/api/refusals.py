@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,9 +118,15 @@ def _forbidden(refused: Refused) -> PlatformError:
         return PlatformError(f"Kubernetes can't {request}: {refused.message}")
     return PlatformError(
         f"Not allowed to {request}: {refused.message}",
-        hint=f"Add this rule to the Role of whoever runs flows:\n{rbac_rule(request)}",
+        hint=f"Add this rule to the Role of {_whose(refused.message)}:\n{rbac_rule(request)}",
         reason=Reason.ACCESS_DENIED,
     )
+
+
+def _whose(message: str) -> str:
+    """Who lacks the right: a pod asks as its service account."""
+    account = re.search(r'User "system:serviceaccount:[^:"]+:([^"]+)"', message)
+    return f"the service account {account[1]}" if account else "whoever runs flows"
 
 
 def rbac_rule(request: Request) -> str:

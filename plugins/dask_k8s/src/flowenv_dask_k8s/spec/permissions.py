@@ -1,0 +1,37 @@
+"""What Roles must allow, said once: the documented Roles, the doctor and the tests go by it."""
+
+from __future__ import annotations
+
+from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS, SERVICES, WORKER_GROUPS
+from flowenv_k8s.plugin import EVENTS, PODS, SECRETS, Request
+
+CONNECTING = (
+    *(Request(verb, CLUSTERS) for verb in ("get", "list")),
+    Request("list", WORKER_GROUPS),
+    *(Request(verb, SERVICES) for verb in ("get", "list")),
+    *(Request(verb, PODS) for verb in ("get", "list")),
+)
+"""What dask-kubernetes asks by itself, where the flow runs, to connect to a cluster."""
+FORWARDING = tuple(Request(verb, PODS, subresource="portforward") for verb in ("get", "create"))
+"""What it needs besides to connect from outside of Kubernetes."""
+RUNNING = (
+    *(Request(verb, CLUSTERS) for verb in ("create", "delete")),
+    *(Request(verb, AUTOSCALERS) for verb in ("create", "get", "delete")),
+    *CONNECTING,
+)
+"""What must be allowed where the flow runs."""
+RUNNING_WELL = (
+    *(Request("patch", one) for one in (CLUSTERS, AUTOSCALERS)),
+    Request("get", PODS, subresource="log"),
+    Request("list", EVENTS),
+)
+"""What helps there: to take from a dead operator what it holds, and to say why nothing comes."""
+RUNNING_HERE = (*RUNNING, *FORWARDING, Request("create", SECRETS))
+"""What `environment.run` needs, which makes the cluster for a flow outside of Kubernetes; a Secret
+where variables are secret."""
+SWEEPING = tuple(
+    Request(verb, resource)
+    for resource in (CLUSTERS, AUTOSCALERS)
+    for verb in ("list", "get", "patch", "delete")
+)
+"""What a sweep needs besides what it needs for Jobs."""
