@@ -14,7 +14,7 @@ import dask
 import pytest
 from dask import bag, delayed
 
-from flowenv import Flow, LocalDaskExecutor, LocalExecutor, contract, get_executor
+from flowenv import DaskExecutor, Flow, LocalDaskExecutor, LocalExecutor, contract, get_executor
 from flowenv.errors import FlowenvError, PlatformError, SettingError
 from flowenv.executors import Executor, check_executor
 from flowenv.executors.opening import default_executor, open_executor
@@ -54,6 +54,39 @@ def test_threads_are_threads_of_this_process():
     for pid, thread in Flow(flow).run(executor=LocalDaskExecutor("threads", num_workers=2)):
         assert pid == os.getpid()
         assert thread != threading.get_ident()
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("sync", "synchronous"),
+        ("single-threaded", "synchronous"),
+        ("threading", "threads"),
+        ("multiprocessing", "processes"),
+    ],
+)
+def test_dasks_other_names_of_its_schedulers_are_understood(given, name):
+    assert LocalDaskExecutor(given) == LocalDaskExecutor(scheduler=name)
+    assert (
+        Flow(lambda: get_executor().submit(len, "ab").result()).run(
+            executor=LocalDaskExecutor(given, num_workers=1)
+        )
+        == 2
+    )
+
+
+def test_an_unknown_scheduler_is_refused():
+    with pytest.raises(SettingError, match="scheduler must be 'threads'"):
+        LocalDaskExecutor("gpu")
+
+
+@pytest.mark.parametrize(("debug", "level"), [(True, 30), (False, 50)])
+def test_debug_of_earlier_days_is_said_in_todays_word(debug, level):
+    with pytest.warns(DeprecationWarning, match="silence_logs in cluster_kwargs"):
+        executor = DaskExecutor(debug=debug)
+    assert executor == DaskExecutor(cluster_kwargs={"silence_logs": level})
+    with pytest.warns(DeprecationWarning, match="debug"):
+        assert DaskExecutor("tcp://127.0.0.1:1", debug=debug).cluster_kwargs is None
 
 
 def test_processes_are_others():

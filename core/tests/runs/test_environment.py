@@ -33,7 +33,7 @@ FULL = {
 
 def test_labels_and_metadata_are_empty_by_default():
     environment = ToyEnvironment()
-    assert (environment.labels, environment.metadata) == ([], {})
+    assert (environment.labels, environment.metadata) == (set(), {})
 
 
 def test_what_is_given_is_not_shared():
@@ -41,7 +41,7 @@ def test_what_is_given_is_not_shared():
     environment = ToyEnvironment(labels=labels, metadata=metadata)
     labels.append("b")
     metadata["image"] = "other"
-    assert (environment.labels, environment.metadata) == (["a"], {"image": "i"})
+    assert (environment.labels, environment.metadata) == ({"a"}, {"image": "i"})
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,28 @@ def test_submit_takes_any_callable(toy):
     ).result() == [1, 2]
 
 
+class FlowOfPrefect:
+    """As of Prefect 0.x: it has a run method, and can't be called."""
+
+    def run(self, parameters=None):
+        return parameters
+
+
+FlowOfPrefect.__name__ = "Flow"
+FlowOfPrefect.__module__ = "prefect.core.flow"
+
+
+def test_a_flow_of_prefect_is_answered_with_how_to_wrap_it(toy):
+    with pytest.raises(SettingError, match="is a flow of Prefect") as caught:
+        ToyEnvironment().execute(FlowOfPrefect())
+    assert "run(parameters=…)" in caught.value.hint
+
+
+def test_what_can_not_be_called_is_no_flow(toy):
+    with pytest.raises(SettingError, match="needs a callable, not int"):
+        submit(3, environment=ToyEnvironment())
+
+
 def test_a_flow_stays_the_flow_it_is():
     flow = Flow(dict)
     assert as_flow(flow) is flow

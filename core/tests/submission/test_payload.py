@@ -188,7 +188,7 @@ def test_executor_and_callbacks_arrive(toy, tmp_path):
 def test_the_environment_given_counts_over_the_flows_own(toy, tmp_path):
     own = ToyEnvironment(labels=["own"])
     run = make_run(Flow(dict, environment=own), labels=["given"])
-    assert arrived(run, tmp_path).environment.labels == ["given"]
+    assert arrived(run, tmp_path).environment.labels == {"given"}
 
 
 def test_a_backend_that_is_not_needed_there_is_not_asked_for(toy, tmp_path):

@@ -112,6 +112,45 @@ def test_it_can_be_made_by_name_with_the_providers_arguments() -> None:
     assert environment.kwargs == {"n_workers": 3}
 
 
+class Outer:
+    class Provider(LocalCluster):
+        """A provider's class that can be named, if only through another."""
+
+
+def made_in_a_function() -> type:
+    class Provider(LocalCluster):
+        pass
+
+    return Provider
+
+
+@pytest.mark.parametrize(
+    ("provider", "words"),
+    [
+        (made_in_a_function(), "can't be imported by that name"),
+        ("no_such_library.Cluster", "there is no module no_such_library"),
+        ("distributed.no_such_module.Cluster", "there is no module"),
+        ("json.nothing.Cluster", "there is no module"),
+        ("FargateCluster", "no dotted name"),
+        (".Cluster", "no dotted name"),
+        ("a.", "no dotted name"),
+    ],
+)
+def test_a_provider_that_can_not_be_imported_by_name_is_refused(provider: Any, words: str) -> None:
+    with pytest.raises(SettingError, match=words):
+        DaskCloudProviderEnvironment(provider)
+
+
+@pytest.mark.parametrize("provider", [FARGATE, LocalCluster, Outer.Provider])
+def test_one_that_can_is_taken_and_no_module_is_imported_for_it(provider: Any) -> None:
+    assert DaskCloudProviderEnvironment(provider).provider_class is provider
+
+
+def test_a_most_without_a_fewest_is_refused() -> None:
+    with pytest.raises(SettingError, match="adaptive_min_workers isn't"):
+        DaskCloudProviderEnvironment(FARGATE, adaptive_max_workers=3)
+
+
 @pytest.mark.parametrize(
     ("minimum", "maximum", "adapt"),
     [

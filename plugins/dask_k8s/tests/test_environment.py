@@ -86,7 +86,11 @@ def test_a_wrong_setting_is_named(
     [
         ("scheduler_spec_file", POD, "spec.yaml:1: this is a Pod, not a Job"),
         ("worker_spec_file", JOB, "spec.yaml:1: this is a Job, not a Pod"),
-        ("worker_spec_file", "kind: Pod\nspec: {}\n", "no containers"),
+        (
+            "worker_spec_file",
+            "kind: Pod\nspec: {replicas: 0, image: a}\n",
+            "It belongs to a container",
+        ),
     ],
 )
 def test_a_wrong_manifest_is_named_with_file_and_line(
@@ -133,7 +137,8 @@ def test_a_private_registry_adds_the_namespaces_pull_secret(environment: Environ
     with pytest.warns(DeprecationWarning, match="deprecated"):
         made = environment(private_registry=True, image_pull_secret="a", namespace="team-a")
 
-    assert made.pull_secrets == ("a", "team-a-docker")
+    assert made.pull_secrets == ("team-a-docker",)  # only that one, as recorded
+    assert made.docker_secret == "DOCKER_REGISTRY_CREDENTIALS"
 
 
 def test_the_scheduler_is_told_about_work_stealing(environment: Environments) -> None:

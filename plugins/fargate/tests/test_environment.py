@@ -64,6 +64,16 @@ def test_credentials_and_region_default_to_environment_variables(
     assert found.region_name == "eu-north-1"
 
 
+@pytest.mark.parametrize("given", ["", None])
+def test_an_empty_text_counts_as_not_given(
+    monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    monkeypatch.setenv("REGION_NAME", "eu-north-1")
+    assert FargateTaskEnvironment(region_name=given).region_name == "eu-north-1"
+    monkeypatch.setenv("REGION_NAME", "")
+    assert FargateTaskEnvironment(region_name=given).region_name is None
+
+
 def test_a_session_token_of_the_variables_is_not_mixed_with_a_given_key(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -88,7 +98,7 @@ def test_serialised_data_give_an_environment_again() -> None:
     found = Environment.deserialize(secretive().serialize())
 
     assert isinstance(found, FargateTaskEnvironment)
-    assert (found.region_name, found.labels, found.kwargs) == ("eu-west-1", ["l"], {})
+    assert (found.region_name, found.labels, found.kwargs) == ("eu-west-1", {"l"}, {})
 
 
 def test_a_pickle_has_neither_credentials_nor_keyword_arguments() -> None:
@@ -99,7 +109,7 @@ def test_a_pickle_has_neither_credentials_nor_keyword_arguments() -> None:
         assert text not in data
     assert found.kwargs == {}
     assert found.aws_access_key_id is None
-    assert found.labels == ["l"]
+    assert found.labels == {"l"}
 
 
 def test_a_repr_masks_credentials_and_keyword_arguments() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,8 @@ class DaskExecutor(Executor):
         client_kwargs: what the Client gets; `timeout` is how long the scheduler is waited for,
             in seconds or as a text such as `"1 min"`, else what Dask's configuration says (30 s).
         performance_report_path: where Dask's performance report is written, an HTML file.
+        debug: deprecated; whether a cluster that is made here shows its logs, as
+            `cluster_kwargs["silence_logs"]` says.
 
     See https://distributed.dask.org/en/stable/api.html.
 
@@ -47,14 +51,27 @@ class DaskExecutor(Executor):
     performance_report_path: str | None = setting(
         None, help="Where Dask's performance report (HTML) is written."
     )
+    debug: dataclasses.InitVar[bool | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, debug: bool | None) -> None:
         super().__post_init__()
+        if debug is not None:
+            self._take_debug(debug)
         if self.address and (self.cluster_class or self.cluster_kwargs or self.adapt_kwargs):
             raise SettingError(
                 "DaskExecutor takes either an address or a cluster to make, not both.",
                 hint="Drop address, or cluster_class, cluster_kwargs and adapt_kwargs.",
             )
+
+    def _take_debug(self, debug: bool) -> None:
+        warnings.warn(
+            "DaskExecutor's debug is deprecated: set silence_logs in cluster_kwargs.",
+            DeprecationWarning,
+            stacklevel=4,
+        )
+        if not self.address and self.cluster_class is None:
+            level = logging.WARNING if debug else logging.CRITICAL
+            self.cluster_kwargs = {"silence_logs": level, **(self.cluster_kwargs or {})}
 
     def check(self) -> None:
         """Check that distributed is installed, and the cluster's class if it is named."""

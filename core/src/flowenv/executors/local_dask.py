@@ -28,12 +28,22 @@ _DASK_SETTINGS = (
 """What Dask's local schedulers look up in its configuration, besides `num_workers`."""
 
 
+_OTHER_NAMES: dict[str, Any] = {
+    "sync": "synchronous",
+    "single-threaded": "synchronous",
+    "threading": "threads",
+    "multiprocessing": "processes",
+}
+"""What Dask calls the same schedulers besides, and flows of Prefect 0.x do."""
+
+
 @dataclasses.dataclass(init=False, repr=False)
 class LocalDaskExecutor(Executor):
     """Dask's own schedulers in this machine: threads, processes or synchronous.
 
     Args:
-        scheduler: `threads` (default), `processes` or `synchronous`.
+        scheduler: `threads` (default), `processes` or `synchronous`; Dask's other names for
+            them (`threading`, `multiprocessing`, `sync`, `single-threaded`) are understood.
         num_workers: how many threads or processes; by default one for each processor.
         **kwargs: set in Dask's configuration while the flow runs: `chunksize`, `pool`,
             `cache`, `rerun_exceptions_locally`, `temporary_directory`, `func_dumps` and
@@ -67,7 +77,7 @@ class LocalDaskExecutor(Executor):
         num_workers: int | None = None,
         **kwargs: Any,
     ) -> None:
-        self.scheduler = scheduler
+        self.scheduler = _OTHER_NAMES.get(scheduler, scheduler)
         self.num_workers = num_workers
         # what serialisation gives back comes as one mapping
         self.kwargs = {**kwargs.pop("kwargs", {}), **kwargs}

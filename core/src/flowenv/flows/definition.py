@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, TypeVar, overload
 
-from flowenv.errors import ParameterError
+from flowenv.errors import ParameterError, SettingError
 from flowenv.settings.declaration import nearest
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Flow(Generic[P, R]):
         module: str | None = None,
     ) -> None:
         if not callable(function):
-            raise TypeError(f"A flow needs a callable, not {type(function).__name__}.")
+            raise _no_callable(function)
         if code not in (None, "module", "source", "pickle"):
             raise ValueError(f"code must be 'module', 'source' or 'pickle', not {code!r}.")
         if isinstance(files, str):
@@ -182,6 +182,20 @@ class Flow(Generic[P, R]):
         checked = self.check(parameters)
         with open_executor(executor):
             return to_its_end(self.call(checked))
+
+
+def _no_callable(given: object) -> SettingError:
+    kind = type(given)
+    if any(one.__name__ == "Flow" and one.__module__.startswith("prefect") for one in kind.__mro__):
+        return SettingError(
+            f"{given!r} is a flow of Prefect, which can't be called like a function.",
+            hint="Wrap it in a function with @flow that calls its run(parameters=…) and raises if "
+            "the state that this gives is_failed(); or make its tasks plain functions.",
+        )
+    return SettingError(
+        f"A flow needs a callable, not {kind.__name__}.",
+        hint="Wrap what it does in a function.",
+    )
 
 
 def _calling_module() -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowenv.contract import BASIC, Target
 from flowenv.errors import ConfigurationError, SettingError
 from flowenv.executors.base import Executor, check_executor
+from flowenv.runs.labels import Labels
+from flowenv.runs.subclasses import warn_of_attributes, warn_of_methods
 from flowenv.settings.declaration import check_type, fields_of, nearest, setting, settings_of
 
 if TYPE_CHECKING:
@@ -122,20 +124,24 @@ class Environment:
     }
 
     executor: Executor | None = None
-    labels: list[str] | None = None
+    labels: Iterable[str] | None = None
     on_start: Callback | None = None
     on_exit: Callback | None = None
     metadata: dict[str, Any] | None = None
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        warn_of_methods(cls, Environment)
 
     def __post_init__(self) -> None:
         """Check every setting's type; subclasses add checks of their own and call this."""
         name = type(self).__name__
         check_executor(self.executor)
         for one in settings_of(type(self)):
-            if one.name != "executor":
+            if one.name not in ("executor", "labels"):
                 value = getattr(self, one.name)
                 check_type(value, one.annotation, f"{name} {one.name}", secret=one.secret)
-        self.labels = list(self.labels or [])
+        self.labels = Labels.of(self.labels, f"{name} labels")
         self.metadata = dict(self.metadata or {})
 
     # -- what a backend may say about itself --------------------------------------------
@@ -270,7 +276,9 @@ class Environment:
         encoder = encoder or Encoder()
         data: dict[str, Any] = {"__version__": __version__, "type": self.backend}
         for name in self._serialized():
-            data[name] = encoder.encode(getattr(self, name), f"{type(self).__name__}.{name}")
+            value = getattr(self, name)
+            value = list(value) if isinstance(value, Labels) else value
+            data[name] = encoder.encode(value, f"{type(self).__name__}.{name}")
         return data
 
     @staticmethod
@@ -302,6 +310,8 @@ class Environment:
     def _serialized(self) -> list[str]:
         if not dataclasses.is_dataclass(self):
             raise SettingError(f"{type(self).__name__} must be a dataclass.")
+        keywords = ["kwargs"] if self.takes_any_setting else []
+        warn_of_attributes(self, [*keywords, *(f.name for f in fields_of(type(self)))])
         return [f.name for f in fields_of(type(self)) if f.metadata.get("serialized", True)]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -312,8 +322,10 @@ class Environment:
         self.__dict__.update({**defaults, **state})
 
     def __repr__(self) -> str:
-        shown = []
-        for field in fields_of(type(self)):
+        shown: list[str] = []
+        kind: type = type(self)
+        fields = fields_of(kind) if dataclasses.is_dataclass(kind) else []
+        for field in fields:
             value = getattr(self, field.name, None)
             if value is None or value is field.default or _is_default(value, field.default):
                 continue
@@ -324,7 +336,7 @@ class Environment:
 
 def _is_default(value: object, default: object) -> bool:
     """True for plain values that say nothing; others may have a comparison of their own."""
-    if isinstance(value, list | dict):
+    if isinstance(value, list | dict | Labels):
         return not value
     return isinstance(value, str | int | float) and value == default
 
@@ -347,7 +359,7 @@ class CommonEnvironment(Environment):
     """
 
     executor: Executor | None = executor_setting()
-    labels: list[str] | None = labels_setting()
+    labels: Iterable[str] | None = labels_setting()
     on_start: Callback | None = on_start_setting()
     on_exit: Callback | None = on_exit_setting()
     metadata: dict[str, Any] | None = metadata_setting()

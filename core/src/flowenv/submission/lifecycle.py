@@ -6,7 +6,7 @@ import copy
 import datetime
 import functools
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import DRAFT_ID
 from flowenv.runs.flow_run import FlowRun as FlowRun  # for `Environment`, which is below it
 from flowenv.runs.handle import FinishedHandle, check_handle
+from flowenv.runs.labels import Labels
 from flowenv.runs.process import Process
 from flowenv.runs.stopping import closed_before_the_end
 from flowenv.settings.declaration import check_type
@@ -170,11 +171,18 @@ def prepare(
         flow_name=flow.name,
         flow=flow,
         parameters=checked,
-        labels=tuple(dict.fromkeys([*(chosen.labels or ()), *labels])),
+        labels=_all_labels(chosen, labels),
         created=None if draft else datetime.datetime.now(datetime.UTC),
         hooks=hooks,
     )
     return Prepared(run, hooks, process_of(run, hooks))
+
+
+def _all_labels(environment: Environment, labels: Iterable[str]) -> tuple[str, ...]:
+    """The environment's labels, to which somebody may have added, then the run's own."""
+    own = Labels.of(environment.labels, f"{type(environment).__name__} labels")
+    Labels.of(labels, "labels")
+    return tuple(dict.fromkeys([*own, *labels]))
 
 
 def submit(
@@ -236,16 +244,28 @@ def prepare_here(flow_run: FlowRun) -> Prepared:
     return Prepared(flow_run, hooks, Process(VariableLayers(flow_run, hooks).of))
 
 
+_TYPES_OF_PREFECT = {
+    "LocalEnvironment": "local",
+    "KubernetesJobEnvironment": "k8s",
+    "DaskKubernetesEnvironment": "dask_k8s",
+    "DaskCloudProviderEnvironment": "dask_cloud",
+    "FargateTaskEnvironment": "fargate",
+}
+"""What Prefect 0.x called the types in what it serialised."""
+
+
 def deserialize(data: Mapping[str, Any]) -> Environment:
-    """The environment of `Environment.serialize` data.
+    """The environment of `Environment.serialize` data, or of what Prefect 0.x serialised.
 
     Raises:
         BackendNotFound: if its backend isn't installed.
         ConfigurationError: if the data isn't an environment's.
     """
-    if not isinstance(data, Mapping) or not isinstance(data.get("type"), str):
+    kind = data.get("type") if isinstance(data, Mapping) else None
+    if not isinstance(kind, str):
         raise ConfigurationError("Not a serialised environment: it has no type.")
-    return registry().environment_type(data["type"]).from_serialized(data)
+    backend = _TYPES_OF_PREFECT.get(kind, kind)
+    return registry().environment_type(backend).from_serialized(data)
 
 
 def attach(reference: str, environment: Environment | str | None = None) -> FlowRun:

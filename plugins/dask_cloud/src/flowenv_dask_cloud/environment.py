@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flowenv.errors import SettingError
+from flowenv.errors import ConfigurationError, SettingError
 from flowenv.plugin import (
     Callback,
     Capabilities,
@@ -25,6 +25,7 @@ from flowenv.plugin import (
     settings_of,
 )
 from flowenv_dask_cloud.spec.checks import check_spec
+from flowenv_dask_cloud.spec.provider_names import AN_EXAMPLE, check_can_be_named, check_dotted_name
 from flowenv_dask_cloud.spec.providers import CREDENTIALS, dotted_name
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class DaskCloudProviderEnvironment(Environment):
     executor_kwargs: dict[str, Any] | None = setting(
         None, help="client_kwargs, adapt_kwargs, performance_report_path of the DaskExecutor."
     )
-    labels: list[str] | None = labels_setting()
+    labels: Iterable[str] | None = labels_setting()
     on_execute: OnExecute | None = setting(
         None, help="A function that may change the provider's arguments by the parameters."
     )
@@ -123,7 +124,7 @@ class DaskCloudProviderEnvironment(Environment):
         adaptive_max_workers: int | None = None,
         security: Any = None,
         executor_kwargs: dict[str, Any] | None = None,
-        labels: list[str] | None = None,
+        labels: Iterable[str] | None = None,
         on_execute: OnExecute | None = None,
         on_start: Callback | None = None,
         on_exit: Callback | None = None,
@@ -200,6 +201,21 @@ class DaskCloudProviderEnvironment(Environment):
         """
         return super(DaskCloudProviderEnvironment, self._without_secrets()).serialize(encoder)
 
+    @classmethod
+    def from_serialized(cls, data: Mapping[str, Any]) -> Environment:
+        """An environment of this class from `serialize` data.
+
+        Raises:
+            ConfigurationError: if it names no provider, as what Prefect 0.x serialised.
+        """
+        if not data.get("provider_class"):
+            raise ConfigurationError(
+                "The serialised DaskCloudProviderEnvironment says no provider_class: Prefect 0.x "
+                "left it out.",
+                hint="Make the environment anew, with its provider_class and arguments.",
+            )
+        return super().from_serialized(data)
+
     def __getstate__(self) -> dict[str, Any]:
         return super(DaskCloudProviderEnvironment, self._without_secrets()).__getstate__()
 
@@ -243,18 +259,15 @@ def _without_secrets(value: Any) -> Any:
 
 def _check_provider(provider: Any) -> None:
     if isinstance(provider, str):
-        if "." in provider.strip("."):
-            return
-        raise SettingError(
-            f"provider_class {provider!r} is no dotted name.",
-            hint="Such as dask_cloudprovider.aws.FargateCluster.",
-        )
+        check_dotted_name(provider)
+        return
     deploy = sys.modules.get("distributed.deploy.cluster")
     if not isinstance(provider, type) or deploy is None or not issubclass(provider, deploy.Cluster):
         raise SettingError(
             f"provider_class must be a Dask Cluster class or its dotted name, not {provider!r}.",
-            hint="Such as dask_cloudprovider.aws.FargateCluster.",
+            hint=AN_EXAMPLE,
         )
+    check_can_be_named(provider)
 
 
 def _check_security(security: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import SettingError
@@ -151,7 +151,7 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
     docker_secret: str | None = setting(
         None, help="Deprecated: the name of the secret with the registry's credentials."
     )
-    labels: list[str] | None = labels_setting()
+    labels: Iterable[str] | None = labels_setting()
     on_start: Callback | None = on_start_setting()
     on_exit: Callback | None = on_exit_setting()
     metadata: dict[str, Any] | None = metadata_setting()
@@ -228,6 +228,9 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
                 stacklevel=3,
             )
 
+        if self.private_registry and self.docker_secret is None:
+            self.docker_secret = DEFAULT_DOCKER_SECRET
+
     def read_manifests(self) -> dict[str, Manifest]:
         """The user's Job and Pod manifests, by their settings."""
         return {
@@ -243,9 +246,10 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
     @property
     def pull_secrets(self) -> tuple[str, ...]:
         """The names of the pull secrets of pods that have no custom spec."""
+        if self.private_registry:
+            return (f"{self.target_namespace}-docker",)
         names = (self.image_pull_secret or "").split(",")
-        of_registry = [f"{self.target_namespace}-docker"] if self.private_registry else []
-        return tuple(dict.fromkeys([*filter(None, map(str.strip, names)), *of_registry]))
+        return tuple(dict.fromkeys(filter(None, map(str.strip, names))))
 
     @property
     def flow_account(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from flowenv.errors import SettingError
@@ -110,7 +110,7 @@ class FargateTaskEnvironment(Environment):
         None, help="AWS region; else REGION_NAME, else boto3's chain."
     )
     executor: Executor | None = executor_setting()
-    labels: list[str] | None = labels_setting()
+    labels: Iterable[str] | None = labels_setting()
     on_start: Callback | None = on_start_setting()
     on_exit: Callback | None = on_exit_setting()
     metadata: dict[str, Any] | None = metadata_setting()
@@ -135,7 +135,7 @@ class FargateTaskEnvironment(Environment):
         aws_session_token: str | None = None,
         region_name: str | None = None,
         executor: Executor | None = None,
-        labels: list[str] | None = None,
+        labels: Iterable[str] | None = None,
         on_start: Callback | None = None,
         on_exit: Callback | None = None,
         metadata: dict[str, Any] | None = None,
@@ -176,7 +176,7 @@ class FargateTaskEnvironment(Environment):
     def _take_from_variables(self) -> None:
         given = self.aws_access_key_id
         for name, variable in _VARIABLES.items():
-            if getattr(self, name) is None:
+            if not getattr(self, name):  # an empty text counts as not given
                 setattr(self, name, os.environ.get(variable) or None)
         if given and given != os.environ.get("AWS_ACCESS_KEY_ID"):
             # a session token belongs to its access key; another key's makes every call fail

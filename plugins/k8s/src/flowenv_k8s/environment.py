@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowenv.executors import Executor
@@ -77,7 +77,7 @@ class KubernetesJobEnvironment(KubernetesEnvironment):
         False, help="Add a suffix of the run's id to the manifest's name."
     )
     executor: Executor | None = executor_setting()
-    labels: list[str] | None = labels_setting()
+    labels: Iterable[str] | None = labels_setting()
     on_start: Callback | None = on_start_setting()
     on_exit: Callback | None = on_exit_setting()
     metadata: dict[str, Any] | None = metadata_setting()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 from flowenv.executors import Executor
@@ -46,7 +47,7 @@ class LocalEnvironment(Environment):
     capabilities = Capabilities()
 
     executor: Executor | None = executor_setting()
-    labels: list[str] | None = labels_setting()
+    labels: Iterable[str] | None = labels_setting()
     on_start: Callback | None = on_start_setting()
     on_exit: Callback | None = on_exit_setting()
     metadata: dict[str, Any] | None = metadata_setting()
