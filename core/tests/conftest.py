@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ def as_a_new_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 def _forget() -> None:
     configuration.cache_clear()
     reset()
+    logging.getLogger("flowenv.plugins").setLevel(logging.NOTSET)  # `flowenv plugins` sets it
 
 
 @pytest.fixture

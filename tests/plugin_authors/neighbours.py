@@ -46,8 +46,20 @@ def install(
     distribution: str = "",
     version: str = "1.0",
     requires: str = "flowenv>=0.1",
+    inside: str = "",
 ) -> None:
-    """Put a distribution with one entry point into a folder for `sys.path`."""
+    """Put a distribution with one entry point into a folder for `sys.path`.
+
+    Args:
+        site: the folder.
+        name: the entry point's name; stands for `NAME` in the source.
+        source: the module with the hooks.
+        kind: `plugin` or `backend`.
+        distribution: its name; by default made of the entry point's.
+        version: its version.
+        requires: what it needs.
+        inside: what the entry point names in the module: `:Plugin`.
+    """
     distribution = distribution or f"flowenv-{name}"
     module = distribution.replace("-", "_") + "_hooks"
     (site / f"{module}.py").write_text(source.replace("NAME", name))
@@ -57,4 +69,4 @@ def install(
         f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
         f"Requires-Dist: {requires}\n"
     )
-    (info / "entry_points.txt").write_text(f"[flowenv.{kind}s]\n{name} = {module}\n")
+    (info / "entry_points.txt").write_text(f"[flowenv.{kind}s]\n{name} = {module}{inside}\n")

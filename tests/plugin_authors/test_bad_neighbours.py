@@ -117,6 +117,25 @@ def test_versions_that_fit_are_no_error(site: Path, requirement: str) -> None:
     assert prepared("fits").spec
 
 
+@pytest.mark.parametrize("kind", ["backend", "plugin"])
+@pytest.mark.parametrize("inside", [":hooks", ":Plugin", ":hooks.Plugin"])
+def test_an_entry_point_that_names_an_object_is_refused_with_a_sentence(
+    site: Path, kind: str, inside: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    install(site, "thing", GOOD_PLUGIN, kind=kind, inside=inside)
+    assert_the_good_ones_work()
+    said = caplog.text
+    if kind == "backend":
+        with pytest.raises(PluginError) as caught:
+            registry().environment_type("thing")
+        said = str(caught.value)
+    assert (
+        f"The entry point of the {kind} thing of flowenv-thing 1.0 names {inside[1:]} in "
+        "flowenv_thing_hooks, but has to name the module with the hooks. Write thing = "
+        '"flowenv_thing_hooks" in its [project.entry-points], and install it again.'
+    ) in said
+
+
 def test_two_owners_of_a_backend_are_named_when_it_is_selected(site: Path) -> None:
     for distribution in ("flowenv-twice", "acme-twice"):
         install(site, "twice", GOOD_BACKEND, kind="backend", distribution=distribution)

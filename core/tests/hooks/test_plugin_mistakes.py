@@ -383,7 +383,7 @@ def told(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 def test_an_installed_plugin_without_hooks_is_told_of(
     toy: Plugging, told: Callable[[], list[str]]
 ) -> None:
-    toy.plugin("acme", {"flowenv_modify_spec": lambda spec: None})
+    toy.plugin("acme", {"change": lambda spec: None})
     prepared()
     assert told() == [
         "The plugin acme of acme-dist 1.0 has no hooks. Is @hookimpl missing above a function?"
@@ -394,7 +394,7 @@ def test_a_plugin_without_hooks_is_not_what_was_required(
     toy: Plugging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FLOWENV_REQUIRED_PLUGINS", "acme")
-    toy.plugin("acme", {"flowenv_modify_spec": lambda spec: None})
+    toy.plugin("acme", {"change": lambda spec: None})
     with pytest.raises(PluginError) as raised:
         prepared()
     assert raised.value.message == (

@@ -20,7 +20,6 @@ from flowenv import (
 )
 from flowenv.cli.sweep import sweep
 from flowenv.errors import BackendNotFound, PluginError, SettingError, UnsupportedOperation
-from flowenv.hooks.registry import reset
 
 from ..flow_files import write
 from ..plugging import ToyEnvironment, toy_hooks
@@ -106,7 +105,7 @@ class ClaimingEnvironment(ToyEnvironment):
     capabilities = Capabilities(attach=True, find=True, sweep=True)
 
 
-@pytest.mark.parametrize(
+CLAIMED = pytest.mark.parametrize(
     ("capability", "hook", "call"),
     [
         ("find", "flowenv_find_runs", find_runs),
@@ -114,14 +113,26 @@ class ClaimingEnvironment(ToyEnvironment):
         ("sweep", "flowenv_sweep", lambda name: sweep(["--env", name], standalone_mode=False)),
     ],
 )
-def test_what_a_backend_claims_it_implements(plugging, capability, hook, call):
+
+
+def claiming():
     type_hook = hookimpl(lambda: ClaimingEnvironment, specname="flowenv_environment_type")
-    plugging.backend("claiming", {**toy_hooks(), "flowenv_environment_type": type_hook})
+    return {**toy_hooks(), "flowenv_environment_type": type_hook}
+
+
+@CLAIMED
+def test_what_a_backend_claims_it_implements(plugging, capability, hook, call):
+    plugging.backend("claiming", claiming())
     claims = f"The backend claiming claims {capability}, but"
     with pytest.raises(PluginError, match=f"{claims} implements no {hook}"):
         call("claiming")
-    plugging.plugin("empty", {"nothing": hookimpl(lambda: None, specname=hook)})
-    reset()
+
+
+@CLAIMED
+def test_what_a_backend_claims_it_gives(plugging, capability, hook, call):
+    silent = {"nothing": hookimpl(lambda: None, specname=hook)}
+    plugging.backend("claiming", {**claiming(), **silent})
+    claims = f"The backend claiming claims {capability}, but"
     with pytest.raises(PluginError, match=f"{claims} its {hook} gives None"):
         call("claiming")
 

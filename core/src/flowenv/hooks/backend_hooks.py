@@ -19,6 +19,7 @@ from flowenv.hooks.checks import (
     check_replaces_nothing,
     explain_misfit,
 )
+from flowenv.hooks.ignored import check_ignores_nothing
 from flowenv.hooks.plugin_log import plugin_log
 from flowenv.runs.running import Returned
 from flowenv.secret import Secret
@@ -178,6 +179,7 @@ def register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> No
         manager.check_pending()
         check_no_wrappers(manager, module)
         check_arguments(module, name)
+        check_ignores_nothing(module, name)
     except (pluggy.PluginValidationError, PluginError) as error:
         if manager.is_registered(module):
             manager.unregister(module)

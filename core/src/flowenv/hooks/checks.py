@@ -12,6 +12,7 @@ import pluggy
 
 from flowenv.errors import PluginError
 from flowenv.hooks import specs as hookspecs
+from flowenv.hooks.ignored import hook_names
 from flowenv.settings.declaration import nearest
 
 CONTRIBUTED = (
@@ -104,7 +105,7 @@ def check_replaces_nothing(module: ModuleType, name: str) -> None:
 
 def explain_misfit(error: pluggy.PluginValidationError, module: ModuleType) -> str:
     """What is wrong with a module that pluggy refused, with the nearest right name."""
-    hooks = [name for name in vars(hookspecs) if name.startswith("flowenv_")]
+    hooks = hook_names()
     for hook, function in implementations(module):
         if hook not in hooks:
             return f"there is no hook {hook}. {nearest(hook, hooks)}"

@@ -102,16 +102,11 @@ class Registry:
         if not owners:
             raise self._not_installed(backend)
         if len(owners) > 1:
-            names = " and ".join(f"{o.distribution} {o.version}" for o in owners)
-            raise PluginError(
-                f"Two distributions bring a backend {backend!r}: {names}.",
-                hint="Uninstall one of them.",
-            )
+            raise _two_owners(owners)
         owner = owners[0]
         name = _title(owner)
         try:
-            _check_requirements(owner, name)
-            return importlib.import_module(owner.module)
+            return _import_hooks(owner)
         except RAISED as error:
             self.errors[backend] = error
             if isinstance(error, PluginError):
@@ -193,21 +188,48 @@ class Registry:
             PluginError: if it doesn't fit, or is required and implements no hook. An exception
                 of its own comes as it is.
         """
-        _check_requirements(one, _title(one))
-        module = importlib.import_module(one.module)
+        owners = [o for o in self.installed() if (o.kind, o.name) == (one.kind, one.name)]
+        if len(owners) > 1:
+            raise _two_owners(owners)
+        module = _import_hooks(one)
         try_out(module, _title(one))
         required_by = self.required.get(one.name, "")
         if problem := without_hooks(module, _title(one)):
             if required_by:  # a policy that does nothing is none
                 raise PluginError(problem)
             plugin_log().warning("%s", problem)
-        same_name = [other for other in self.installed() if other.name == one.name]
-        title = f"plugin {one.name}" + (f" of {one.distribution}" if len(same_name) > 1 else "")
-        return LoadedPlugin(title, module, required_by)
+        return LoadedPlugin(f"plugin {one.name}", module, required_by)
 
 
 def _title(one: Installed) -> str:
     return f"{one.kind} {one.name} of {one.distribution} {one.version}"
+
+
+def _two_owners(owners: Sequence[Installed]) -> PluginError:
+    names = " and ".join(f"{one.distribution} {one.version}" for one in owners)
+    kind, name = owners[0].kind, owners[0].name
+    return PluginError(
+        f"Two distributions bring a {kind} {name!r}: {names}.", hint="Uninstall one of them."
+    )
+
+
+def _import_hooks(one: Installed) -> ModuleType:
+    """Import the module with the hooks of an installed backend or plugin.
+
+    Raises:
+        PluginError: if versions don't fit, or its entry point names no module. What the
+            module raises comes as it is.
+    """
+    _check_requirements(one, _title(one))
+    module, colon, inside = one.module.partition(":")
+    if colon:
+        raise PluginError(
+            f"The entry point of the {_title(one)} names {inside.strip()} in {module.strip()}, "
+            "but has to name the module with the hooks.",
+            hint=f'Write {one.name} = "{module.strip()}" in its [project.entry-points], and '
+            "install it again.",
+        )
+    return importlib.import_module(one.module)
 
 
 def _check_requirements(one: Installed, name: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowenv.contract import BASIC, Target
-from flowenv.errors import ConfigurationError, SettingError
+from flowenv.errors import ConfigurationError, PluginError, SettingError
 from flowenv.executors.base import Executor, check_executor
 from flowenv.runs.labels import Labels
 from flowenv.runs.subclasses import warn_of_attributes, warn_of_methods
@@ -143,6 +143,20 @@ class Environment:
                 check_type(value, one.annotation, f"{name} {one.name}", secret=one.secret)
         self.labels = Labels.of(self.labels, f"{name} labels")
         self.metadata = dict(self.metadata or {})
+        self._is_checked = True
+
+    def check_is_checked(self) -> None:
+        """Check that the settings' types were checked when the environment was made.
+
+        Raises:
+            PluginError: if a subclass has a `__post_init__` of its own that calls no other.
+        """
+        if not getattr(self, "_is_checked", False):
+            raise PluginError(
+                f"{type(self).__name__}.__post_init__ leaves out the checks that all "
+                "environments share.",
+                hint="Begin it with super().__post_init__().",
+            )
 
     # -- what a backend may say about itself --------------------------------------------
 
@@ -319,7 +333,7 @@ class Environment:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         defaults = {one.name: one.default for one in settings_of(type(self))}
-        self.__dict__.update({**defaults, **state})
+        self.__dict__.update({**defaults, **state, "_is_checked": True})
 
     def __repr__(self) -> str:
         shown: list[str] = []

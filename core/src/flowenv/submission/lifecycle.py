@@ -163,6 +163,7 @@ def prepare(
     flow = as_flow(flow)
     check_not_importing(flow)
     chosen = environment_of(flow, environment)
+    chosen.check_is_checked()
     hooks = registry().hooks(chosen.backend)
     checked = dict(parameters or {}) if draft else flow.check(parameters or {})
     run = FlowRun(

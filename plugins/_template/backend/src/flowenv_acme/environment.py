@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from flowenv import Capabilities
 from flowenv.errors import SettingError
-from flowenv.plugin import CommonEnvironment, setting
+from flowenv.plugin import CommonEnvironment, Target, Value, setting
 
 
 @dataclasses.dataclass(repr=False)
@@ -34,3 +38,8 @@ class AcmeEnvironment(CommonEnvironment):
         super().__post_init__()
         if self.grace < 0:
             raise SettingError(f"The setting grace must not be negative: {self.grace}.")
+
+    def variables(self, target: Target) -> Mapping[str, Value]:
+        """What only acme knows: the `python` of the command is this process's own."""
+        path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
+        return {**super().variables(target), "PATH": path}
