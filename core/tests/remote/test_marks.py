@@ -41,7 +41,8 @@ def test_a_mark_that_is_no_moment_is_none(text: str | None) -> None:
 
 
 def test_a_moment_without_a_zone_has_an_age() -> None:
-    written = (NOW - datetime.timedelta(hours=1)).replace(tzinfo=None).isoformat()
+    now = datetime.datetime.now(datetime.UTC)
+    written = (now - datetime.timedelta(hours=1)).replace(tzinfo=None).isoformat()
     assert seconds_since(moment(written)) == pytest.approx(3600, abs=60)
 
 
