@@ -304,17 +304,28 @@ def test_looking_changes_nothing(submit: Submit, cluster: ClusterUnderTest) -> N
     assert before["metadata"]["annotations"] == after["metadata"]["annotations"]
 
 
-def test_time_in_which_a_job_is_suspended_does_not_count(
-    submit: Submit, cluster: ClusterUnderTest
+@pytest.mark.parametrize("held", ["suspended", "gated"])
+def test_time_in_which_a_run_is_held_back_does_not_count(
+    submit: Submit, cluster: ClusterUnderTest, held: str
 ) -> None:
-    manifest = in_pod(containers=[{}])
-    manifest["spec"]["suspend"] = True
+    gates = [{"name": "example.com/queue"}] if held == "gated" else []
+    manifest = in_pod(containers=[{}], schedulingGates=gates)
+    manifest["spec"]["suspend"] = held == "suspended"
     run = submit("large", job_spec=manifest, start_deadline=6)
+    ends: list[Status] = []
+    follower = threading.Thread(target=lambda: ends.append(run.wait(PATIENCE)))
+    follower.start()
     until = time.monotonic() + 8
     cluster.wait_until(lambda: time.monotonic() > until, "more than the deadline")
-    assert later(run).refresh().state is State.SUBMITTED
-    cluster.patch("Job", name_of(run), {"spec": {"suspend": False}})
+    assert held in later(run).refresh().message
+    if held == "suspended":
+        cluster.patch("Job", name_of(run), {"spec": {"suspend": False}})
+    else:
+        [pod] = pods_of(cluster, run)
+        cluster.patch("Pod", pod, {"spec": {"schedulingGates": None}})
     assert later(run).refresh().state is not State.CRASHED
+    follower.join(PATIENCE)
+    assert ends[0].state is State.COMPLETED
     assert run.result(PATIENCE) == "x" * 3900
 
 

@@ -161,6 +161,7 @@ def test_an_image_that_is_tried_again_and_again_is_one_condition(
         ("evicted", Reason.EVICTED, True),
         ("preempted", Reason.PREEMPTED, True),
         ("node_lost", Reason.LOST, True),
+        ("status_unknown", Reason.LOST, True),
     ],
 )
 def test_what_the_platform_does_to_a_pod_is_the_reason(
