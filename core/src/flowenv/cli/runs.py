@@ -150,7 +150,8 @@ def attach(
     """Follow a run as `flowenv run` does.
 
     REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. Exits as the run
-    ended; Ctrl-C leaves it running.
+    ended; Ctrl-C leaves it running. Who follows a run also ends on the platform what
+    can't start, or goes on when the flow has ended; `status`, `runs` and `logs` change nothing.
 
     \b
       flowenv attach REFERENCE --env prod
