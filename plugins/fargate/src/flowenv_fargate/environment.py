@@ -34,13 +34,8 @@ from flowenv_fargate.spec.arguments import (
 if TYPE_CHECKING:
     from flowenv.plugin import FlowRun, Value
 
-_VARIABLES = {
-    "aws_access_key_id": "AWS_ACCESS_KEY_ID",
-    "aws_secret_access_key": "AWS_SECRET_ACCESS_KEY",
-    "aws_session_token": "AWS_SESSION_TOKEN",
-    "region_name": "REGION_NAME",
-}
-"""Where a setting that nobody gave comes from; after that boto3's own chain is asked."""
+_KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+"""What nobody gave comes from the variables of these names; after that boto3's chain is asked."""
 
 
 @dataclasses.dataclass(repr=False, init=False, eq=False)
@@ -68,6 +63,9 @@ class FargateTaskEnvironment(Environment):
         start_timeout: seconds within which a task must run, image pull included; after that
             it is stopped, and the run has crashed by its deadline.
         endpoint_url: of another AWS, such as an emulator; by default `AWS_ENDPOINT_URL`.
+        profile_name: a profile of AWS's configuration files, by default `AWS_PROFILE`; keys of
+            variables are not used then.
+        role_arn: a role to assume with the credentials that the others give.
         **kwargs: what boto3's `register_task_definition` and `run_task` take. The first
             container is the flow's.
 
@@ -126,6 +124,12 @@ class FargateTaskEnvironment(Environment):
     endpoint_url: str | None = setting(
         None, kw_only=True, help="URL of another AWS, such as an emulator."
     )
+    profile_name: str | None = setting(
+        None, kw_only=True, help="A profile of AWS's configuration files; else AWS_PROFILE."
+    )
+    role_arn: str | None = setting(
+        None, kw_only=True, help="ARN of a role to assume, for all calls to AWS."
+    )
 
     def __init__(
         self,
@@ -144,6 +148,8 @@ class FargateTaskEnvironment(Environment):
         log_group: str | None = "/ecs/flowenv",
         start_timeout: float = 600.0,
         endpoint_url: str | None = None,
+        profile_name: str | None = None,
+        role_arn: str | None = None,
         **kwargs: Any,
     ) -> None:
         self.launch_type = launch_type
@@ -160,6 +166,8 @@ class FargateTaskEnvironment(Environment):
         self.log_group = log_group
         self.start_timeout = start_timeout
         self.endpoint_url = endpoint_url
+        self.profile_name = profile_name
+        self.role_arn = role_arn
         self.kwargs = copy.deepcopy(kwargs)
         self.__post_init__()
 
@@ -174,15 +182,18 @@ class FargateTaskEnvironment(Environment):
         self._take_from_variables()
 
     def _take_from_variables(self) -> None:
-        given = self.aws_access_key_id
-        for name, variable in _VARIABLES.items():
-            if not getattr(self, name):  # an empty text counts as not given
-                setattr(self, name, os.environ.get(variable) or None)
-        if given and given != os.environ.get("AWS_ACCESS_KEY_ID"):
-            # a session token belongs to its access key; another key's makes every call fail
-            token = os.environ.get("AWS_SESSION_TOKEN")
-            if token and self.aws_session_token == token:
-                self.aws_session_token = None
+        self.region_name = self.region_name or os.environ.get("REGION_NAME") or None
+        found = {name: os.environ.get(name.upper()) or None for name in _KEYS}
+        # an empty text counts as not given
+        given = {name: getattr(self, name) or None for name in _KEYS}
+        self.__dict__.update(given)
+        key_id, secret, _ = _KEYS
+        if self.profile_name and not (given[key_id] or given[secret]):
+            return
+        # secret and session token belong to their access key, whichever way they come
+        if all(given[name] in (None, found[name]) for name in (key_id, secret)):
+            for name, value in found.items():
+                setattr(self, name, given[name] or value)
 
     def needs_image(self) -> bool:
         """False if the user's first container, or an existing task definition, has one."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import dataclass, field
 from typing import Any
 
-from flowenv.errors import PlatformError, PlatformUnreachable, SpecError
-from flowenv.plugin import Reason, Retries, TryAgain
+from flowenv.plugin import Retries, TryAgain
 from flowenv_fargate.api.rate_limit import Rate
 from flowenv_fargate.api.refusals import AwsBusy, AwsRefused, Kind, Refusal
+from flowenv_fargate.api.session import Access, session_of
+from flowenv_fargate.api.vendor_errors import (
+    Unanswered,
+    check_is_answer,
+    headers_of,
+    vendor_error,
+)
 
 _CONNECTIONS = 50
 REGION_HEADER = "x-amz-bucket-region"
@@ -19,27 +24,6 @@ _REGIONAL: Any = {"addressing_style": "virtual", "us_east_1_regional_endpoint": 
 _RATES = {"RunTask": (100, 20), "RegisterTaskDefinition": (20, 1), "GetLogEvents": (25, 25)}
 """Calls at once, and a second after that: what AWS grants an account by default."""
 RETRIES = Retries(tries=8, first=0.3, longest=8.0)
-
-
-@dataclass(frozen=True)
-class Access:
-    """Whose AWS is called; what is None is found by boto3.
-
-    Args:
-        key_id: access key id.
-        secret: secret access key.
-        token: session token.
-        region: the region.
-        last_region: the region if boto3 finds none either.
-        endpoint: URL of another AWS.
-    """
-
-    key_id: str | None = field(default=None, repr=False)
-    secret: str | None = field(default=None, repr=False)
-    token: str | None = field(default=None, repr=False)
-    region: str | None = None
-    last_region: str | None = None
-    endpoint: str | None = None
 
 
 class Aws:
@@ -108,17 +92,16 @@ class Aws:
         self, service: str, operation: str, parameters: dict[str, Any], region: str | None
     ) -> dict[str, Any]:
         from botocore import xform_name
-        from botocore.exceptions import BotoCoreError, ClientError
 
         client = self._client(service, region)
         if rate := self._rates.get(operation):
             rate.take()
         try:
-            return getattr(client, xform_name(operation))(**parameters)  # type: ignore[no-any-return]
-        except ClientError as error:
-            raise _refusal(operation, error).error() from error
-        except BotoCoreError as error:
-            raise _botocore_error(operation, error) from error
+            answer: dict[str, Any] = getattr(client, xform_name(operation))(**parameters)
+            check_is_answer(operation, answer)
+            return answer
+        except Exception as error:  # boto3 raises whatever finding credentials raises
+            raise vendor_error(operation, error) from error
 
     def presigned_get(self, bucket: str, key: str, seconds: int) -> str:
         """A URL that reads an S3 object without credentials, for so many seconds.
@@ -127,7 +110,10 @@ class Aws:
         """
         parameters = {"Bucket": bucket, "Key": key}
         client = self._client("s3", self.bucket_region(bucket))
-        return str(client.generate_presigned_url("get_object", parameters, ExpiresIn=seconds))
+        try:
+            return str(client.generate_presigned_url("get_object", parameters, ExpiresIn=seconds))
+        except Exception as error:
+            raise vendor_error("a presigned URL", error) from error
 
     def bucket_region(self, bucket: str) -> str | None:
         """The region of a bucket, which S3 names even to those who may not list it.
@@ -140,12 +126,12 @@ class Aws:
         """
         if bucket not in self._bucket_regions:
             try:
-                headers = _headers(self.call("s3", "HeadBucket", {"Bucket": bucket}))
+                headers = headers_of(self.call("s3", "HeadBucket", {"Bucket": bucket}))
             except AwsRefused as error:
                 if error.refusal.kind is Kind.ABSENT:  # its answer to HEAD has no words
                     words = f"There is no bucket {bucket}."
                     raise Refusal("HeadBucket", "NoSuchBucket", words).error() from error
-                headers = _headers(getattr(error.__cause__, "response", {}))
+                headers = headers_of(getattr(error.__cause__, "response", {}))
                 if REGION_HEADER not in headers:
                     raise
             self._bucket_regions[bucket] = headers.get(REGION_HEADER)
@@ -160,17 +146,9 @@ class Aws:
         return self._clients[key]
 
     def _make_client(self, service: str, region: str | None) -> Any:
-        import boto3
         from botocore.config import Config
-        from botocore.exceptions import BotoCoreError
 
         access = self.access
-        if bool(access.key_id) != bool(access.secret):
-            raise PlatformUnreachable(
-                "Only one half of the AWS credentials is given.",
-                hint="Give both aws_access_key_id and aws_secret_access_key, or neither.",
-                reason=Reason.ACCESS_DENIED,
-            )
         # tries are counted here, not in boto3 as well; presigned URLs need the newer signature
         config = Config(
             retries={"total_max_attempts": 1},
@@ -181,12 +159,7 @@ class Aws:
         )
         try:
             if self._session is None:
-                self._session = boto3.Session(
-                    aws_access_key_id=access.key_id,
-                    aws_secret_access_key=access.secret,
-                    aws_session_token=access.token if access.key_id else None,
-                    region_name=access.region,
-                )
+                self._session = session_of(access)
             region = region or self._session.region_name or access.last_region
             make: Any = self._session.client
             where = {"region_name": region, "endpoint_url": access.endpoint}
@@ -195,66 +168,10 @@ class Aws:
                 # the global host of AWS can't be used in regions that are younger than 2019
                 client = make(service, **where, config=config.merge(Config(s3=_REGIONAL)))
             return client
-        except (BotoCoreError, ValueError) as error:
-            raise _botocore_error(f"a client for {service}", error) from error
+        except Exception as error:
+            raise vendor_error(f"a client for {service}", error) from error
 
     def _renew(self) -> None:
         with self._lock:
             self._session = None
             self._clients.clear()
-
-
-class Unanswered(PlatformUnreachable):
-    """A call was made, and its answer never came."""
-
-
-def _headers(answer: dict[str, Any]) -> dict[str, str]:
-    return answer.get("ResponseMetadata", {}).get("HTTPHeaders") or {}
-
-
-def _refusal(operation: str, error: Any) -> Refusal:
-    answer = error.response
-    details = answer.get("Error", {})
-    return Refusal(
-        operation,
-        str(details.get("Code", "Unknown")),
-        str(details.get("Message", "")),
-        int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode") or 400),
-        tuple(answer.get("resourceIds") or ()),
-    )
-
-
-def _botocore_error(operation: str, error: Exception) -> PlatformError | SpecError:
-    """A vendor's exception that is no answer of AWS as one of ours."""
-    from botocore import exceptions
-
-    if isinstance(error, exceptions.ParamValidationError):
-        # its text shows values, which may be secrets
-        return SpecError(f"boto3 refuses the parameters of {operation}.")
-    if isinstance(error, exceptions.NoRegionError):
-        return PlatformUnreachable(
-            "No AWS region is known.",
-            hint="Pass region_name, or set REGION_NAME, AWS_DEFAULT_REGION or AWS_REGION.",
-        )
-    if isinstance(
-        error,
-        exceptions.NoCredentialsError
-        | exceptions.PartialCredentialsError
-        | exceptions.CredentialRetrievalError
-        | exceptions.NoAuthTokenError
-        | exceptions.SSOTokenLoadError
-        | exceptions.UnauthorizedSSOTokenError
-        | exceptions.TokenRetrievalError,
-    ):
-        return PlatformUnreachable(
-            f"No usable AWS credentials were found: {error}.",
-            hint="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, pass them, or log in with the "
-            "AWS command line.",
-            reason=Reason.ACCESS_DENIED,
-        )
-    if isinstance(error, exceptions.HTTPClientError | exceptions.ConnectionError):
-        return Unanswered(
-            f"AWS gave no answer to {operation}: {error}",
-            hint="Check the network, the region and the endpoint URL.",
-        )
-    return PlatformUnreachable(f"boto3 can't call {operation}: {error}")

@@ -171,6 +171,8 @@ class AwsBusy(TransientPlatformError):
 
 def _explained(refusal: Refusal) -> tuple[Reason, str]:
     kind, words = refusal.kind, refusal.message
+    if kind is Kind.DENIED and refusal.operation.startswith("AssumeRole"):
+        return Reason.ACCESS_DENIED, _ROLE_HINT
     if kind is Kind.EXPIRED:
         return Reason.ACCESS_DENIED, "Get fresh credentials; the task itself goes on."
     if kind is Kind.DENIED:
@@ -193,6 +195,10 @@ def _policy_hint(operation: str) -> str:
     return f"Allow {operation}{passes}; the backend's documentation has the whole policy."
 
 
+_ROLE_HINT = (
+    "Its trust policy must name who asks, and they must be allowed to assume it: see role_arn, "
+    "the profile, or AWS_ROLE_ARN."
+)
 _PASSING_ROLES = frozenset({"RunTask", "RegisterTaskDefinition"})
 
 

@@ -6,7 +6,8 @@ import os
 import threading
 from dataclasses import dataclass, field
 
-from flowenv_fargate.api.client import Access, Aws
+from flowenv_fargate.api.client import Aws
+from flowenv_fargate.api.session import Access
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.registration import Definitions
 from flowenv_fargate.runs.tasks import TaskPoller, task_poller
@@ -49,6 +50,8 @@ def account_of(environment: FargateTaskEnvironment) -> Account:
         environment.region_name,
         os.environ.get("AWS_REGION"),  # boto3 alone of AWS's SDKs doesn't look there
         environment.endpoint_url,
+        environment.profile_name,
+        environment.role_arn,
     )
     with _lock:
         if access not in _accounts:

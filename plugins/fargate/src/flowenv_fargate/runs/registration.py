@@ -13,9 +13,10 @@ from typing import Any
 
 from flowenv.errors import PlatformError, RunConflict
 from flowenv.plugin import Reason, TryAgain
-from flowenv_fargate.api.client import Aws, Unanswered
+from flowenv_fargate.api.client import Aws
 from flowenv_fargate.api.refusals import AwsBusy, AwsRefused, Kind
 from flowenv_fargate.api.service_model import parameters_of
+from flowenv_fargate.api.vendor_errors import Unanswered
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.log_groups import LogGroups
 from flowenv_fargate.spec.comparison import all_differences, differences
