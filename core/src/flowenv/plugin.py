@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from flowenv.hooks.specs import API_VERSION, hookimpl
     from flowenv.remote.marks import Marks, moment, seconds_since
+    from flowenv.remote.outages import OUTAGES, Patience
     from flowenv.remote.poller import Poller
     from flowenv.remote.retries import Retries, TryAgain
     from flowenv.runs.environment import (
@@ -120,6 +121,8 @@ __all__ = [
     "Status",
     "poll",
     # calls to a platform
+    "OUTAGES",
+    "Patience",
     "Poller",
     "Retries",
     "TryAgain",
@@ -174,6 +177,7 @@ __getattr__, __dir__ = names_of(
         ),
         "hooks.specs": "API_VERSION hookimpl",
         "remote.marks": "Marks moment seconds_since",
+        "remote.outages": "OUTAGES Patience",
         "remote.poller": "Poller",
         "remote.retries": "Retries TryAgain",
         "runs.environment": (

@@ -13,9 +13,11 @@ from flowenv.errors import (
     RunCancelled,
     RunCrashed,
     RunFailed,
+    TransientPlatformError,
     UnsupportedOperation,
 )
 from flowenv.plugin import FlowRun, Outcome, Reason, State
+from flowenv.remote import outages
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.runs import cloudwatch, handle
 from rigs.ecs import Account, EcsRig, Script
@@ -250,6 +252,31 @@ def test_following_bears_an_outage(rig: EcsRig, on_rig: OnRig, submit: Submit) -
     assert fault.struck == 20
 
 
+def test_during_an_outage_the_status_says_since_when_there_is_no_news(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outages, "SPOKEN_OF", 0.0)
+    run = submit(on_rig())
+    with rig.faults.inject("throttling", operation="DescribeTasks", times=20):
+        seen = list(run.follow(20))
+
+    assert seen[0].message.startswith("No news since")
+    assert "DescribeTasks" in seen[0].message
+    assert seen[-1].state is State.COMPLETED
+    assert [one for one in seen if one.message.startswith("No news")] == seen[:1]
+
+
+def test_an_outage_that_lasts_too_long_ends_the_following(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outages, "PATIENCE", 0.1)
+    run = submit(on_rig())
+    with rig.faults.inject("throttling", operation="DescribeTasks", times=None):
+        with pytest.raises(TransientPlatformError):
+            run.wait(20)
+    assert run.wait(20).state is State.COMPLETED
+
+
 def test_a_task_that_does_not_start_in_time_is_stopped(
     rig: EcsRig, on_rig: OnRig, submit: Submit
 ) -> None:
@@ -279,6 +306,24 @@ def test_a_throttled_log_is_read_on_without_losing_or_doubling_lines(
         assert list(run.logs(follow=True)) == ["hello"]
 
     assert fault.struck == 3
+
+
+def test_a_log_goes_on_after_an_outage_of_cloudwatch_and_says_once_that_it_is_late(
+    rig: EcsRig,
+    on_rig: OnRig,
+    submit: Submit,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(outages, "SPOKEN_OF", 0.0)
+    run = submit(on_rig())
+    with rig.faults.inject("throttling", operation="GetLogEvents", times=30) as fault:
+        assert list(run.logs(follow=True)) == ["hello"]
+
+    assert fault.struck == 30
+    told = [one for one in caplog.records if "No news since" in one.getMessage()]
+    assert len(told) == 1
+    assert run.wait(20).state is State.COMPLETED
 
 
 def test_on_ec2_a_stream_without_a_prefix_is_found_by_the_containers_id(

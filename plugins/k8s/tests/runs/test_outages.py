@@ -11,8 +11,9 @@ import pytest
 
 from flowenv.errors import PlatformError, PlatformUnreachable
 from flowenv.plugin import FlowRun, State, Status
+from flowenv.remote import outages
 from flowenv_k8s.api.client import Client
-from flowenv_k8s.runs import outages, tracking
+from flowenv_k8s.runs import tracking
 from flowenv_k8s.runs.watch import pod_watch
 from on_kubernetes.job_runs import complete, pod_of
 from on_kubernetes.log_reader import Reader

@@ -10,8 +10,8 @@ import pytest
 
 from flowenv.errors import PlatformError, PlatformUnreachable
 from flowenv.plugin import FlowRun, Reason, State
+from flowenv.remote import outages
 from flowenv_k8s.api.client import Client
-from flowenv_k8s.runs import outages
 from flowenv_k8s.runs.watch import pod_watch
 from on_kubernetes.job_runs import complete, name_of, running
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.errors import UnsupportedOperation
-from flowenv.plugin import is_outcome_line
+from flowenv.plugin import OUTAGES, Patience, is_outcome_line
 from flowenv_fargate.api.client import Aws
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 
@@ -137,14 +137,22 @@ def follow_lines(
     """
     deadline: float | None = None
     pause, recorded = POLL_SECONDS, False
+    patience = Patience(late="The log")
     while True:
         any_new = False
-        for line in reader.new_lines():
-            any_new, recorded = True, recorded or is_outcome_line(line)
-            yield line
-        if deadline is None and is_over():
-            deadline = time.monotonic() + (DRAIN_SECONDS if ends_with_record() else 0.0)
-            continue  # what came between the last page and the end
+        try:
+            for line in reader.new_lines():
+                any_new, recorded = True, recorded or is_outcome_line(line)
+                yield line
+            if deadline is None and is_over():
+                deadline = time.monotonic() + (DRAIN_SECONDS if ends_with_record() else 0.0)
+                continue  # what came between the last page and the end
+            patience.succeeded()
+        except OUTAGES as error:
+            time.sleep(patience.failed(error))
+            if patience.is_over:
+                raise
+            continue
         if deadline is not None and (recorded or time.monotonic() >= deadline):
             return
         pause = POLL_SECONDS if any_new else min(pause * 1.5, POLL_SECONDS * 5)

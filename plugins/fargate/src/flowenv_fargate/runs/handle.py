@@ -7,15 +7,20 @@ import logging
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from flowenv.errors import (
-    FlowenvError,
-    PlatformError,
-    PlatformUnreachable,
-    TransientPlatformError,
+from flowenv.errors import FlowenvError, PlatformError
+from flowenv.plugin import (
+    OUTAGES,
+    Outcome,
+    Patience,
+    Reason,
+    State,
+    Status,
+    TryAgain,
+    seconds_since,
 )
-from flowenv.plugin import Outcome, Reason, State, Status, TryAgain, seconds_since
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account
@@ -36,8 +41,6 @@ _log = logging.getLogger("flowenv.fargate")
 
 MISSING_SECONDS = 60.0
 """Seconds after RunTask for which DescribeTasks may not know a task yet."""
-OUTAGE_SECONDS = 600.0
-"""Seconds for which following a run bears that AWS doesn't answer."""
 STOP_SECONDS = 180.0
 """Seconds within which a stopped task must have stopped: the longest stopTimeout and a minute."""
 LATE_RECORD = "The flow's process has ended; how it ended isn't in its log yet."
@@ -111,15 +114,18 @@ class TaskHandle:
         deadline = None if timeout is None else time.monotonic() + timeout
         shown: Status | None = None
         max_age: float | None = None
-        failing_since: float | None = None
+        patience = Patience()
         while True:
             try:
                 status = self._look(max_age)
-                failing_since = None
-            except (TransientPlatformError, PlatformUnreachable):
-                failing_since = failing_since or time.monotonic()
-                if time.monotonic() - failing_since > OUTAGE_SECONDS:
+                patience.succeeded()
+            except OUTAGES as error:
+                patience.failed(error)
+                if patience.is_over:
                     raise
+                told = replace(shown or Status(State.SUBMITTED), message=patience.outage, hint="")
+                if patience.outage and told != shown:
+                    yield (shown := told)
             else:
                 if status.state is State.STARTING:
                     self._enforce_deadline(self._task)

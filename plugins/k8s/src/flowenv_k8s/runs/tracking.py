@@ -12,14 +12,13 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.plugin import Reason, State, Status, storage
+from flowenv.plugin import OUTAGES, Patience, Reason, State, Status, storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
 from flowenv_k8s.runs.diagnosis import events
 from flowenv_k8s.runs.diagnosis.job_status import is_marked_cancelled, is_over
 from flowenv_k8s.runs.diagnosis.pod_status import by_age
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
-from flowenv_k8s.runs.outages import OUTAGES, Patience
 from flowenv_k8s.runs.start import Start
 from flowenv_k8s.runs.termination import end_job, leave_outcome, wait_until_over
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates

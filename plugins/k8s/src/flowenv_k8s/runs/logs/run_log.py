@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import PlatformError
+from flowenv.plugin import OUTAGES, Patience
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.api.resources import PODS
@@ -20,7 +21,6 @@ from flowenv_k8s.runs.logs.beginning import (
     started_at,
 )
 from flowenv_k8s.runs.logs.container_log import ContainerLog
-from flowenv_k8s.runs.outages import OUTAGES, Patience
 from flowenv_k8s.runs.tracking import RunTracker
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 
@@ -45,6 +45,7 @@ class RunLog:
         self._client = client
         self._tracker = tracker
         self._container = tracker.marks.flow_container
+        self._late = f"The log of {tracker.name}"
 
     def read(self) -> Iterator[str]:
         """The lines that there are.
@@ -61,7 +62,9 @@ class RunLog:
         for pod in pods:
             if has_started(pod, self._container):
                 log = self._log_of(pod)
-                yield from self._from_beginning(log, pod, self._rest(log, Patience(_TRIED)))
+                yield from self._from_beginning(
+                    log, pod, self._rest(log, Patience(_TRIED, late=self._late))
+                )
 
     def follow(self) -> Iterator[str]:
         """The lines, as they come, until the run is over.
@@ -97,7 +100,8 @@ class RunLog:
         return ContainerLog(self._client, self._tracker.namespace, name, container)
 
     def _follow_pod(self, uid: str, updates: PodUpdates) -> Iterator[str]:
-        log, patience, pause = self._log_of(updates.pods[uid]), Patience(), _PAUSE
+        log, pause = self._log_of(updates.pods[uid]), _PAUSE
+        patience = Patience(late=self._late)
         if time.time() - (started_at(updates.pods[uid], self._container) or time.time()) > _FRESH:
             yield from self._so_far(log, updates.pods[uid], patience)
         while not self._has_ended(uid, updates):
@@ -111,7 +115,7 @@ class RunLog:
                     return
             except OUTAGES as error:
                 # the run goes on, and for how long is not up to its log
-                pause = self._failed(patience, error)
+                pause = patience.failed(error)
             # an end can also mean that the kubelet is tired of the stream, or away
             if not self._has_ended(uid, updates):
                 updates.wait(pause)
@@ -164,18 +168,9 @@ class RunLog:
             except Refused:  # it never started, or is gone
                 return
             except OUTAGES as error:
-                pause = self._failed(patience, error)
+                pause = patience.failed(error)
                 if patience.is_over:
                     raise PlatformError(
                         f"The end of the log of {self._tracker.name} can't be read: {error}"
                     ) from error
                 time.sleep(pause)
-
-    def _failed(self, patience: Patience, error: Exception) -> float:
-        """Say once in an outage that the log is late; returns seconds until the next try."""
-        before = patience.outage
-        pause = patience.failed(error)
-        _log.debug("The log of %s was cut: %s", self._tracker.name, error)
-        if patience.outage and not before:
-            _log.warning("The log of %s: %s", self._tracker.name, patience.outage)
-        return pause

@@ -16,11 +16,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformUnreachable
+from flowenv.plugin import OUTAGES, Patience
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused, Request
 from flowenv_k8s.api.resources import PODS
 from flowenv_k8s.api.session import Stream
-from flowenv_k8s.runs.outages import OUTAGES, Patience
 from flowenv_k8s.runs.watch.job_list import job_list
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 from flowenv_k8s.runs.watch.trimming import trimmed_pod

@@ -1,15 +1,18 @@
 """Outages: how long reads of what is followed are tried again, and what is said meanwhile.
 
-A run goes on without its API server and without its kubelet, so that who follows it does, too.
+A run goes on while its platform doesn't answer, so that who follows it does, too.
 """
 
 from __future__ import annotations
 
 import datetime
+import logging
 import time
 
 from flowenv.errors import FlowenvError, PlatformUnreachable, TransientPlatformError
-from flowenv.plugin import Retries
+from flowenv.remote.retries import Retries
+
+_log = logging.getLogger("flowenv")
 
 PATIENCE = 300.0
 """Seconds without any answer after which those who follow a run are told."""
@@ -25,6 +28,7 @@ class Patience:
 
     Args:
         seconds: how long it may last; by default `PATIENCE`.
+        late: what comes late in it, for a warning when it is spoken of; empty for none.
 
     Attributes:
         outage: one sentence for users; empty while all is well, and in an outage's first seconds.
@@ -34,8 +38,9 @@ class Patience:
     (True, '')
     """
 
-    def __init__(self, seconds: float | None = None) -> None:
+    def __init__(self, seconds: float | None = None, *, late: str = "") -> None:
         self.outage = ""
+        self._late = late
         self._seconds = seconds
         self._since: float | None = None
         self._began = ""
@@ -74,6 +79,8 @@ class Patience:
             self.outage = (
                 f"No news since {self._began}: {_words(error)} It is tried again for {limit:g} s."
             )
+            if self._late:
+                _log.warning("%s: %s", self._late, self.outage)
         self._failures += 1
         return _PAUSES.pause(self._failures)
 
