@@ -226,7 +226,8 @@ def test_nothing_slow_is_imported_before_the_signals_are_heard():
         "flowenv._version",
         "flowenv.container",
         "flowenv.container.entry_point",
-        "flowenv.container.terminated",
+        "flowenv.runs",
+        "flowenv.runs.terminated",
         "importlib",
         "importlib._bootstrap",
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
-from flowenv import Flow, RunRefused, Secret, State, attach, hookimpl, submit
+from flowenv import Flow, Reason, RunRefused, Secret, State, attach, hookimpl, submit
 from flowenv.errors import (
     ParameterError,
     PluginError,
@@ -14,6 +16,7 @@ from flowenv.errors import (
 )
 from flowenv.runs.flow_run import DRAFT_ID
 from flowenv.runs.running import Returned
+from flowenv.runs.terminated import Terminated
 from flowenv.submission.lifecycle import as_flow, prepare
 
 from ..plugging import Plugging, ToyEnvironment, toy_hooks
@@ -330,8 +333,32 @@ def test_an_interrupt_goes_through_and_plugins_hear_of_it(toy):
     assert heard == [State.RUNNING, State.CANCELLED]
 
 
+@pytest.mark.parametrize(
+    ("number", "state", "reason"),
+    [
+        (signal.SIGINT, State.CANCELLED, None),
+        (signal.SIGTERM, State.CRASHED, Reason.STOPPED),
+        (signal.SIGHUP, State.CRASHED, Reason.STOPPED),
+    ],
+)
+def test_a_signal_but_for_ctrl_c_does_not_say_that_anybody_cancelled(toy, number, state, reason):
+    heard = []
+
+    @hookimpl
+    def flowenv_state_changed(status):
+        heard.append((status.state, status.reason))
+
+    def stopped():
+        raise Terminated(number)
+
+    toy.plugin("chat", {"flowenv_state_changed": flowenv_state_changed})
+    with pytest.raises(KeyboardInterrupt):
+        submit(Flow(stopped), environment=ToyEnvironment())
+    assert heard[-1] == (state, reason)
+
+
 def test_an_executor_that_can_not_be_opened_crashes_the_run(toy):
-    from flowenv import DaskExecutor, Reason
+    from flowenv import DaskExecutor
 
     executor = DaskExecutor(cluster_class="os.getpid")
     run = submit(Flow(dict), environment=ToyEnvironment(executor=executor))

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import NoReturn
 
 from flowenv.runs.signals import wake_for_signals
+from flowenv.runs.terminated import Terminated
 
 INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -58,13 +59,13 @@ def _use(handler: Callable[[int, FrameType | None], None]) -> None:
 def _first(number: int, frame: FrameType | None) -> None:
     _use(_second)
     _say("")
-    raise KeyboardInterrupt
+    raise Terminated(number)
 
 
 def _second(number: int, frame: FrameType | None) -> None:
     _use(_leave)
     _say("")
-    raise KeyboardInterrupt
+    raise Terminated(number)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

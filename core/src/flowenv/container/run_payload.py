@@ -6,7 +6,6 @@ import ast
 import contextlib
 import logging
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from flowenv import contract
 from flowenv.container.temporary_folder import ensure_temporary_folder
-from flowenv.container.terminated import Terminated
 from flowenv.container.tracebacks import show_user_traceback
 from flowenv.errors import FlowenvError, PayloadError, PlatformError
 from flowenv.remote.retries import Retries, TryAgain
@@ -23,6 +21,7 @@ from flowenv.runs.log_lines import BEGINNING
 from flowenv.runs.outcome import EXIT_CANCELLED, EXIT_COMPLETED, EXIT_CRASHED, EXIT_FAILED, Outcome
 from flowenv.runs.record import LIMIT
 from flowenv.runs.signals import wake_for_signals
+from flowenv.runs.terminated import Terminated
 from flowenv.states import Reason, State
 
 if TYPE_CHECKING:
@@ -246,7 +245,7 @@ def interrupted(by: KeyboardInterrupt) -> Outcome:
     SIGTERM says that, and not who asked: a run counts as cancelled only if its platform, or who
     started it, knows of a cancellation. Ctrl-C is one.
     """
-    if isinstance(by, Terminated) and by.number == signal.SIGTERM:
+    if isinstance(by, Terminated) and not by.is_cancellation:
         return Outcome(
             _run_id(),
             State.CRASHED,

@@ -8,7 +8,8 @@ from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.handle import FinishedHandle
 from flowenv.runs.outcome import Outcome
 from flowenv.runs.stopping import closed_before_the_end
-from flowenv.states import State, Status
+from flowenv.runs.terminated import Terminated
+from flowenv.states import Reason, State, Status
 
 _RUNNING = Status(State.RUNNING)
 
@@ -35,10 +36,17 @@ def execute_here(flow_run: FlowRun, status: Status = _RUNNING) -> FinishedHandle
             value = flow_run.hooks.run_flow(flow_run)
     except Exception as error:
         return FinishedHandle(outcome_of_error(flow_run, error), error=error)
-    except BaseException:
-        flow_run.observe(Status(State.CANCELLED, message="The flow was interrupted."))
+    except BaseException as error:
+        flow_run.observe(_interrupted(error))
         raise
     return FinishedHandle(Outcome(flow_run.id, State.COMPLETED), value)
+
+
+def _interrupted(by: BaseException) -> Status:
+    if isinstance(by, Terminated) and not by.is_cancellation:
+        message = f"The process was asked to stop ({by})."
+        return Status(State.CRASHED, Reason.STOPPED, message)
+    return Status(State.CANCELLED, message="The flow was interrupted.")
 
 
 def outcome_of_error(flow_run: FlowRun, error: Exception) -> Outcome:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from flowenv.runs.signals import wake_for_signals
+from flowenv.runs.terminated import Terminated
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
@@ -29,7 +30,7 @@ def closed_before_the_end() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         came.append(number)
         if len(came) == 1:  # the closing itself isn't interrupted
-            raise KeyboardInterrupt
+            raise Terminated(number)
 
     for one in deadly:
         signal.signal(one, interrupt)
