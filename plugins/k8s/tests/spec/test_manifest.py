@@ -170,6 +170,15 @@ def test_a_file_that_is_not_there_is_named() -> None:
     assert "nowhere.yaml can't be read: No such file" in refusal("nowhere.yaml")
 
 
+def test_in_the_flows_container_it_is_said_how_the_file_gets_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FLOWENV_PAYLOAD", "/var/run/flowenv/payload.json")
+    with pytest.raises(SpecError) as caught:
+        KubernetesJobEnvironment("job.yaml")
+    assert "@flow(files=['job.yaml'])" in caught.value.hint
+
+
 def test_a_date_in_yaml_is_a_string_as_for_kubernetes(write: Write) -> None:
     path = write(JOB.replace("  name: my-job", "  annotations: {since: 2026-11-22}"))
     environment = KubernetesJobEnvironment(job_spec_file=path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,8 +10,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from flowenv.errors import SpecError
+from flowenv.plugin import contract
 from flowenv_k8s.spec.yaml_scalars import NotYaml
 from flowenv_k8s.spec.yaml_text import Document, Path_, Place, documents
+
+_IN_CONTAINER = (
+    "This is the flow's container, in which the flow's file is imported. Keep the environment in "
+    "flowenv.toml; or ship the file, as with @flow(files=['job.yaml']), and name it by "
+    "Path(__file__).with_name('job.yaml')."
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +89,9 @@ def read_manifest(path: str | Path, kind: str, api_version: str) -> Manifest:
         text = Path(path).expanduser().read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError(f"{path} can't be read: {reason}.") from error
+        # the file of a flow that makes its environment itself is imported in the container, too
+        hint = _IN_CONTAINER if contract.PAYLOAD in os.environ else ""
+        raise SpecError(f"{path} can't be read: {reason}.", hint=hint) from error
     document = _document(text, str(path))
     manifest = Manifest(document.data, str(path), document.places)
     check_kind(manifest, kind, api_version)
