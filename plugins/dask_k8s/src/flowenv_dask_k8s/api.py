@@ -142,6 +142,13 @@ def is_cut_off(error: BaseException, *, answers: bool) -> bool:
     return not answers and isinstance(error, CancelledError | OSError)
 
 
+def is_killed_worker(error: BaseException) -> bool:
+    """Whether Dask gave a task up because the workers that ran it died."""
+    from distributed import KilledWorker
+
+    return isinstance(error, KilledWorker)
+
+
 def close(cluster: Any, timeout: float) -> None:
     """Close the connections of a KubeCluster; the DaskCluster is removed by its maker."""
     cluster.shutdown_on_close = False

@@ -159,3 +159,16 @@ def has_token() -> dict[str, bool]:
         "scheduler": client.run_on_scheduler(look),
         "worker": client.submit(look).result(),
     }
+
+
+@flow
+def eats_memory() -> int:
+    """Need more memory on a worker than it may have."""
+
+    def eat(_: int) -> int:
+        eaten = []
+        while True:
+            eaten.append(bytearray(5_000_000))
+            time.sleep(0.01)
+
+    return int(get_client().submit(eat, 1).result())

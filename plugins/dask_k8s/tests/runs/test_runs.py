@@ -82,13 +82,27 @@ def strict(operated: KubernetesRig) -> Iterator[None]:
     enforce(None)
 
 
+NOBODY = {"securityContext": {"runAsUser": 1000}}
+JOB_OF_NOBODY = {"kind": "Job", "spec": {"template": {"spec": {**NOBODY, "containers": [{}]}}}}
+
+
+@pytest.mark.usefixtures("strict")
+def test_workers_that_pod_security_refuses_are_not_waited_for() -> None:
+    run = submit("scheduler", {"scheduler_spec": JOB_OF_NOBODY, "min_workers": 1})
+
+    status = run.wait(PATIENCE)
+    assert (status.state, status.reason) == (State.CRASHED, Reason.CONFIGURATION)
+    assert "The Dask worker can't run: " in status.message
+    assert "runAsNonRoot != true" in status.message
+    assert "securityContext" in status.hint
+
+
 @pytest.mark.usefixtures("strict")
 def test_a_run_passes_restricted_pod_security_and_only_its_flow_has_a_token() -> None:
-    nobody = {"securityContext": {"runAsUser": 1000}}
-    job = {"kind": "Job", "spec": {"template": {"spec": {**nobody, "containers": [{}]}}}}
-    worker = {"kind": "Pod", "spec": {**nobody, "containers": [{}]}}
+    worker = {"kind": "Pod", "spec": {**NOBODY, "containers": [{}]}}
 
-    run = submit("has_token", {"scheduler_spec": job, "worker_spec": worker, "min_workers": 1})
+    settings = {"scheduler_spec": JOB_OF_NOBODY, "worker_spec": worker, "min_workers": 1}
+    run = submit("has_token", settings)
 
     assert run.result(PATIENCE) == {"flow": True, "scheduler": False, "worker": False}
 
@@ -186,15 +200,28 @@ def preload(target: str, package: str, version: str) -> dict[str, str]:
 
 OTHER_DISTRIBUTED = preload("SCHEDULER", "distributed", "2021.1.0")
 OTHER_PYTHON = preload("WORKER", "python", "3.9.1.final.0")
+NO_FLOWENV = {
+    "name": "DASK_DISTRIBUTED__WORKER__PRELOAD",
+    "value": json.dumps(["import sys; sys.modules['flowenv'] = None"]),
+}
+SMALL = ["dask", "worker", "--nthreads", "1", "--name", "$(DASK_WORKER_NAME)"]
+SMALL += ["--memory-limit", "250MiB", "--no-dashboard"]
+
+
+def worker_with(**container: Any) -> dict[str, Any]:
+    return {"kind": "Pod", "spec": {"containers": [container]}}
+
+
 SETTINGS: dict[str, dict[str, Any]] = {
     "log_k8s_errors": {"log_k8s_errors": True},
     "scheduler_logs": {"scheduler_logs": True},
     "another distributed": {"scheduler_spec": job_with(OTHER_DISTRIBUTED)},
-    "another Python": {
-        "worker_spec": {"kind": "Pod", "spec": {"containers": [{"env": [OTHER_PYTHON]}]}},
-        "min_workers": 1,
-    },
+    "another Python": {"worker_spec": worker_with(env=[OTHER_PYTHON]), "min_workers": 1},
+    "no flowenv": {"worker_spec": worker_with(env=[NO_FLOWENV]), "min_workers": 1},
+    "little memory": {"worker_spec": worker_with(args=SMALL), "min_workers": 1},
 }
+FLOW_OF = {"little memory": "eats_memory"}
+"""The flows of these runs, where it isn't `scheduler`."""
 
 
 @dataclass(frozen=True)
@@ -211,7 +238,10 @@ def ended(
     """How runs with these settings end, and their logs."""
     rig, _ = rig_and_operator
     with nothing_stays(rig, tmp_path_factory.mktemp("settings")):
-        runs = {name: submit("scheduler", settings) for name, settings in SETTINGS.items()}
+        runs = {
+            name: submit(FLOW_OF.get(name, "scheduler"), settings)
+            for name, settings in SETTINGS.items()
+        }
         return {name: Ended(run.wait(PATIENCE), list(run.logs())) for name, run in runs.items()}
 
 
@@ -244,3 +274,19 @@ def test_a_worker_with_another_python_is_refused_before_the_flow(ended: dict[str
     assert (status.state, status.reason) == (State.CRASHED, Reason.CONFIGURATION)
     assert "Python 3.9, dask" in status.message.partition("worker tcp://")[2]
     assert "the flow runs" not in log
+
+
+def test_a_worker_without_flowenv_is_the_images_fault(ended: dict[str, Ended]) -> None:
+    status = ended["no flowenv"].status
+
+    assert (status.state, status.reason) == (State.CRASHED, Reason.CONFIGURATION)
+    assert "can't import flowenv, which the flow's process can" in status.message
+    assert "worker_spec" in status.hint
+
+
+def test_a_worker_that_is_killed_for_its_memory_says_so(ended: dict[str, Ended]) -> None:
+    status = ended["little memory"].status
+
+    assert (status.state, status.reason) == (State.CRASHED, Reason.OOM_KILLED)
+    assert "exceeded 95% memory budget" in status.message
+    assert "worker_resources" in status.hint

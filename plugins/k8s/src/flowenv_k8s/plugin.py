@@ -26,10 +26,10 @@ from flowenv_k8s.base_environment import (
     job_manifest,
     user_manifest,
 )
-from flowenv_k8s.runs.diagnosis.events import explain
+from flowenv_k8s.runs.diagnosis.events import explain, is_refused_for_good
 from flowenv_k8s.runs.diagnosis.job_status import is_over
 from flowenv_k8s.runs.diagnosis.pod_status import container_status, disruption, is_back_off, living
-from flowenv_k8s.runs.diagnosis.reasons import HINTS
+from flowenv_k8s.runs.diagnosis.reasons import HINTS, hint_for
 from flowenv_k8s.spec.checks import POD_SPEC, check_metadata, check_pod_spec
 from flowenv_k8s.spec.fields import OBJECT, check_fields
 from flowenv_k8s.spec.job import MOUNT_PATH, JobSettings, base_name, build_spec, check_spec
@@ -74,7 +74,7 @@ __all__ += ["EVENTS", "JOBS", "PODS", "SECRETS", "Client", "ContainerLog", "Refu
 __all__ += ["Resource", "connect", "is_allowed", "last_lines", "rbac_rule"]
 # what Kubernetes says of Jobs and pods
 __all__ += ["HINTS", "container_status", "disruption", "explain", "is_back_off", "is_over"]
-__all__ += ["living"]
+__all__ += ["hint_for", "is_refused_for_good", "living"]
 # what `flowenv doctor` finds
 __all__ += ["examine", "job_findings", "permission_findings"]
 # what `flowenv sweep` finds

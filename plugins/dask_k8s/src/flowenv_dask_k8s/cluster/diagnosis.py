@@ -12,7 +12,7 @@ from typing import Any
 from flowenv.errors import PlatformError
 from flowenv.plugin import Reason, State, Status
 from flowenv_dask_k8s.spec.resources import INSTALL
-from flowenv_k8s.plugin import HINTS, container_status, disruption, living
+from flowenv_k8s.plugin import HINTS, container_status, disruption, hint_for, living
 
 ENOUGH_RESTARTS = 2
 """Restarts after which a container that ends again counts as unable to run."""
@@ -122,7 +122,7 @@ def not_started(
         message += words or "Kubernetes gives no reason"
     if log:
         message += "\nThe end of its log:\n" + "\n".join(f"  {line}" for line in log)
-    hint = status.hint or (HINTS.get(reason, "") if reason else "")
+    hint = status.hint or (hint_for(reason, words) if reason else "")
     return PlatformError(message, hint=hint, reason=reason or Reason.DEADLINE)
 
 

@@ -83,11 +83,11 @@ class RunCluster(Protocol):
     def no_worker(self, seconds: float) -> PlatformError:
         """No worker has joined within so many seconds: the error that says why."""
 
-    def why_lost(self, error: Exception) -> PlatformError | None:
-        """What became of the scheduler that the run began with; None if it is there.
+    def fault(self, error: Exception) -> PlatformError | None:
+        """What is wrong with the cluster that made a flow fail; None if nothing is.
 
         Args:
-            error: what made somebody ask.
+            error: what the flow, or what is around it, raised.
         """
 
     def close(self) -> None:

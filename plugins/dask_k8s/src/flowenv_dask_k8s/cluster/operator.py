@@ -17,6 +17,7 @@ from flowenv_dask_k8s.cluster.removal import OPERATORS_TURN, remove
 from flowenv_dask_k8s.cluster.rights import check_allowed
 from flowenv_dask_k8s.cluster.scheduler_loss import SchedulerWatch
 from flowenv_dask_k8s.cluster.startup import Startup
+from flowenv_dask_k8s.cluster.worker_loss import what_they_lack, why_died
 from flowenv_dask_k8s.spec.permissions import CONNECTING, FORWARDING
 from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS, GROUP, VERSION
 from flowenv_k8s.plugin import (
@@ -111,13 +112,17 @@ class OperatorCluster:
         """None has joined in time: the error that says why."""
         return self._startup.no_worker(seconds)
 
-    def why_lost(self, error: Exception) -> PlatformError | None:
-        """What became of the scheduler that the run began with; None if it is there.
+    def fault(self, error: Exception) -> PlatformError | None:
+        """What is wrong with the cluster that made a flow fail; None if nothing is.
 
         Args:
-            error: what made somebody ask.
+            error: what the flow, or what is around it, raised.
         """
-        return self._watch.why_lost(error) if self._watch else None
+        return (
+            (self._watch.why_lost(error) if self._watch else None)
+            or why_died(error, self._client, self._plan)
+            or what_they_lack(error)
+        )
 
     def close(self) -> None:
         """Remove the cluster, however far it has come, and wait until it is gone."""

@@ -12,7 +12,15 @@ from flowenv.plugin import Reason, State, Status
 from flowenv_dask_k8s.cluster import diagnosis
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
 from flowenv_dask_k8s.spec.resources import CLUSTER_LABEL, CLUSTERS, COMPONENT_LABEL
-from flowenv_k8s.plugin import EVENTS, PODS, Client, explain, is_back_off, last_lines
+from flowenv_k8s.plugin import (
+    EVENTS,
+    PODS,
+    Client,
+    explain,
+    is_back_off,
+    is_refused_for_good,
+    last_lines,
+)
 
 _log = logging.getLogger("flowenv.dask_k8s")
 
@@ -89,8 +97,10 @@ class Startup:
             self._tell("The Dask operator hasn't answered yet.")
             return
         told = self._told_of_replica_sets("scheduler")
+        waiting = Status(State.STARTING, message="It has no pod")
+        if told and is_refused_for_good(told):
+            raise diagnosis.not_started("scheduler", waiting, told=told)
         if seconds > deadline:
-            waiting = Status(State.STARTING, message="It has no pod")
             raise diagnosis.not_started("scheduler", waiting, seconds=deadline, told=told)
         if told:
             self._tell(f"The scheduler has no pod: {told[1]}")
@@ -112,6 +122,9 @@ class Startup:
                 self._tell_wait("A worker", status)
                 return words.message
         if not pods and (told := self._told_of_replica_sets("default-worker")):
+            if is_refused_for_good(told):
+                waiting = Status(State.STARTING, message="There is no pod")
+                raise diagnosis.not_started("worker", waiting, told=told)
             self._tell(f"There is no worker: {told[1]}")
             return told[1]
         return None

@@ -82,8 +82,8 @@ def _run_planned(
             return _run_on(environment, flow_run, client, plan, cluster)
         except Exception as error:
             is_told = isinstance(error, PlatformError) and error is not flow_run.raised
-            if not is_told and (lost := cluster.why_lost(error)):
-                raise lost from error
+            if not is_told and (fault := cluster.fault(error)):
+                raise fault from error
             raise
     finally:
         cluster.close()

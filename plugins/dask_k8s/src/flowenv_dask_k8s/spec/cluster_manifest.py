@@ -187,7 +187,10 @@ def _worker_pod(environment: ClusterSettings, flow_run: FlowRun) -> dict[str, An
     container.setdefault("name", "worker")
     container.setdefault("image", flow_run.image)
     if not container.get("command") and not container.get("args"):
-        threads = ["--nthreads", str(environment.nthreads)] if environment.nthreads else []
+        threads: list[str] = []
+        if environment.nthreads:
+            # else a worker takes only as much of its memory as its threads are of the node's CPUs
+            threads = ["--nthreads", str(environment.nthreads), "--memory-limit", "1.0"]
         container["command"] = ["dask"]
         container["args"] = [
             *("worker", "--name", "$(DASK_WORKER_NAME)"),
