@@ -226,11 +226,14 @@ def test_a_log_whose_end_doesnt_come_is_said_to_lack_it(
     )
 
 
-def test_a_platform_that_is_lost_says_how_to_attach_again() -> None:
+@pytest.mark.parametrize("between", [("Is it there?", " "), ("Add:\n  - a rule", "\n")])
+def test_a_platform_that_is_lost_says_how_to_attach_again(between: tuple[str, str]) -> None:
+    hint, gap = between
+
     class Lost(ScriptedHandle):
         def follow(self, timeout: float | None = None) -> Iterator[Status]:
             yield Status(State.RUNNING)
-            raise PlatformError("The platform doesn't answer.", hint="Is it there?")
+            raise PlatformError("The platform doesn't answer.", hint=hint)
 
     run = FlowRun(Findable(), id="run-1", flow_name="scripted")
     run.handle = Lost()
@@ -240,7 +243,7 @@ def test_a_platform_that_is_lost_says_how_to_attach_again() -> None:
     ):
         follower.follow()
     assert str(caught.value) == (
-        "The platform doesn't answer. Is it there? "
+        f"The platform doesn't answer. {hint}{gap}"
         "The run may go on: flowenv attach remote-1 --env prod"
     )
 

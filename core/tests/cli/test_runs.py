@@ -62,6 +62,14 @@ def test_runs_as_json(fake: Project) -> None:
     assert (found["reference"], found["flow"], found["state"]) == (reference, "count", "Completed")
 
 
+def test_a_long_name_makes_no_wide_table(fake: Project) -> None:
+    fake.write("long.py", f"from flowenv import flow\n@flow(name={'n' * 250!r})\ndef a(): pass\n")
+    assert fake.flowenv("run", "long.py", "--detach", *HERE).returncode == 0
+    listed = fake.flowenv("runs", *HERE).stdout
+    assert "n" * 59 + "…" in listed
+    assert max(map(len, listed.splitlines())) < 200
+
+
 def test_status_and_cancel(fake: Project) -> None:
     reference = submit(fake, "-p", "forever=yes")
     status = fake.flowenv("status", reference, *HERE, "-o", "json").json
