@@ -10,7 +10,7 @@ from flowenv import State, attach
 from flowenv.plugin import Outcome
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.runs import account as known
-from flowenv_fargate.runs import task_poller
+from flowenv_fargate.runs import tasks
 from rigs.ecs import Account, EcsRig, Image, Script, ScriptedRunner
 
 RUN_ID = "00000000-1111-2222-3333-444444444444"
@@ -34,8 +34,8 @@ def account(ecs: EcsRig) -> Account:
 def on_ecs(
     ecs: EcsRig, account: Account, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., FargateTaskEnvironment]:
-    monkeypatch.setattr(task_poller, "POLL_SECONDS", 0.02)
-    monkeypatch.setattr(task_poller, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(tasks, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(tasks, "FRESH_SECONDS", 0.0)
     known.forget()
 
     def make(**metadata: str) -> FargateTaskEnvironment:
