@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     )
     from flowenv.runs.process import PAYLOAD_FILE, Process, Runtime
     from flowenv.runs.running import Returned, call_with_callbacks
+    from flowenv.runs.seal import seal_of
     from flowenv.runs.summaries import Finding, Leftover, RunSummary
     from flowenv.secret import Secret, revealed
     from flowenv.serialization import storage
@@ -112,6 +113,7 @@ __all__ = [
     "payload_object",
     "payload_url",
     "revealed",
+    "seal_of",
     "storage",
     # a run and its handle
     "FlowRun",
@@ -194,6 +196,7 @@ __getattr__, __dir__ = names_of(
         ),
         "runs.object_urls": "payload_object payload_url",
         "runs.process": "PAYLOAD_FILE Process Runtime",
+        "runs.seal": "seal_of",
         "runs.running": "Returned call_with_callbacks",
         "runs.summaries": "Finding Leftover RunSummary",
         "secret": "Secret revealed",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy
@@ -19,6 +20,7 @@ from flowenv.errors import (
 )
 from flowenv.runs.outcome import Outcome, is_outcome_line, without_record
 from flowenv.runs.record import LIMIT
+from flowenv.runs.seal import proof_of, seal_of
 from flowenv.states import Reason, State
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates and odd line ends too
@@ -189,8 +191,15 @@ def test_a_process_that_was_asked_to_stop_has_crashed_unless_somebody_cancelled(
 
 def test_the_marked_line_is_found_in_a_log():
     outcome = Outcome.of_result("run", 3)
-    log = f"first\n2024-02-01T10:00:00Z {outcome.to_line()}\nlast words\n"
-    assert Outcome.from_text(log, "run") == outcome
+    assert Outcome.from_text(f"first\n{outcome.to_line()}\nlast words\n", "run") == outcome
+
+
+def test_behind_other_words_it_counts_with_the_proof():
+    seal = seal_of(b"payload")
+    outcome = dataclasses.replace(Outcome.of_result("run", 3), proof=proof_of(b"payload"))
+    log = f"first\nno line end{outcome.to_line()}\nlast words\n"
+    assert Outcome.from_text(log, "run", seal) == outcome
+    assert Outcome.from_text(log, "run") is None
 
 
 def test_the_last_marked_line_counts():

@@ -12,7 +12,7 @@ import pytest
 
 from flowenv import Flow, LocalDaskExecutor, flow
 from flowenv._version import __version__
-from flowenv.container.unpacking import load_run, unpack
+from flowenv.container.unpacking import expanded, load_run, unpack
 from flowenv.errors import PayloadError
 from flowenv.flows.finding import find_flow
 from flowenv.submission.lifecycle import prepare
@@ -211,7 +211,7 @@ def test_the_same_run_gives_the_same_bytes(toy):
 
 def test_a_compressed_payload_is_read(toy):
     run = make_run(Flow(dict))
-    assert unpack(gzip.compress(pack(run))).run_id == run.id
+    assert unpack(expanded(gzip.compress(pack(run)))).run_id == run.id
 
 
 # -- what can't be sent -------------------------------------------------------------------

@@ -9,9 +9,12 @@ import pytest
 
 import flowenv
 from flowenv import Flow
+from flowenv.container.run_payload import read_payload
+from flowenv.container.unpacking import expanded
 from flowenv.flows.finding import find_flow
 from flowenv.hooks import registry
-from flowenv.plugin import FlowRun, Outcome, Retries, State, configuration
+from flowenv.plugin import FlowRun, Outcome, Retries, State, configuration, contract
+from flowenv.runs.seal import proof_of
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.api import client
@@ -116,9 +119,18 @@ class Scripts:
         if self.chosen is not None:
             return self.chosen
         run_id = task.started_by.removeprefix("flowenv/")
-        record = dataclasses.replace(self.outcome, run_id=run_id).to_line()
+        proof = _proof_of(task)
+        record = dataclasses.replace(self.outcome, run_id=run_id, proof=proof).to_line()
         code = {State.COMPLETED: 0, State.FAILED: 1}.get(self.outcome.state, 3)
         return Script(exit_code=code, lines=["hello", record])
+
+
+def _proof_of(task: Task) -> str:
+    """What the flow's process can prove, as it has read its payload."""
+    overrides = task.overrides.get("containerOverrides") or []
+    entries = [entry for one in overrides for entry in one.get("environment") or []]
+    payload = {entry["name"]: entry["value"] for entry in entries}.get(contract.PAYLOAD, "")
+    return proof_of(expanded(read_payload(payload))) if payload.startswith("data:") else ""
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dataclasses
 import logging
 import os
 import sys
@@ -20,6 +21,7 @@ from flowenv.remote.retries import Retries, TryAgain
 from flowenv.runs.log_lines import BEGINNING
 from flowenv.runs.outcome import EXIT_CANCELLED, EXIT_COMPLETED, EXIT_CRASHED, EXIT_FAILED, Outcome
 from flowenv.runs.record import LIMIT
+from flowenv.runs.seal import fits, proof_of
 from flowenv.runs.signals import wake_for_signals
 from flowenv.runs.terminated import Terminated
 from flowenv.states import Reason, State
@@ -93,12 +95,14 @@ def extra_loggers(text: str) -> list[str]:
 
 
 def _load_and_run(run_id: str) -> Outcome:
-    from flowenv.container.unpacking import load_run, unpack
+    from flowenv.container.unpacking import expanded, load_run, unpack
 
     where = os.environ.get(contract.PAYLOAD)
     if not where:
         raise PayloadError(f"{contract.PAYLOAD} isn't set: there is no flow to run.")
-    unpacked = unpack(read_payload(where))
+    payload = expanded(read_payload(where))
+    _check_seal(payload)
+    unpacked = unpack(payload)
     with _folder() as folder:
         if unpacked.requirements:
             from flowenv.container.installing import install
@@ -133,6 +137,27 @@ def check_runtime() -> None:
             f"{file} isn't what was sent with the run: its SHA-256 is another one.",
             hint="Somebody has changed it since; submit the run again.",
         )
+
+
+class _Known:
+    """What this process can prove: the SHA-256 of the payload that it was started for."""
+
+    proof = ""
+
+
+def _check_seal(payload: bytes) -> None:
+    """Check that the payload is the one that the run was submitted with.
+
+    Raises:
+        PayloadError: if it is another.
+    """
+    proof, seal = proof_of(payload), os.environ.get(contract.PAYLOAD_SEAL)
+    if seal and not fits(proof, seal):
+        raise PayloadError(
+            "The payload isn't the one that this run was submitted with.",
+            hint="Somebody else has written to where it is kept. See docs/security.md.",
+        )
+    _Known.proof = proof
 
 
 @contextlib.contextmanager
@@ -178,11 +203,13 @@ def _fetch(url: str, scheme: str) -> bytes:
     import urllib.error
     import urllib.request
 
+    from flowenv.container.unpacking import LARGEST
+
     def attempt() -> bytes:
         what = f"The payload can't be read from its {scheme} URL"
         try:
             with urllib.request.urlopen(url, timeout=60) as answer:
-                return bytes(answer.read())
+                return bytes(answer.read(LARGEST + 1))
         except urllib.error.HTTPError as error:
             refused = PayloadError(f"{what}: {error}.")
             if error.code < 500 and error.code not in (408, 429):
@@ -221,7 +248,7 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
 
 
 def _completed(run_id: str, value: Any, results_url: str | None) -> Outcome:
-    outcome = Outcome.of_result(run_id, value)
+    outcome = dataclasses.replace(Outcome.of_result(run_id, value), proof=_Known.proof)
     if outcome.carries_result(_limit()) or not results_url:
         return outcome
     from flowenv.runs.stored_result import store_result
@@ -284,7 +311,7 @@ _EXIT_CODES = {
 
 def leave(outcome: Outcome) -> NoReturn:
     """Write the outcome where the platform looks for it, and exit as it says."""
-    _write(outcome)
+    _write(dataclasses.replace(outcome, proof=_Known.proof))
     sys.exit(EXIT_CANCELLED if outcome.was_stopped else _EXIT_CODES[outcome.state])
 
 

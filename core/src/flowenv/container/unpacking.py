@@ -6,7 +6,7 @@ import base64
 import datetime
 import functools
 import gzip
-import json
+import io
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from flowenv.hooks.registry import registry
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.shipped_environment import ShippedEnvironment
+from flowenv.serialization.data import from_json
 from flowenv.serialization.encoding import decode
 from flowenv.submission.payload_header import Header
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from flowenv.hooks.backend_hooks import BackendHooks
 
 _GZIP = b"\x1f\x8b"
+LARGEST = 512 * 1024 * 1024
+"""The most bytes that a payload may have."""
 
 
 @dataclass(frozen=True)
@@ -60,22 +63,37 @@ class Unpacked:
         return datetime.datetime.fromisoformat(text) if text else None
 
 
+def expanded(data: bytes) -> bytes:
+    """A document that may be compressed with gzip, as it is.
+
+    Raises:
+        PayloadError: if it can't be expanded, or has more than `LARGEST` bytes then.
+    """
+    try:
+        if data.startswith(_GZIP):
+            with gzip.open(io.BytesIO(data)) as file:
+                data = file.read(LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise PayloadError(f"This is no flowenv payload: {error!r}.") from error
+    if len(data) > LARGEST:
+        raise PayloadError(f"The payload has more than {LARGEST:,} bytes.")
+    return data
+
+
 def unpack(data: bytes) -> Unpacked:
     """Read a payload and check that this Python and flowenv can run it.
 
     Args:
-        data: the document, as it is or compressed with gzip.
+        data: the document.
 
     Raises:
         PayloadError: if they can't, or it is no payload; the message says what to do.
     """
     try:
-        if data.startswith(_GZIP):
-            data = gzip.decompress(data)
-        document = json.loads(data)
+        document = from_json(data)
         header = Header.read(document)
         document["run"]["id"], document["flow"]["kind"]
-    except (ValueError, KeyError, TypeError, OSError, EOFError, zlib.error) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise PayloadError(f"This is no flowenv payload: {error!r}.") from error
     header.check()
     return Unpacked(document)

@@ -76,6 +76,8 @@ BASIC = (
 
 PAYLOAD = "FLOWENV_PAYLOAD"
 """Where the container finds its payload: a path, or a URL (`data:`, `https:`, `s3:`, …)."""
+PAYLOAD_SEAL = "FLOWENV_PAYLOAD_SEAL"
+"""What the payload must fit, else it isn't read: the SHA-256 of its SHA-256."""
 OUTCOME = "FLOWENV_OUTCOME"
 """A file for the outcome record, such as `/dev/termination-log`; else it's a log line."""
 OUTCOME_LIMIT = "FLOWENV_OUTCOME_LIMIT"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,6 +58,7 @@ class FlowRun:
         status: what is known of it; only goes forwards.
         handle: the backend's handle, once it is submitted.
         spec: the finished spec, once the run is being submitted from this process.
+        nonce: a random text that goes into the payload, so that nobody can guess its digest.
         directory: where the flow runs: the folder of the payload's files.
         listeners: called with each status of a new state, in this process, before the plugins are.
         raised: where the flow runs: the exception that the flow itself raised, so that it can
@@ -85,6 +87,7 @@ class FlowRun:
         self.handle: Handle | None = None
         self.status = Status(State.PENDING)
         self.spec: dict[str, Any] | None = None
+        self.nonce = secrets.token_hex(16)
         self.directory: Path | None = None
         self.listeners: list[Callable[[Status], object]] = []
         self.raised: BaseException | None = None

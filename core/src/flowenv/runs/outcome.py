@@ -7,11 +7,13 @@ it, it is one marked line of the log.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError, ResultUnavailable, RunFailed
 from flowenv.runs.record import LIMIT, dump, dump_shortened, read_cut
+from flowenv.runs.seal import fits
 from flowenv.states import Reason, State, Status
 
 MARK = "flowenv-outcome"
@@ -42,6 +44,7 @@ class Outcome:
         message: the exception's message.
         reason: for Crashed.
         hint: what to do about it.
+        proof: that the process which wrote the record had read the run's payload.
         is_cut: True if the platform has cut the record, and what came last is missing.
 
     >>> Outcome.of_error("6f1c", ValueError("no data")).state.value
@@ -58,6 +61,7 @@ class Outcome:
     message: str = ""
     reason: Reason | None = None
     hint: str = ""
+    proof: str = ""
     is_cut: bool = False
 
     @property
@@ -166,7 +170,7 @@ class Outcome:
         Args:
             limit: the most bytes it may have.
         """
-        data: dict[str, Any] = {"run": self.run_id, "state": self.state.value}
+        data = self._beginning()
         if self.reason:
             data["reason"] = self.reason.value
         for name in ("error_class", "result_type", "stored", "message", "hint"):
@@ -186,29 +190,43 @@ class Outcome:
         """
         if not self.has_result:
             return False
-        record = dump({"run": self.run_id, "state": self.state.value, "result": self.result})
-        return len(record) <= limit
+        return len(dump({**self._beginning(), "result": self.result})) <= limit
+
+    def _beginning(self) -> dict[str, Any]:
+        proof = {"proof": self.proof} if self.proof else {}
+        return {"run": self.run_id, "state": self.state.value, **proof}
 
     def to_line(self) -> str:
         """The record as one line of a log."""
         return f"{MARK} {self.run_id} {self.to_bytes().decode()}"
 
     @classmethod
-    def from_text(cls, text: str | bytes, run_id: str) -> Outcome | None:
-        """Read a record, or the last marked line of a log; None if it isn't this run's."""
+    def from_text(cls, text: str | bytes, run_id: str, seal: str = "") -> Outcome | None:
+        """Read a record, or the last marked line of a log; None if it isn't this run's.
+
+        Args:
+            text: a file with a record and nothing else, or lines of a log.
+            run_id: the run.
+            seal: the run's seal, if it is known. Only a record with the proof counts then, as
+                anybody's text may have been printed; but one that tells of a crash may have been
+                written before the payload could be read.
+        """
         if isinstance(text, bytes):
             text = text.decode(errors="replace")
-        for line in reversed(text.split("\n")):
-            marked = line.find(f"{MARK} {run_id} ")
-            if marked >= 0:
-                line = line[marked + len(MARK) + len(run_id) + 2 :]
-            if found := cls._from_record(line, run_id):
+        crash = None
+        for record, is_whole_line in _records_in(text, run_id):
+            found = cls._from_record(record, run_id)
+            if found is None:
+                continue
+            if fits(found.proof, seal) if seal else is_whole_line:
                 return found
-        return None
+            if found.state is State.CRASHED and is_whole_line:
+                crash = crash or found
+        return crash
 
     @classmethod
     def _from_record(cls, line: str, run_id: str) -> Outcome | None:
-        if not line.lstrip().startswith("{"):
+        if not line.lstrip().startswith("{") or len(line) > LIMIT:
             return None
         is_cut = False
         try:
@@ -226,11 +244,26 @@ class Outcome:
             return None
         texts = {
             n: str(data.get(n, ""))
-            for n in ("stored", "result_type", "error_class", "message", "hint")
+            for n in ("stored", "result_type", "error_class", "message", "hint", "proof")
         }
         has_result = "result" in data and not is_cut
         result = data["result"] if has_result else None
         return cls(run_id, state, result, has_result, reason=reason, is_cut=is_cut, **texts)
+
+
+def _records_in(text: str, run_id: str) -> Iterator[tuple[str, bool]]:
+    """What may be records, the last first, and whether each is a whole line.
+
+    A flow may have printed something without a line end before its process wrote the record.
+    """
+    lines, mark = text.strip("\n").split("\n"), f"{MARK} {run_id} "
+    if len(lines) == 1 and not text.startswith(MARK):
+        yield text, True
+    for line in reversed(lines):
+        at = line.find(mark)
+        while at >= 0:
+            yield line[at + len(mark) :], at == 0
+            at = line.find(mark, at + 1)
 
 
 def _as_scalar(value: Any) -> Any:

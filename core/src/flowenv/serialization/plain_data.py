@@ -47,7 +47,7 @@ _COLLECTIONS: dict[str, type] = {"tuple": tuple, "set": set, "frozenset": frozen
 _MALFORMED = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
 
-class NotData(PayloadError):
+class NotData(ValueError):
     """A document holds more than data: reading it would import, call or unpickle something."""
 
 
@@ -122,7 +122,7 @@ def decode_data(data: Any) -> Any:
     """
     try:
         return decode_with(_READERS, data)
-    except PayloadError:
+    except (NotData, PayloadError):
         raise
     except _MALFORMED as error:
         raise PayloadError(f"This can't be read: {type(error).__name__}: {error}.") from error

@@ -51,6 +51,7 @@ def pack(flow_run: FlowRun) -> bytes:
             **Header.here(pickles=encoder.has_pickles).to_json(),
             "run": {
                 "id": flow_run.id,
+                "nonce": flow_run.nonce,
                 "labels": list(flow_run.labels),
                 "created": flow_run.created.isoformat() if flow_run.created else None,
             },

@@ -21,6 +21,8 @@ from flowenv.errors import FlowenvError, SpecError, UnsupportedOperation
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.object_urls import result_object, results_url
 from flowenv.runs.outcome import Outcome, without_record
+from flowenv.runs.process import PAYLOAD_FILE
+from flowenv.runs.seal import seal_of
 from flowenv.serialization import storage
 from flowenv.states import Status
 from flowenv.submission.lifecycle import Prepared
@@ -83,14 +85,15 @@ def rehearse(prepared: Prepared) -> Rehearsed:
         variables = {
             **_base(folder),
             **values,
-            contract.PAYLOAD: str(folder / "payload.json"),
+            contract.PAYLOAD: str(folder / PAYLOAD_FILE),
+            contract.PAYLOAD_SEAL: (seal := seal_of(prepared.process.files[PAYLOAD_FILE])),
             contract.OUTCOME: str(outcome_file),
             contract.REHEARSAL: "1",
             **(runtime.variables(name) if runtime else {}),
         }
         exit_code = _call(process.command, variables, folder)
         text = outcome_file.read_bytes() if outcome_file.exists() else b""
-    outcome = Outcome.from_text(text, run.id)
+    outcome = Outcome.from_text(text, run.id, seal)
     status = outcome.status() if outcome else without_record(exit_code, "")
     result, result_error = _take_result(outcome, run) if outcome else (None, None)
     return Rehearsed(outcome, status, _unresolved(merged), result, result_error)

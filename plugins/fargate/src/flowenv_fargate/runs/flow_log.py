@@ -13,6 +13,7 @@ from flowenv_fargate.runs import cloudwatch
 from flowenv_fargate.runs.account import Account
 from flowenv_fargate.runs.cloudwatch import LogPlace, LogReader, no_logs
 from flowenv_fargate.runs.diagnosis import container_of, left_a_record
+from flowenv_fargate.spec.tags import seal_in
 
 _log = logging.getLogger("flowenv.fargate")
 
@@ -61,7 +62,7 @@ class FlowLog:
         if place is None:
             return LogEnd()
         lines = LogReader(self.account.aws, place).tail()
-        if outcome := Outcome.from_text(lines or "", self.run_id):
+        if outcome := Outcome.from_text(lines or "", self.run_id, seal_in(task)):
             return LogEnd(outcome, lines)
         return LogEnd(None, lines, self._patience(task, lines or ""))
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from flowenv.errors import SpecError
-from flowenv.plugin import PAYLOAD_FILE, Target, payload_url
+from flowenv.plugin import PAYLOAD_FILE, Target, contract, payload_url, seal_of
 from flowenv_fargate.spec import arguments as args
 from flowenv_fargate.spec.comparison import normalised
 from flowenv_fargate.spec.container_variables import divide, run_entries
@@ -230,7 +230,9 @@ def _add_payload(
     payload: bytes,
 ) -> None:
     overrides = spec["run_task"]["overrides"]
-    if put_payload_inline(overrides, overrides["containerOverrides"][0], payload):
+    override = overrides["containerOverrides"][0]
+    set_variable(override, contract.PAYLOAD_SEAL, seal_of(payload))
+    if put_payload_inline(overrides, override, payload):
         return
     place = payload_place(environment)
     if place is None:

@@ -162,6 +162,11 @@ def _marks(variables: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in found.items() if isinstance(value, str)}
 
 
+def seal_in(task: Task) -> str:
+    """What the payload and the record of a task's run fit; empty if the task doesn't say."""
+    return _flow_container(task)[1].get(contract.PAYLOAD_SEAL, "")
+
+
 def _label_number(key: str) -> int:
     number = key.rpartition(".")[2]
     return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0

@@ -21,6 +21,7 @@ from flowenv.plugin import (
     payload_object,
     payload_url,
     revealed,
+    seal_of,
 )
 from flowenv_k8s.spec.checks import LARGEST_SECRET, check_job, check_secret_size
 from flowenv_k8s.spec.labels import PAYLOAD, STORED, run_annotations, run_labels
@@ -231,7 +232,11 @@ def _complete_pod(
     restrict(spec, flow)
     mounted = _mount_files(spec, flow, secrets)
     payload = url or f"{MOUNT_PATH}/{PAYLOAD_FILE}"
-    own = {contract.PAYLOAD: payload, contract.OUTCOME: flow["terminationMessagePath"]}
+    own = {
+        contract.PAYLOAD: payload,
+        contract.PAYLOAD_SEAL: seal_of(process.files.get(PAYLOAD_FILE, b"")),
+        contract.OUTCOME: flow["terminationMessagePath"],
+    }
     room = MESSAGES_OF_A_POD // (len(containers) + len(spec.get("initContainers") or []))
     if room < LARGEST_MESSAGE:
         own[contract.OUTCOME_LIMIT] = str(room)

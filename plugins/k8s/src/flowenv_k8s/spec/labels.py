@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowenv.errors import RunNotFound
-from flowenv.plugin import FlowRun, Marks, moment, seconds_since
+from flowenv.plugin import FlowRun, Marks, contract, moment, seconds_since
 from flowenv_k8s.spec.names import LONGEST, label_key_part, label_value
 
 PREFIX = "flowenv.io/"
@@ -109,11 +109,13 @@ class RunMarks(Marks):
         flow_container: the container that the run is judged by; empty for the first.
         has_stored_payload: whether the payload was too large for a Secret.
         outcome: the outcome record that somebody left; empty if there is none.
+        seal: what the run's payload and record fit; empty if the object doesn't say.
     """
 
     flow_container: str = ""
     has_stored_payload: bool = False
     outcome: str = ""
+    seal: str = ""
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any]) -> RunMarks:
@@ -136,7 +138,18 @@ class RunMarks(Marks):
             flow_container=notes.get(FLOW_CONTAINER) or "",
             has_stored_payload=notes.get(PAYLOAD) == STORED,
             outcome=notes.get(OUTCOME) or "",
+            seal=_seal(manifest),
         )
+
+
+def _seal(manifest: Mapping[str, Any]) -> str:
+    """The run's seal in a Job's pod template, which nobody can change."""
+    template = (manifest.get("spec") or {}).get("template") or {}
+    for container in (template.get("spec") or {}).get("containers") or ():
+        for entry in container.get("env") or ():
+            if entry.get("name") == contract.PAYLOAD_SEAL:
+                return str(entry.get("value") or "")
+    return ""
 
 
 def _texts(text: str | None) -> tuple[str, ...]:
