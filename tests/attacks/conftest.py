@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import Client, connect
 from on_kubernetes.clean_slate import clean_slate
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
+from rigs.kubernetes.status import ApiError
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +76,8 @@ def empty_cluster(rig: KubernetesRig) -> Iterator[None]:
     yield
     for kind in ("Job", "Pod", "Secret"):
         for found in rig.objects(kind):
-            rig.delete(kind, found["metadata"]["name"], propagation="Background")
+            with contextlib.suppress(ApiError):  # gone with its owner by now
+                rig.delete(kind, found["metadata"]["name"], propagation="Background")
     rig.wait_until(lambda: not rig.objects("Pod"), "no pods")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from flowenv import Reason, State, contract
-from flowenv.flows.finding import load_target
+from flowenv.flows.finding import find_flow
 from flowenv.plugin import FlowRun, Outcome
 from flowenv.runs.process import COMMAND
 from flowenv.runs.record import LIMIT
@@ -108,7 +108,7 @@ Contained = Callable[..., Ended]
 @pytest.fixture
 def run(tmp_path: Path) -> FlowRun:
     (tmp_path / "flows.py").write_text("\n".join(line[4:] for line in FLOW.split("\n")))
-    flow = load_target(str(tmp_path / "flows.py"))
+    flow = find_flow(str(tmp_path / "flows.py"))
     return prepare(flow, environment=LocalEnvironment()).flow_run
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.outcome import Outcome
 from flowenv.states import State, Status
+from on_kubernetes.proofs import proof
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 
@@ -37,4 +38,5 @@ def running(run: FlowRun) -> Status:
 
 def complete(rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun) -> None:
     """Let a run's flow return."""
-    kubelet.end(pod_of(rig, run), message=Outcome.of_result(run.id, None).to_bytes().decode())
+    outcome = Outcome(run.id, State.COMPLETED, has_result=True, proof=proof(run))
+    kubelet.end(pod_of(rig, run), message=outcome.to_bytes().decode())

@@ -163,7 +163,7 @@ class RunNotFound(FlowenvError, LookupError):
 
 
 class RunConflict(PlatformError, FileExistsError):
-    """Another run holds the name that this run wants."""
+    """Another run holds the name that this run wants, or two say that they are the same run."""
 
 
 class WaitTimeout(FlowenvError, TimeoutError):

@@ -19,8 +19,8 @@ from flowenv.hooks.registry import registry
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.shipped_environment import ShippedEnvironment
-from flowenv.serialization.data import from_json
 from flowenv.serialization.encoding import decode
+from flowenv.serialization.plain_data import from_json
 from flowenv.submission.payload_header import Header
 
 if TYPE_CHECKING:

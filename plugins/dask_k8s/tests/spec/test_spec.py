@@ -25,6 +25,7 @@ from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_dask_k8s.spec.job import CLUSTER_FILE, cluster_secret, packed
+from on_kubernetes.proofs import unsealed
 
 Environments = Callable[..., DaskKubernetesEnvironment]
 
@@ -143,7 +144,7 @@ def env(container: dict[str, Any]) -> dict[str, Any]:
 def test_the_complete_request(
     name: str, settings: dict[str, Any], environment: Environments
 ) -> None:
-    built = json.loads(json.dumps(masked(build(environment(**settings)))))
+    built = json.loads(unsealed(json.dumps(masked(build(environment(**settings))))))
     path = GOLDEN / f"{name}.yaml"
     if not path.exists():  # delete a file to have it written anew
         path.write_text(yaml.safe_dump(built, sort_keys=False, width=100))

@@ -42,7 +42,7 @@ def flowenv_execute(
     from flowenv_k8s.runs.submission import submit
 
     client = connect(environment.context)
-    job = submit(client, flow_run, spec)
+    job = submit(client, spec)
     payload = spec["payload"]["url"] if spec.get("payload") else None
     return KubernetesHandle(client, job, environment.start_deadline, payload=payload)
 

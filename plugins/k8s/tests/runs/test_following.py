@@ -16,6 +16,7 @@ from flowenv_k8s.api.resources import PODS
 from flowenv_k8s.runs import cancellation, tracking
 from flowenv_k8s.runs import start as start_of_runs
 from on_kubernetes.job_runs import complete, name_of, pod_of, running, until
+from on_kubernetes.proofs import proof
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 _WITH_SIDECAR = {
@@ -31,7 +32,7 @@ Start = Callable[..., FlowRun]
 
 
 def record(run: FlowRun, state: State, **more: Any) -> str:
-    return Outcome(run.id, state, **more).to_bytes().decode()
+    return Outcome(run.id, state, proof=proof(run), **more).to_bytes().decode()
 
 
 # -- states ------------------------------------------------------------------------------

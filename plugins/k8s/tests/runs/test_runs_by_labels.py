@@ -25,6 +25,7 @@ from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import forget_connections
 from flowenv_k8s.runs import sweep
+from on_kubernetes.proofs import proof
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 Environments = Callable[..., KubernetesJobEnvironment]
@@ -59,7 +60,7 @@ def pods(rig: KubernetesRig, run: FlowRun) -> list[str]:
 
 
 def end(rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun, result: int = 3) -> None:
-    record = Outcome(run.id, State.COMPLETED, result=result, has_result=True)
+    record = Outcome(run.id, State.COMPLETED, result=result, has_result=True, proof=proof(run))
     kubelet.end(pods(rig, run)[0], message=record.to_bytes().decode())
     name = run.reference.partition("/")[2]
     rig.wait_for("Job", name, lambda job: job["status"].get("completionTime"))

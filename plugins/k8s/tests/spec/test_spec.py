@@ -22,6 +22,7 @@ from flowenv.submission.explain import masked
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
+from on_kubernetes.proofs import unsealed
 
 GOLDEN = Path(__file__).parent / "golden"
 RUN_ID = "11111111-2222-4333-8444-555555555555"
@@ -107,7 +108,7 @@ def token(monkeypatch: pytest.MonkeyPatch) -> str:
 def test_spec_is_as_written_down(
     name: str, settings: dict[str, Any], environment: Environments, pytestconfig: pytest.Config
 ) -> None:
-    spec = json.loads(json.dumps(masked(build(environment(**settings)))))
+    spec = json.loads(unsealed(json.dumps(masked(build(environment(**settings))))))
     path = GOLDEN / f"{name}.yaml"
     if not path.exists():  # delete a file to have it written anew
         path.write_text(yaml.safe_dump(spec, sort_keys=False, width=100))

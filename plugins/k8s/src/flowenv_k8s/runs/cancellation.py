@@ -13,7 +13,7 @@ from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
 from flowenv_k8s.runs.diagnosis.events import cancellation
 from flowenv_k8s.runs.tracking import RunTracker
-from flowenv_k8s.spec.labels import CANCELLED, JOB_NAME, selector
+from flowenv_k8s.spec.labels import CANCELLED, job_of, selector
 
 _log = logging.getLogger("flowenv.k8s")
 
@@ -49,7 +49,9 @@ def delete_job(client: Client, tracker: RunTracker, grace: float = DEFAULT_GRACE
     while True:
         job = client.get(JOBS, *where)
         pods, _ = client.list(PODS, tracker.namespace, labels=every_pod)
-        own = (pod for pod in pods if JOB_NAME in pod["metadata"]["labels"])
+        # a stranger's pod that has copied the labels has no controller, and isn't waited for
+        pods = [pod for pod in pods if pod["metadata"].get("ownerReferences")]
+        own = (pod for pod in pods if job_of(pod) == tracker.uid)
         seen.update({pod["metadata"]["uid"]: pod for pod in own})
         if not pods and (job is None or job["metadata"]["uid"] != tracker.uid):
             tracker.gone(list(seen.values()))

@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from flowenv.errors import PlatformError, RunNotFound
+from flowenv.errors import PlatformError, RunConflict, RunNotFound
 from flowenv.plugin import FlowRun, RunSummary, payload_object, payload_url
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS, NAMESPACES, PODS
 from flowenv_k8s.base_environment import KubernetesEnvironment
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
 from flowenv_k8s.runs.handle import KubernetesHandle
-from flowenv_k8s.spec.labels import RUN_ID, RunMarks, age_of, pod_selector, selector
+from flowenv_k8s.spec.labels import RunMarks, age_of, job_of, pod_selector, selector
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -57,6 +57,8 @@ def _find_job(client: Client, namespace: str, reference: str) -> dict[str, Any]:
                 hint="Finished Jobs are removed after their ttl; `flowenv runs` lists those "
                 "that are there.",
             )
+        if len(found) > 1:
+            raise _two_jobs(reference, found)
         return found[0]
     where, _, name = reference.rpartition("/")
     job = client.get(JOBS, where or namespace, name)
@@ -66,6 +68,14 @@ def _find_job(client: Client, namespace: str, reference: str) -> dict[str, Any]:
             hint="`flowenv runs` lists the runs that are there.",
         )
     return job
+
+
+def _two_jobs(run_id: str, jobs: Sequence[Mapping[str, Any]]) -> RunConflict:
+    names = ", ".join(sorted("{namespace}/{name}".format(**job["metadata"]) for job in jobs))
+    return RunConflict(
+        f"{len(jobs)} Jobs say that they are the run {run_id}: {names}.",
+        hint="A run has one Job; somebody has copied its labels. Name the one that you mean.",
+    )
 
 
 def find_runs(client: Client, namespace: str, labels: Sequence[str]) -> Iterator[RunSummary]:
@@ -79,12 +89,12 @@ def find_runs(client: Client, namespace: str, labels: Sequence[str]) -> Iterator
     jobs, _ = client.list(JOBS, namespace, labels=selector(labels))
     if not jobs:
         check_namespace(client, namespace)
-    pods = pods_by_run(client, namespace, pod_selector(labels)) if jobs else {}
+    pods = pods_by_job(client, namespace, pod_selector(labels)) if jobs else {}
     for job in jobs:
         marks = RunMarks.of(job)
         if not set(labels) <= set(marks.labels):
             continue  # another label has the same Kubernetes label
-        status = verdict_on(job, marks, pods.get(marks.run_id, [])).status
+        status = verdict_on(job, marks, pods.get(job["metadata"]["uid"], [])).status
         yield marks.summary(f"{namespace}/{job['metadata']['name']}", status)
 
 
@@ -111,12 +121,12 @@ def verdict_on(
 ) -> Verdict:
     """How a run stands now, by its Job and its pods."""
     now = datetime.datetime.now(datetime.UTC)
-    return judge(Observed(marks.run_id, job, pods, marks.flow_container, now))
+    return judge(Observed(marks.run_id, job, pods, marks.flow_container, now, seal=marks.seal))
 
 
-def pods_by_run(client: Client, namespace: str, labels: str) -> dict[str, list[dict[str, Any]]]:
-    """The pods that a label selector selects, by the run that made them."""
+def pods_by_job(client: Client, namespace: str, labels: str) -> dict[str, list[dict[str, Any]]]:
+    """The pods that a label selector selects, by the UID of the Job that controls them."""
     found: dict[str, list[dict[str, Any]]] = {}
     for pod in client.list(PODS, namespace, labels=labels)[0]:
-        found.setdefault(pod["metadata"]["labels"][RUN_ID], []).append(pod)
+        found.setdefault(job_of(pod), []).append(pod)
     return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError, RunConflict
-from flowenv.plugin import FlowRun, storage
+from flowenv.plugin import storage
 from flowenv_k8s.api.client import Client, NotSent
 from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.api.resources import JOBS, SECRETS
@@ -19,7 +20,7 @@ from flowenv_k8s.spec.variables import secret_manifest
 _log = logging.getLogger("flowenv.k8s")
 
 
-def submit(client: Client, flow_run: FlowRun, spec: Mapping[str, Any]) -> dict[str, Any]:
+def submit(client: Client, spec: Mapping[str, Any]) -> dict[str, Any]:
     """Send a finished spec to the cluster.
 
     When an answer is lost, the request is sent again and finds the first one's object. When
@@ -27,7 +28,6 @@ def submit(client: Client, flow_run: FlowRun, spec: Mapping[str, Any]) -> dict[s
 
     Args:
         client: the connection.
-        flow_run: the run.
         spec: `job`, and where there is one `secret`, `payload` and `runtime`.
 
     Returns:
@@ -44,27 +44,34 @@ def submit(client: Client, flow_run: FlowRun, spec: Mapping[str, Any]) -> dict[s
     try:
         if payload:
             storage.write(payload["url"], payload["content"])
-        made = _create_job(client, flow_run, job)
+        made = _create_job(client, job)
         if secret:
-            _create_secret(client, flow_run, secret_manifest(secret), owner_of(made))
+            _create_secret(client, secret_manifest(secret), owner_of(made))
     except BaseException as error:
         if made is not None or _may_have_made(error):
-            _remove(client, flow_run, job["metadata"], error)
+            _remove(client, made or job, error)
         if payload:
             _attempt(lambda: storage.remove(payload["url"]), str(payload["url"]), error)
         raise
     return made
 
 
-def _create_job(client: Client, flow_run: FlowRun, job: Mapping[str, Any]) -> dict[str, Any]:
+def _create_job(client: Client, job: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return client.create(JOBS, job)
     except Refused as refused:
         metadata = job["metadata"]
         found = client.get(JOBS, metadata["namespace"], metadata["name"])
-        if found is not None and run_of(found) == flow_run.id:
+        if found is not None and _is_this(found, job):
             return found
         raise _conflict(metadata, found) from refused
+
+
+def _is_this(found: Mapping[str, Any], job: Mapping[str, Any]) -> bool:
+    """Whether a Job that is there is the one that was to be made, by a request tried again."""
+    if run_of(found) != run_of(job):
+        return False
+    return RunMarks.of(found).seal == RunMarks.of(job).seal
 
 
 def _conflict(metadata: Mapping[str, Any], found: Mapping[str, Any] | None) -> RunConflict:
@@ -89,33 +96,43 @@ def _conflict(metadata: Mapping[str, Any], found: Mapping[str, Any] | None) -> R
     )
 
 
-def _create_secret(
-    client: Client, flow_run: FlowRun, secret: dict[str, Any], owner: Mapping[str, Any]
-) -> None:
+def _create_secret(client: Client, secret: dict[str, Any], owner: Mapping[str, Any]) -> None:
     metadata = {**secret["metadata"], "ownerReferences": [dict(owner)]}
     try:
         client.create(SECRETS, {**secret, "metadata": metadata})
     except Refused as refused:
         found = client.get(SECRETS, metadata["namespace"], metadata["name"])
-        if found is None or run_of(found) != flow_run.id:
+        if found is None or not _holds(found, secret, owner):
             raise RunConflict(
                 f"The Secret {metadata['name']} in the namespace {metadata['namespace']} is "
-                "already there and isn't this run's."
+                "already there and isn't this run's.",
+                hint="Somebody else took the name; the run is taken back. Submit it again.",
             ) from refused
 
 
-def _remove(
-    client: Client, flow_run: FlowRun, metadata: Mapping[str, Any], error: BaseException
-) -> None:
+def _holds(found: Mapping[str, Any], secret: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
+    """Whether a Secret that is there is the one that was to be made, by a request tried again."""
+    owners = found["metadata"].get("ownerReferences") or ()
+    texts = (secret.get("stringData") or {}).items()
+    wanted = {
+        **(secret.get("data") or {}),
+        **{name: base64.b64encode(text.encode()).decode() for name, text in texts},
+    }
+    is_owned = any(one.get("uid") == owner["uid"] for one in owners)
+    return is_owned and (found.get("data") or {}) == wanted
+
+
+def _remove(client: Client, job: Mapping[str, Any], error: BaseException) -> None:
     """Remove the run's Job, if it is there; what can't be removed is said in a note to the error.
 
     An interrupted create may have been carried out, and another run may own the name.
     """
+    metadata = job["metadata"]
     where = (metadata["namespace"], metadata["name"])
 
     def remove_job() -> None:
         found = client.get(JOBS, *where)
-        if found is not None and run_of(found) == flow_run.id:
+        if found is not None and _is_this(found, job):
             client.delete(JOBS, *where, uid=found["metadata"]["uid"])
 
     _attempt(remove_job, f"the Job {metadata['name']}", error)

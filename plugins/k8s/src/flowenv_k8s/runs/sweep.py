@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from flowenv.errors import FlowenvError
@@ -13,10 +15,20 @@ from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import CONFIG_MAPS, JOBS, PODS, Resource
 from flowenv_k8s.base_environment import KubernetesEnvironment
 from flowenv_k8s.runs.diagnosis.job_status import is_held
-from flowenv_k8s.runs.lookup import pods_by_run, stored_payload, verdict_on
+from flowenv_k8s.runs.lookup import pods_by_job, stored_payload, verdict_on
 from flowenv_k8s.runs.runtime import forget_runtime
 from flowenv_k8s.spec.job import DAY
-from flowenv_k8s.spec.labels import RUN_ID, RunMarks, age_of, pod_selector, selector
+from flowenv_k8s.spec.labels import (
+    CONTROLLER_UID,
+    JOB_NAME,
+    RUN_ID,
+    RunMarks,
+    age_of,
+    job_of,
+    pod_selector,
+    run_of,
+    selector,
+)
 from flowenv_k8s.spec.runtime import KIND, KIND_LABEL, runtime_of
 
 _log = logging.getLogger("flowenv.k8s")
@@ -39,20 +51,20 @@ def sweep(
     """
     namespace, start_deadline = environment.target_namespace, environment.start_deadline
     jobs, _ = client.list(JOBS, namespace, labels=selector())
-    pods = pods_by_run(client, namespace, pod_selector())
-    remove = functools.partial(_remove, client, environment) if delete else None
+    pods = pods_by_job(client, namespace, pod_selector())
+    runs = Counter(run_of(job) for job in jobs)
+    twice = {run_id for run_id, number in runs.items() if number > 1}
+    remove = functools.partial(_remove, client, environment, twice) if delete else None
     for job in jobs:
         marks = RunMarks.of(job)
         age = age_of(job)
-        mine = pods.pop(marks.run_id, [])
+        mine = pods.pop(job["metadata"]["uid"], [])
         is_late = 0 < start_deadline < age
         if age >= older_than and _is_over(job, marks, mine, is_late):
             yield leftover(JOBS, job, remove)
-    for orphans in pods.values():
-        for pod in orphans:
-            is_running = (pod.get("status") or {}).get("phase") == "Running"
-            if age_of(pod) >= older_than and not is_running:  # its Job may have been orphaned
-                yield leftover(PODS, pod, remove)
+    for pod in itertools.chain.from_iterable(pods.values()):
+        if age_of(pod) >= older_than and _is_orphan(client, pod):
+            yield leftover(PODS, pod, remove)
     yield from _unused_runtimes(client, namespace, older_than, jobs, remove)
 
 
@@ -81,6 +93,21 @@ def _unused_runtimes(
             yield leftover(CONFIG_MAPS, one, remove)
 
 
+def _is_orphan(client: Client, pod: Mapping[str, Any]) -> bool:
+    """Whether a pod has ended and the Job that made it is gone.
+
+    A Job that leaves its pods behind is no longer their owner; the label stays.
+    """
+    metadata, labels = pod["metadata"], pod["metadata"].get("labels") or {}
+    if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
+        return False
+    uid = job_of(pod)
+    if not uid and not metadata.get("ownerReferences"):
+        uid = str(labels.get(CONTROLLER_UID) or "")
+    job = client.get(JOBS, metadata["namespace"], str(labels.get(JOB_NAME)))
+    return bool(uid) and (job is None or job["metadata"]["uid"] != uid)
+
+
 def _is_over(
     job: Mapping[str, Any], marks: RunMarks, pods: Sequence[Mapping[str, Any]], is_late: bool
 ) -> bool:
@@ -94,12 +121,16 @@ def _is_over(
 def _remove(
     client: Client,
     environment: KubernetesEnvironment,
+    twice: Container[str],
     resource: Resource,
     found: Mapping[str, Any],
 ) -> None:
+    """Remove an object, and a Job's stored payload if no other Job says that it is its run."""
     metadata = found["metadata"]
     client.delete(resource, metadata["namespace"], metadata["name"], uid=metadata["uid"])
-    if resource == JOBS and (url := stored_payload(environment, RunMarks.of(found))):
+    if resource != JOBS or run_of(found) in twice:
+        return
+    if url := stored_payload(environment, RunMarks.of(found)):
         storage.remove(url)
 
 

@@ -23,7 +23,7 @@ from flowenv_k8s.runs.start import Start
 from flowenv_k8s.runs.termination import end_job, leave_outcome, wait_until_over
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 from flowenv_k8s.runs.watch.pod_watch import PodWatch
-from flowenv_k8s.spec.labels import RunMarks, pod_selector
+from flowenv_k8s.spec.labels import RunMarks, job_of, pod_selector
 
 _log = logging.getLogger("flowenv.k8s")
 
@@ -147,7 +147,7 @@ class RunTracker:
 
     def follow(self) -> AbstractContextManager[PodUpdates]:
         """The run's pods, kept up to date for as long as the block lasts."""
-        return self._client.shared(PodWatch, self.namespace).follow(self.marks.run_id)
+        return self._client.shared(PodWatch, self.namespace).follow(self.uid)
 
     def wait(self, updates: PodUpdates, end: float | None = None) -> None:
         """Wait for news, or until something else is due.
@@ -182,7 +182,8 @@ class RunTracker:
     def list_pods(self) -> list[dict[str, Any]]:
         """Ask the cluster for the Job's pods, oldest first."""
         labels = pod_selector(run_id=self.marks.run_id)
-        return sorted(self._client.list(PODS, self.namespace, labels=labels)[0], key=by_age)
+        found, _ = self._client.list(PODS, self.namespace, labels=labels)
+        return sorted((pod for pod in found if job_of(pod) == self.uid), key=by_age)
 
     # -- judging ---------------------------------------------------------------------------
 
@@ -207,9 +208,8 @@ class RunTracker:
         gone: frozenset[str] = frozenset(),
     ) -> Verdict:
         now, marks = datetime.datetime.now(datetime.UTC), self.marks
-        return judge(
-            Observed(marks.run_id, job, pods, marks.flow_container, now, gone, self._cancelled)
-        )
+        container, cancelled = marks.flow_container, self._cancelled
+        return judge(Observed(marks.run_id, job, pods, container, now, gone, cancelled, marks.seal))
 
     def _given_up(self, verdict: Verdict) -> Verdict:
         """A run that can't start is over: on the cluster first, since it may start after all."""
@@ -253,7 +253,7 @@ class RunTracker:
         patience = CHECK_JOB if updates.pods else NO_POD
         if now - self._job_seen < patience:
             return False
-        listed = updates.jobs.look(self.marks.run_id, patience).found
+        listed = updates.jobs.look(self.uid, patience).found
         if listed is None:
             self._look_at_job()  # gone, or younger than the list
         else:

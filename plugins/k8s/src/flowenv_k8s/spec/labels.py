@@ -38,6 +38,8 @@ CANCELLED = PREFIX + "cancelled"
 
 JOB_NAME = "job-name"
 """Label that Kubernetes gives the pods of a Job, and no others."""
+CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
+"""Label with the Job's UID that Kubernetes gives its pods."""
 
 _LEGACY_RUN_ID = "prefect.io/flow_run_id"
 _LEGACY_IDENTIFIER = "prefect.io/identifier"
@@ -163,6 +165,17 @@ def _texts(text: str | None) -> tuple[str, ...]:
 def age_of(manifest: Mapping[str, Any]) -> float:
     """Seconds since an object was made; 0 if it doesn't say."""
     return seconds_since(moment(manifest["metadata"].get("creationTimestamp")))
+
+
+def job_of(pod: Mapping[str, Any]) -> str:
+    """The UID of the Job that controls a pod; empty if none does.
+
+    Labels can be copied by anybody; whose a pod is, only its controller says.
+    """
+    for owner in pod["metadata"].get("ownerReferences") or ():
+        if owner.get("controller") and owner.get("kind") == "Job":
+            return str(owner.get("uid") or "")
+    return ""
 
 
 def run_of(manifest: Mapping[str, Any]) -> str:

@@ -81,10 +81,10 @@ def failed_without_pod(failed: Mapping[str, Any]) -> Status:
     return Status(State.CRASHED, reason, message, HINTS.get(reason, ""))
 
 
-def left_outcome(job: Mapping[str, Any], run_id: str) -> Outcome | None:
+def left_outcome(job: Mapping[str, Any], run_id: str, seal: str) -> Outcome | None:
     """How the run ended, as somebody who saw it has left on the Job."""
     text = str((job["metadata"].get("annotations") or {}).get(OUTCOME) or "")
-    return Outcome.from_text(text, run_id) if 0 < len(text) <= _LARGEST_RECORD else None
+    return Outcome.from_text(text, run_id, seal) if 0 < len(text) <= _LARGEST_RECORD else None
 
 
 def is_marked_cancelled(job: Mapping[str, Any]) -> bool:

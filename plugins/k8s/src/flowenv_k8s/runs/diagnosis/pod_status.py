@@ -85,20 +85,21 @@ class Ended:
     unexplained: bool = False
 
 
-def ended(pod: Mapping[str, Any], container: str, run_id: str) -> Ended | None:
+def ended(pod: Mapping[str, Any], container: str, run_id: str, seal: str = "") -> Ended | None:
     """What became of the flow's container of a pod; None if it hasn't ended.
 
     Args:
         pod: the pod.
         container: the flow's container; empty for the first.
         run_id: the run, whose outcome record is looked for.
+        seal: what that record fits; empty if it isn't known.
     """
     disrupted = disruption(pod)
     status = container_status(pod, container)
     terminated = (status.get("state") or {}).get("terminated")
     if terminated is None:
         return _pod_failed(pod, disrupted)
-    record = Outcome.from_text(terminated.get("message") or "", run_id)
+    record = Outcome.from_text(terminated.get("message") or "", run_id, seal)
     if record is not None and not record.was_stopped:
         return Ended(record.status(), record)
     if disrupted:

@@ -48,6 +48,7 @@ class Observed:
         now: the moment.
         gone: the UIDs of pods that are no longer there.
         cancelled: True if somebody has cancelled the run, and so deletes the Job.
+        seal: what the run's record fits; empty if that isn't known.
     """
 
     run_id: str
@@ -57,6 +58,7 @@ class Observed:
     now: datetime.datetime
     gone: frozenset[str] = frozenset()
     cancelled: bool = False
+    seal: str = ""
 
     @property
     def newest(self) -> Mapping[str, Any] | None:
@@ -99,7 +101,7 @@ def judge(observed: Observed) -> Verdict:
             known: the verdict's `ask_job` says when a new look is needed.
     """
     job, pod = observed.job, observed.newest
-    if job is not None and (left := left_outcome(job, observed.run_id)):
+    if job is not None and (left := left_outcome(job, observed.run_id, observed.seal)):
         return Verdict(left.status(), left, is_left=True)
     over = _end_of(observed, pod) if pod else None
     if over and not over.unexplained and (job is None or not _goes_on(job)):
@@ -137,7 +139,7 @@ def _is_removed(observed: Observed, pod: Mapping[str, Any]) -> bool:
 
 
 def _end_of(observed: Observed, pod: Mapping[str, Any]) -> Ended | None:
-    over = ended(pod, observed.flow_container, observed.run_id)
+    over = ended(pod, observed.flow_container, observed.run_id, observed.seal)
     if over is None and pod["metadata"]["uid"] in observed.gone and (why := disruption(pod)):
         return Ended(why)
     return over

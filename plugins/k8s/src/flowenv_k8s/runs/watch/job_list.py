@@ -9,13 +9,13 @@ from flowenv.plugin import Poller
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS
 from flowenv_k8s.runs.watch.trimming import trimmed_job
-from flowenv_k8s.spec.labels import run_of, selector
+from flowenv_k8s.spec.labels import selector
 
 JobList = Poller[dict[str, Any]]
 
 
 def job_list(client: Client, namespace: str) -> JobList:
-    """The Jobs by run id, listed by whoever needs them first.
+    """The Jobs by UID, listed by whoever needs them first.
 
     Args:
         client: the connection.
@@ -24,6 +24,6 @@ def job_list(client: Client, namespace: str) -> JobList:
 
     def ask(_: Sequence[str]) -> dict[str, dict[str, Any]]:
         found, _version = client.list(JOBS, namespace, labels=selector())
-        return {run_of(job): trimmed_job(job) for job in found}
+        return {job["metadata"]["uid"]: trimmed_job(job) for job in found}
 
     return Poller(ask, batch=0)

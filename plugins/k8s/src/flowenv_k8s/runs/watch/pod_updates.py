@@ -14,7 +14,7 @@ class PodUpdates:
     """What one follower of a run sees: its pods, those that are gone too, and when they change.
 
     Attributes:
-        run_id: the run.
+        job: the UID of the run's Job.
         jobs: the Jobs of all runs in the namespace.
         pods: each pod by UID, trimmed, as it was last.
         gone: the UIDs of pods that are no longer there.
@@ -23,8 +23,8 @@ class PodUpdates:
         problem: why the watch had to be given up; None while it goes on.
     """
 
-    def __init__(self, run_id: str, jobs: JobList) -> None:
-        self.run_id = run_id
+    def __init__(self, job: str, jobs: JobList) -> None:
+        self.job = job
         self.jobs = jobs
         self.pods: dict[str, dict[str, Any]] = {}
         self.gone: set[str] = set()

@@ -24,7 +24,7 @@ from flowenv_k8s.api.session import Stream
 from flowenv_k8s.runs.watch.job_list import job_list
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 from flowenv_k8s.runs.watch.trimming import trimmed_pod
-from flowenv_k8s.spec.labels import pod_selector, run_of
+from flowenv_k8s.spec.labels import job_of, pod_selector
 
 _log = logging.getLogger("flowenv.k8s")
 
@@ -65,13 +65,16 @@ class PodWatch:
         self._jobs = job_list(client, namespace)
 
     @contextlib.contextmanager
-    def follow(self, run_id: str) -> Iterator[PodUpdates]:
+    def follow(self, job: str) -> Iterator[PodUpdates]:
         """A run's pods, kept up to date for as long as the block lasts.
+
+        Args:
+            job: the UID of the run's Job.
 
         Raises:
             FlowenvError: if the pods can't be watched.
         """
-        updates = PodUpdates(run_id, self._jobs)
+        updates = PodUpdates(job, self._jobs)
         try:
             self._join(updates)
             updates.raise_problem()
@@ -90,8 +93,8 @@ class PodWatch:
     def _join(self, updates: PodUpdates) -> None:
         """Give a follower its pods and all news of them; the first one starts the watch."""
         with self._lock:
-            self._followers.setdefault(updates.run_id, set()).add(updates)
-            updates.pods.update(self._pods.get(updates.run_id, {}))
+            self._followers.setdefault(updates.job, set()).add(updates)
+            updates.pods.update(self._pods.get(updates.job, {}))
             updates.outage = self._patience.outage if self._thread else ""
             if self._thread is None:
                 self._generation += 1
@@ -112,10 +115,10 @@ class PodWatch:
     def _leave(self, updates: PodUpdates) -> None:
         """Give a follower no more news; after the last one the watch ends."""
         with self._lock:
-            followers = self._followers.get(updates.run_id, set())
+            followers = self._followers.get(updates.job, set())
             followers.discard(updates)
             if not followers:
-                self._followers.pop(updates.run_id, None)
+                self._followers.pop(updates.job, None)
             if self._followers or self._thread is None:
                 return
             generation = self._generation
@@ -192,14 +195,14 @@ class PodWatch:
         found, version = self._client.list(PODS, self._namespace, labels=pod_selector())
         pods: dict[str, dict[str, dict[str, Any]]] = {}
         for pod in found:
-            pods.setdefault(run_of(pod), {})[pod["metadata"]["uid"]] = trimmed_pod(pod)
+            pods.setdefault(job_of(pod), {})[pod["metadata"]["uid"]] = trimmed_pod(pod)
         with self._lock:
             if generation != self._generation:
                 return version
             self._pods = pods
-            for run_id, followers in self._followers.items():
+            for job, followers in self._followers.items():
                 for updates in followers:
-                    updates.replace(pods.get(run_id, {}))
+                    updates.replace(pods.get(job, {}))
             self._synced.set()
         return version
 
@@ -237,19 +240,19 @@ class PodWatch:
                 raise _Expired
             raise ConnectionError(pod.get("message") or "the watch failed")
         if kind != "BOOKMARK":
-            run_id, uid = run_of(pod), pod["metadata"]["uid"]
+            job, uid = job_of(pod), pod["metadata"]["uid"]
             kept = trimmed_pod(pod)
             with self._lock:
                 if generation == self._generation:
-                    known = self._pods.setdefault(run_id, {})
+                    known = self._pods.setdefault(job, {})
                     if kind == "DELETED":
                         known.pop(uid, None)
                     else:
                         known[uid] = kept
-                    for updates in self._followers.get(run_id, ()):
+                    for updates in self._followers.get(job, ()):
                         updates.change(uid, kept, gone=kind == "DELETED")
                     if not known:
-                        self._pods.pop(run_id, None)
+                        self._pods.pop(job, None)
         return str(pod["metadata"]["resourceVersion"])
 
     def _fail(self, generation: int, error: FlowenvError) -> None:
