@@ -67,7 +67,7 @@ def test_missing_credentials_are_said_in_a_sentence_with_what_to_do() -> None:
 
 
 def test_doctor_finds_a_provider_that_isnt_there() -> None:
-    assert findings("dask_cloudprovider.nowhere.Cluster") == {"provider": False}
+    assert findings("dask_cloudprovider.aws.NoSuchCluster") == {"provider": False}
 
 
 def test_doctor_takes_security_false_as_knowing_of_the_open_scheduler() -> None:
