@@ -74,6 +74,28 @@ def test_nothing_secret_is_written_down_or_shown() -> None:
         assert "PRIVATE" not in text
 
 
+def test_credentials_of_any_provider_are_neither_written_down_nor_shown() -> None:
+    environment = DaskCloudProviderEnvironment(
+        "dask_cloudprovider.gcp.GCPCluster",
+        service_account_credentials={"private_key": "hidden-1", "client_email": "hidden-2"},
+        aws_session_token="hidden-3",
+        auth={"user": "hidden-4", "deep": [{"password": "hidden-5"}], "blob": b"hidden-6"},
+        docker_args="-e API_TOKEN=hidden-7",
+        env_vars={"API_KEY": "hidden-8", "PLAIN": "seen"},
+        url="https://me:hidden-9@example.org",
+        executor_kwargs={"client_kwargs": {"token": b"hidden-10"}},
+        n_workers=2,
+    )
+    written = json.dumps(environment.serialize()) + repr(pickle.dumps(environment))
+
+    assert "hidden" not in repr(environment) + repr(vars(environment)["kwargs"]["auth"]["user"])
+    # what is not called like a credential travels, but isn't shown
+    assert "hidden" not in written.replace("hidden-7", "")
+    assert "seen" in written
+    assert "seen" not in repr(environment)
+    assert "'n_workers': 2" in repr(environment)
+
+
 @pytest.mark.parametrize("copied", ["pickle", "json"])
 def test_a_copy_by_pickle_or_json_has_everything_but_secrets(copied: str) -> None:
     environment = DaskCloudProviderEnvironment(

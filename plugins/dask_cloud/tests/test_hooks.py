@@ -47,7 +47,7 @@ def test_doctor_finds_missing_credentials_and_the_open_scheduler() -> None:
     found = findings("dask_cloudprovider.aws.FargateCluster", region_name="eu-west-1")
 
     assert found["credentials"] is False
-    assert found["scheduler"] is None
+    assert found["scheduler"] is False
 
 
 def test_missing_credentials_are_said_in_a_sentence_with_what_to_do() -> None:
@@ -64,6 +64,37 @@ def test_missing_credentials_are_said_in_a_sentence_with_what_to_do() -> None:
         )
     assert raised.value.message.endswith(finding.message)
     assert raised.value.hint == finding.hint
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"AWS_PROFILE": "nosuch"}, "nosuch"),
+        (
+            {
+                "AWS_WEB_IDENTITY_TOKEN_FILE": "/nowhere/token",
+                "AWS_ROLE_ARN": "arn:aws:iam::123456789012:role/flows",
+            },
+            "/nowhere/token",
+        ),
+    ],
+)
+def test_credentials_that_cannot_be_read_are_said(
+    variables: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    fargate = "dask_cloudprovider.aws.FargateCluster"
+    finding = found_by_doctor(fargate, region_name="eu-west-1")["credentials"]
+
+    assert finding.ok is False
+    assert says in finding.message
+    with pytest.raises(PlatformUnreachable, match=says):
+        registry().hooks("dask_cloud").hook.flowenv_sweep(
+            environment=DaskCloudProviderEnvironment(fargate, region_name="eu-west-1"),
+            older_than=0,
+            delete=False,
+        )
 
 
 def test_doctor_finds_a_provider_that_isnt_there() -> None:

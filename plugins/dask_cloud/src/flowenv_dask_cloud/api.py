@@ -47,10 +47,15 @@ def refused() -> type[Exception]:
 
 
 def any_error() -> tuple[type[Exception], ...]:
-    """The same, and what botocore raises when it gets no answer or can't even ask."""
-    from botocore.exceptions import BotoCoreError
+    """The same, and what botocore raises when it gets no answer or can't even ask.
 
-    return BotoCoreError, refused()
+    That is also whatever reading the files and running the programs raises which credentials
+    come from, and a proxy's page in place of an answer.
+    """
+    from botocore.exceptions import BotoCoreError
+    from botocore.parsers import ResponseParserError
+
+    return BotoCoreError, refused(), ResponseParserError, OSError, ValueError
 
 
 def code_of(error: Exception) -> str:

@@ -11,6 +11,7 @@ from flowenv_dask_cloud.cluster.aws_account import Account
 from flowenv_dask_cloud.cluster.diagnosis import said
 from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
 from flowenv_dask_cloud.spec.build import security_of
+from flowenv_dask_cloud.spec.checks import check_is_protected
 from flowenv_dask_cloud.spec.providers import Provider, load_provider
 
 
@@ -42,6 +43,10 @@ def _security(environment: DaskCloudProviderEnvironment, provider: Provider) -> 
         return Finding("scheduler", True, f"It is protected by {security} certificates.")
     if environment.security is False:
         return Finding("scheduler", True, "It is open, which security=False says that you know.")
+    try:
+        check_is_protected(provider, environment.kwargs, environment.security)
+    except SpecError as error:
+        return Finding("scheduler", False, error.message, error.hint)
     return Finding(
         "scheduler",
         None,

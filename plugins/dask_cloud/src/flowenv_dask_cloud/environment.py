@@ -13,7 +13,6 @@ from flowenv.plugin import (
     Callback,
     Capabilities,
     Environment,
-    Secret,
     Target,
     contract,
     labels_setting,
@@ -24,9 +23,11 @@ from flowenv.plugin import (
     setting,
     settings_of,
 )
-from flowenv_dask_cloud.spec.checks import check_spec
+from flowenv_dask_cloud.spec.build import PART
+from flowenv_dask_cloud.spec.checks import check_is_protected, check_spec
+from flowenv_dask_cloud.spec.credentials import guarded, masked, without_credentials
 from flowenv_dask_cloud.spec.provider_names import AN_EXAMPLE, check_can_be_named, check_dotted_name
-from flowenv_dask_cloud.spec.providers import CREDENTIALS, dotted_name
+from flowenv_dask_cloud.spec.providers import dotted_name, load_provider
 
 if TYPE_CHECKING:
     from flowenv.plugin import Encoder, FlowRun
@@ -148,7 +149,7 @@ class DaskCloudProviderEnvironment(Environment):
         self.worker_timeout = worker_timeout
         # what serialisation gives back comes as one mapping
         given = {**kwargs.pop("kwargs", {}), **kwargs}
-        self.kwargs = {name: _guarded(name, value) for name, value in given.items()}
+        self.kwargs = {name: guarded(name, value) for name, value in given.items()}
         self.__post_init__()
 
     def __post_init__(self) -> None:
@@ -189,6 +190,9 @@ class DaskCloudProviderEnvironment(Environment):
             SpecError: if the provider doesn't take one of them, or would refuse them.
         """
         check_spec(spec, own_settings())
+        if self.on_execute is None:  # else it may change what counts, and is asked first
+            provider = load_provider(spec[PART]["provider"])
+            check_is_protected(provider, spec[PART]["arguments"], self.security)
 
     def serialize(self, encoder: Encoder | None = None) -> dict[str, Any]:
         """The environment as JSON data, without credentials, secrets and certificates.
@@ -220,7 +224,11 @@ class DaskCloudProviderEnvironment(Environment):
         return super(DaskCloudProviderEnvironment, self._without_secrets()).__getstate__()
 
     def __repr__(self) -> str:
-        shown = super().__repr__().replace(f"provider_class={self.provider_class!r}", "", 1)
+        plain = object.__new__(type(self))
+        plain.__dict__.update(self.__dict__)
+        plain.kwargs, plain.executor_kwargs = masked(self.kwargs), masked(self.executor_kwargs)
+        shown = super(DaskCloudProviderEnvironment, plain).__repr__()
+        shown = shown.replace(f"provider_class={self.provider_class!r}", "", 1)
         if self.security not in (None, True, False):
             shown = shown.replace(repr(self.security), "Security(***)")
         return shown.replace("(", f"({dotted_name(self.provider_class)}", 1)
@@ -229,7 +237,8 @@ class DaskCloudProviderEnvironment(Environment):
         """A copy that may be written down."""
         plain = object.__new__(type(self))
         plain.__dict__.update(self.__dict__)
-        plain.kwargs = _without_secrets(self.kwargs)
+        plain.kwargs = without_credentials(self.kwargs)
+        plain.executor_kwargs = without_credentials(self.executor_kwargs)
         # a Security holds private keys; without one the default is made again
         plain.security = self.security if isinstance(self.security, bool) else None
         if isinstance(self.provider_class, type) and "." not in self.provider_class.__qualname__:
@@ -242,19 +251,6 @@ class DaskCloudProviderEnvironment(Environment):
 def own_settings() -> set[str]:
     """The names of the environment's own settings, which no provider takes for it."""
     return {one.name for one in settings_of(DaskCloudProviderEnvironment)} - {"kwargs"}
-
-
-def _guarded(name: str, value: Any) -> Any:
-    """A credential as a Secret, so that nothing shows it."""
-    return Secret(value) if name in CREDENTIALS and isinstance(value, str) and value else value
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {k: _without_secrets(v) for k, v in value.items() if not isinstance(v, Secret)}
-    if type(value) is list:
-        return [_without_secrets(one) for one in value if not isinstance(one, Secret)]
-    return value
 
 
 def _check_provider(provider: Any) -> None:

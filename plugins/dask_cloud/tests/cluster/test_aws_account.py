@@ -72,6 +72,13 @@ def kinds(found: list[Leftover], run_id: str) -> set[str]:
 EVERYTHING = {"ECS cluster", "IAM role", "security group", "task definition"}
 
 
+def test_a_tag_alone_gives_nobodys_things_away(account: EcsRig) -> None:
+    make(account, "victim", {"flowenv-dask:run-id": DEAD})
+
+    assert not any("victim" in one.name for one in sweep(environment(), 0, delete=True))
+    assert any("victim" in one.name for one in sweep(environment(name="victim"), 0, delete=True))
+
+
 def test_a_sweep_lists_everything_of_ours_and_nothing_of_others(account: EcsRig) -> None:
     found = sweep(environment(), 0, delete=False)
 

@@ -67,6 +67,23 @@ def test_on_execute_sees_defaults_too(flow_named: Callable[[str], Flow[..., Any]
     assert seen == [{"numbers": 5}, {"numbers": 2}]
 
 
+def test_on_execute_gets_credentials_as_they_were_given(
+    flow_named: Callable[[str], Flow[..., Any]],
+) -> None:
+    seen: list[Any] = []
+
+    def look(parameters: dict[str, Any], provider_kwargs: dict[str, Any]) -> None:
+        seen.append(provider_kwargs["env"]["API_TOKEN"])
+        provider_kwargs["env"]["TOKEN"] = "another"
+
+    environment = local(on_execute=look, env={"API_TOKEN": "s3cr3t"})
+    run = environment.execute(flow_named("connection"))
+
+    assert run.result()["workers"][0]["TOKEN"] == "another"
+    assert seen == ["s3cr3t"]
+    assert "s3cr3t" not in repr(environment) + repr(run.spec)
+
+
 def test_a_cluster_isnt_said_to_be_made_before_on_execute_agrees(
     flow_named: Callable[[str], Flow[..., Any]], caplog: pytest.LogCaptureFixture
 ) -> None:

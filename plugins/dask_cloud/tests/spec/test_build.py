@@ -13,6 +13,7 @@ from distributed.security import Security
 from flowenv import Flow, Secret, flow
 from flowenv.errors import SpecError
 from flowenv.hooks.registry import registry
+from flowenv.plugin import revealed
 from flowenv.submission.explain import masked
 from flowenv.submission.lifecycle import prepare
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
@@ -46,7 +47,8 @@ def example() -> None:
 
 
 def spec_of(provider: Any = FARGATE, the_flow: Flow[..., Any] = example, **settings: Any) -> Any:
-    settings = {"n_workers": 1, **settings}
+    private = {"fargate_use_private_ip": True} if provider == FARGATE else {}
+    settings = {"n_workers": 1, **private, **settings}
     environment = DaskCloudProviderEnvironment(provider, **settings)
     prepared = prepare(the_flow, environment=environment)
     prepared.flow_run.id, prepared.flow_run.created = RUN_ID, None
@@ -62,6 +64,7 @@ def spec_of(provider: Any = FARGATE, the_flow: Flow[..., Any] = example, **setti
                 "provider": FARGATE,
                 "adaptive_min_workers": 0,
                 "adaptive_max_workers": 4,
+                "aws_access_key_id": "hidden",
                 "aws_secret_access_key": "hidden",
                 "environment": {"TOKEN": Secret("hidden")},
                 "tags": {"team": "forecasting"},
@@ -134,11 +137,12 @@ def test_a_provider_without_variables_has_them_reported() -> None:
 
 
 def test_building_changes_nothing_of_the_environment() -> None:
-    environment = DaskCloudProviderEnvironment(FARGATE, n_workers=1, tags={}, environment={})
+    given = {"n_workers": 1, "tags": {}, "environment": {}, "fargate_use_private_ip": True}
+    environment = DaskCloudProviderEnvironment(FARGATE, **given)
 
     assert prepare(example, environment=environment).spec
 
-    assert environment.kwargs == {"n_workers": 1, "tags": {}, "environment": {}}
+    assert environment.kwargs == given
 
 
 def test_objects_are_shown_by_name_and_come_back_themselves() -> None:
@@ -167,6 +171,9 @@ def test_objects_are_shown_by_name_and_come_back_themselves() -> None:
         ({"environment": {"T": Secret(reference="arn:aws:ssm:1")}}, "can't resolve"),
         ({"environment": ["A=1"]}, "must be a mapping"),
         ({"security": True}, "don't reach its tasks"),
+        ({"fargate_use_private_ip": False}, "security=False allows it"),
+        ({"aws_access_key_id": "AKIA"}, "without its other half"),
+        ({"aws_secret_access_key": "s"}, "without its other half"),
         ({"provider": MACHINES, "env_vars": {"A": "1\n2"}}, "more than one line"),
     ],
 )
@@ -175,6 +182,46 @@ def test_what_the_provider_would_refuse_is_refused_before_anything_is_made(
 ) -> None:
     with pytest.raises(SpecError, match=message):
         spec_of(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"security": False},
+        {"security": Security()},
+        {"security_groups": ["sg-1"]},
+        {"fargate_use_private_ip": True},
+        {"provider": "dask_cloudprovider.aws.ECSCluster"},  # on instances: no public address
+    ],
+)
+def test_a_scheduler_that_the_user_has_thought_of_is_allowed(settings: dict[str, Any]) -> None:
+    assert spec_of(**{"fargate_use_private_ip": False, **settings})
+
+
+@pytest.mark.parametrize("argument", ["fargate_scheduler", "fargate_workers"])
+def test_an_ecs_cluster_with_public_addresses_is_refused_too(argument: str) -> None:
+    with pytest.raises(SpecError, match="public address"):
+        spec_of("dask_cloudprovider.aws.ECSCluster", **{argument: True})
+
+
+def test_no_credential_of_any_provider_is_in_the_spec() -> None:
+    class Opaque:
+        def __repr__(self) -> str:
+            return "Opaque(hidden)"
+
+    given = {
+        "service_account_credentials": {"private_key": "hidden", "type": "hidden", "n": 1},
+        "aws_session_token": "hidden",
+        "auth": {"user": "hidden", "nested": [{"pass": "hidden"}]},
+        "url": "https://me:hidden@example.org",
+        "session": Opaque(),
+        "blob": b"hidden",
+    }
+    part = spec_of(Taker, **given)
+
+    assert "hidden" not in str(masked({"part": part}))
+    arguments = real(part["arguments"], DaskCloudProviderEnvironment(Taker, **given).kwargs)
+    assert revealed(arguments)["auth"] == given["auth"]
 
 
 @pytest.mark.parametrize(

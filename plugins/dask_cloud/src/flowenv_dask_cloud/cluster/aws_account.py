@@ -12,10 +12,12 @@ from typing import Any
 from flowenv.plugin import Leftover, moment, seconds_since
 from flowenv_dask_cloud.api import clients, code_of, refused
 from flowenv_dask_cloud.cluster.leftovers import UNSEEN
-from flowenv_dask_cloud.spec.tags import CREATED, LOG_PREFIX, RUN_ID, STARTED_BY
+from flowenv_dask_cloud.spec.tags import CREATED, LOG_PREFIX, RUN_ID, STARTED_BY, cluster_name
 
 _DEFAULT_LOG_GROUP = "dask-ecs"
 _FAMILY_PREFIX = ROLE_PREFIX = "dask-"
+_TASK = "ECS task"
+"""What is known by its `startedBy`, and has no name."""
 _RETRY_FOR = 60.0
 """Seconds for which something that is still in use is tried again."""
 _IN_USE = ("DependencyViolation", "ClusterContainsTasksException", "DeleteConflict")
@@ -61,11 +63,15 @@ class Account:
         def value(name: str) -> Any:
             return arguments.get(name) or configured.get(name) or None
 
-        names = ("aws_access_key_id", "aws_secret_access_key", "region_name")
-        self.client = clients(**{name: value(name) for name in names})
+        keys = ("aws_access_key_id", "aws_secret_access_key")
+        # a key is never used with another's secret
+        given = arguments if any(arguments.get(name) for name in keys) else configured
+        options = {name: given.get(name) or None for name in keys}
+        self.client = clients(**options, region_name=value("region_name"))
         """Gives the client of an AWS service."""
         self._log_group = value("cloudwatch_logs_group") or _DEFAULT_LOG_GROUP
         self._own_cluster = value("cluster_arn")
+        self._own_name = str(arguments.get("name") or "")
         self.unseen: list[Leftover] = []
         """What we were not allowed to look for."""
 
@@ -104,7 +110,13 @@ class Account:
         }
         for kind, source in sources.items():
             found = self._allowed(kind, source)
-            yield from (thing for thing in found if is_wanted(thing.run_id))
+            wanted = (thing for thing in found if is_wanted(thing.run_id))
+            # a tag can be copied to anything: only what is named as the run's things are is its own
+            yield from (thing for thing in wanted if thing.kind == _TASK or self._is_named(thing))
+
+    def _is_named(self, thing: Thing) -> bool:
+        names = filter(None, (cluster_name(thing.run_id), self._own_name))
+        return any(f"dask-{name}" in thing.name for name in names)
 
     def _allowed(self, kind: str, source: Iterator[Thing]) -> Iterator[Thing]:
         """What a source has; that we may not look is kept in `unseen`, and hides no others."""
@@ -173,7 +185,7 @@ class Account:
                 WaiterConfig={"Delay": 1, "MaxAttempts": 90},
             )
 
-        return Thing("ECS task", arn, run, task.get("createdAt"), stop)
+        return Thing(_TASK, arn, run, task.get("createdAt"), stop)
 
     def _clusters(self) -> Iterator[tuple[str, dict[str, str]]]:
         ecs = self.client("ecs")

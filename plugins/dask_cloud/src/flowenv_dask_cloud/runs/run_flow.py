@@ -27,8 +27,14 @@ from flowenv_dask_cloud.cluster.members import Watch
 from flowenv_dask_cloud.cluster.progress import Progress
 from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment, own_settings
 from flowenv_dask_cloud.spec.build import PART, real
-from flowenv_dask_cloud.spec.checks import check_arguments, check_workers
+from flowenv_dask_cloud.spec.checks import (
+    check_arguments,
+    check_is_protected,
+    check_workers,
+    is_public,
+)
 from flowenv_dask_cloud.spec.cloud_init import quoted
+from flowenv_dask_cloud.spec.credentials import guarded
 from flowenv_dask_cloud.spec.providers import Provider, load_provider
 from flowenv_dask_cloud.spec.tags import started_by
 
@@ -54,12 +60,16 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
     scheduler_variables = part.get("scheduler_variables")
     if environment.on_execute:
         name = provider.facts.environment
-        before = dict(arguments.get(name) or {})
-        _call_on_execute(environment, flow_run, arguments)
+        # it gets credentials as they were given; afterwards nothing shows them again
+        plain = revealed(arguments)
+        before = dict(plain.get(name) or {})
+        _call_on_execute(environment, flow_run, plain)
         if scheduler_variables is not None:
-            after = arguments.get(name) or {}
+            after = plain.get(name) or {}
             scheduler_variables = changed_alike(scheduler_variables, before, after)
+        arguments = {name: guarded(name, value) for name, value in plain.items()}
     check_arguments(provider, arguments, own_settings())
+    check_is_protected(provider, arguments, environment.security)
     check_workers(provider, arguments, part["adapt"] is not None)
     if provider.facts.family == "local" and _report_path(environment):
         check_report_here()
@@ -135,7 +145,6 @@ def _warn(
             ", ".join(unset),
         )
     if provider.facts.family == "ecs" and part["security"] == "none" and security is not False:
-        public = not arguments.get("fargate_use_private_ip")
         groups = arguments.get("security_groups")
         _log.warning(
             "The scheduler of this %s is open, without encryption or authentication, on a %s "
@@ -143,7 +152,7 @@ def _warn(
             "security_groups=[…] of your own, and run where these addresses can be reached; "
             "security=False says that you know.",
             provider.title,
-            "public" if public else "private",
+            "public" if is_public(provider, arguments) else "private",
             "whom the security groups let in" if groups else "everybody who reaches it",
         )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from flowenv.errors import SpecError
 from flowenv.plugin import Secret, Target
+from flowenv_dask_cloud.spec.credentials import HIDDEN
 from flowenv_dask_cloud.spec.providers import Provider, dotted_name
 from flowenv_dask_cloud.spec.tags import cluster_name, log_prefix, run_tags
 
@@ -43,7 +44,7 @@ def build_spec(
 ) -> dict[str, Any]:
     """The cluster as plain data: the provider, its arguments, and how the cluster scales.
 
-    Objects that aren't plain data are shown by their dotted name or `repr`; the run itself
+    Objects that aren't plain data are shown by their dotted name or their type's; the run itself
     gets the objects.
     """
     arguments = _with_defaults(environment, provider, flow_run)
@@ -148,7 +149,7 @@ def _merged(given: Any, target: Target, container: str, process: Process) -> Var
 
 def shown(value: Any) -> Any:
     """A value as plain data, for the spec."""
-    if value is None or isinstance(value, str | int | float | bool | bytes | Secret):
+    if value is None or isinstance(value, str | int | float | bool | Secret):
         return value
     if isinstance(value, Mapping):
         return {str(key): shown(one) for key, one in value.items()}
@@ -156,8 +157,10 @@ def shown(value: Any) -> Any:
         return [shown(one) for one in value]
     if isinstance(value, type) or callable(value):
         module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
-        return dotted_name(value) if module and name else repr(value)
-    return repr(value)
+        if module and name:
+            return dotted_name(value)
+    # its own words may show what it holds
+    return f"{dotted_name(type(value))}({HIDDEN})"
 
 
 def real(spec_value: Any, given: Any) -> Any:

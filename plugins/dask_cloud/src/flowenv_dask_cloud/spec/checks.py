@@ -61,6 +61,7 @@ def check_arguments(provider: Provider, arguments: Mapping[str, Any], own: set[s
                 f"{provider.title} gets its {name} from the environment, not from the arguments.",
                 hint="Set security on the environment." if name == "security" else "Leave it out.",
             )
+    check_keys(arguments)
     known, others = named_arguments(provider.cls)
     if provider.facts.family == "local" and provider.accepts("worker_class"):
         workers, more = worker_arguments(arguments.get("worker_class"))
@@ -72,6 +73,61 @@ def check_arguments(provider: Provider, arguments: Mapping[str, Any], own: set[s
         if name in named_arguments(Scheduler)[0] and provider.accepts("scheduler_kwargs"):
             hint = "Give it in scheduler_kwargs."
         raise SpecError(f"{provider.title} has no argument {name!r}.", hint=hint)
+
+
+def check_keys(arguments: Mapping[str, Any]) -> None:
+    """Check that an AWS key comes with its secret: it is never used with another key's.
+
+    Raises:
+        SpecError: if only one half is given.
+    """
+    halves = [
+        name for name in ("aws_access_key_id", "aws_secret_access_key") if arguments.get(name)
+    ]
+    if len(halves) == 1:
+        raise SpecError(
+            f"{halves[0]} is given without its other half.",
+            hint="Give both aws_access_key_id and aws_secret_access_key, or neither.",
+        )
+
+
+def check_is_protected(provider: Provider, arguments: Mapping[str, Any], security: object) -> None:
+    """Check that a scheduler on AWS isn't open to everybody, unless the user says so.
+
+    Args:
+        provider: the provider.
+        arguments: its finished arguments.
+        security: the environment's setting; anything but None is the user's own decision.
+
+    Raises:
+        SpecError: with the words that allow it.
+    """
+    if provider.facts.family != "ecs" or security is not None:
+        return
+    if is_public(provider, arguments) and not _ecs_value(arguments, "security_groups"):
+        raise SpecError(
+            f"The scheduler of this {provider.title} would have a public address, and everybody "
+            "could run code on it: it has no encryption, no authentication, and a security group "
+            "that lets everybody in.",
+            hint="Set fargate_use_private_ip=True, or security_groups=[…] of your own, and run "
+            "where these addresses can be reached; security=False allows it as it is.",
+        )
+
+
+def is_public(provider: Provider, arguments: Mapping[str, Any]) -> bool:
+    """True if a cluster's tasks get public addresses: on Fargate, unless told otherwise."""
+    fargate = any(cls.__name__ == "FargateCluster" for cls in provider.cls.__mro__)
+    names = ("fargate_scheduler", "fargate_workers")
+    fargate = fargate or any(_ecs_value(arguments, name) for name in names)
+    return fargate and not arguments.get("fargate_use_private_ip")
+
+
+def _ecs_value(arguments: Mapping[str, Any], name: str) -> Any:
+    """An argument of an ECSCluster, or what Dask's configuration says of it."""
+    import dask.config
+
+    given = arguments.get(name)
+    return dask.config.get(f"cloudprovider.ecs.{name}", None) if given is None else given
 
 
 def check_workers(provider: Provider, arguments: Mapping[str, Any], adaptive: bool) -> None:

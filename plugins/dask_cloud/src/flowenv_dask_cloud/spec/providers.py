@@ -10,20 +10,6 @@ from flowenv.errors import SettingError
 
 Family = Literal["ecs", "machines", "local", "other"]
 
-CREDENTIALS = frozenset(
-    {
-        "api_key",
-        "application_credential_id",
-        "application_credential_secret",
-        "auth",
-        "aws_access_key_id",
-        "aws_secret_access_key",
-        "docker_password",
-        "token",
-    }
-)
-"""Arguments of dask-cloudprovider's classes (and of others after them) that are credentials."""
-
 
 @dataclass(frozen=True)
 class Facts:
