@@ -15,16 +15,15 @@ from flowenv.executors import Executor
 from flowenv.hooks import discovery
 from flowenv.hooks.discovery import Installed
 from flowenv.hooks.specs import hookimpl
-from flowenv.runs.environment import (
-    Callback,
-    Capabilities,
-    Environment,
+from flowenv.runs.capabilities import Capabilities
+from flowenv.runs.common_environment import (
     executor_setting,
     labels_setting,
     metadata_setting,
     on_exit_setting,
     on_start_setting,
 )
+from flowenv.runs.environment import Callback, Environment
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.in_process import execute_here
 from flowenv.settings.declaration import setting

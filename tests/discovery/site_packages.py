@@ -59,7 +59,7 @@ class Site:
 BACKEND = """
     import dataclasses
     from flowenv import Environment, hookimpl
-    from flowenv.runs.environment import metadata_setting
+    from flowenv.runs.common_environment import metadata_setting
     from flowenv.runs.in_process import execute_here
 
     @dataclasses.dataclass(repr=False)

@@ -8,7 +8,7 @@ GOOD_BACKEND = """
 import dataclasses
 from typing import Any
 from flowenv import Environment, hookimpl
-from flowenv.runs.environment import CommonEnvironment
+from flowenv.runs.common_environment import CommonEnvironment
 from flowenv.runs.in_process import execute_here
 
 @dataclasses.dataclass(repr=False)

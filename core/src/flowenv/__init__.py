@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     )
     from flowenv.flows.definition import Flow, flow
     from flowenv.hooks.specs import hookimpl
-    from flowenv.runs.environment import Capabilities, Environment
+    from flowenv.runs.capabilities import Capabilities
+    from flowenv.runs.environment import Environment
     from flowenv.runs.flow_run import FlowRun
     from flowenv.runs.summaries import RunSummary
     from flowenv.secret import Secret
@@ -78,7 +79,8 @@ __getattr__, __dir__ = names_of(
         "executors": "DaskExecutor Executor LocalDaskExecutor LocalExecutor get_executor",
         "flows.definition": "Flow flow",
         "hooks.specs": "hookimpl",
-        "runs.environment": "Capabilities Environment",
+        "runs.capabilities": "Capabilities",
+        "runs.environment": "Environment",
         "runs.flow_run": "FlowRun",
         "runs.summaries": "RunSummary",
         "secret": "Secret",

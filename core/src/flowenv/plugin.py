@@ -35,11 +35,9 @@ if TYPE_CHECKING:
     from flowenv.remote.outages import OUTAGES, Patience
     from flowenv.remote.poller import Poller
     from flowenv.remote.retries import Retries, TryAgain
-    from flowenv.runs.environment import (
-        Callback,
-        Capabilities,
+    from flowenv.runs.capabilities import Capabilities
+    from flowenv.runs.common_environment import (
         CommonEnvironment,
-        Environment,
         executor_setting,
         labels_setting,
         metadata_setting,
@@ -47,6 +45,7 @@ if TYPE_CHECKING:
         on_start_setting,
         runtime_setting,
     )
+    from flowenv.runs.environment import Callback, Environment
     from flowenv.runs.flow_run import FlowRun
     from flowenv.runs.handle import FinishedHandle, Handle, poll
     from flowenv.runs.in_process import execute_here
@@ -182,10 +181,12 @@ __getattr__, __dir__ = names_of(
         "remote.outages": "OUTAGES Patience",
         "remote.poller": "Poller",
         "remote.retries": "Retries TryAgain",
-        "runs.environment": (
-            "Callback Capabilities CommonEnvironment Environment executor_setting labels_setting "
-            "metadata_setting on_exit_setting on_start_setting runtime_setting"
+        "runs.capabilities": "Capabilities",
+        "runs.common_environment": (
+            "CommonEnvironment executor_setting labels_setting metadata_setting on_exit_setting "
+            "on_start_setting runtime_setting"
         ),
+        "runs.environment": "Callback Environment",
         "runs.flow_run": "FlowRun",
         "runs.handle": "FinishedHandle Handle poll",
         "runs.in_process": "execute_here",

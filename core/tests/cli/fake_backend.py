@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flowenv import Capabilities, Environment, FlowRun, Secret, State, Status, hookimpl
 from flowenv.errors import PlatformError, RunNotFound
-from flowenv.runs.environment import executor_setting, labels_setting, metadata_setting
+from flowenv.runs.common_environment import executor_setting, labels_setting, metadata_setting
 from flowenv.runs.outcome import Outcome, without_record
 from flowenv.runs.summaries import Finding, Leftover, RunSummary
 from flowenv.settings.declaration import setting

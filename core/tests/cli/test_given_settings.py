@@ -10,7 +10,7 @@ import pytest
 from flowenv import LocalDaskExecutor
 from flowenv.cli.given_settings import parse_settings
 from flowenv.errors import ConfigurationError
-from flowenv.runs.environment import CommonEnvironment
+from flowenv.runs.common_environment import CommonEnvironment
 from flowenv.settings.declaration import setting
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from flowenv import Environment, LocalDaskExecutor, LocalExecutor
 from flowenv.errors import BackendNotFound, ConfigurationError, SettingError
-from flowenv.runs.environment import CommonEnvironment
+from flowenv.runs.common_environment import CommonEnvironment
 from flowenv.settings.declaration import setting, settings_of
 
 from ..plugging import ToyEnvironment

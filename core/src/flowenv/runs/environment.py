@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flowenv.contract import BASIC, Target
 from flowenv.errors import ConfigurationError, PluginError, SettingError
 from flowenv.executors.base import Executor, check_executor
+from flowenv.runs.capabilities import Capabilities
 from flowenv.runs.labels import Labels
 from flowenv.runs.subclasses import warn_of_attributes, warn_of_methods
-from flowenv.settings.declaration import check_type, fields_of, nearest, setting, settings_of
+from flowenv.settings.declaration import check_type, fields_of, nearest, settings_of
 
 if TYPE_CHECKING:
     from flowenv.contract.variables import Merged, Value
@@ -22,79 +23,6 @@ if TYPE_CHECKING:
 
 Callback = Callable[[], object]
 """What `on_start` and `on_exit` call, without arguments; what it returns isn't looked at."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Capabilities:
-    """What a backend can do. The core asks this record, never the backend's name.
-
-    Args:
-        cancel: a run can be stopped from outside.
-        logs: a run's log lines can be read while it runs.
-        result: a run's result travels back.
-        attach: another process can pick a run up by its reference.
-        find: runs can be found on the platform by labels.
-        sweep: what is left of runs that are over can be found and removed.
-        image: runs need a container image.
-        rehearse: the container's process can be tried out locally.
-        backend_in_image: the flow's process needs this backend installed too, because
-            `flowenv_run_flow` makes something (a Dask cluster) there.
-        runtime: flowenv can travel with a run, so that an image needs only Python.
-    """
-
-    cancel: bool = False
-    logs: bool = False
-    result: bool = True
-    attach: bool = False
-    find: bool = False
-    sweep: bool = False
-    image: bool = False
-    rehearse: bool = True
-    backend_in_image: bool = False
-    runtime: bool = False
-
-    def to_json(self) -> dict[str, bool]:
-        """The record as plain data."""
-        return dataclasses.asdict(self)
-
-
-def executor_setting() -> Any:
-    """The `executor` setting that environments share: an `Executor`, by default None.
-
-    For an environment whose constructor takes it in another place than `CommonEnvironment`'s.
-    """
-    return setting(None, help="The executor to run the flow with; else the default executor.")
-
-
-def labels_setting() -> Any:
-    """The `labels` setting that environments share: a list of strings, by default None."""
-    return setting(None, help="Strings to find this environment's runs by.")
-
-
-def on_start_setting() -> Any:
-    """The `on_start` setting that environments share: a `Callback`, by default None."""
-    return setting(None, help="A function called, where the flow runs, before it begins.")
-
-
-def on_exit_setting() -> Any:
-    """The `on_exit` setting that environments share: a `Callback`, by default None."""
-    return setting(None, help="A function called, where the flow ran, after it has ended.")
-
-
-def metadata_setting() -> Any:
-    """The `metadata` setting that environments share: a dict, by default None."""
-    return setting(
-        None, help="Further data, serialised with the environment; `image` is the container image."
-    )
-
-
-def runtime_setting() -> Any:
-    """The `runtime` setting of environments whose runs flowenv can travel with."""
-    return setting(
-        None,
-        help="`shipped`: flowenv travels with the run, so that any Python image will do; `image`: "
-        "it is in the image.",
-    )
 
 
 class Environment:
@@ -353,27 +281,3 @@ def _is_default(value: object, default: object) -> bool:
     if isinstance(value, list | dict | Labels):
         return not value
     return isinstance(value, str | int | float) and value == default
-
-
-@dataclasses.dataclass(repr=False, kw_only=True)
-class CommonEnvironment(Environment):
-    """An environment with the five settings that all have, by keyword only.
-
-    What a new backend starts from: a subclass adds settings of its own. The environments
-    whose constructor takes the common settings in a certain order declare them themselves.
-
-    >>> import dataclasses
-    >>> from flowenv.plugin import setting
-    >>> @dataclasses.dataclass(repr=False)
-    ... class SshEnvironment(CommonEnvironment):
-    ...     backend = "ssh"
-    ...     host: str = setting("localhost", help="Where the flow runs.")
-    >>> SshEnvironment("gpu-box", labels=["nightly"])
-    SshEnvironment(host='gpu-box', labels=['nightly'])
-    """
-
-    executor: Executor | None = executor_setting()
-    labels: Iterable[str] | None = labels_setting()
-    on_start: Callback | None = on_start_setting()
-    on_exit: Callback | None = on_exit_setting()
-    metadata: dict[str, Any] | None = metadata_setting()

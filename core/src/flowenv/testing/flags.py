@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from flowenv.runs.environment import Capabilities
+from flowenv.runs.capabilities import Capabilities
 from flowenv.settings.declaration import nearest
 
 _OF_PYTEST = "pytestmark"
