@@ -84,7 +84,8 @@ def test_the_notification_works_in_this_way_and_breaks_no_run(tmp_path: Path, wa
     done = flowenv(tmp_path, "run", "report.py", "--env", "local", *options, **variables)
     assert done.returncode == 0, done.stdout
     assert (tmp_path / "states.txt").read_text() == "report Running\nreport Completed\n"
-    assert done.stdout.count("ConnectionError: the chat is down") == 2
+    assert done.stdout.count("changed: ConnectionError: the chat is down") == 2
+    assert done.stdout.count("Traceback") == 1
 
 
 def explain(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -78,6 +78,27 @@ def test_nobody_is_told_of_a_rehearsal(fake: Project) -> None:
     assert told.exists()
 
 
+def test_local_plugins_that_take_no_part_where_the_flow_runs_are_told_of(fake: Project) -> None:
+    plugin = """
+        from flowenv import hookimpl
+
+        @hookimpl(wrapper=True)
+        def flowenv_run_flow():
+            print("wrapped")
+            return (yield)
+        """
+    fake.write("timed.py", plugin)
+    fake.write("other.py", "from flowenv import hookimpl\n@hookimpl\ndef flowenv_setup(): pass\n")
+    ended = rehearse(fake, "--plugin", "timed.py", "--plugin", "other.py")
+    line = (
+        "plugin timed.py takes no part where the flow runs: flowenv_run_flow of a plugin that "
+        "isn't installed there is never called."
+    )
+    assert line in ended.stderr.splitlines()
+    assert "other.py" not in ended.stderr
+    assert "wrapped" not in ended.stderr
+
+
 def test_a_flow_that_raises(fake: Project) -> None:
     ended = rehearse(fake, "-p", "how=raise")
     assert (ended.returncode, ended.json["message"]) == (1, "ValueError: no good")

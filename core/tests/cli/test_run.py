@@ -230,7 +230,7 @@ def test_a_local_plugin_takes_part(project: Project) -> None:
         """,
     )
     ended = project.flowenv("run", "flow.py", "--plugin", "tell.py")
-    assert "heard of Completed" in ended.stdout
+    assert ended.stdout.splitlines()[-1] == "heard of Completed"
 
 
 def test_detach_prints_the_reference_alone_and_what_to_do_next(fake: Project) -> None:

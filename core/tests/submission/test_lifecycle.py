@@ -14,6 +14,7 @@ from flowenv.errors import (
     SpecError,
     UnsupportedOperation,
 )
+from flowenv.hooks.notifications import flush
 from flowenv.runs.flow_run import DRAFT_ID
 from flowenv.runs.running import Returned
 from flowenv.runs.terminated import Terminated
@@ -84,7 +85,13 @@ def test_the_order_of_calls(plugging, monkeypatch):
     plugging.plugin("acme", recorder("installed", events))
     monkeypatch.setenv("FLOWENV_PLUGINS", plugging.local("mine", recorder("local", events)))
     submit(Flow(lambda: events.append("flow"), name="f"), environment=ToyEnvironment())
-    assert events == [
+    flush()
+    states = [State.RUNNING, State.COMPLETED]
+    # each plugin is told in a thread of its own
+    for plugin in ("installed", "local"):
+        told = [one for one in events if one[0] == plugin and isinstance(one[1], State)]
+        assert told == [(plugin, state) for state in states]
+    assert [one for one in events if one[1] not in states] == [
         ("installed", "variables"),
         ("local", "variables"),
         ("backend", "build"),
@@ -94,11 +101,7 @@ def test_the_order_of_calls(plugging, monkeypatch):
         ("installed", "setup", False),
         ("local", "setup", False),
         ("backend", "execute"),
-        ("installed", State.RUNNING),
-        ("local", State.RUNNING),
         "flow",
-        ("installed", State.COMPLETED),
-        ("local", State.COMPLETED),
     ]
 
 
@@ -304,6 +307,43 @@ def test_a_backend_can_run_the_flow_its_own_way(plugging):
     assert ToyEnvironment().run(Flow(lambda: 3, name="f")) == ("mine", 3)
 
 
+# -- what hooks are given is the run's own ------------------------------------------------
+
+
+def meddling():
+    """A plugin that changes what it is given, in every hook that it can."""
+
+    def meddle(environment, flow_run):
+        environment.size = 9
+        environment.labels.add("meddled")
+        environment.metadata["image"] = "meddled"
+        flow_run.parameters["sizes"].append("meddled")
+        flow_run.parameters["more"] = {}
+
+    @hookimpl
+    def flowenv_environment_variables(environment, flow_run):
+        meddle(environment, flow_run)
+
+    @hookimpl
+    def flowenv_modify_spec(environment, flow_run):
+        meddle(environment, flow_run)
+
+    return {k: v for k, v in locals().items() if k.startswith("flowenv_")}
+
+
+def test_what_plugins_change_is_not_the_users(toy):
+    environment = ToyEnvironment(labels=["mine"], metadata={"image": "mine"}, password="s3cr3t")
+    given = {"sizes": [1], "more": {}}
+    toy.plugin("acme", meddling())
+    flow = Flow(lambda **given: None, name="f")
+    prepared = prepare(flow, environment=environment, parameters=given)
+    assert prepared.spec["toy"]
+    assert given == {"sizes": [1], "more": {}}
+    assert (environment.size, list(environment.labels)) == (1, ["mine"])
+    assert environment.metadata == {"image": "mine"}
+    assert prepared.flow_run.environment.password == environment.password
+
+
 # -- observers ----------------------------------------------------------------------------
 
 
@@ -314,7 +354,8 @@ def test_a_plugin_that_fails_while_it_is_told_breaks_nothing(toy, caplog):
 
     toy.plugin("chat", {"flowenv_state_changed": flowenv_state_changed})
     assert submit(Flow(dict), environment=ToyEnvironment()).state is State.COMPLETED
-    assert "plugin chat failed in flowenv_state_changed" in caplog.text
+    flush()
+    assert "plugin chat failed in flowenv_state_changed: RuntimeError: chat is down" in caplog.text
 
 
 def test_an_interrupt_goes_through_and_plugins_hear_of_it(toy):
@@ -330,6 +371,7 @@ def test_an_interrupt_goes_through_and_plugins_hear_of_it(toy):
     toy.plugin("chat", {"flowenv_state_changed": flowenv_state_changed})
     with pytest.raises(KeyboardInterrupt):
         submit(Flow(interrupted), environment=ToyEnvironment())
+    flush()
     assert heard == [State.RUNNING, State.CANCELLED]
 
 
@@ -354,6 +396,7 @@ def test_a_signal_but_for_ctrl_c_does_not_say_that_anybody_cancelled(toy, number
     toy.plugin("chat", {"flowenv_state_changed": flowenv_state_changed})
     with pytest.raises(KeyboardInterrupt):
         submit(Flow(stopped), environment=ToyEnvironment())
+    flush()
     assert heard[-1] == (state, reason)
 
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from flowenv.cli.stdout import RESULTS, result_stream
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -122,15 +124,25 @@ def _all(command: Command, *options: Callable[[Command], Command]) -> Command:
 
 
 def output_option(*choices: str) -> Callable[[Command], Command]:
-    """The `-o` option; the first choice is the default."""
+    """The `-o` option; the first choice is the default.
+
+    With any but `text` nothing else reaches the standard output while the command runs.
+    """
     return click.option(
         "--output",
         "-o",
         type=click.Choice(choices),
         default=choices[0],
         show_default=True,
+        callback=_keep_stdout,
         help="How to print what is asked for.",
     )
+
+
+def _keep_stdout(context: click.Context, parameter: click.Parameter, output: str) -> str:
+    stream = context.with_resource(result_stream(alone=output != "text"))
+    context.meta[RESULTS] = stream
+    return output
 
 
 def split(items: Sequence[str], option: str, form: str) -> dict[str, str]:

@@ -12,6 +12,14 @@ from flowenv.wording import shown
 _COLOUR = r"\x1b\[[0-9;]*m"
 
 
+def results() -> TextIO | None:
+    """The stream for a command's results; None outside of one that has any."""
+    from flowenv.cli.stdout import RESULTS
+
+    context = click.get_current_context(silent=True)
+    return context.meta.get(RESULTS) if context else None
+
+
 def echo(text: object = "", *, file: TextIO | None = None, err: bool = False) -> None:
     """Print lines in which what others wrote is shown, not done.
 
@@ -30,16 +38,11 @@ def log_line(line: str) -> str:
     return shown(re.sub(_COLOUR, "", line) if "\x1b" in line else line)
 
 
-def echo_json(data: Any, stream: TextIO | None = None) -> None:
-    """Print data as JSON in ASCII; what JSON doesn't know as Python shows it.
-
-    Args:
-        data: the data.
-        stream: where to; by default the standard output.
-    """
+def echo_json(data: Any) -> None:
+    """Print a command's result as JSON in ASCII; what JSON doesn't know as Python shows it."""
     import json
 
-    click.echo(json.dumps(data, indent=2, default=repr), file=stream)
+    click.echo(json.dumps(data, indent=2, default=repr), file=results())
 
 
 def echo_table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
-from flowenv.cli.printing import echo, echo_json
+from flowenv.cli.printing import echo, echo_json, results
 
 if TYPE_CHECKING:
     from flowenv.runs.flow_run import FlowRun
@@ -53,34 +53,33 @@ def describe_result(value: Any, error: Exception | None) -> dict[str, Any]:
     return {"result": None, "result_text": repr(value)}
 
 
-def report_result(value: Any, error: Exception | None, stream: TextIO) -> None:
+def report_result(value: Any, error: Exception | None) -> None:
     """Print a result, or on the standard error why there is none."""
     if error:
         echo(f"Error: {error}", err=True)
     elif value is not None:
-        echo(f"Result: {value!r}", file=stream)
+        echo(f"Result: {value!r}", file=results())
 
 
-def report_end(flow_run: FlowRun, output: str, stream: TextIO) -> int:
+def report_end(flow_run: FlowRun, output: str) -> int:
     """Print how a run ended, and return what the command line exits with.
 
     Args:
         flow_run: the run, which is over.
         output: `json` for its description; `text` for its result, and how it ended and why
             on the standard error.
-        stream: where descriptions and results go.
     """
     from flowenv.errors import FlowenvError
 
     if output == "json":
-        echo_json(describe_end(flow_run), stream)
+        echo_json(describe_end(flow_run))
         return exit_code(flow_run.status)
     value, error = None, None
     try:
         value = flow_run.result()
     except FlowenvError as failure:
         error = failure
-    report_result(value, error, stream)
+    report_result(value, error)
     echo(summary(flow_run), err=True)
     return exit_code(flow_run.status)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowenv.cli.options import flow_options, output_option
-from flowenv.cli.stdout import result_stream
 
 if TYPE_CHECKING:
     from flowenv.submission.lifecycle import Prepared
@@ -48,20 +47,19 @@ def run(
     the JSON alone. Ctrl-C cancels the run; a second one leaves at once.
     """
     from flowenv.cli.prepare import prepare_run, where_options
+    from flowenv.hooks.notifications import lines_first
 
     if detach and rehearse:
         raise click.UsageError("--detach and --rehearse exclude each other.")
-    with result_stream(alone=output == "json") as stream:
-        prepared = prepare_run(env=env, settings=settings, **options)
-        if rehearse:
-            return _rehearse(prepared, output, stream)
-        where = where_options(prepared.flow_run, env, settings)
-        if detach:
-            return _detach(prepared, where, output, stream)
-        return _run(prepared, where, output, stream)
+    prepared = prepare_run(env=env, settings=settings, **options)
+    if rehearse:
+        return _rehearse(prepared, output)
+    where = where_options(prepared.flow_run, env, settings)
+    with lines_first():
+        return (_detach if detach else _run)(prepared, where, output)
 
 
-def _run(prepared: Prepared, where: str, output: str, stream: TextIO) -> int:
+def _run(prepared: Prepared, where: str, output: str) -> int:
     from flowenv.cli.follow import Follower
     from flowenv.cli.report import report_end, show_traceback
 
@@ -70,12 +68,12 @@ def _run(prepared: Prepared, where: str, output: str, stream: TextIO) -> int:
         follower.submit(prepared.submit)
         follower.follow()
     show_traceback(prepared.flow_run)
-    return report_end(prepared.flow_run, output, stream)
+    return report_end(prepared.flow_run, output)
 
 
-def _detach(prepared: Prepared, where: str, output: str, stream: TextIO) -> int:
+def _detach(prepared: Prepared, where: str, output: str) -> int:
     from flowenv.cli.follow import Follower
-    from flowenv.cli.printing import echo, echo_json
+    from flowenv.cli.printing import echo, echo_json, results
     from flowenv.cli.report import describe
     from flowenv.errors import UnsupportedOperation
 
@@ -90,18 +88,20 @@ def _detach(prepared: Prepared, where: str, output: str, stream: TextIO) -> int:
     with Follower(flow_run, where) as follower:
         follower.submit(prepared.submit)
     if output == "json":
-        echo_json(describe(flow_run), stream)
+        echo_json(describe(flow_run))
     else:
-        echo(flow_run.reference, file=stream)
+        echo(flow_run.reference, file=results())
         echo(f"Follow it with: flowenv attach {flow_run.reference}{where}", err=True)
     return 0
 
 
-def _rehearse(prepared: Prepared, output: str, stream: TextIO) -> int:
+def _rehearse(prepared: Prepared, output: str) -> int:
     from flowenv.cli.printing import echo, echo_json
     from flowenv.cli.report import describe_result, exit_code, report_result
-    from flowenv.submission.rehearsal import rehearse
+    from flowenv.submission.rehearsal import absent_plugins, rehearse
 
+    for line in absent_plugins():
+        echo(line, err=True)
     rehearsed = rehearse(prepared)
     if rehearsed.unresolved:
         names = ", ".join(rehearsed.unresolved)
@@ -109,8 +109,8 @@ def _rehearse(prepared: Prepared, output: str, stream: TextIO) -> int:
     if output == "json":
         data = {"rehearsal": True, "flow": prepared.flow_run.flow_name}
         result = describe_result(rehearsed.result, rehearsed.result_error)
-        echo_json({**data, **rehearsed.status.to_json(), **result}, stream)
+        echo_json({**data, **rehearsed.status.to_json(), **result})
     else:
-        report_result(rehearsed.result, rehearsed.result_error, stream)
+        report_result(rehearsed.result, rehearsed.result_error)
         echo(f"Rehearsed: {rehearsed.status}", err=True)
     return exit_code(rehearsed.status)

@@ -10,7 +10,7 @@ from flowenv.cli.options import label_option, output_option, platform_options, r
 from flowenv.cli.printing import echo, echo_json, echo_table, log_line
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flowenv.runs.environment import Environment
     from flowenv.runs.flow_run import FlowRun
@@ -127,14 +127,8 @@ def status(
       flowenv status REFERENCE --env prod
       flowenv status REFERENCE --env prod -o json
     """
-    from flowenv.cli.report import describe
-
     flow_run = _attached(reference, env, settings, plugins)
-    flow_run.refresh()
-    if output == "json":
-        echo_json(describe(flow_run))
-    else:
-        echo(str(flow_run.status))
+    _print_status(flow_run, flow_run.refresh, output)
 
 
 @click.command()
@@ -159,14 +153,14 @@ def attach(
     from flowenv.cli.follow import Follower
     from flowenv.cli.prepare import where_options
     from flowenv.cli.report import report_end
-    from flowenv.cli.stdout import result_stream
+    from flowenv.hooks.notifications import lines_first
 
-    with result_stream(alone=output == "json") as stream:
-        flow_run = _attached(reference, env, settings, plugins)
-        where = where_options(flow_run, env, settings)
+    flow_run = _attached(reference, env, settings, plugins)
+    where = where_options(flow_run, env, settings)
+    with lines_first():
         with Follower(flow_run, where, cancel_on_interrupt=False) as follower:
             follower.follow()
-        return report_end(flow_run, output, stream)
+        return report_end(flow_run, output)
 
 
 @click.command()
@@ -209,11 +203,18 @@ def cancel(
     \b
       flowenv cancel REFERENCE --env prod
     """
-    from flowenv.cli.report import describe
-
     flow_run = _attached(reference, env, settings, plugins, "cancel")
-    flow_run.cancel()
-    if output == "json":
-        echo_json(describe(flow_run))
-    else:
-        echo(str(flow_run.status))
+    _print_status(flow_run, flow_run.cancel, output)
+
+
+def _print_status(flow_run: FlowRun, look: Callable[[], object], output: str) -> None:
+    """Look, print how the run stands, and let plugins be told if that is news."""
+    from flowenv.cli.report import describe
+    from flowenv.hooks.notifications import lines_first
+
+    with lines_first():
+        look()
+        if output == "json":
+            echo_json(describe(flow_run))
+        else:
+            echo(str(flow_run.status))

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from flowenv.cli.options import flow_options, output_option
-from flowenv.cli.printing import echo, echo_json
+from flowenv.cli.printing import echo, echo_json, results
 
 
 @click.command()
@@ -32,4 +32,5 @@ def spec(output: str, **target: Any) -> None:
     import yaml
 
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the quick one, where it's built
-    echo(yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100).rstrip())
+    text = yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
+    echo(text.rstrip(), file=results())

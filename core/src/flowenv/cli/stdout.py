@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import TextIO
+
+RESULTS = "flowenv.results"
+"""Where a command's context keeps the stream for its results."""
 
 
 @contextmanager
@@ -14,8 +17,8 @@ def result_stream(*, alone: bool) -> Iterator[TextIO]:
     """Where results go.
 
     Args:
-        alone: True if nothing else may: what a flow, its threads and its child processes
-            print to the standard output goes to the standard error then.
+        alone: True if nothing else may: what a flow, plugins, their threads and child
+            processes print to the standard output goes to the standard error then.
     """
     if sys.stdout is None:  # it is closed, and its number may be another file's by now
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - pathlib has its price
@@ -23,6 +26,11 @@ def result_stream(*, alone: bool) -> Iterator[TextIO]:
         return
     if not alone:
         yield sys.stdout
+        return
+    if not _is_stdout(sys.stdout):  # a caller in this process, such as a test, has replaced it
+        stream = sys.stdout
+        with redirect_stdout(sys.stderr):
+            yield stream
         return
     sys.stdout.flush()
     kept = os.dup(1)
@@ -35,6 +43,13 @@ def result_stream(*, alone: bool) -> Iterator[TextIO]:
         sys.stdout.flush()  # while it is still the standard error
         os.dup2(kept, 1)
         os.close(kept)
+
+
+def _is_stdout(stream: TextIO) -> bool:
+    try:
+        return stream.fileno() == 1
+    except (OSError, AttributeError):
+        return False
 
 
 def drop_output() -> None:

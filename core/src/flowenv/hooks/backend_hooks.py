@@ -20,11 +20,11 @@ from flowenv.hooks.checks import (
     explain_misfit,
 )
 from flowenv.hooks.ignored import check_ignores_nothing
-from flowenv.hooks.plugin_log import plugin_log
 from flowenv.runs.running import Returned
 from flowenv.secret import Secret
 
 if TYPE_CHECKING:
+    from flowenv.hooks.notifications import Notifier
     from flowenv.runs.flow_run import FlowRun
     from flowenv.states import Status
 
@@ -44,11 +44,13 @@ class LoadedPlugin:
         name: how messages name it.
         module: its module.
         required_by: who requires it; empty if nobody does.
+        is_local: True for a module or file that somebody has named, which no distribution brings.
     """
 
     name: str
     module: ModuleType
     required_by: str = ""
+    is_local: bool = False
 
 
 class BackendHooks:
@@ -67,6 +69,7 @@ class BackendHooks:
         for plugin in plugins:
             register(self.manager, _naming_failures(plugin), plugin.name)
         self.hook = self.manager.hook
+        self._notifiers: dict[str, Notifier] = {}
 
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
         """A hook's implementations one by one: name, and the call that runs it.
@@ -146,12 +149,17 @@ class BackendHooks:
         return answer.value
 
     def notify(self, flow_run: FlowRun, status: Status) -> None:
-        """Tell the plugins of a change of state; none of them can break the run."""
-        for name, call in self.each("flowenv_state_changed", flow_run=flow_run, status=status):
-            try:
-                call()
-            except RAISED:
-                plugin_log().exception("%s failed in flowenv_state_changed", name)
+        """Have the plugins told of a change of state; none of them can hurt the run.
+
+        They are told from threads of their own, and of a copy of the run as it is now.
+        """
+        told = flow_run.as_of(status)
+        arguments = {"flow_run": told, "status": status}
+        for name, call in self.each("flowenv_state_changed", **arguments):
+            from flowenv.hooks.notifications import Notifier, tell
+
+            notifier = self._notifiers.setdefault(name, Notifier(name))
+            tell(notifier, call, is_end=status.state.is_final)
 
 
 def register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> None:
@@ -206,8 +214,11 @@ def _naming(function: Callable[..., Any], plugin: LoadedPlugin, hook: str) -> Ca
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
+        from flowenv.hooks.slowness import named_if_slow
+
         try:
-            return function(*arguments)
+            with named_if_slow(plugin.name, hook):
+                return function(*arguments)
         except FlowenvError:  # what the plugin has to say, such as a refusal
             raise
         except RAISED as error:

@@ -37,7 +37,7 @@ def load_local(name: str) -> LoadedPlugin:
     try_out(module, title)
     if problem := without_hooks(module, title):
         plugin_log().warning("%s", problem)
-    return LoadedPlugin(title, module)
+    return LoadedPlugin(title, module, is_local=True)
 
 
 def _nearby(path: str) -> str:

@@ -222,11 +222,13 @@ def flowenv_get_secret(name: str) -> Secret | str | None:
 def flowenv_state_changed(flow_run: FlowRun, status: Status) -> None:
     """Tell somebody that a run's state has changed.
 
-    Called in a process that observes the run. What it raises is logged and can't break
-    the run; it should not take long. A rehearsal is no run: nobody is told of it.
+    Called in a process that observes the run, in a thread of the plugin's own: in order, after
+    the line that says so was printed. The run doesn't wait for it, and what it raises is logged.
+    At the end flowenv waits up to 5 seconds for what hasn't been told yet. A rehearsal is no
+    run: nobody is told of it.
 
     Args:
-        flow_run: the run.
+        flow_run: the run as it was then; a copy, which changes no more.
         status: its new status.
     """
 

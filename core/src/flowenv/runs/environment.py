@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from flowenv.contract import BASIC, Target
 from flowenv.errors import ConfigurationError, PluginError, SettingError
@@ -85,6 +85,17 @@ class Environment:
                 "environments share.",
                 hint="Begin it with super().__post_init__().",
             )
+
+    def own_copy(self) -> Self:
+        """The same environment for one run: what hooks change in it changes no other.
+
+        Secrets are kept, and objects such as the executor are the same.
+        """
+        from flowenv.serialization.plain_data import own_copy
+
+        made = object.__new__(type(self))
+        made.__dict__.update({name: own_copy(value) for name, value in self.__dict__.items()})
+        return made
 
     # -- what a backend may say about itself --------------------------------------------
 

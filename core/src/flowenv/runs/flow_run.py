@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import secrets
 import threading
@@ -60,7 +61,8 @@ class FlowRun:
         spec: the finished spec, once the run is being submitted from this process.
         nonce: a random text that goes into the payload, so that nobody can guess its digest.
         directory: where the flow runs: the folder of the payload's files.
-        listeners: called with each status of a new state, in this process, before the plugins are.
+        listeners: called with each status of a new state, in this process, before the plugins are
+            told of it.
         raised: where the flow runs: the exception that the flow itself raised, so that it can
             be told from one of the start.
     """
@@ -94,7 +96,7 @@ class FlowRun:
         self._seen: list[tuple[State, float]] = [(State.PENDING, time.monotonic())]
         self._source_files: tuple[Path, ...] | None = None
         self._hooks = hooks
-        # held while plugins are told, so that they hear of states in their order
+        # held until it is settled who hears of a state, so that all hear of them in their order
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
@@ -167,6 +169,15 @@ class FlowRun:
                 "or image in the configuration.",
             )
         return self.image
+
+    def as_of(self, status: Status) -> FlowRun:
+        """A copy of the run as it is with a status, which stays so: what plugins are told of."""
+        told = copy.copy(self)
+        told.status = status
+        told.parameters = dict(self.parameters)
+        told.listeners = []
+        told._hooks = None
+        return told
 
     # -- following ----------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ whoever wrote the document.
 from __future__ import annotations
 
 import base64
+import copy
 import datetime
 import io
 import json
@@ -199,3 +200,18 @@ def from_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError as error:
         raise ValueError("the JSON is nested too deeply") from error
+
+
+def own_copy(value: Any) -> Any:
+    """A value whose mappings, lists and sets, however deep, are copies; all else is the same.
+
+    >>> given = {"sizes": [1, 2]}
+    >>> own_copy(given)["sizes"].append(3)
+    >>> given
+    {'sizes': [1, 2]}
+    """
+    if type(value) is dict:
+        return {key: own_copy(one) for key, one in value.items()}
+    if type(value) is list:
+        return [own_copy(one) if type(one) in (dict, list, set) else one for one in value]
+    return copy.copy(value) if isinstance(value, set) else value

@@ -23,6 +23,7 @@ from flowenv.runs.handle import FinishedHandle, check_handle
 from flowenv.runs.labels import Labels
 from flowenv.runs.process import Process
 from flowenv.runs.stopping import closed_before_the_end
+from flowenv.serialization.plain_data import own_copy
 from flowenv.settings.declaration import check_type
 from flowenv.states import State, Status
 from flowenv.submission.container_process import VariableLayers, process_of
@@ -164,14 +165,15 @@ def prepare(
     check_not_importing(flow)
     chosen = environment_of(flow, environment)
     chosen.check_is_checked()
+    chosen = chosen.own_copy()
     hooks = registry().hooks(chosen.backend)
-    checked = dict(parameters or {}) if draft else flow.check(parameters or {})
+    checked = own_copy(parameters or {} if draft else flow.check(parameters or {}))
     run = FlowRun(
         chosen,
         id=DRAFT_ID if draft else str(uuid.uuid4()),
         flow_name=flow.name,
         flow=flow,
-        parameters=checked,
+        parameters=checked,  # what hooks do to them, they don't do to the caller's own
         labels=_all_labels(chosen, labels),
         created=None if draft else datetime.datetime.now(datetime.UTC),
         hooks=hooks,
@@ -287,7 +289,7 @@ def attach(reference: str, environment: Environment | str | None = None) -> Flow
     ...
     flowenv.errors.UnsupportedOperation: The backend local can't attach to runs.
     """
-    environment = as_environment(environment)
+    environment = as_environment(environment).own_copy()
     hooks = registry().hooks(environment.backend)
     if not environment.capabilities.attach:
         raise UnsupportedOperation(f"The backend {environment.backend} can't attach to runs.")

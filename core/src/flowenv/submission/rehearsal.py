@@ -18,6 +18,8 @@ from flowenv import contract
 from flowenv.contract import Target
 from flowenv.contract.variables import Merged
 from flowenv.errors import FlowenvError, SpecError, UnsupportedOperation
+from flowenv.hooks.checks import implementations
+from flowenv.hooks.registry import registry
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.object_urls import result_object, results_url
 from flowenv.runs.outcome import Outcome, without_record
@@ -31,6 +33,8 @@ _KEPT = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 """What the process keeps of this one's variables; everything else comes from the run."""
 _LARGEST = 128 * 1024 - 1
 """The bytes of one variable that Linux takes, `NAME=` included (MAX_ARG_STRLEN)."""
+_CALLED_THERE = ("flowenv_run_flow",)
+"""The hooks of plugins that are called where the flow runs."""
 _GRACE = 30.0
 """Seconds between the request to stop and the end by force, as platforms have it."""
 
@@ -97,6 +101,17 @@ def rehearse(prepared: Prepared) -> Rehearsed:
     status = outcome.status() if outcome else without_record(exit_code, "")
     result, result_error = _take_result(outcome, run) if outcome else (None, None)
     return Rehearsed(outcome, status, _unresolved(merged), result, result_error)
+
+
+def absent_plugins() -> list[str]:
+    """Sentences on local plugins that would do something in the container, if they were there."""
+    return [
+        f"{plugin.name} takes no part where the flow runs: {hook} of a plugin that isn't "
+        "installed there is never called."
+        for plugin in registry().plugins()
+        for hook, _ in implementations(plugin.module)
+        if plugin.is_local and hook in _CALLED_THERE
+    ]
 
 
 def _take_result(outcome: Outcome, run: FlowRun) -> tuple[Any, FlowenvError | None]:
