@@ -156,7 +156,7 @@ def e2e(session: nox.Session) -> None:
     folder = ROOT / "tests" / "end_to_end"
     session.run(
         "pytest",
-        str(folder / "test_k8s_runs.py"),
+        *map(str, sorted(folder.glob("test_k8s_*.py"))),
         str(folder / "dask_k8s"),
         *("-m", "slow or not slow"),
         *session.posargs,

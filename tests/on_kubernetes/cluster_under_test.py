@@ -146,3 +146,19 @@ def cluster_under_test(
     with configuration.new_client_from_config(str(path)) as client:
         api = dynamic(client, cache_file=str(folder / "discovery"))
         yield ClusterUnderTest(path, default_namespace(None), api)
+
+
+def description() -> str:
+    """The real cluster in one line: its version, its nodes and what runs their containers."""
+    configuration: Any = kubernetes.config
+    with configuration.new_client_from_config(KUBECONFIG) as client:
+        version = kubernetes.client.VersionApi(client).get_code().git_version
+        try:
+            nodes = kubernetes.client.CoreV1Api(client).list_node().items
+        except kubernetes.client.ApiException as error:
+            return f"Kubernetes {version}; its nodes can't be seen ({error.reason})"
+    infos = [node.status.node_info for node in nodes]
+    runtimes = sorted({f"{one.container_runtime_version}, {one.os_image}" for one in infos})
+    kubelets = sorted({one.kubelet_version for one in infos})
+    count = "1 node" if len(nodes) == 1 else f"{len(nodes)} nodes"
+    return f"Kubernetes {version}, {count} (kubelet {', '.join(kubelets)}; {'; '.join(runtimes)})"

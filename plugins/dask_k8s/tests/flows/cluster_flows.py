@@ -74,11 +74,17 @@ def outlives_its_worker() -> int:
 
 
 @flow
-def thinks(seconds: float) -> None:
-    """Compute in plain Python for longer than the idle timeout, use the cluster, never end."""
+def thinks(seconds: float, eats: bool = False) -> None:
+    """Compute in plain Python for longer than the idle timeout, use the cluster, never end.
+
+    It may eat memory then, until it is killed: a container's first process can't kill itself.
+    """
     threading.Event().wait(seconds)
     assert get_executor().submit(abs, -3).result() == 3
     print(f"the cluster is still there, process {os.getpid()}", flush=True)
+    eaten = []
+    while eats:
+        eaten.append(bytearray(10_000_000))
     threading.Event().wait()
 
 
