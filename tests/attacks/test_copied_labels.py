@@ -144,7 +144,7 @@ def test_a_look_up_that_finds_two_says_so_and_acts_on_neither(
     rig.requests.clear()
     with pytest.raises(RunConflict, match=rf"2 Jobs say .*default/{name_of(copied)}"):
         attach(copied.id, copied.environment)
-    assert {one.verb for one in rig.requests} <= {"list", "get"}
+    assert {one.verb for one in rig.requests} <= {"list", "get", "watch"}
     named = attach(copied.reference, copied.environment)
     assert named.refresh().state is State.RUNNING
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+from flowenv.redaction import keep_out_of_logs
+
 
 class Secret:
     """A string that never shows in a print, a log, a repr, an error or a pickle.
@@ -37,13 +39,14 @@ class Secret:
         self.reference = reference
 
     def reveal(self) -> str:
-        """The secret text itself.
+        """The secret text itself; from now on it is kept out of all logs of this process.
 
         Raises:
             ValueError: if the secret is only a reference, which the platform resolves.
         """
         if self._value is None:
             raise ValueError(f"{self!r} holds no value here: the platform resolves it.")
+        keep_out_of_logs(self._value)
         return self._value
 
     def __repr__(self) -> str:

@@ -95,8 +95,8 @@ def _parse_item(text: str, setting: Setting | None, path: str) -> Any:
     try:
         return parse(text, wanted)
     except ValueError as error:
-        shown = "***" if setting and setting.secret else text
-        raise ConfigurationError(f"-s {path}={shown}: {error}.") from error
+        # who can say what a mapping's key is for: it may be a password's
+        raise ConfigurationError(f"-s {path}=***: {error}.") from None
 
 
 def _with_key(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
+import tempfile
+from pathlib import Path
 from typing import Any
 
 from flowenv.errors import ConfigurationError, PlatformError
@@ -11,6 +12,8 @@ from flowenv.errors import ConfigurationError, PlatformError
 
 def write(url: str, data: bytes) -> None:
     """Write an object; an existing one is replaced.
+
+    On this machine's own file system only the user can read it, and the folders made for it.
 
     Args:
         url: of any scheme that fsspec knows: `s3://…`, `gs://…`, `file:///…`.
@@ -22,10 +25,28 @@ def write(url: str, data: bytes) -> None:
     """
     filesystem, path = _open(url)
     try:
+        if "file" in (filesystem.protocol, *filesystem.protocol):
+            _write_here(Path(path), data)
+            return
         filesystem.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH120
         filesystem.pipe_file(path, data)
     except Exception as error:
         raise PlatformError(f"{url} can't be written: {error}") from error
+
+
+def _write_here(path: Path, data: bytes) -> None:
+    missing = [one for one in path.parents if not one.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    # a new file, whose mode is right from the start, in place of whatever is there
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def read(url: str) -> bytes:
@@ -40,11 +61,6 @@ def read(url: str) -> bytes:
         return bytes(filesystem.cat_file(path))
     except Exception as error:
         raise PlatformError(f"{url} can't be read: {error}") from error
-
-
-def read_json(url: str) -> Any:
-    """Read an object that holds JSON."""
-    return json.loads(read(url))
 
 
 def remove(url: str) -> None:

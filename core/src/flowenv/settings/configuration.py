@@ -37,6 +37,8 @@ _TYPES: dict[str, Any] = {
     "allow_pickle": bool,
     "runtime": Literal["shipped", "image"],
 }
+_KEPT_OUT = {"env", "secrets", "environments"}
+"""Tables whose values no error shows: there can be secrets among them."""
 _SECRET_KEYS = {"env", "file", "reference"}
 _FROM_VARIABLES = ("environment", "image", "results_url", "payload_url", "runtime")
 
@@ -81,7 +83,7 @@ class Configuration:
     path: Path | None = None
     plugins: tuple[str, ...] = ()
     required_plugins: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
     environments: Mapping[str, NamedEnvironment] = field(default_factory=dict)
     environment: str | None = None
@@ -209,9 +211,9 @@ def _fail_at_item(source: TomlSource, key: str, value: object) -> NoReturn:
     if isinstance(value, dict):
         for name, one in value.items():
             if not fits(one, item):
-                shown = type(one).__name__ if key == "secrets" else repr(one)
+                shown = type(one).__name__ if key in _KEPT_OUT else repr(one)
                 source.fail(f"{key}.{name} must be {describe(item)}, not {shown}", key, name)
-    shown = type(value).__name__ if key == "secrets" else repr(value)
+    shown = type(value).__name__ if key in _KEPT_OUT else repr(value)
     source.fail(f"{key} must be {describe(_TYPES[key])}, not {shown}", key)
 
 

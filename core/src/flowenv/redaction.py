@@ -1,0 +1,103 @@
+"""Secrets that were revealed stay out of the logs, whoever writes them.
+
+A platform's library logs at DEBUG what it sends, and knows no secrets. So from the first secret on
+that this process reveals, records of all loggers are made without the texts that were revealed.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from logging import LogRecord
+
+_SHORTEST, _LONGEST = 5, 16 * 1024
+"""Characters that a text must have: shorter ones are in every log, longer ones no credentials."""
+_MOST = 1000
+"""How many secrets are remembered; after that the oldest are forgotten."""
+
+_lock = threading.Lock()
+_known: dict[str, None] = {}
+_patterns: list[re.Pattern[str]] = []
+
+
+def keep_out_of_logs(text: str) -> None:
+    """Keep a text out of every log record that is made from now on.
+
+    Args:
+        text: a secret, which is about to be sent.
+    """
+    if not _SHORTEST <= len(text) <= _LONGEST or text in _known:
+        return
+    with _lock:
+        if not _known:
+            _install()
+        _known[text] = None
+        while len(_known) > _MOST:
+            del _known[next(iter(_known))]
+        shapes = {shape for one in _known for shape in _shapes(one)}
+        longest_first = sorted(shapes, key=len, reverse=True)
+        _patterns[:] = [re.compile("|".join(map(re.escape, longest_first)))]
+
+
+def redacted(text: str) -> str:
+    """A text without the secrets that were revealed.
+
+    >>> keep_out_of_logs("correct horse")
+    >>> redacted("the key is 'correct horse', in base64 Y29ycmVjdCBob3JzZQ==")
+    "the key is '***', in base64 ***"
+    """
+    for pattern in _patterns:
+        text = pattern.sub("***", text)
+    return text
+
+
+def _shapes(text: str) -> set[str]:
+    """A text as it may stand in what is logged of a request: encoded, quoted, escaped."""
+    import base64
+    import json
+    from urllib.parse import quote
+
+    encoded = base64.b64encode(text.encode("utf-8", "surrogateescape")).decode()
+    return {
+        text,
+        encoded,
+        json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
+        repr(text)[1:-1],
+        quote(text),
+        quote(text, safe=""),
+    }
+
+
+def _install() -> None:
+    import logging
+
+    logging.setLogRecordFactory(_without_secrets(logging.getLogRecordFactory()))
+
+
+def _without_secrets(make: Callable[..., LogRecord]) -> Callable[..., LogRecord]:
+    def made(*args: Any, **kwargs: Any) -> LogRecord:
+        record = make(*args, **kwargs)
+        try:
+            message = record.getMessage()
+        except Exception:  # the handler reports it, as without us
+            return record
+        if (clean := redacted(message)) != message:
+            record.msg, record.args = clean, None
+        if record.exc_info and record.exc_info[0] is not None:
+            _redact_traceback(record)
+        return record
+
+    return made
+
+
+def _redact_traceback(record: LogRecord) -> None:
+    import logging
+
+    text = logging.Formatter().formatException(record.exc_info)  # type: ignore[arg-type]
+    if (clean := redacted(text)) != text:
+        record.exc_text = clean
