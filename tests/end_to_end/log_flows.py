@@ -30,9 +30,11 @@ def one_line(size: int) -> None:
 
 
 @flow
-def much(lines: int, pause: float = 0.0) -> None:
-    """Write lines of 1 kB, and end a little later than the last one."""
+def much(lines: int, seconds: float, wait: float) -> None:
+    """Write lines of 1 kB, so many seconds long, and end a while after the last one."""
     for number in range(lines):
         print(f"{number} {'y' * 990}")
-    sys.stdout.flush()
-    time.sleep(pause)
+        if number % 100 == 99:
+            sys.stdout.flush()
+            time.sleep(seconds * 100 / lines)
+    time.sleep(wait)

@@ -26,8 +26,15 @@ from on_kubernetes.cluster_under_test import (
 from on_kubernetes.proxy import Proxy
 from rigs.kubernetes import Image, KubernetesRig
 
+BEGINNING_MISSING = (
+    "[flowenv] The beginning of the log is missing: Kubernetes serves only the newest file of a "
+    "log, and has begun a new one since."
+)
 FLOWS = Path(__file__).with_name("log_flows.py")
 MANY = 50_000 if KUBECONFIG else 2_000
+LINES = 60_000 if KUBECONFIG else 15_000
+WRITING = 36.0 if KUBECONFIG else 3.0
+"""Seconds in which a flow writes so many lines of 1 kB."""
 OUTAGE = 14.0 if KUBECONFIG else 5.0
 """Seconds; long enough to be spoken of."""
 
@@ -37,7 +44,7 @@ def rig() -> Iterator[KubernetesRig | None]:
     if KUBECONFIG:
         yield None
         return
-    with KubernetesRig(images={IMAGE: Image()}) as made:
+    with KubernetesRig(images={IMAGE: Image()}, log_file_bytes=3_000_000) as made:
         yield made
 
 
@@ -165,13 +172,30 @@ def test_a_cut_stream_shows_each_line_once(
         assert found == [f"{stream} {number}" for number in range(MANY)]
 
 
-def test_a_slow_reader_gets_all_lines(cluster: ClusterUnderTest, tmp_path: Path) -> None:
-    command = run(tmp_path, "much", lines=40_000)
+def test_a_slow_reader_gets_all_lines_though_files_of_the_log_go_by(
+    cluster: ClusterUnderTest, tmp_path: Path
+) -> None:
+    command = run(tmp_path, "much", lines=LINES, seconds=WRITING, wait=0)
     command.until(f"0 {'y' * 990}")
-    threading.Event().wait(20 if KUBECONFIG else 4)
+    threading.Event().wait(WRITING * 1.2)
     assert command.end() == 0, command.errors
     found = lines_of(command, r"\d+ y+")
-    assert [int(line.split()[0]) for line in found] == list(range(40_000))
+    assert [int(line.split()[0]) for line in found] == list(range(LINES))
+
+
+def test_a_log_whose_first_lines_are_gone_says_so(
+    cluster: ClusterUnderTest, tmp_path: Path
+) -> None:
+    # the kubelet looks every ten seconds whether a log is too large
+    command = run(tmp_path, "much", lines=LINES, seconds=WRITING, wait=WRITING / 3)
+    assert command.end() == 0, command.errors
+    (reference,) = re.findall(r"Submitted (\S+)", command.errors)
+    later = Command(tmp_path, "logs", reference, "--env", "k8s")
+    assert later.end() == 0, later.errors
+    numbers = [int(line.split()[0]) for line in lines_of(later, r"\d+ y+")]
+    assert numbers == list(range(LINES - len(numbers), LINES))
+    assert len(numbers) < LINES
+    assert later.lines[0] == BEGINNING_MISSING
 
 
 def test_a_line_of_20_megabytes_comes_whole_and_soon(
