@@ -118,6 +118,8 @@ class RunTracker:
             FlowenvError: if the outage lasts too long, or the cluster refuses.
         """
         with self._lock:
+            if self._is_blind and not updates.outage:
+                self._ask_from = time.monotonic()  # there is an answer again
             self._is_blind = bool(updates.outage)
             try:
                 self._observe(updates, acts)
@@ -282,6 +284,8 @@ class RunTracker:
             try:
                 fields = f"involvedObject.uid={uid}"
                 found += self._client.list(EVENTS, self.namespace, fields=fields)[0]
+            except OUTAGES:
+                raise  # without them what was known would be forgotten, or judged wrongly
             except FlowenvError as error:  # they only explain
                 _log.debug("No events: %s", error)
         return found

@@ -48,7 +48,9 @@ RECORD = f'{{"run":"{RUN}","state":"Completed"}}'
         (["one"], 661, pod(state="running"), True),
         (["one"] * LOOKED_AT, 600, pod(state="running"), True),
         (["one"], None, pod(RECORD), False),
-        ([], None, pod(RECORD), False),
+        ([], None, pod(RECORD), True),
+        (["the payload is gone"], 600, pod(RECORD.replace("Completed", "Crashed")), False),
+        ([], None, pod(state="running"), False),
     ],
 )
 def test_only_a_log_whose_flow_surely_began_elsewhere_lacks_its_beginning(
@@ -81,6 +83,18 @@ def test_a_log_that_was_rotated_says_that_its_beginning_is_missing(
     assert list(run.logs()) == [BEGINNING_MISSING, "two"]
     found = attach(run.reference, run.environment)
     assert list(found.logs(follow=True)) == [BEGINNING_MISSING, "two"]
+
+
+def test_a_log_that_went_as_a_whole_says_so(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+) -> None:
+    name = pod_of(rig, run)
+    kubelet.run(name)
+    kubelet.write(name, f"INFO flowenv: Running the flow add, run {run.id}\none\n")
+    rig.rotate_log(name)
+    complete(rig, kubelet, run)
+    run.wait(20)
+    assert list(run.logs()) == [BEGINNING_MISSING]
 
 
 def test_who_begins_to_follow_late_is_told_what_is_missing_and_gets_the_rest(

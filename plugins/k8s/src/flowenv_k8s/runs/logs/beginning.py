@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flowenv.plugin import Outcome, contract, is_beginning
+from flowenv.plugin import Outcome, State, contract, is_beginning
 from flowenv_k8s.runs.diagnosis.pod_status import container_status
 
 BEGINNING_MISSING = (
@@ -31,17 +31,20 @@ def lacks_beginning(
         container: the flow's container.
         run_id: the run.
     """
-    if not lines or first is None or not _says_when_it_begins(pod, container):
+    is_stamped = first is not None or not lines
+    if not is_stamped or not _says_when_it_begins(pod, container):
         return False
     if any(is_beginning(line, run_id) for line in lines):
         return False
     state = container_status(pod, container).get("state") or {}
     message = (state.get("terminated") or {}).get("message") or ""
-    return (
-        len(lines) >= LOOKED_AT
-        or Outcome.from_text(message, run_id) is not None
-        or first - (started_at(pod, container) or first) > _SURELY_BEGUN
-    )
+    record = Outcome.from_text(message, run_id)
+    # one that crashed may not have come to its flow
+    has_run = record is not None and record.state in (State.COMPLETED, State.FAILED)
+    if has_run or len(lines) >= LOOKED_AT:
+        return True
+    start = started_at(pod, container)
+    return first is not None and start is not None and first - start > _SURELY_BEGUN
 
 
 def started_at(pod: Mapping[str, Any], container: str) -> float | None:
