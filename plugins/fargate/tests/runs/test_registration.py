@@ -405,6 +405,20 @@ def test_a_log_router_that_comes_first_is_not_the_flows_container(
     assert override["name"] == "app"
 
 
+@pytest.mark.filterwarnings("ignore:The container:UserWarning")
+def test_an_override_of_another_container_first_is_not_taken_for_the_flows(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, family: str
+) -> None:
+    theirs(rig, on_rig(), family)
+    side = {"name": "side", "command": ["true"]}
+    existing = {"taskDefinition": family, "executionRoleArn": None}
+
+    with pytest.raises(SpecError, match="'name': 'theirs'"):
+        submit(on_rig(**existing, overrides={"containerOverrides": [side]}))
+    assert rig.requests.count("RunTask") == 0
+    submit(on_rig(**existing, overrides={"containerOverrides": [{"name": "theirs"}]}))
+
+
 # -- secrets of definitions -------------------------------------------------------------------
 
 TOKEN_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:token"

@@ -118,8 +118,15 @@ def _request(spec: Mapping[str, Any], registered: Registered) -> Request:
     request["taskDefinition"] = registered.arn
     override = flow_override(request)
     there = {one["name"]: one for one in registered.definition["containerDefinitions"]}
+    flows = flow_container_name(registered.definition)
+    if spec.get("task_definition") is None and override.get("name", flows) != flows:
+        raise SpecError(
+            f"The first of containerOverrides is for {override['name']}, and the flow's container "
+            f"in {registered.arn.rpartition('/')[2]} is {flows}.",
+            hint=f"Put {{'name': '{flows}'}} before it.",
+        )
     if override.get("name") not in there:
-        override["name"] = flow_container_name(registered.definition)
+        override["name"] = flows
     if not registered.ours:
         _bring_everything(spec, request, registered)
     check_own_values(there[override["name"]], registered.arn)
