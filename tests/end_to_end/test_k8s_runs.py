@@ -57,7 +57,8 @@ class Shell:
     def __init__(self, folder: Path, kubeconfig: str) -> None:
         self.folder = folder
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("FLOWENV_", "PREFECT__"))}
-        self.variables = {**kept, "KUBECONFIG": kubeconfig}
+        cache = str(folder / "cache")
+        self.variables = {**kept, "KUBECONFIG": kubeconfig, "XDG_CACHE_HOME": cache}
 
     def python(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -155,6 +156,16 @@ def test_a_sidecar_that_never_ends_does_not_hold_the_run(
 
     cluster.wait_until(job_has_ended, "the Job's end")
     cluster.wait_until(lambda: not cluster.names("Pod", of_run), "the sidecar's end")
+
+
+def test_flowenv_is_brought_again_if_somebody_removes_it_while_a_run_waits(
+    shell: Shell, cluster: ClusterUnderTest
+) -> None:
+    shell.run("flowenv.testing.flows:add", "-p", "a=1")
+    for name in cluster.names("ConfigMap", "flowenv.io/kind=runtime"):
+        cluster.delete("ConfigMap", name)
+    found = shell.run("flowenv.testing.flows:add", "-p", "a=2")
+    assert (found["state"], found["result"]) == ("Completed", 3)
 
 
 @needs_the_rig("needs an image without flowenv")

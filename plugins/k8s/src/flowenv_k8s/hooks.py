@@ -44,7 +44,9 @@ def flowenv_execute(
     client = connect(environment.context)
     job = submit(client, spec)
     payload = spec["payload"]["url"] if spec.get("payload") else None
-    return KubernetesHandle(client, job, environment.start_deadline, payload=payload)
+    handle = KubernetesHandle(client, job, environment.start_deadline, payload=payload)
+    handle.tracker.runtime = spec.get("runtime")
+    return handle
 
 
 @hookimpl

@@ -19,6 +19,7 @@ from flowenv_k8s.runs.diagnosis import events
 from flowenv_k8s.runs.diagnosis.job_status import is_marked_cancelled, is_over
 from flowenv_k8s.runs.diagnosis.pod_status import by_age
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
+from flowenv_k8s.runs.runtime import bring_runtime, lacks_runtime
 from flowenv_k8s.runs.start import Start
 from flowenv_k8s.runs.termination import end_job, leave_outcome, wait_until_over
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
@@ -53,6 +54,8 @@ class RunTracker:
         uid: its UID.
         marks: the run that it belongs to.
         final: how the run ended; None while it goes on.
+        runtime: the ConfigMap that brings flowenv, where this process has it: should somebody
+            remove it before the run has started, it is brought again.
     """
 
     def __init__(
@@ -70,6 +73,9 @@ class RunTracker:
         self.uid: str = metadata["uid"]
         self.marks = RunMarks.of(job)
         self.final: Verdict | None = None
+        self.runtime: Mapping[str, Any] | None = None
+        self._lacks_runtime = False
+        self._seen_lacking: set[tuple[str, int]] = set()
         self._payload = payload
         self._client = client
         self._job: Mapping[str, Any] | None = job
@@ -195,6 +201,9 @@ class RunTracker:
             verdict = Verdict(Status(State.STARTING, message="The pod is gone."), ask_job=True)
         self._had_pod = self._had_pod or bool(pods)
         verdict = self._start.judge(verdict, self._job, pods, is_blind=self._is_blind)
+        if acts and self.runtime and self._lacks_runtime:
+            bring_runtime(self._client, self.runtime, anew=True)
+            self._lacks_runtime = False
         if verdict.is_hopeless:
             verdict = self._given_up(verdict) if acts else _not_given_up(verdict)
         if verdict.status.reason is Reason.STOPPED and not verdict.is_left:
@@ -288,6 +297,8 @@ class RunTracker:
                 raise  # without them what was known would be forgotten, or judged wrongly
             except FlowenvError as error:  # they only explain
                 _log.debug("No events: %s", error)
+        if self.runtime and lacks_runtime(found, self.runtime, self._seen_lacking):
+            self._lacks_runtime = True
         return found
 
 
