@@ -191,9 +191,11 @@ def test_the_command_line_works_beside_all_of_them_at_once(site: Path, tmp_path:
     assert "Result: 'hello'" in ran.stdout
 
     listed = flowenv("plugins", "--load", "-o", "json", site=site)
-    assert listed.returncode == 0, listed.stderr
+    assert listed.returncode == 3, listed.stderr
     errors = {one["name"]: one["error"] for one in json.loads(listed.stdout)}
     bad = {*PLUGINS, *(f"{name}_backend" for name in PLUGINS), "misfit", "twice"}
     assert {name for name in bad if not errors[name]} == set()
+    assert errors["broken"].startswith("RuntimeError: half of it is missing (")
+    assert errors["broken"].endswith("flowenv_broken_hooks.py:1)")
     good = {"good", "fine", "local", "k8s", "dask_k8s", "dask_cloud", "fargate"}
     assert {name: errors[name] for name in good} == dict.fromkeys(good)

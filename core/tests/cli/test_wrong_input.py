@@ -259,7 +259,7 @@ def test_a_working_directory_that_is_gone(project: Project) -> None:
 
 def test_a_plugin_without_hooks_is_said_to_be_one(project: Project) -> None:
     project.write("flow.py", FLOW)
-    project.write("forgotten.py", "def flowenv_modify_spec(spec): pass\n")
+    project.write("forgotten.py", "def modify_spec(spec): pass\n")
     ended = project.flowenv("run", "flow.py", "-p", "size=1", "--plugin", "forgotten.py")
     assert ended.returncode == 0
     assert "plugin forgotten.py has no hooks. Is @hookimpl missing" in ended.stderr

@@ -172,7 +172,7 @@ def test_a_backend_whose_spec_is_no_plain_data(plugging: Plugging) -> None:
 
     plugging.backend("toy", {**toy_hooks(), "flowenv_build_spec": flowenv_build_spec})
     plugging.plugin("fine", modifying(lambda spec: None))
-    with pytest.raises(SpecError, match="The backend toy made a wrong spec in flowenv_build_spec"):
+    with pytest.raises(SpecError, match=r"The backend toy of toy-dist 1\.0 made a wrong spec in"):
         _ = prepared().spec
 
 
@@ -183,7 +183,8 @@ def test_a_backend_that_builds_no_mapping(plugging: Plugging, built: object) -> 
     with pytest.raises(PluginError) as raised:
         _ = prepared().spec
     assert raised.value.message == (
-        f"The backend toy builds no spec, but gives {type(built).__name__}."
+        "The backend toy of toy-dist 1.0 builds no spec in flowenv_build_spec, but gives "
+        f"{type(built).__name__}."
     )
 
 
@@ -193,7 +194,7 @@ def test_a_backend_that_gives_no_handle(plugging: Plugging) -> None:
     with pytest.raises(PluginError) as raised:
         prepared().submit()
     assert raised.value.message == (
-        "The backend toy can't execute runs: its flowenv_execute gives str, which has no "
+        "The backend toy of toy-dist 1.0 gives no handle in flowenv_execute, but str, which has no "
         "reference, status, follow, logs, outcome, cancel."
     )
 

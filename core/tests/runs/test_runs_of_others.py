@@ -20,6 +20,8 @@ from flowenv import (
 )
 from flowenv.cli.sweep import sweep
 from flowenv.errors import BackendNotFound, PluginError, SettingError, UnsupportedOperation
+from flowenv.runs.handle import FinishedHandle
+from flowenv.runs.outcome import Outcome
 
 from ..flow_files import write
 from ..plugging import ToyEnvironment, toy_hooks
@@ -47,7 +49,9 @@ def found(plugging):
     @hookimpl
     def flowenv_attach(environment, reference):
         asked.append((environment.size, reference))
-        return FlowRun(environment, id=reference, flow_name="flow")
+        run = FlowRun(environment, id=reference, flow_name="flow")
+        run.handle = FinishedHandle(Outcome(reference, State.COMPLETED))
+        return run
 
     @hookimpl
     def flowenv_find_runs(environment, labels):
@@ -123,7 +127,7 @@ def claiming():
 @CLAIMED
 def test_what_a_backend_claims_it_implements(plugging, capability, hook, call):
     plugging.backend("claiming", claiming())
-    claims = f"The backend claiming claims {capability}, but"
+    claims = f"The backend claiming of claiming-dist 1.0 claims {capability}, but"
     with pytest.raises(PluginError, match=f"{claims} implements no {hook}"):
         call("claiming")
 
@@ -132,7 +136,7 @@ def test_what_a_backend_claims_it_implements(plugging, capability, hook, call):
 def test_what_a_backend_claims_it_gives(plugging, capability, hook, call):
     silent = {"nothing": hookimpl(lambda: None, specname=hook)}
     plugging.backend("claiming", {**claiming(), **silent})
-    claims = f"The backend claiming claims {capability}, but"
+    claims = f"The backend claiming of claiming-dist 1.0 claims {capability}, but"
     with pytest.raises(PluginError, match=f"{claims} its {hook} gives None"):
         call("claiming")
 

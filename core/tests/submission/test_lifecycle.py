@@ -273,13 +273,13 @@ def test_the_image_is_the_environments_else_the_flows_else_the_configured(
 
 def test_a_backend_that_builds_nothing_is_an_error(plugging):
     use(plugging, [], flowenv_build_spec=None)
-    with pytest.raises(PluginError, match="toy builds no spec"):
+    with pytest.raises(PluginError, match=r"toy of toy-dist 1\.0 builds no spec"):
         submit(Flow(dict), environment=ToyEnvironment())
 
 
 def test_a_backend_that_executes_nothing_is_an_error(plugging):
     use(plugging, [], flowenv_execute=None)
-    with pytest.raises(PluginError, match="toy can't execute"):
+    with pytest.raises(PluginError, match=r"toy-dist 1\.0 gives no handle in flowenv_execute"):
         submit(Flow(dict), environment=ToyEnvironment())
 
 

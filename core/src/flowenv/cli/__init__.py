@@ -135,8 +135,8 @@ def _report_bug() -> int:
 
     traceback.print_exc()
     print(
-        "Error: This is a bug in flowenv or in a plugin; please report it with the lines above "
-        "and the output of `flowenv doctor`.",
+        "Error: This is a bug in flowenv; please report it with the lines above and the output "
+        "of `flowenv doctor`.",
         file=sys.stderr,
     )
     return BUG

@@ -92,8 +92,8 @@ def _plugins(given: Sequence[str]) -> list[Finding]:
             text += ", left out by FLOWENV_LOAD_PLUGINS"
         if one.required:
             text += ", required"
-        if problem := one.error or one.warning:
-            text = str(problem)
+        if problem := one.problem or one.warning:
+            text = problem
         ok = False if one.error else None if one.warning else True
         finding = Finding(f"{one.kind} {one.name}", ok, text)
         if finding not in found:  # two owners of one name have one error between them
@@ -142,6 +142,6 @@ def _findings(given: object, giver: str) -> list[Finding]:
         wrong = next(one for one in found if not isinstance(one, Finding))
         raise PluginError(
             f"{giver} gives {type(wrong).__name__} in flowenv_check, which is no finding.",
-            hint="It returns a list of flowenv.runs.handle.Finding, or None.",
+            hint="It returns a list of flowenv.plugin.Finding, or None.",
         )
     return findings

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import flowenv
+from flowenv.errors import FlowenvError
 from flowenv.hooks.checks import NO_HOOKS, implementations
 from flowenv.hooks.registry import Registry, registry
 from flowenv.hooks.required_plugins import why_missing
@@ -48,6 +52,11 @@ class Loaded:
     required: bool = False
 
     @property
+    def problem(self) -> str:
+        """Why it can't be used: the error's class and words, and where it came from; or empty."""
+        return told(self.error) if self.error else ""
+
+    @property
     def warning(self) -> str:
         """What is odd about a plugin that can be loaded; empty if nothing is."""
         return "" if self.hooks or self.error or self.left_out else NO_HOOKS
@@ -65,7 +74,7 @@ class Loaded:
             "module": self.module,
             "type": self.environment.__name__ if self.environment else None,
             "hooks": list(self.hooks),
-            "error": str(self.error) if self.error else None,
+            "error": self.problem or None,
             "warning": self.warning or None,
             "left_out": self.left_out,
             "required": self.required,
@@ -82,6 +91,28 @@ class Loaded:
                 for one in settings_of(self.environment)
             ]
         return data
+
+
+def told(error: BaseException) -> str:
+    """An error in words, with the file and the line of what isn't flowenv's own."""
+    cause: BaseException = error
+    while isinstance(cause, FlowenvError) and cause.__cause__:
+        cause = cause.__cause__
+    if isinstance(cause, FlowenvError):
+        return str(error)
+    said = str(error) if error is not cause else f"{type(error).__name__}: {error}"
+    place = _place(cause)
+    return f"{said} ({place})" if place else said
+
+
+def _place(error: BaseException) -> str:
+    """Where it came from, if that isn't flowenv."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    own = str(Path(flowenv.__file__).parent)
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [one for one in frames if not one.filename.startswith((own, "<frozen"))]
+    return f"{theirs[-1].filename}:{theirs[-1].lineno}" if theirs else ""
 
 
 def load_all(given: Sequence[str] = ()) -> list[Loaded]:

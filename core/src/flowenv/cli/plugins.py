@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 @click.option("--load", is_flag=True, help="Import them too: type, abilities, hooks, load errors.")
 @plugin_option
 @output_option("text", "json")
-def plugins(load: bool, plugins: tuple[str, ...], output: str) -> None:
+def plugins(load: bool, plugins: tuple[str, ...], output: str) -> int:
     """List the installed backends and plugins.
 
     Without --load (or --plugin) nothing of theirs is imported. With it the JSON also has each
-    backend's settings: name, type, default and meaning.
+    backend's settings: name, type, default and meaning. Exits with 3 if one can't be loaded, as
+    `flowenv doctor` does.
 
     \b
       flowenv plugins
@@ -36,7 +37,7 @@ def plugins(load: bool, plugins: tuple[str, ...], output: str) -> None:
             echo_json([one.to_json() for one in loaded])
         else:
             _print_loaded(loaded)
-        return
+        return 3 if any(one.error for one in loaded) else 0
 
     found = _listed()
     if output == "json":
@@ -54,6 +55,7 @@ def plugins(load: bool, plugins: tuple[str, ...], output: str) -> None:
             for one in found
         ]
         echo_table(rows, ["name", "kind", "distribution", "version"])
+    return 0
 
 
 def _listed() -> list[dict[str, Any]]:
@@ -96,6 +98,6 @@ def _print_loaded(loaded: Sequence[Loaded]) -> None:
         )
     echo_table(rows, ["name", "kind", "distribution", "version", "type", "can", "hooks"])
     # two owners of one name have one error between them
-    told = ((one, one.error or one.warning) for one in loaded)
+    told = ((one, one.problem or one.warning) for one in loaded)
     for line in dict.fromkeys(f"{one.kind} {one.name}: {what}" for one, what in told if what):
         echo(f"\n{line}")

@@ -50,11 +50,14 @@ def sweep(
       flowenv sweep --env prod --older-than 7d --yes
     """
     from flowenv.hooks.registry import registry
+    from flowenv.runs.answers import many
+    from flowenv.runs.summaries import Leftover
 
     environment = find_environment(env, settings, plugins, "sweep")
     hooks = registry().hooks(environment.backend)
     given = {"environment": environment, "older_than": older_than, "delete": yes}
-    found = list(hooks.claimed("sweep", "flowenv_sweep", **given))
+    given_back = hooks.claimed("sweep", "flowenv_sweep", **given)
+    found = list(many(given_back, Leftover, hooks.owner, "flowenv_sweep"))
     if output == "json":
         echo_json([one.to_json() for one in found])
     elif not found:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from flowenv.errors import FlowenvError, PluginError, PluginFailed
+from flowenv.errors import FlowenvError, PluginError
 from flowenv.hooks import specs as hookspecs
 from flowenv.hooks.checks import (
     check_arguments,
@@ -20,6 +20,7 @@ from flowenv.hooks.checks import (
     explain_misfit,
 )
 from flowenv.hooks.ignored import check_ignores_nothing
+from flowenv.runs.answers import RAISED, blamed, failed
 from flowenv.runs.running import Returned
 from flowenv.secret import Secret
 
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from flowenv.runs.flow_run import FlowRun
     from flowenv.states import Status
 
-
-RAISED = (Exception, SystemExit)
-"""What somebody else's module or hook may raise without being an interrupt."""
 
 _TOLD_OTHERWISE = ("flowenv_run_flow", "flowenv_state_changed")
 """Hooks whose exceptions are the flow's own, or are logged with the plugin's name."""
@@ -54,17 +52,35 @@ class LoadedPlugin:
 
 
 class BackendHooks:
-    """The hooks of one backend, with the core's and all plugins' implementations."""
+    """The hooks of one backend, with the core's and all plugins' implementations.
 
-    def __init__(self, name: str, backend: ModuleType | None, plugins: Sequence[LoadedPlugin]):
+    Args:
+        name: the backend's name.
+        backend: its module; None for what needs no backend.
+        plugins: the plugins for every backend.
+        distribution: the backend's distribution and its version; empty if it isn't known.
+
+    Attributes:
+        owner: the backend and its distribution, as messages name them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        backend: ModuleType | None,
+        plugins: Sequence[LoadedPlugin],
+        distribution: str = "",
+    ):
         from flowenv.hooks import core_hooks
 
         self.name = name
+        self.owner = f"The backend {name}" + (f" of {distribution}" if distribution else "")
         self.manager = pluggy.PluginManager("flowenv")
         self.manager.add_hookspecs(hookspecs)
         # pluggy calls the last registered first
         if backend is not None:
-            register(self.manager, backend, f"backend {name}")
+            own = LoadedPlugin(self.owner, backend)
+            register(self.manager, _naming_failures(own, is_backend=True), f"backend {name}")
         register(self.manager, core_hooks, "core")
         for plugin in plugins:
             register(self.manager, _naming_failures(plugin), plugin.name)
@@ -97,7 +113,7 @@ class BackendHooks:
         if found is None:
             lacks = f"its {hook} gives None" if caller.get_hookimpls() else f"implements no {hook}"
             raise PluginError(
-                f"The backend {self.name} claims {capability}, but {lacks}.",
+                f"{self.owner} claims {capability}, but {lacks}.",
                 hint=f"Mend the hook, or leave {capability} out of the capabilities.",
             )
         return found
@@ -141,12 +157,12 @@ class BackendHooks:
             PluginError: if the hook that ran it gave anything but `Returned`.
         """
         answer = self.hook.flowenv_run_flow(environment=flow_run.environment, flow_run=flow_run)
-        if not isinstance(answer, Returned):
-            raise PluginError(
-                f"The backend {flow_run.environment.backend} ran the flow, but gave {answer!r}.",
-                hint="flowenv_run_flow returns flowenv.plugin.Returned(result).",
-            )
-        return answer.value
+        return _returned(answer, self._wrappers_of_run_flow() or self.owner)
+
+    def _wrappers_of_run_flow(self) -> str:
+        """Who else than the backend may have given what `flowenv_run_flow` gave."""
+        found = self.hook.flowenv_run_flow.get_hookimpls()
+        return " or ".join(one.plugin_name for one in found if one.wrapper or one.hookwrapper)
 
     def notify(self, flow_run: FlowRun, status: Status) -> None:
         """Have the plugins told of a change of state; none of them can hurt the run.
@@ -197,16 +213,50 @@ def register(manager: pluggy.PluginManager, module: ModuleType, name: str) -> No
         raise PluginError(f"{name} doesn't fit the hooks: {why}") from error
 
 
-def _naming_failures(plugin: LoadedPlugin) -> ModuleType:
-    """A plugin's module whose hooks raise what says whose they are; wrappers stay as they are."""
+def _returned(answer: object, owner: str) -> Any:
+    if not isinstance(answer, Returned):
+        raise PluginError(
+            f"{owner} gave {answer!r} in flowenv_run_flow, which is no result of a flow.",
+            hint="flowenv_run_flow returns flowenv.plugin.Returned(result); a wrapper what it got.",
+        )
+    return answer.value
+
+
+def _naming_failures(plugin: LoadedPlugin, is_backend: bool = False) -> ModuleType:
+    """A module whose hooks raise what says whose they are; wrappers stay as they are."""
     named = ModuleType(plugin.module.__name__)
     for attribute, value in vars(plugin.module).items():
         mark = getattr(value, "flowenv_impl", {}) if inspect.isroutine(value) else {}
         hook = mark.get("specname") or attribute
-        if mark and not (mark["wrapper"] or mark["hookwrapper"] or hook in _TOLD_OTHERWISE):
-            value = _naming(value, plugin, hook)
+        if mark and not (mark["wrapper"] or mark["hookwrapper"]):
+            if hook == "flowenv_run_flow":
+                value = _checking_result(value, plugin.name)
+            elif hook not in _TOLD_OTHERWISE:
+                value = (_naming_backend if is_backend else _naming)(value, plugin, hook)
         setattr(named, attribute, value)
     return named
+
+
+def _checking_result(function: Callable[..., Any], owner: str) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        answer = function(*arguments)  # what it raises is the flow's own
+        if answer is not None:
+            _returned(answer, owner)
+        return answer
+
+    return call
+
+
+def _naming_backend(
+    function: Callable[..., Any], backend: LoadedPlugin, hook: str
+) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        with blamed(backend.name, hook):
+            return function(*arguments)
+
+    return call
 
 
 def _naming(function: Callable[..., Any], plugin: LoadedPlugin, hook: str) -> Callable[..., Any]:
@@ -224,10 +274,8 @@ def _naming(function: Callable[..., Any], plugin: LoadedPlugin, hook: str) -> Ca
         except RAISED as error:
             if frames := error.__traceback__:
                 error.__traceback__ = frames.tb_next  # the plugin's own part
-            raise PluginFailed(
-                f"{plugin.name} raised {type(error).__name__} in {hook}: {error}",
-                hint=required or "Mend it, or leave the plugin out.",
-            ) from error
+            hint = required or "Mend it, or leave the plugin out."
+            raise failed(plugin.name, hook, error, hint) from error
 
     return call
 

@@ -63,6 +63,7 @@ def _refuse_unmarked(attribute: str, value: object, name: str) -> None:
 def _check_function(
     function: Callable[..., Any], mark: dict[str, Any], hook: str, name: str
 ) -> None:
+    function = inspect.unwrap(function)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise PluginError(
             f"{name}: {hook} is an async function, which nobody would await.",

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from flowenv.errors import BackendNotFound, ConfigurationError, PluginError
 from flowenv.hooks import discovery
-from flowenv.hooks.backend_hooks import RAISED, BackendHooks, LoadedPlugin, try_out
+from flowenv.hooks.backend_hooks import BackendHooks, LoadedPlugin, try_out
 from flowenv.hooks.checks import without_hooks
 from flowenv.hooks.discovery import Installed
 from flowenv.hooks.local_plugins import load_local
 from flowenv.hooks.plugin_log import plugin_log
+from flowenv.runs.answers import RAISED
 from flowenv.settings.declaration import nearest
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ class Registry:
 
     def _registered(self, backend: str, module: ModuleType) -> BackendHooks:
         try:
-            return BackendHooks(backend, module, self.plugins())
+            owner = self.backends()[backend][0]
+            distribution = f"{owner.distribution} {owner.version}"
+            return BackendHooks(backend, module, self.plugins(), distribution)
         except PluginError as error:
             self.errors[backend] = error
             raise
@@ -133,13 +136,21 @@ class Registry:
         Raises:
             PluginError: if the backend can't be loaded, or has none.
         """
+        from flowenv.runs.capabilities import Capabilities
         from flowenv.runs.environment import Environment
 
+        owner = self.hooks(backend).owner
         found = self.hooks(backend).hook.flowenv_environment_type()
         if not (isinstance(found, type) and issubclass(found, Environment)):
             raise PluginError(
-                f"The backend {backend} gives no Environment class, but {found!r}.",
+                f"{owner} gives no Environment class, but {found!r}.",
                 hint="Its flowenv_environment_type returns the class.",
+            )
+        if not isinstance(found.capabilities, Capabilities):
+            raise PluginError(
+                f"{owner} has {type(found.capabilities).__name__} for the capabilities of "
+                f"{found.__name__}.",
+                hint="Write capabilities = Capabilities(cancel=True, …).",
             )
         if found.backend != backend:
             raise PluginError(

@@ -24,6 +24,7 @@ from flowenv.states import State, Status
 
 if TYPE_CHECKING:
     from flowenv.flows.definition import Flow
+    from flowenv.runs.answers import AskedHandle
     from flowenv.runs.environment import Environment
     from flowenv.runs.handle import Handle
     from flowenv.secret import Secret
@@ -33,7 +34,13 @@ DRAFT_ID = "00000000-0000-0000-0000-000000000000"
 
 
 class RunHooks(Protocol):
-    """What a run asks of its backend's hooks."""
+    """What a run asks of its backend's hooks.
+
+    Attributes:
+        owner: the backend and its distribution, as messages name them.
+    """
+
+    owner: str
 
     def notify(self, flow_run: FlowRun, status: Status) -> None:
         """Tell the plugins of a change of state."""
@@ -115,7 +122,7 @@ class FlowRun:
     @property
     def reference(self) -> str:
         """What `flowenv attach` needs to find the run again."""
-        return self._handle().reference
+        return self._asked().reference
 
     @property
     def source_files(self) -> tuple[Path, ...]:
@@ -184,7 +191,7 @@ class FlowRun:
     def refresh(self) -> Status:
         """Look at the platform once and return the status."""
         if not self.state.is_final:
-            self.observe(self._handle().status())
+            self.observe(self._asked().status())
         return self.status
 
     def observe(self, status: Status) -> bool:
@@ -217,7 +224,7 @@ class FlowRun:
         if self.state.is_final:
             yield self.status
             return
-        for status in self._handle().follow(timeout):
+        for status in self._asked().follow(timeout):
             if self.observe(status):
                 yield self.status
             if self.state.is_final:
@@ -279,7 +286,7 @@ class FlowRun:
         from flowenv.runs.outcome import is_outcome_line
 
         self._require("logs", "can't read a run's logs")
-        for line in self._handle().logs(follow=follow):
+        for line in self._asked().logs(follow):
             if not is_outcome_line(line):
                 yield line
 
@@ -308,7 +315,7 @@ class FlowRun:
             raise self._error(status) from getattr(handle, "error", None)
         if isinstance(handle, FinishedHandle):
             return handle.value
-        outcome = handle.outcome()
+        outcome = self._asked().outcome()
         if outcome is None:
             what = f"The run {self.id} completed, but its result isn't known."
             raise ResultUnavailable(
@@ -322,7 +329,7 @@ class FlowRun:
     def _error(self, status: Status) -> Exception:
         what = f"The run {self.id} of {self.flow_name}"
         if status.state is State.FAILED:
-            outcome = self._handle().outcome()
+            outcome = self._asked().outcome()
             return RunFailed(
                 f"{what} failed: {status.message}",
                 error_class=outcome.error_class if outcome else "",
@@ -341,13 +348,19 @@ class FlowRun:
         if self.refresh().state.is_final:
             return self.status
         self._require("cancel", "can't cancel a run from outside")
-        self._handle().cancel()
-        self.observe(self._handle().status())
+        self._asked().cancel()
+        self.observe(self._asked().status())
         return self.status
 
     def _require(self, capability: str, lacks: str) -> None:
         if not getattr(self.environment.capabilities, capability):
             raise UnsupportedOperation(f"The backend {self.environment.backend} {lacks}.")
+
+    def _asked(self) -> AskedHandle:
+        from flowenv.runs.answers import AskedHandle
+
+        backend = f"The backend {self.environment.backend}"
+        return AskedHandle(self._handle(), self._hooks.owner if self._hooks else backend)
 
     def _handle(self) -> Handle:
         if self.handle is None:

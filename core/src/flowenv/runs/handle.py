@@ -51,17 +51,27 @@ class Handle(Protocol):
         """Stop the run, and return when the platform shows that it has stopped."""
 
 
-def check_handle(given: object, backend: str) -> None:
-    """Check what a backend's `flowenv_execute` gave.
+def check_handle(given: object, owner: str, hook: str = "flowenv_execute") -> None:
+    """Check what a backend gave for a handle.
+
+    Args:
+        given: what it gave.
+        owner: the backend, as messages name it.
+        hook: in which hook.
 
     Raises:
         PluginError: if it is no handle; it names what is missing.
     """
+    hint = "It returns a handle on the submitted run."
+    if isinstance(given, type):
+        raise PluginError(
+            f"{owner} gives the class {given.__name__} in {hook}, not an object of it.", hint=hint
+        )
     if missing := [name for name in _METHODS if not hasattr(given, name)]:
         raise PluginError(
-            f"The backend {backend} can't execute runs: its flowenv_execute gives "
-            f"{type(given).__name__}, which has no {', '.join(missing)}.",
-            hint="It returns a handle on the submitted run.",
+            f"{owner} gives no handle in {hook}, but {type(given).__name__}, which has no "
+            f"{', '.join(missing)}.",
+            hint=hint,
         )
 
 

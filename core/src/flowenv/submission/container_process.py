@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from flowenv import contract
 from flowenv.contract import Target
 from flowenv.contract.variables import THIS_PROCESS, Layer, Value, checked
+from flowenv.runs.answers import blamed
 from flowenv.runs.process import Process, Runtime
 from flowenv.secret import Secret
 from flowenv.settings.configuration import configuration, contract_variables_here
@@ -60,7 +61,7 @@ class VariableLayers:
             Layer("contract logging", logging),
             Layer("configuration", {n: v for n, v in configured if n not in {*others, *_SECRET}}),
             Layer(THIS_PROCESS, {n: v for n, v in here.items() if n not in others}),
-            Layer("environment", checked(environment.variables(target), "The environment")),
+            Layer("environment", self._of_environment(target)),
             Layer("contract", others, above_file=True),
             Layer(THIS_PROCESS, {n: v for n, v in here.items() if n in others}, above_file=True),
         ]
@@ -72,10 +73,18 @@ class VariableLayers:
                 layers.append(Layer(name, checked(given, name), True, True))
         return layers
 
+    def _of_environment(self, target: Target) -> Mapping[str, Value]:
+        environment = self._flow_run.environment
+        with blamed(self._hooks.owner, f"{type(environment).__name__}.variables"):
+            given = environment.variables(target)
+        return checked(given, "The environment")
+
     def _facts(self) -> dict[str, Value]:
         """What is so for this run, whatever is configured: its id, its image, where it goes."""
         run = self._flow_run
-        known = {contract.IMAGE: run.image, **run.environment.contract_values(run)}
+        with blamed(self._hooks.owner, f"{type(run.environment).__name__}.contract_values"):
+            given = dict(run.environment.contract_values(run))
+        known = {contract.IMAGE: run.image, **given}
         return {**{n: v for n, v in known.items() if v}, contract.FLOW_RUN_ID: run.id}
 
     def _contract_values(

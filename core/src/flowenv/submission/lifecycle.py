@@ -8,7 +8,7 @@ import functools
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowenv.errors import ConfigurationError, UnsupportedOperation
 from flowenv.flows.definition import Flow
@@ -16,6 +16,7 @@ from flowenv.flows.importing import check_not_importing
 from flowenv.hooks.backend_hooks import BackendHooks
 from flowenv.hooks.registry import registry
 from flowenv.hooks.required_plugins import check_required
+from flowenv.runs.answers import blamed, many, one
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import DRAFT_ID
 from flowenv.runs.flow_run import FlowRun as FlowRun  # for `Environment`, which is below it
@@ -23,15 +24,13 @@ from flowenv.runs.handle import FinishedHandle, check_handle
 from flowenv.runs.labels import Labels
 from flowenv.runs.process import Process
 from flowenv.runs.stopping import closed_before_the_end
+from flowenv.runs.summaries import RunSummary
 from flowenv.serialization.plain_data import own_copy
 from flowenv.settings.declaration import check_type
 from flowenv.states import State, Status
 from flowenv.submission.container_process import VariableLayers, process_of
 from flowenv.submission.named_environments import as_environment
 from flowenv.submission.spec_checks import check_built, check_modified
-
-if TYPE_CHECKING:
-    from flowenv.runs.summaries import RunSummary
 
 
 @dataclass(frozen=True)
@@ -74,19 +73,22 @@ class Prepared:
             RunRefused: if a plugin refuses the run.
         """
         run, environment = self.flow_run, self.flow_run.environment
-        if environment.needs_image():
+        with blamed(self.hooks.owner, f"{type(environment).__name__}.needs_image"):
+            needs_image = environment.needs_image()
+        if needs_image:
             run.require_image()
         spec = self.hooks.hook.flowenv_build_spec(
             environment=environment, flow_run=run, process=self.process
         )
-        check_built(spec, environment.backend)
+        check_built(spec, self.hooks.owner)
         arguments = {"spec": spec, "environment": environment, "flow_run": run}
         for plugin, call in self.hooks.each("flowenv_modify_spec", **arguments):
             before = copy.deepcopy(spec) if self.keep_changes else {}
             check_modified(call(), spec, plugin)
             if self.keep_changes:
                 self.changes.append(Change(plugin, before, copy.deepcopy(spec)))
-        environment.validate_spec(spec, run)
+        with blamed(self.hooks.owner, f"{type(environment).__name__}.validate_spec"):
+            environment.validate_spec(spec, run)
         return spec  # type: ignore[no-any-return]
 
     def setup(self) -> None:
@@ -108,7 +110,7 @@ class Prepared:
         handle = self.hooks.hook.flowenv_execute(
             environment=run.environment, flow_run=run, spec=self.spec
         )
-        check_handle(handle, run.environment.backend)
+        check_handle(handle, self.hooks.owner)
         run.handle = handle
         if run.state is State.PENDING:
             run.observe(Status(State.SUBMITTED))
@@ -294,6 +296,8 @@ def attach(reference: str, environment: Environment | str | None = None) -> Flow
     if not environment.capabilities.attach:
         raise UnsupportedOperation(f"The backend {environment.backend} can't attach to runs.")
     run = hooks.claimed("attach", "flowenv_attach", environment=environment, reference=reference)
+    one(run, FlowRun, hooks.owner, "flowenv_attach")
+    check_handle(run.handle, hooks.owner, "flowenv_attach")
     run.hooks = hooks
     return run  # type: ignore[no-any-return]
 
@@ -327,7 +331,7 @@ def find_runs(
     if not environment.capabilities.find:
         raise UnsupportedOperation(f"The backend {environment.backend} can't list its runs.")
     found = hooks.claimed("find", "flowenv_find_runs", environment=environment, labels=labels)
-    return sorted(found, key=_age)
+    return sorted(many(found, RunSummary, hooks.owner, "flowenv_find_runs"), key=_age)
 
 
 def _age(run: RunSummary) -> float:

@@ -9,7 +9,7 @@ from flowenv.errors import PluginError, SpecError
 from flowenv.secret import Secret
 
 
-def check_built(spec: object, backend: str) -> None:
+def check_built(spec: object, owner: str) -> None:
     """Check what a backend's `flowenv_build_spec` gave.
 
     Raises:
@@ -18,10 +18,10 @@ def check_built(spec: object, backend: str) -> None:
     """
     if not isinstance(spec, dict):
         raise PluginError(
-            f"The backend {backend} builds no spec, but gives {type(spec).__name__}.",
+            f"{owner} builds no spec in flowenv_build_spec, but gives {type(spec).__name__}.",
             hint="Its flowenv_build_spec returns the request as plain data: a dict of its parts.",
         )
-    check_spec(spec, f"The backend {backend}", "flowenv_build_spec")
+    check_spec(spec, owner, "flowenv_build_spec")
 
 
 def check_modified(returned: object, spec: dict[str, Any], plugin: str) -> None:
