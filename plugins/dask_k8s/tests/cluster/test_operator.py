@@ -16,6 +16,7 @@ import pytest
 
 from flowenv.errors import PlatformError, RunConflict
 from flowenv.plugin import Reason, Secret
+from flowenv.remote import outages
 from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment, api
@@ -164,6 +165,32 @@ def test_a_scheduler_that_can_not_start_is_explained_in_time(
     assert words in caught.value.message
     assert "no way" in caught.value.message
     assert any(line.startswith("The scheduler waits: ") for line in said)
+
+
+def test_a_start_goes_on_after_an_outage_of_the_api_server(
+    rig: KubernetesRig,
+    client: Client,
+    plan: ClusterPlan,
+    said: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(outages, "SPOKEN_OF", 0.0)
+    object.__setattr__(client.retries, "sleep", lambda seconds: None)
+    rig.faults.inject("image_pull", label_selector="dask.org/component=scheduler")
+    [made] = rig.apply(scheduler_pod(plan))
+    ready: list[Any] = []
+    start = startup.Startup(client, changed(plan, deadline=60.0), said.append)
+    thread = threading.Thread(target=lambda: ready.append(start.wait_for_scheduler()))
+    thread.start()
+    rig.wait_until(lambda: said, "the image")
+    with rig.faults.inject("api_down"):
+        rig.wait_until(lambda: "No news since" in said[-1], "a line that says so")
+    moment = made["metadata"]["creationTimestamp"]
+    condition = {"type": "Ready", "status": "True", "lastTransitionTime": moment}
+    rig.apply({**rig.get("Pod", made["metadata"]["name"]), "status": {"conditions": [condition]}})
+    thread.join(20)
+
+    assert [one["metadata"]["uid"] for one in ready] == [made["metadata"]["uid"]]
 
 
 def test_an_image_that_can_not_be_pulled_is_told_once(

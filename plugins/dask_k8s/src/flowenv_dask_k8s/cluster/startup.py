@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError
-from flowenv.plugin import Reason, State, Status
+from flowenv.plugin import OUTAGES, Patience, Reason, State, Status
 from flowenv_dask_k8s.cluster import diagnosis
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
 from flowenv_dask_k8s.spec.resources import CLUSTER_LABEL, CLUSTERS, COMPONENT_LABEL
@@ -62,17 +62,32 @@ class Startup:
             PlatformError: if it can't run, or isn't ready in time; with the pod's reason,
                 its events and the end of its log.
         """
-        pause = _FIRST_PAUSE
+        patience, pause = Patience(), _FIRST_PAUSE
         while True:
-            pod = diagnosis.newest(self.pods("scheduler"))
-            if pod is not None and diagnosis.is_ready(pod):
-                return pod
-            if pod is None:
-                self._without_pod()
-            else:
-                self._with_pod(pod)
-            time.sleep(min(pause, max(self._plan.deadline - self.seconds, 0.01)))
-            pause = min(pause * 1.25, _LONGEST_PAUSE)
+            try:
+                if pod := self._ready_scheduler():
+                    return pod
+                patience.succeeded()
+                time.sleep(min(pause, max(self._plan.deadline - self.seconds, 0.01)))
+                pause = min(pause * 1.25, _LONGEST_PAUSE)
+            except OUTAGES as error:
+                wait = patience.failed(error)
+                if patience.is_over:
+                    raise
+                if patience.outage:
+                    self._tell(patience.outage)
+                time.sleep(wait)
+
+    def _ready_scheduler(self) -> Mapping[str, Any] | None:
+        """The scheduler's pod if it is ready; None if it is worth to wait for it."""
+        pod = diagnosis.newest(self.pods("scheduler"))
+        if pod is not None and diagnosis.is_ready(pod):
+            return pod
+        if pod is None:
+            self._without_pod()
+        else:
+            self._with_pod(pod)
+        return None
 
     def _with_pod(self, pod: Mapping[str, Any]) -> None:
         status = diagnosis.standing(pod)

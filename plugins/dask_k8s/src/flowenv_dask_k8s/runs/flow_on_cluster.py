@@ -13,6 +13,7 @@ from typing import Any
 
 from flowenv.errors import PayloadError, PlatformError
 from flowenv.plugin import (
+    OUTAGES,
     FlowRun,
     Reason,
     Returned,
@@ -178,7 +179,9 @@ def _wait_for_first_worker(dask: Any, cluster: RunCluster, deadline: float) -> N
     def look() -> None:
         nonlocal next_look
         if time.monotonic() >= next_look:
-            cluster.why_no_worker()
+            # in an outage nobody can say; the scheduler knows its workers itself
+            with contextlib.suppress(*OUTAGES):
+                cluster.why_no_worker()
             next_look = time.monotonic() + _ASK_EVERY
 
     try:

@@ -6,11 +6,12 @@ import contextlib
 import logging
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError
-from flowenv.plugin import check_versions
+from flowenv.plugin import OUTAGES, Patience, check_versions
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
 from flowenv_k8s.plugin import Client, ContainerLog, Refused
 
@@ -139,10 +140,20 @@ def relay_scheduler_log(client: Client, plan: ClusterPlan, pod: str) -> Iterator
     container = plan.manifest["spec"]["scheduler"]["spec"]["containers"][0]["name"]
 
     def relay() -> None:
-        log = ContainerLog(client, plan.namespace, pod, container)
-        with contextlib.suppress(Refused, ConnectionError, FlowenvError):
-            for line in log.follow():
-                _scheduler_log.info("%s", line)
+        log, patience = ContainerLog(client, plan.namespace, pod, container), Patience()
+        has_news = True
+        while has_news and not patience.is_over:
+            try:
+                has_news = False
+                for line in log.follow():
+                    has_news = True
+                    _scheduler_log.info("%s", line)
+                patience.succeeded()
+            except OUTAGES as error:
+                has_news = True  # maybe: it can't be read now
+                time.sleep(patience.failed(error))
+            except (Refused, FlowenvError) as error:
+                _log.debug("No log of the scheduler: %s", error)
 
     # it ends with the scheduler, which outlives this block
     threading.Thread(target=relay, name="relay-scheduler-log", daemon=True).start()
