@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import os
 from collections.abc import Iterable, Mapping
@@ -30,6 +29,7 @@ from flowenv_fargate.spec.arguments import (
     own_image,
     uses_existing,
 )
+from flowenv_fargate.spec.described import as_arguments
 
 if TYPE_CHECKING:
     from flowenv.plugin import FlowRun, Value
@@ -168,7 +168,7 @@ class FargateTaskEnvironment(Environment):
         self.endpoint_url = endpoint_url
         self.profile_name = profile_name
         self.role_arn = role_arn
-        self.kwargs = copy.deepcopy(kwargs)
+        self.kwargs = as_arguments(kwargs)
         self.__post_init__()
 
     def __post_init__(self) -> None:

@@ -1,5 +1,6 @@
 """Task definitions: registered once, found again, never mistaken."""
 
+import json
 import threading
 import uuid
 from collections.abc import Callable
@@ -417,6 +418,29 @@ def test_an_override_of_another_container_first_is_not_taken_for_the_flows(
         submit(on_rig(**existing, overrides={"containerOverrides": [side]}))
     assert rig.requests.count("RunTask") == 0
     submit(on_rig(**existing, overrides={"containerOverrides": [{"name": "theirs"}]}))
+
+
+@pytest.mark.filterwarnings("ignore:The container:UserWarning")
+def test_what_aws_prints_of_a_definition_can_be_given_as_it_is(
+    rig: EcsRig,
+    on_rig: OnRig,
+    submit: Submit,
+    family: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    theirs(rig, on_rig(), family, portMappings=[{"containerPort": 80}, {"containerPort": 81}])
+    described = rig.client("ecs").describe_task_definition(taskDefinition=family, include=["TAGS"])
+    printed = json.loads(json.dumps(described, default=str))
+    working = on_rig().kwargs
+    with caplog.at_level("INFO", "flowenv.fargate"):
+        environment = on_rig(
+            **{name: None for name in working if name in printed["taskDefinition"]},
+            **printed,
+        )
+
+    assert len([one for one in caplog.records if "Left out" in one.message]) == 1
+    assert submit(environment).reference
+    assert revisions(rig, family) == [f"{family}:1"]
 
 
 # -- secrets of definitions -------------------------------------------------------------------
