@@ -15,7 +15,7 @@ import urllib3
 from flowenv.errors import FlowenvError, PlatformUnreachable
 from flowenv.plugin import Retries, TryAgain
 from flowenv_k8s.api.kubeconfig import Source, not_taken, source
-from flowenv_k8s.api.refusals import Refused, Request
+from flowenv_k8s.api.refusals import NotSent, Refused, Request
 from flowenv_k8s.api.resources import Resource
 from flowenv_k8s.api.session import Session, Stream
 
@@ -57,10 +57,6 @@ def _client(where: Source) -> Client:
 def forget_connections() -> None:
     """Forget all clients, so that the next use connects afresh. For tests."""
     _client.cache_clear()
-
-
-class NotSent(PlatformUnreachable):
-    """No connection came about: what was asked for can't have been carried out."""
 
 
 class Client:

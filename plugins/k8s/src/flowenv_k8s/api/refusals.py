@@ -10,6 +10,7 @@ from typing import Any
 from flowenv.errors import (
     FlowenvError,
     PlatformError,
+    PlatformUnreachable,
     RunConflict,
     RunNotFound,
     SpecError,
@@ -47,6 +48,10 @@ class Request:
         name = f" {self.name}" if self.name else ""
         where = f" in the namespace {self.namespace}" if self.namespace else ""
         return f"{self.verb} {self.rbac_resource}{name}{where}"
+
+
+class NotSent(PlatformUnreachable):
+    """No connection came about: what was asked for can't have been carried out."""
 
 
 class Refused(Exception):

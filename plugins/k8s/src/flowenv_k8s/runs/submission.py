@@ -9,8 +9,8 @@ from typing import Any
 
 from flowenv.errors import FlowenvError, RunConflict
 from flowenv.plugin import storage
-from flowenv_k8s.api.client import Client, NotSent
-from flowenv_k8s.api.refusals import Refused
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.refusals import NotSent, Refused
 from flowenv_k8s.api.resources import JOBS, SECRETS
 from flowenv_k8s.runs.diagnosis.job_status import is_over
 from flowenv_k8s.runs.runtime import bring_runtime

@@ -118,6 +118,25 @@ def test_who_begins_to_follow_late_is_told_what_is_missing_and_gets_the_rest(
     assert reader.all() == [BEGINNING_MISSING, "two", "three", "four", "five", "six"]
 
 
+def test_a_cut_while_a_log_is_looked_at_loses_nothing(
+    rig: KubernetesRig,
+    kubelet: ScriptedKubelet,
+    run: FlowRun,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(run_log, "_FRESH", -60.0)
+    name = pod_of(rig, run)
+    kubelet.run(name)
+    wanted = [f"line {number}" for number in range(20)]
+    kubelet.write(name, "\n".join(wanted) + "\n")
+    with rig.faults.inject("log_cut", after_lines=7, times=1) as cut:
+        reader = Reader(run, rig)
+        cut.wait_until_hit()
+        reader.saw(wanted[-1])
+    complete(rig, kubelet, run)
+    assert reader.all() == wanted
+
+
 @pytest.fixture
 def real_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubernetesRig]:
     with KubernetesRig(images={"repo/flow:1": Image()}, log_file_bytes=100_000) as rig:
@@ -131,3 +150,14 @@ def test_a_flows_process_writes_the_line_that_is_looked_for(
     run = submit(flows.add, environment=environment(), parameters={"a": 1})
     run.wait(30)
     assert BEGINNING_MISSING not in list(run.logs())
+
+
+def test_a_container_that_is_started_again_misses_no_lines(
+    real_processes: KubernetesRig, environment: Callable[..., KubernetesJobEnvironment]
+) -> None:
+    spec = {"restartPolicy": "OnFailure", "containers": [{"image": "repo/flow:1"}]}
+    made = environment(job_spec={"spec": {"backoffLimit": 1, "template": {"spec": spec}}})
+    run = submit(flows.fail, environment=made, parameters={"message": "again"})
+    lines = list(run.logs(follow=True))
+    assert len([line for line in lines if line == "ValueError: again"]) == 2
+    assert not [line for line in lines if line.startswith("[flowenv]")]

@@ -11,6 +11,7 @@ from flowenv.errors import PlatformError
 from flowenv.plugin import FlowRun
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
+from flowenv_k8s.runs.logs import run_log
 from on_kubernetes.log_reader import Reader
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
@@ -121,8 +122,12 @@ def test_a_run_that_never_starts_has_an_empty_log(rig: KubernetesRig, run: FlowR
 
 
 def test_an_end_that_cannot_be_read_is_an_error(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+    rig: KubernetesRig,
+    kubelet: ScriptedKubelet,
+    run: FlowRun,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(run_log, "_TRIED", 0.3)
     pod = pod_of(rig, run)
     kubelet.run(pod)
     kubelet.write(pod, "one\ntwo\n")

@@ -36,13 +36,25 @@ class ContainerLog:
         namespace: the pod's namespace.
         pod: its name.
         container: the container's name.
+        has_restarted: asked when what was shown isn't there any more: True if that is because
+            the container was started again since this was asked last, with a log of its own.
 
     Attributes:
         began_at: the timestamp of its first line, in whole seconds since the epoch; None before.
     """
 
-    def __init__(self, client: Client, namespace: str, pod: str, container: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        has_restarted: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._client = client
+        self._has_restarted = has_restarted
+        self._was_cut = False
         self._request = Request("get", PODS, namespace, pod, "log")
         self._container = container
         self._shown = ShownLines()
@@ -87,23 +99,26 @@ class ContainerLog:
     def _new(self, chunks: Iterable[bytes], *, hold_back: bool) -> Iterator[str]:
         """What of a stream's lines wasn't shown before."""
         again = self._shown.again()
+        was_cut, self._was_cut = self._was_cut, True
         for line in lines_of(chunks):
             text = line.decode(errors="replace").removesuffix("\n").removesuffix("\r")
             stamp, text = parted(text)
             if stamp is None and is_of_kubelet(text):
                 raise ConnectionError(text)
             if hold_back and not line.endswith(b"\n"):
-                return
+                break
             if stamp is not None:
                 if again.is_repeated(stamp):
                     continue
                 if again.lacks_lines:
                     again.lacks_lines = False
-                    yield LINES_MISSING
+                    if was_cut or not self._has_restarted():
+                        yield LINES_MISSING
                 if self.began_at is None:
                     self.began_at = stamp // SECOND
                 self._shown.add(stamp)
             yield text
+        self._was_cut = False
 
 
 def is_of_kubelet(line: str) -> bool:

@@ -28,6 +28,8 @@ _log = logging.getLogger("flowenv.k8s")
 
 _FRESH = 10.0
 """Seconds after its start for which nothing of a container's log can have been rotated away."""
+_LATE = 5.0
+"""Seconds after which a pod's status tells of a container that was started again."""
 _TRIED = 10.0
 """Seconds for which a log is tried that isn't followed."""
 _PAUSE, _LONGEST_PAUSE = 0.1, 5.0
@@ -94,13 +96,36 @@ class RunLog:
                 return uid
         return None
 
-    def _log_of(self, pod: Mapping[str, Any]) -> ContainerLog:
+    def _log_of(
+        self, pod: Mapping[str, Any], has_restarted: Callable[[], bool] = lambda: False
+    ) -> ContainerLog:
         container = self._container or pod["spec"]["containers"][0]["name"]
-        name = pod["metadata"]["name"]
-        return ContainerLog(self._client, self._tracker.namespace, name, container)
+        where = (self._tracker.namespace, pod["metadata"]["name"], container)
+        return ContainerLog(self._client, *where, has_restarted=has_restarted)
+
+    def _restarts(self, uid: str, updates: PodUpdates) -> Callable[[], bool]:
+        """Whether the container was started again, of which the pod tells a little later."""
+
+        def count() -> int:
+            return int(container_status(updates.pods[uid], self._container).get("restartCount", 0))
+
+        known = count()
+
+        def has_restarted() -> bool:
+            nonlocal known
+            if updates.pods[uid]["spec"].get("restartPolicy") == "Never":
+                return False
+            end = time.monotonic() + _LATE
+            while count() == known and (left := end - time.monotonic()) > 0:
+                updates.wait(left)
+            is_news, known = count() != known, count()
+            return is_news
+
+        return has_restarted
 
     def _follow_pod(self, uid: str, updates: PodUpdates) -> Iterator[str]:
-        log, pause = self._log_of(updates.pods[uid]), _PAUSE
+        log = self._log_of(updates.pods[uid], self._restarts(uid, updates))
+        pause = _PAUSE
         patience = Patience(late=self._late)
         if time.time() - (started_at(updates.pods[uid], self._container) or time.time()) > _FRESH:
             yield from self._so_far(log, updates.pods[uid], patience)
@@ -137,7 +162,13 @@ class RunLog:
         self, log: ContainerLog, pod: Mapping[str, Any], lines: Iterator[str]
     ) -> Iterator[str]:
         """The lines, and before them a word if they aren't the first ones."""
-        first = list(itertools.islice(lines, LOOKED_AT))
+        first: list[str] = []
+        try:
+            for line in itertools.islice(lines, LOOKED_AT):
+                first.append(line)  # noqa: PERF402 - what is kept at an error is sure this way
+        except OUTAGES:  # what was read isn't read again
+            yield from first
+            raise
         container = self._container or pod["spec"]["containers"][0]["name"]
         run_id = self._tracker.marks.run_id
         if lacks_beginning(first, log.began_at, pod, container, run_id):
