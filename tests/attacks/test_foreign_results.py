@@ -17,6 +17,7 @@ import pytest
 from flowenv import Flow, FlowRun, State, Status
 from flowenv.errors import FlowenvError, PayloadError, PlatformError, ResultUnavailable
 from flowenv.plugin import Outcome, configuration
+from flowenv.runs.result_document import ResultDocument
 from flowenv.runs.stored_result import read_result, store_result
 from flowenv.serialization.plain_data import NotData, decode_data
 from flowenv.submission.lifecycle import prepare
@@ -97,6 +98,14 @@ class TestAResultThatActs:
         {"$items": "set", "value": [[1]]},
         {"$items": "set", "value": 1},
         {"$plain": [1]},
+        {"$items": "dict", "value": [[[], 1]]},
+        {"$items": "dict", "value": [1]},
+        {"$text": "decimal", "value": "x"},
+        {"$scalar": "O", "value": 1},
+        {"$scalar": "<f8", "value": "x"},
+        {"$scalar": 1, "value": 1},
+        {"$frame": "eval", "value": ""},
+        {"$frame": ["pandas"], "value": ""},
         {"$array": "AAAA"},
         {"$array": 1},
         {"$array": base64.b64encode(b"\x93NUMPY\x01\x00\x10\x00{'descr': '|O'}   ").decode()},
@@ -115,8 +124,8 @@ def test_a_result_as_deep_as_a_mine_is_an_error(tmp_path: Path) -> None:
 
 
 def test_another_result_than_the_record_tells_of_is_not_read(tmp_path: Path) -> None:
-    digest = store_result(f"file://{tmp_path}", RUN_ID, (1, 2))
-    store_result(f"file://{tmp_path}", RUN_ID, (1, 3))
+    digest = store_result(f"file://{tmp_path}", RUN_ID, ResultDocument.of((1, 2)).content())
+    store_result(f"file://{tmp_path}", RUN_ID, ResultDocument.of((1, 3)).content())
     with pytest.raises(PlatformError, match="SHA-256 is another"):
         read_result(f"file://{tmp_path}", RUN_ID, digest, allow_pickle=True)
 
@@ -177,7 +186,9 @@ def test_a_pickle_is_read_where_the_caller_says_so(
     told: Callable[..., FlowRun], tmp_path: Path
 ) -> None:
     point = dataclasses.make_dataclass("Point", ["x"])
-    digest = store_result(f"file://{tmp_path}/results", RUN_ID, point(1))
+    digest = store_result(
+        f"file://{tmp_path}/results", RUN_ID, ResultDocument.of(point(1)).content()
+    )
     run = told(stored=digest, result_type="Point")
     with pytest.raises(ResultUnavailable, match="isn't only data"):
         run.result()
@@ -190,5 +201,5 @@ def test_or_where_the_configuration_says_so(
     (tmp_path / "flowenv.toml").write_text("allow_pickle = true\n")
     monkeypatch.setenv("FLOWENV_CONFIG", str(tmp_path / "flowenv.toml"))
     configuration.cache_clear()
-    digest = store_result(f"file://{tmp_path}/results", RUN_ID, print)
+    digest = store_result(f"file://{tmp_path}/results", RUN_ID, ResultDocument.of(print).content())
     assert told(stored=digest, result_type="function").result() is print

@@ -230,7 +230,7 @@ def open_umask() -> Iterator[None]:
 @pytest.mark.usefixtures("open_umask")
 def test_payloads_and_results_on_this_machine_are_the_users_alone(tmp_path: Path) -> None:
     storage.write(f"file://{tmp_path}/a/b/payload.json", b"{}")
-    store_result(f"file://{tmp_path}/a/c", RUN_ID, 1)
+    store_result(f"file://{tmp_path}/a/c", RUN_ID, b"1")
     modes = {
         str(path.relative_to(tmp_path / "a")): stat.S_IMODE(path.stat().st_mode)
         for path in (tmp_path / "a").rglob("*")

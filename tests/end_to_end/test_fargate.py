@@ -10,6 +10,7 @@ end, the log streams stay for as long as the group keeps them.
 
 import json
 import os
+import random
 import subprocess
 import sys
 import textwrap
@@ -21,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from flowenv import Flow, LocalDaskExecutor, submit
+from flowenv import Flow, LocalDaskExecutor, attach, submit
 from flowenv.errors import RunCancelled, RunFailed
 from flowenv.flows.finding import find_flow
 from flowenv.hooks import registry
@@ -216,6 +217,30 @@ def test_a_secret_reaches_the_flow_by_its_arn_and_is_nowhere_else(
     sent = [entry.parameters for entry in rig.requests if entry.service == "ecs"]
     assert arn in str(sent)
     assert "s3cr3t" not in str(sent)
+
+
+def test_a_result_travels_in_the_log_and_nobody_is_shown_it(
+    environment: Environment, write_flow: Callable[[str], Flow[..., Any]]
+) -> None:
+    flow = write_flow(
+        """
+        import random
+
+        @flow
+        def noise(size: int) -> dict:
+            for number in range(300):
+                print("line", number)
+            return {(1, "key"): random.Random(1).randbytes(size)}
+        """
+    )
+    run = environment().execute(flow, size=700_000)
+    expected = {(1, "key"): random.Random(1).randbytes(700_000)}
+
+    assert run.result(120) == expected
+    attached = attach(run.reference, run.environment)
+    assert attached.result(60) == expected
+    shown = [line for line in attached.logs() if "INFO flowenv" not in line]
+    assert shown == [f"line {number}" for number in range(300)]
 
 
 @on_the_rig_only

@@ -168,6 +168,66 @@ def test_flowenv_is_brought_again_if_somebody_removes_it_while_a_run_waits(
     assert (found["state"], found["result"]) == ("Completed", 3)
 
 
+NOISE = """
+import random
+from flowenv import flow
+
+@flow
+def noise(size: int) -> dict:
+    print("no line end", end="")
+    return {(1, "key"): random.Random(1).randbytes(size), "mean": float("inf")}
+"""
+FETCH = """
+import random, sys
+from flowenv import attach, submit
+from flowenv.flows.finding import find_flow
+from flowenv_k8s import KubernetesJobEnvironment
+
+environment = KubernetesJobEnvironment(**eval(sys.argv[1]))
+expected = {(1, "key"): random.Random(1).randbytes(700_000), "mean": float("inf")}
+run = submit(find_flow("noise.py"), environment=environment, parameters={"size": 700_000})
+run.wait()
+assert run.result() == expected
+print(run.reference)
+"""
+ATTACH = """
+import random, sys
+from flowenv import attach
+from flowenv_k8s import KubernetesJobEnvironment
+
+run = attach(sys.argv[1], KubernetesJobEnvironment())
+expected = {(1, "key"): random.Random(1).randbytes(700_000), "mean": float("inf")}
+assert run.result() == expected
+print([line for line in run.logs() if "INFO flowenv" not in line])
+"""
+
+
+@pytest.fixture
+def noise(shell: Shell) -> Shell:
+    for name, text in {"noise": NOISE, "fetch": FETCH, "attach": ATTACH}.items():
+        (shell.folder / f"{name}.py").write_text(text)
+    return shell
+
+
+def test_a_result_travels_in_the_log_and_nobody_is_shown_it(noise: Shell) -> None:
+    fetched = noise.python("fetch.py", "{}")
+    assert fetched.returncode == 0, fetched.stderr
+    attached = noise.python("attach.py", fetched.stdout.strip())
+    assert attached.stdout == "['no line end']\n", attached.stderr
+
+
+def test_a_result_in_the_log_is_there_although_the_pod_was_ended(noise: Shell) -> None:
+    side = {"name": "side", "image": IMAGE, "command": ["python", "-c"]}
+    side["args"] = ["import signal; signal.pause()"]
+    pod = {"terminationGracePeriodSeconds": 1, "containers": [{"name": "flow"}, side]}
+    settings = {"job_spec": {"kind": "Job", "spec": {"template": {"spec": pod}}}}
+    fetched = noise.python("fetch.py", repr(settings))
+    assert fetched.returncode == 0, fetched.stderr
+    followed = noise.run("noise.py", "-p", "size=100000")
+    assert followed["result_text"].startswith("{(1, 'key'): b")
+    assert "flowenv-result" not in followed["stderr"]
+
+
 @needs_the_rig("needs an image without flowenv")
 def test_an_image_without_flowenv_is_explained(shell: Shell) -> None:
     found = shell.run(

@@ -166,6 +166,11 @@ RESULTS = """
 
     @flow
     def odd(): return {1}
+
+    @flow
+    def lock():
+        import threading
+        return {"lock": threading.Lock()}
 """
 
 
@@ -186,9 +191,20 @@ def test_a_stored_result_is_read_back_and_removed(fake: Project) -> None:
 def test_a_result_that_stays_behind_is_named(fake: Project) -> None:
     fake.write("flows.py", RESULTS)
     options = ("--env", "fake", "--rehearse")
-    said = fake.flowenv("run", "flows.py:odd", *options).stderr
-    assert "(set) is not small JSON data" in said
-    assert "results_url" in said
-    ended = fake.flowenv("run", "flows.py:large", *options, "-o", "json")
-    assert (ended.returncode, ended.json["result"]) == (0, None)
-    assert "(list)" in ended.json["result_error"]
+    ended = fake.flowenv("run", "flows.py:lock", *options)
+    assert (
+        "the result['lock'] can't be sent to another process: lock can't be pickled" in ended.stderr
+    )
+    assert "results_url" in ended.stderr
+    assert ended.returncode == 4
+    ended = fake.flowenv("run", "flows.py:lock", *options, "-o", "json")
+    assert (ended.returncode, ended.json["result"]) == (4, None)
+    assert "(dict)" in ended.json["result_error"]
+
+
+def test_a_result_that_travels_in_a_log_is_shown_and_its_lines_are_not(
+    fake: Project,
+) -> None:
+    fake.write("flows.py", RESULTS)
+    ended = fake.flowenv("run", "flows.py:large", "--env", "fake", "--rehearse")
+    assert ended.stdout == f"Result: {[*range(5000)]}\n"

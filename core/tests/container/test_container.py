@@ -6,17 +6,19 @@ import base64
 import contextlib
 import http.server
 import json
+import random
 import threading
 from pathlib import Path
 
 import pytest
 
-from flowenv import Flow, FlowRun, LocalDaskExecutor, Reason, State, contract
+from flowenv import Capabilities, Flow, FlowRun, LocalDaskExecutor, Reason, State, contract
 from flowenv.container.run_payload import extra_loggers
-from flowenv.errors import PayloadError
+from flowenv.errors import PayloadError, ResultUnavailable
 from flowenv.flows.finding import find_flow
 from flowenv.runs.process import COMMAND
 from flowenv.runs.record import LIMIT
+from flowenv.runs.result_lines import content_in, without_lines
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
 
@@ -50,8 +52,19 @@ FLOWS = """
         return "x" * size
 
     @flow
-    def pair():
-        return (1, 2)
+    def pair(size=1):
+        return (1, 2) * size
+
+    @flow
+    def lock():
+        import threading
+        return threading.Lock()
+
+    @flow
+    def noise(size):
+        import random
+        print("no line end", end="")
+        return random.Random(size).randbytes(size)
 
     @flow
     async def wait_a_moment():
@@ -187,15 +200,16 @@ def test_an_async_flow_runs(run_flow):
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters", "kind"), [("big", {"size": 5000}, "str"), ("pair", {}, "tuple")]
+    ("name", "parameters", "kind"), [("big", {"size": 5000}, "str"), ("lock", {}, "lock")]
 )
-def test_a_result_that_is_not_small_json_stays_behind(run_flow, name, parameters, kind):
+def test_a_result_that_is_not_small_data_stays_behind(run_flow, name, parameters, kind):
     outcome = run_flow(name, parameters).outcome
     assert (outcome.has_result, outcome.result_type) == (False, kind)
 
 
 @pytest.mark.parametrize(
-    ("name", "parameters", "result"), [("big", {"size": 5000}, "x" * 5000), ("pair", {}, (1, 2))]
+    ("name", "parameters", "result"),
+    [("big", {"size": 5000}, "x" * 5000), ("pair", {"size": 2000}, (1, 2) * 2000)],
 )
 def test_such_a_result_goes_where_the_user_says(run_flow, tmp_path, name, parameters, result):
     results = f"file://{tmp_path}/results"
@@ -204,9 +218,40 @@ def test_such_a_result_goes_where_the_user_says(run_flow, tmp_path, name, parame
     assert outcome.value(results) == result
 
 
+@pytest.fixture
+def with_logs(monkeypatch):
+    """A platform that keeps logs."""
+    monkeypatch.setattr(ToyEnvironment, "capabilities", Capabilities(logs=True))
+
+
+@pytest.mark.parametrize("size", [5000, 900_000])
+def test_where_logs_are_kept_a_result_travels_in_the_log(run_flow, with_logs, size):
+    ended = run_flow("noise", {"size": size})
+    lines, outcome = ended.stdout.splitlines(), ended.outcome
+    content = content_in(lines, outcome.run_id, outcome.logged)
+    assert outcome.value(logged=lambda _: content) == random.Random(size).randbytes(size)
+    assert max(map(len, lines[1:])) < 4096
+    assert list(without_lines(lines, outcome.run_id, [])) == ["no line end"]
+
+
+def test_what_is_too_large_for_the_log_says_so(run_flow, with_logs):
+    outcome = run_flow("noise", {"size": 1_200_000}).outcome
+    assert not outcome.logged
+    with pytest.raises(ResultUnavailable, match=r"bytes\) stayed behind: it has 1,600,\d+ bytes"):
+        outcome.value()
+
+
+def test_where_results_are_stored_the_log_holds_none(run_flow, with_logs, tmp_path):
+    results = f"file://{tmp_path}/results"
+    ended = run_flow("noise", {"size": 5000}, metadata={"results_url": results})
+    assert (ended.stdout, bool(ended.outcome.stored)) == ("no line end", True)
+
+
 def test_a_result_that_can_not_be_stored_fails_the_run(run_flow, tmp_path):
     (tmp_path / "file").write_text("")
-    ended = run_flow("pair", metadata={"results_url": f"file://{tmp_path}/file/results"})
+    ended = run_flow(
+        "big", {"size": 5000}, metadata={"results_url": f"file://{tmp_path}/file/results"}
+    )
     assert ended.exit_code == 1
     assert "its result was lost" in ended.outcome.message
 

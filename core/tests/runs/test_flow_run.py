@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 
 import pytest
@@ -16,7 +17,10 @@ from flowenv.errors import (
     UnsupportedOperation,
     WaitTimeout,
 )
+from flowenv.runs import logged_result
 from flowenv.runs.outcome import Outcome
+from flowenv.runs.result_document import ResultDocument, digest
+from flowenv.runs.result_lines import lines_of
 from flowenv.runs.stored_result import store_result
 from flowenv.submission.lifecycle import prepare
 
@@ -138,17 +142,72 @@ def test_without_a_record_the_result_is_not_known(submitted):
 
 
 def test_a_result_that_stayed_behind_says_what_to_do(submitted):
-    run = submitted(COMPLETED, outcome=Outcome.of_result("r", (1, 2)))
-    with pytest.raises(ResultUnavailable, match=r"\(tuple\).*Set results_url"):
+    run = submitted(COMPLETED, outcome=Outcome.of_result("r", object()))
+    with pytest.raises(ResultUnavailable, match=r"\(object\).*Set results_url"):
         run.result()
 
 
 def test_a_result_in_a_store_is_fetched(submitted, tmp_path):
     run = submitted(COMPLETED)
-    stored = store_result(f"file://{tmp_path}", run.id, (1, 2))
+    stored = store_result(f"file://{tmp_path}", run.id, ResultDocument.of((1, 2)).content())
     run.handle.record = Outcome(run.id, State.COMPLETED, stored=stored, result_type="tuple")
     run.environment = ToyEnvironment(metadata={"results_url": f"file://{tmp_path}"})
     assert run.result() == (1, 2)
+
+
+def logged(run, value, *, drop=None):
+    """A run whose result is in its log."""
+    content = ResultDocument.of(value).content()
+    lines = lines_of(run.id, content)
+    lines = lines[:drop]
+    run.handle.lines = ["first", "no end" + lines[0], "between", *lines[1:], "last"]
+    run.handle.record = Outcome(
+        run.id, State.COMPLETED, logged=digest(content), result_type=type(value).__qualname__
+    )
+    return run
+
+
+LARGE = {"noise": random.Random(1).randbytes(20_000), "mean": float("inf")}
+
+
+def test_a_result_in_the_log_is_fetched_from_there(submitted):
+    assert logged(submitted(COMPLETED), LARGE).result() == LARGE
+
+
+def test_nobody_is_shown_the_lines_that_carry_a_result(submitted):
+    run = logged(submitted(COMPLETED), LARGE)
+    assert list(run.logs()) == ["first", "no end", "between", "last"]
+
+
+def test_who_has_followed_the_log_needs_it_no_more(submitted):
+    run = logged(submitted(COMPLETED), LARGE)
+    list(run.logs(follow=True))
+    run.handle.lines = ()
+    assert run.result() == LARGE
+
+
+def test_a_log_that_lost_a_line_has_no_result(submitted, monkeypatch):
+    monkeypatch.setattr(logged_result, "PAUSES", (0.0, 0.0))
+    run = logged(submitted(COMPLETED), LARGE, drop=-1)
+    with pytest.raises(ResultUnavailable, match=r"doesn't hold all of it.*Set results_url"):
+        run.result()
+
+
+def test_a_log_with_another_result_than_the_record_says_has_none(submitted, monkeypatch):
+    monkeypatch.setattr(logged_result, "PAUSES", (0.0,))
+    run = logged(submitted(COMPLETED), LARGE)
+    forged = lines_of(run.id, b'"forged"')
+    first = run.handle.lines[1][6:].split(" ")[2]
+    run.handle.lines = [line.replace(line.split(" ")[2], first) for line in forged]
+    with pytest.raises(ResultUnavailable, match="is in its log"):
+        run.result()
+
+
+def test_a_pickle_in_the_log_is_read_only_where_the_caller_says_so(submitted):
+    run = logged(submitted(COMPLETED), range(3))
+    with pytest.raises(ResultUnavailable, match="in its log isn't only data"):
+        run.result()
+    assert run.result(allow_pickle=True) == range(3)
 
 
 def test_where_the_place_of_results_is_not_set_there_is_a_hint(submitted):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import decimal
 import enum
 import json
 import math
 import sys
 import threading
+import uuid
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +64,17 @@ def test_plain_data_comes_back_without_a_pickle(value):
         datetime.date(2024, 2, 1),
         datetime.datetime(2024, 2, 1, 10, tzinfo=datetime.UTC),
         datetime.time(10, 30),
+        datetime.timedelta(days=-3, microseconds=1),
         b"\x00\xff",
+        bytearray(b"\x00"),
+        3 + 4j,
+        decimal.Decimal("1.10"),
+        uuid.UUID(int=1),
+        {1: "a", (2, 3): {"$items": 1}},
+        math.inf,
+        numpy.float32(0.1),
+        numpy.complex128(1j),
+        numpy.str_("a"),
         (1, ("a", None)),
         {1, 2},
         frozenset({"a"}),
@@ -87,7 +100,7 @@ def test_what_has_a_text_or_a_name_comes_back_without_a_pickle(value):
 
 @pytest.mark.parametrize(
     "value",
-    [Point(1), {1: 2}, PurePosixPath("a"), 3 + 4j, [Point(2)], range(3)],
+    [Point(1), {1: Point(2)}, PurePosixPath("a"), [Point(2)], range(3)],
 )
 def test_all_else_comes_back_as_a_pickle(value):
     assert sent(value) == (value, True)

@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 completed, 1 the flow failed, 2 wrong usage or configuration, "
-    "3 the platform failed, 130 interrupted.",
+    "3 the platform failed, 4 completed without its result coming back, 130 interrupted.",
 )
 @click.version_option(__version__, prog_name="flowenv")
 def app() -> None:

@@ -72,8 +72,9 @@ def report_end(flow_run: FlowRun, output: str) -> int:
     from flowenv.errors import FlowenvError
 
     if output == "json":
-        echo_json(describe_end(flow_run))
-        return exit_code(flow_run.status)
+        described = describe_end(flow_run)
+        echo_json(described)
+        return exit_code(flow_run.status, lacks_result="result_error" in described)
     value, error = None, None
     try:
         value = flow_run.result()
@@ -81,7 +82,7 @@ def report_end(flow_run: FlowRun, output: str) -> int:
         error = failure
     report_result(value, error)
     echo(summary(flow_run), err=True)
-    return exit_code(flow_run.status)
+    return exit_code(flow_run.status, lacks_result=error is not None)
 
 
 def show_traceback(flow_run: FlowRun) -> None:
@@ -107,9 +108,15 @@ def summary(flow_run: FlowRun) -> str:
     return f"{flow_run.state.value} after {total:.1f} s" + (f" ({parts})" if parts else "")
 
 
-def exit_code(status: Status) -> int:
-    """What the command line exits with for a run that ended so."""
+def exit_code(status: Status, *, lacks_result: bool = False) -> int:
+    """What the command line exits with for a run that ended so.
+
+    Args:
+        status: how it ended.
+        lacks_result: True if a run that completed has a result that can't be had.
+    """
     from flowenv.states import State
 
-    codes = {State.COMPLETED: 0, State.FAILED: 1, State.CRASHED: 3, State.CANCELLED: 3}
-    return codes[status.state]
+    if status.state is State.COMPLETED:
+        return 4 if lacks_result else 0
+    return 1 if status.state is State.FAILED else 3

@@ -113,4 +113,4 @@ def _rehearse(prepared: Prepared, output: str) -> int:
     else:
         report_result(rehearsed.result, rehearsed.result_error)
         echo(f"Rehearsed: {rehearsed.status}", err=True)
-    return exit_code(rehearsed.status)
+    return exit_code(rehearsed.status, lacks_result=rehearsed.result_error is not None)

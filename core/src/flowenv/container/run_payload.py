@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from flowenv import contract
 from flowenv.container.temporary_folder import ensure_temporary_folder
@@ -21,6 +21,7 @@ from flowenv.remote.retries import Retries, TryAgain
 from flowenv.runs.log_lines import BEGINNING
 from flowenv.runs.outcome import EXIT_CANCELLED, EXIT_COMPLETED, EXIT_CRASHED, EXIT_FAILED, Outcome
 from flowenv.runs.record import LIMIT
+from flowenv.runs.result_lines import REHEARSED_RESULT
 from flowenv.runs.seal import fits, proof_of
 from flowenv.runs.signals import wake_for_signals
 from flowenv.runs.terminated import Terminated
@@ -244,26 +245,12 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
         else:
             _log.error("%s", error)
         return outcome
-    return _completed(run.id, value, unpacked.results_url)
+    from flowenv.container.outgoing_result import Ways, completed
 
-
-def _completed(run_id: str, value: Any, results_url: str | None) -> Outcome:
-    outcome = dataclasses.replace(Outcome.of_result(run_id, value), proof=_Known.proof)
-    if outcome.carries_result(_limit()) or not results_url:
-        return outcome
-    from flowenv.runs.stored_result import store_result
-
-    try:
-        stored = store_result(results_url, run_id, value)
-    except FlowenvError as error:
-        return Outcome(
-            run_id,
-            State.FAILED,
-            error_class=type(error).__name__,
-            message=f"The flow returned, but its result was lost: {error}",
-        )
-    kind = type(value).__qualname__
-    return Outcome(run_id, State.COMPLETED, stored=stored, result_type=kind)
+    rehearsal = os.environ.get(contract.REHEARSAL) and os.environ.get(contract.OUTCOME)
+    log_file = Path(rehearsal).with_name(REHEARSED_RESULT) if rehearsal else None
+    ways = Ways(_limit(), _Known.proof, unpacked.results_url, unpacked.logs_results, log_file)
+    return completed(run.id, value, ways)
 
 
 def interrupted(by: KeyboardInterrupt) -> Outcome:

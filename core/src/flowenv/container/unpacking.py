@@ -52,6 +52,11 @@ class Unpacked:
         return self.data.get("results_url")
 
     @property
+    def logs_results(self) -> bool:
+        """Whether a result may travel in the log, which who submitted the run reads."""
+        return self.data.get("logs_results") is True
+
+    @property
     def requirements(self) -> list[str]:
         """What the flow imports that the image may lack."""
         return [str(one) for one in self.data.get("requirements") or ()]

@@ -7,7 +7,7 @@ import datetime
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -103,6 +103,7 @@ class FlowRun:
         self._seen: list[tuple[State, float]] = [(State.PENDING, time.monotonic())]
         self._source_files: tuple[Path, ...] | None = None
         self._hooks = hooks
+        self._result_lines: list[str] = []
         # held until it is settled who hears of a state, so that all hear of them in their order
         self._lock = threading.RLock()
 
@@ -284,9 +285,11 @@ class FlowRun:
             UnsupportedOperation: if the backend can't read logs.
         """
         from flowenv.runs.outcome import is_outcome_line
+        from flowenv.runs.result_lines import without_lines
 
         self._require("logs", "can't read a run's logs")
-        for line in self._asked().logs(follow):
+        lines = self._asked().logs(follow)
+        for line in without_lines(lines, self.id, self._result_lines):
             if not is_outcome_line(line):
                 yield line
 
@@ -324,7 +327,21 @@ class FlowRun:
             )
         if allow_pickle is None:
             allow_pickle = configuration().allow_pickle
-        return outcome.value(results_url(self.environment), allow_pickle=allow_pickle)
+        return outcome.value(
+            results_url(self.environment), allow_pickle=allow_pickle, logged=self._logged
+        )
+
+    def _logged(self, sha256: str) -> bytes:
+        """The document that the run's log carries."""
+        from flowenv.runs.logged_result import KeepsResultLines, read_logged
+
+        def read() -> Iterable[str]:
+            handle = self._handle()
+            if isinstance(handle, KeepsResultLines):
+                return handle.result_lines()
+            return self._asked().logs(follow=False)
+
+        return read_logged(read, self.id, sha256, self._result_lines)
 
     def _error(self, status: Status) -> Exception:
         what = f"The run {self.id} of {self.flow_name}"

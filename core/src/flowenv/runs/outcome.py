@@ -7,15 +7,24 @@ it, it is one marked line of the log.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flowenv.errors import FlowenvError, PlatformError, ResultUnavailable, RunFailed
+from flowenv.errors import (
+    FlowenvError,
+    PayloadError,
+    PlatformError,
+    ResultUnavailable,
+    RunFailed,
+)
 from flowenv.runs.record import LIMIT, dump, dump_shortened, read_cut
+from flowenv.runs.result_lines import MARK as RESULT_MARK
 from flowenv.runs.seal import fits
+from flowenv.serialization.plain_data import NotData, decode_data
 from flowenv.states import Reason, State, Status
 
+_TEXTS = ("error_class", "result_type", "stored", "logged", "left", "message", "hint")
 MARK = "flowenv-outcome"
 """What a log line with a record begins with; the run's id comes next."""
 
@@ -36,9 +45,11 @@ class Outcome:
     Args:
         run_id: the run.
         state: Completed, Failed, Crashed or Cancelled.
-        result: the flow's result, if it is small JSON data.
-        has_result: False if the result stayed behind or there is none.
+        result: the flow's result, if it is small, as JSON data.
+        has_result: False if the result isn't in the record or there is none.
         stored: the SHA-256 of the stored result, if it was stored.
+        logged: the SHA-256 of the result in the run's log, if it is there.
+        left: why the result stayed behind, if it did.
         result_type: the type of a result that is not in the record.
         error_class: the exception's class, for Failed and Crashed.
         message: the exception's message.
@@ -56,6 +67,8 @@ class Outcome:
     result: Any = None
     has_result: bool = False
     stored: str = ""
+    logged: str = ""
+    left: str = ""
     result_type: str = ""
     error_class: str = ""
     message: str = ""
@@ -97,54 +110,81 @@ class Outcome:
 
     @classmethod
     def of_result(cls, run_id: str, value: object) -> Outcome:
-        """The outcome of a run whose flow returned; the result is in it if it is JSON data.
+        """The outcome of a run whose flow returned; the result is in it if it is data.
 
         >>> Outcome.of_result("1", {"rows": 3}).result
         {'rows': 3}
-        >>> Outcome.of_result("1", {1, 2}).result_type
-        'set'
+        >>> Outcome.of_result("1", (1, 2)).value()
+        (1, 2)
         """
-        try:
-            found = json.loads(json.dumps(value, default=_as_scalar))
-            same = bool(found == value)  # no tuple that became a list, no key that became text
-        except Exception:
-            same = False
-        if same:
-            return cls(run_id, State.COMPLETED, result=found, has_result=True)
-        return cls(run_id, State.COMPLETED, result_type=type(value).__qualname__)
+        from flowenv.runs.result_document import ResultDocument
 
-    def value(self, results_url: str | None = None, *, allow_pickle: bool = False) -> Any:
-        """The flow's result, read from where it was stored if it was; None if there is none.
+        kind = type(value).__qualname__
+        try:
+            document = ResultDocument.of(value)
+        except PayloadError as error:
+            return cls(run_id, State.COMPLETED, result_type=kind, left=error.message)
+        if document.not_data:
+            left = f"{document.not_data}, which is no data"
+            return cls(run_id, State.COMPLETED, result_type=kind, left=left)
+        return cls(run_id, State.COMPLETED, document.data, has_result=True)
+
+    def value(
+        self,
+        results_url: str | None = None,
+        *,
+        allow_pickle: bool = False,
+        logged: Callable[[str], bytes] | None = None,
+    ) -> Any:
+        """The flow's result, read from where it is; None if there is none.
 
         Args:
             results_url: where results are stored, as the reader's own configuration has it.
-            allow_pickle: whether a stored result that isn't only data is read too, which runs
-                the code in it.
+            allow_pickle: whether a result that isn't only data is read too, which runs the code
+                in it.
+            logged: gives the document with this SHA-256 that the run's log carries.
 
         Raises:
             ResultUnavailable: if the flow gave a result that stayed behind.
             PlatformError: if it can't be read from where it was stored.
         """
-        if self.is_cut and not self.has_result and not self.stored:
-            raise ResultUnavailable(
-                f"The record of the run {self.run_id} was cut on its way, and its result with it.",
-                hint="Set results_url in the configuration, or have the flow store its result.",
-            )
-        if self.has_result or not self.result_type:
-            return self.result
+        run_id = self.run_id
+        if self.has_result:
+            try:
+                return decode_data(self.result)
+            except (PayloadError, NotData) as error:
+                raise PlatformError(
+                    f"The result of the run {run_id} can't be read: {error}"
+                ) from error
         if self.stored and results_url:
             from flowenv.runs.stored_result import read_result
 
-            return read_result(results_url, self.run_id, self.stored, allow_pickle=allow_pickle)
-        if self.stored:
+            return read_result(results_url, run_id, self.stored, allow_pickle=allow_pickle)
+        if self.logged and logged:
+            from flowenv.runs.result_document import read_content
+
+            content = logged(self.logged)
+            return read_content(content, run_id, "in its log", allow_pickle=allow_pickle)
+        if self.is_cut and not self.result_type:
             raise ResultUnavailable(
-                f"The result of the run {self.run_id} ({self.result_type}) is stored, and "
-                "results_url, which says where, isn't set here.",
+                f"The record of the run {run_id} was cut on its way, and its result with it.",
+                hint="Set results_url in the configuration, or have the flow store its result.",
+            )
+        if self.result_type:
+            raise self._unavailable()
+        return None
+
+    def _unavailable(self) -> ResultUnavailable:
+        what = f"The result of the run {self.run_id} ({self.result_type})"
+        if self.stored:
+            return ResultUnavailable(
+                f"{what} is stored, and results_url, which says where, isn't set here.",
                 hint="Set it as it was where the run was submitted, and attach to the run again.",
             )
-        raise ResultUnavailable(
-            f"The result of the run {self.run_id} ({self.result_type}) is not small JSON data, "
-            "so it stayed behind.",
+        if self.logged:
+            return ResultUnavailable(f"{what} is in its log, which can't be read here.")
+        return ResultUnavailable(
+            f"{what} stayed behind: {self.left or 'its record has no room for it'}.",
             hint="Set results_url in the configuration, or have the flow store its result.",
         )
 
@@ -173,13 +213,13 @@ class Outcome:
         data = self._beginning()
         if self.reason:
             data["reason"] = self.reason.value
-        for name in ("error_class", "result_type", "stored", "message", "hint"):
-            if value := getattr(self, name):
-                data[name] = value
         if self.carries_result(limit):
             return dump({**data, "result": self.result})
         if self.has_result:
             data["result_type"] = type(self.result).__name__
+        for name in _TEXTS:
+            if value := getattr(self, name):
+                data[name] = value
         return dump_shortened(data, limit)
 
     def carries_result(self, limit: int = LIMIT) -> bool:
@@ -242,10 +282,7 @@ class Outcome:
             return None
         if not state.is_final:
             return None
-        texts = {
-            n: str(data.get(n, ""))
-            for n in ("stored", "result_type", "error_class", "message", "hint", "proof")
-        }
+        texts = {n: str(data.get(n, "")) for n in (*_TEXTS, "proof")}
         has_result = "result" in data and not is_cut
         result = data["result"] if has_result else None
         return cls(run_id, state, result, has_result, reason=reason, is_cut=is_cut, **texts)
@@ -264,13 +301,6 @@ def _records_in(text: str, run_id: str) -> Iterator[tuple[str, bool]]:
         while at >= 0:
             yield line[at + len(mark) :], at == 0
             at = line.find(mark, at + 1)
-
-
-def _as_scalar(value: Any) -> Any:
-    """A NumPy scalar, or what looks like one, as Python's own number."""
-    if getattr(value, "shape", None) == ():
-        return value.item()
-    raise TypeError(type(value).__name__)
 
 
 def is_outcome_line(line: str) -> bool:
@@ -308,7 +338,8 @@ def without_record(exit_code: int, last_lines: str, *, may_be_late: bool = False
             "Something else than the flow's end has ended it, such as os._exit, or another "
             "command than flowenv's ran.",
         )
-    last = next((s.strip() for s in reversed(last_lines.splitlines()) if s.strip()), "")
+    lines = (s.strip() for s in reversed(last_lines.splitlines()) if RESULT_MARK not in s)
+    last = next(filter(None, lines), "")
     if "No module named 'flowenv'" in last_lines:
         return Status(
             State.CRASHED,

@@ -10,7 +10,7 @@ LIMIT = 4096
 (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/)."""
 
 _LINE_ENDS = ("\x85", "\u2028", "\u2029")
-_FIRST_CUT = {"message": 2000, "hint": 500, "error_class": 200, "result_type": 200}
+_FIRST_CUT = {"message": 2000, "hint": 500, "error_class": 200, "result_type": 200, "left": 300}
 
 
 def dump(data: dict[str, Any]) -> bytes:

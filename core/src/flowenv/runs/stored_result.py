@@ -5,35 +5,30 @@ A record says that there is one and what its SHA-256 is; where it is, the reader
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
-from flowenv.errors import PayloadError, PlatformError, ResultUnavailable
+from flowenv.errors import PlatformError
 from flowenv.runs.object_urls import result_object
+from flowenv.runs.result_document import digest, read_content
 from flowenv.serialization import storage
-from flowenv.serialization.plain_data import NotData, decode_data, from_json, to_json_bytes
 
 
-def store_result(base: str, run_id: str, value: object) -> str:
-    """Store a flow's result, as data if it is some.
+def store_result(base: str, run_id: str, content: bytes) -> str:
+    """Store a flow's result.
 
     Args:
         base: the `results_url`.
         run_id: the run.
-        value: the result.
+        content: the result's document.
 
     Returns:
         The SHA-256 of what was stored.
 
     Raises:
-        PayloadError: if the result can't leave its process.
         PlatformError: if it can't be written.
     """
-    from flowenv.serialization.encoding import Encoder
-
-    content = to_json_bytes(Encoder().encode(value, "The flow's result"))
     storage.write(result_object(base, run_id), content)
-    return hashlib.sha256(content).hexdigest()
+    return digest(content)
 
 
 def read_result(base: str, run_id: str, sha256: str, *, allow_pickle: bool = False) -> Any:
@@ -51,24 +46,9 @@ def read_result(base: str, run_id: str, sha256: str, *, allow_pickle: bool = Fal
     """
     place = result_object(base, run_id)
     content = storage.read(place)
-    if hashlib.sha256(content).hexdigest() != sha256:
+    if digest(content) != sha256:
         raise PlatformError(
             f"{place} isn't the result that the run {run_id} has stored: its SHA-256 is another.",
             hint="Somebody has written there since, or results_url here is another than there.",
         )
-    try:
-        document = from_json(content)
-        if not allow_pickle:
-            return decode_data(document)
-    except NotData as error:
-        raise ResultUnavailable(
-            f"The result of the run {run_id} at {place} isn't only data: reading it runs code.",
-            hint="If you trust all who can write there and to the run's record, call "
-            "result(allow_pickle=True), or set allow_pickle = true in the configuration; or "
-            "have the flow return data.",
-        ) from error
-    except (PayloadError, ValueError) as error:
-        raise PlatformError(f"The result at {place} can't be read: {error}") from error
-    from flowenv.serialization.encoding import decode
-
-    return decode(document)
+    return read_content(content, run_id, f"at {place}", allow_pickle=allow_pickle)

@@ -40,11 +40,16 @@ class Encoder:
         renamed: modules that have another name in the container, such as `__main__`.
         by_value: names of modules whose objects must be pickled, because the container
             doesn't have them.
+
+    Attributes:
+        has_pickles: True once something was pickled.
+        not_data: the first part that is no data, with its type; empty if all is.
     """
 
     renamed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     by_value: frozenset[str] = frozenset()
     has_pickles: bool = False
+    not_data: str = ""
 
     def encode(self, value: object, what: str) -> Any:
         """The value as JSON data.
@@ -67,6 +72,7 @@ class Encoder:
         data = encode_data(value, self.encode, what)
         if data is not NotImplemented:
             return data
+        self.not_data = self.not_data or f"{what} is a {type(value).__qualname__}"
         if isinstance(value, enum.Enum) and (named := self._name(type(value))):
             return {OBJECT: f"{named[OBJECT]}.{value.name}"}
         if callable(value) and (named := self._name(value)):

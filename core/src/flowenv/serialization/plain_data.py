@@ -1,6 +1,7 @@
 """Data as JSON: values that any Python can read back, and that reading can't make act.
 
-Plain JSON data stays as it is; bytes, dates, paths, tuples, sets and NumPy arrays are marked.
+Plain JSON data stays as it is; what Python has beyond it (NaN, bytes, dates, decimals, paths,
+tuples, sets, mappings with any keys), NumPy's arrays and scalars, and tables are marked.
 Reading imports nothing that the document names, calls nothing and unpickles nothing: so it is safe
 whoever wrote the document.
 """
@@ -10,42 +11,61 @@ from __future__ import annotations
 import base64
 import copy
 import datetime
-import io
+import decimal
 import json
-import sys
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from flowenv.errors import PayloadError
+from flowenv.serialization.arrays import ARRAY, SCALAR, encode_array, read_array, read_scalar
+from flowenv.serialization.frames import FRAME, encode_frame, read_frame
 
 OBJECT, PICKLE, EXECUTOR = "$object", "$pickle", "$executor"
 """Marks of what is no data: see `flowenv.serialization.encoding`."""
-PLAIN, TEXT, ITEMS, ARRAY = "$plain", "$text", "$items", "$array"
-MARKS = frozenset({OBJECT, PICKLE, EXECUTOR, PLAIN, TEXT, ITEMS, ARRAY})
+PLAIN, TEXT, ITEMS = "$plain", "$text", "$items"
+MARKS = frozenset({OBJECT, PICKLE, EXECUTOR, PLAIN, TEXT, ITEMS, ARRAY, SCALAR, FRAME})
 
 Decode = Callable[[Any], Any]
 Reader = Callable[[dict[str, Any], Decode], Any]
+
+
+def _microseconds(text: str) -> datetime.timedelta:
+    return datetime.timedelta(microseconds=int(text))
+
 
 _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "path": Path,
     "datetime": datetime.datetime.fromisoformat,
     "date": datetime.date.fromisoformat,
     "time": datetime.time.fromisoformat,
+    "timedelta": _microseconds,
     "bytes": base64.b64decode,
+    "bytearray": lambda text: bytearray(base64.b64decode(text)),
+    "float": float,
+    "complex": complex,
+    "decimal": decimal.Decimal,
+    "uuid": uuid.UUID,
 }
 _TO_TEXT: dict[type, tuple[str, Callable[[Any], str]]] = {
     type(Path()): ("path", str),
     datetime.datetime: ("datetime", datetime.datetime.isoformat),
     datetime.date: ("date", datetime.date.isoformat),
     datetime.time: ("time", datetime.time.isoformat),
+    datetime.timedelta: ("timedelta", lambda t: str(t // datetime.timedelta(microseconds=1))),
     bytes: ("bytes", lambda data: base64.b64encode(data).decode()),
+    bytearray: ("bytearray", lambda data: base64.b64encode(data).decode()),
+    float: ("float", repr),  # what is no plain one: NaN and the infinities
+    complex: ("complex", repr),
+    decimal.Decimal: ("decimal", str),
+    uuid.UUID: ("uuid", str),
 }
 """Values that travel as text, so that they can be read by any Python."""
 
-_COLLECTIONS: dict[str, type] = {"tuple": tuple, "set": set, "frozenset": frozenset}
+_COLLECTIONS: dict[str, type] = {"tuple": tuple, "set": set, "frozenset": frozenset, "dict": dict}
 
-_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+_MALFORMED = (ValueError, TypeError, KeyError, AttributeError, ArithmeticError, RecursionError)
 
 
 class NotData(ValueError):
@@ -65,8 +85,12 @@ def encode_data(value: object, encode: Callable[[object, str], Any], what: str) 
     if type(value) in _TO_TEXT:
         kind, to_text = _TO_TEXT[type(value)]
         return {TEXT: kind, "value": to_text(value)}
-    if isinstance(value, dict) and all(isinstance(k, str) for k in value):
+    if isinstance(value, dict):
         inner = {k: encode(v, f"{what}[{k!r}]") for k, v in value.items()}
+        if not all(type(k) is str for k in inner):
+            keys = [encode(k, f"a key of {what}") for k in inner]
+            pairs = [list(pair) for pair in zip(keys, inner.values(), strict=True)]
+            return {ITEMS: "dict", "value": pairs}
         return {PLAIN: inner} if MARKS & inner.keys() else inner
     if type(value) is list:
         return [encode(v, f"{what}[{i}]") for i, v in enumerate(value)]
@@ -75,17 +99,8 @@ def encode_data(value: object, encode: Callable[[object, str], Any], what: str) 
         # a set has no order of its own, but the same run gives the same bytes
         ordered = items if type(value) is tuple else sorted(items, key=to_json_bytes)
         return {ITEMS: type(value).__name__, "value": ordered}
-    return _encode_array(value)
-
-
-def _encode_array(value: Any) -> Any:
-    """A NumPy array in NumPy's own format, unless it holds objects."""
-    numpy = sys.modules.get("numpy")  # without it imported, nothing is an array
-    if numpy is None or type(value) is not numpy.ndarray or value.dtype.hasobject:
-        return NotImplemented
-    with io.BytesIO() as file:
-        numpy.save(file, value, allow_pickle=False)
-        return {ARRAY: base64.b64encode(file.getvalue()).decode()}
+    data = encode_array(value)
+    return encode_frame(value) if data is NotImplemented else data
 
 
 def is_plain(value: object) -> bool:
@@ -162,14 +177,6 @@ def _read_items(data: dict[str, Any], decode: Decode) -> Any:
     return _COLLECTIONS[data[ITEMS]](decode(data["value"]))
 
 
-def _read_array(data: dict[str, Any], decode: Decode) -> Any:
-    try:
-        import numpy
-    except ImportError as error:
-        raise PayloadError("This holds an array, and NumPy isn't installed here.") from error
-    return numpy.load(io.BytesIO(base64.b64decode(data[ARRAY])), allow_pickle=False)
-
-
 def _refuse(data: dict[str, Any], decode: Decode) -> Any:
     raise NotData(f"This holds more than data: {', '.join(sorted(MARKS & data.keys()))}.")
 
@@ -178,7 +185,9 @@ DATA_READERS: dict[str, Reader] = {
     PLAIN: _read_plain,
     TEXT: _read_text,
     ITEMS: _read_items,
-    ARRAY: _read_array,
+    ARRAY: lambda data, decode: read_array(data),
+    SCALAR: lambda data, decode: read_scalar(data),
+    FRAME: lambda data, decode: read_frame(data),
 }
 # what is no data comes first: it isn't read either where it stands beside data
 _READERS = {**dict.fromkeys((OBJECT, PICKLE, EXECUTOR), _refuse), **DATA_READERS}

@@ -60,6 +60,7 @@ def pack(flow_run: FlowRun) -> bytes:
             "parameters": parameters,
             "environment": environment,
             "results_url": results_url(flow_run.environment),
+            "logs_results": flow_run.environment.capabilities.logs,
         }
     )
 

@@ -24,6 +24,7 @@ from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.object_urls import result_object, results_url
 from flowenv.runs.outcome import Outcome, without_record
 from flowenv.runs.process import PAYLOAD_FILE
+from flowenv.runs.result_lines import REHEARSED_RESULT, content_in
 from flowenv.runs.seal import seal_of
 from flowenv.serialization import storage
 from flowenv.states import Status
@@ -97,9 +98,11 @@ def rehearse(prepared: Prepared) -> Rehearsed:
         }
         exit_code = _call(process.command, variables, folder)
         text = outcome_file.read_bytes() if outcome_file.exists() else b""
+        carried = folder / REHEARSED_RESULT
+        lines = carried.read_text().split("\n") if carried.exists() else []
     outcome = Outcome.from_text(text, run.id, seal)
     status = outcome.status() if outcome else without_record(exit_code, "")
-    result, result_error = _take_result(outcome, run) if outcome else (None, None)
+    result, result_error = _take_result(outcome, run, lines) if outcome else (None, None)
     return Rehearsed(outcome, status, _unresolved(merged), result, result_error)
 
 
@@ -114,12 +117,20 @@ def absent_plugins() -> list[str]:
     ]
 
 
-def _take_result(outcome: Outcome, run: FlowRun) -> tuple[Any, FlowenvError | None]:
+def _take_result(
+    outcome: Outcome, run: FlowRun, lines: list[str]
+) -> tuple[Any, FlowenvError | None]:
     """The result, or why there is none; nothing of a rehearsal stays at `results_url`."""
     base = results_url(run.environment)
+
+    def logged(sha256: str) -> bytes:
+        content = content_in(lines, run.id, sha256)
+        assert content is not None
+        return content
+
     try:
         # our own process has stored it, from the user's own code
-        return outcome.value(base, allow_pickle=True), None
+        return outcome.value(base, allow_pickle=True, logged=logged), None
     except FlowenvError as error:
         return None, error
     finally:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.errors import UnsupportedOperation
-from flowenv.plugin import OUTAGES, Patience, is_outcome_line
+from flowenv.plugin import OUTAGES, Patience, is_outcome_line, without_lines
 from flowenv_fargate.api.client import Aws
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 
@@ -19,6 +19,8 @@ DRAIN_SECONDS = 10.0
 LATE_SECONDS = 60.0
 """Seconds after a container's end for which a record that must be there may still come in."""
 _TAIL = 100
+_RESULT_PAGES = 60
+"""Pages, of 1 MB or 10,000 lines, among which a result is looked for, empty ones included."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,28 @@ class LogReader:
             # a page may be empty although there is more before it
             if lines or token is None or token == before:
                 return "\n".join(lines)
+
+    def result_lines(self, run_id: str) -> list[str]:
+        """The lines that carry a run's result, which are among the last ones.
+
+        Args:
+            run_id: the run.
+        """
+        found: list[str] = []
+        token: str | None = None
+        for _ in range(_RESULT_PAGES):
+            answer = self._page({"startFromHead": False, "nextToken": token})
+            if answer is None:
+                break
+            lines = [str(event.get("message", "")) for event in answer.get("events") or []]
+            page: list[str] = []
+            for _ in without_lines(lines, run_id, page):
+                pass
+            found = page + found
+            before, token = token, answer.get("nextBackwardToken")
+            if token is None or token == before or (found and " 1/" in found[0]):
+                break
+        return found
 
     def _page(self, wanted: Mapping[str, Any]) -> dict[str, Any] | None:
         """One page; None if the stream isn't there, as in a task's first half minute."""

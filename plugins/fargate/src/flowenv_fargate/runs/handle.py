@@ -271,6 +271,15 @@ class TaskHandle:
         else:
             yield from reader.new_lines()
 
+    def result_lines(self) -> list[str]:
+        """The lines of the log that carry the flow's result.
+
+        Raises:
+            PlatformError: if the log can't be read.
+        """
+        reader = self._flow_log.reader(self._task)
+        return reader.result_lines(self._flow_log.run_id) if reader else []
+
     def _is_over(self) -> bool:
         return self._look(self._poller.interval).state.is_final
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flowenv.plugin import Outcome, Status
+from flowenv.errors import FlowenvError
+from flowenv.plugin import Outcome, Status, without_lines
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.runs.cancellation import DEFAULT_GRACE, delete_job
 from flowenv_k8s.runs.logs.run_log import RunLog
 from flowenv_k8s.runs.tracking import RunTracker
+
+_log = logging.getLogger("flowenv.k8s")
 
 
 class KubernetesHandle:
@@ -37,6 +41,8 @@ class KubernetesHandle:
         payload: str | None = None,
     ) -> None:
         self.tracker = RunTracker(client, job, start_deadline, age, payload=payload)
+        self.tracker.before_pods_go = self._keep_result
+        self._result_lines: list[str] | None = None
         self._client = client
         pod_spec = ((job.get("spec") or {}).get("template") or {}).get("spec") or {}
         self._grace = float(pod_spec.get("terminationGracePeriodSeconds", DEFAULT_GRACE))
@@ -90,6 +96,27 @@ class KubernetesHandle:
         """
         log = RunLog(self._client, self.tracker)
         return log.follow() if follow else log.read()
+
+    def result_lines(self) -> list[str]:
+        """The lines of the log that carry the flow's result.
+
+        Raises:
+            FlowenvError: if the log can't be read.
+        """
+        if self._result_lines is not None:
+            return self._result_lines
+        found: list[str] = []
+        for _ in without_lines(self.logs(), self.tracker.marks.run_id, found):
+            pass
+        return found
+
+    def _keep_result(self, outcome: Outcome) -> None:
+        """The pods are about to be ended, and their log goes with them."""
+        if outcome.logged:
+            try:
+                self._result_lines = self.result_lines()
+            except FlowenvError as error:
+                _log.warning("The result can't be read from the log: %s", error)
 
     def outcome(self) -> Outcome | None:
         """The record of how the flow ended, if the run is over and there is one."""

@@ -7,12 +7,12 @@ import datetime
 import logging
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.plugin import OUTAGES, Patience, Reason, State, Status, storage
+from flowenv.plugin import OUTAGES, Outcome, Patience, Reason, State, Status, storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
 from flowenv_k8s.runs.diagnosis import events
@@ -56,6 +56,7 @@ class RunTracker:
         final: how the run ended; None while it goes on.
         runtime: the ConfigMap that brings flowenv, where this process has it: should somebody
             remove it before the run has started, it is brought again.
+        before_pods_go: called with the run's record before its Job, whose flow has ended, is ended.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class RunTracker:
         self.runtime: Mapping[str, Any] | None = None
         self._lacks_runtime = False
         self._seen_lacking: set[tuple[str, int]] = set()
+        self.before_pods_go: Callable[[Outcome], None] = lambda outcome: None
         self._payload = payload
         self._client = client
         self._job: Mapping[str, Any] | None = job
@@ -241,6 +243,8 @@ class RunTracker:
         if verdict is None or self._is_settled or not acts:
             return
         if self._job is not None and not verdict.is_left:
+            if verdict.job_must_end and verdict.outcome:
+                self.before_pods_go(verdict.outcome)
             act = end_job if verdict.job_must_end else leave_outcome
             act(self._client, self._job, verdict, self.marks.run_id)
         self._is_settled = True

@@ -1,0 +1,112 @@
+"""Tables of pandas, Polars and Arrow as Arrow streams, which hold data only."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from typing import Any
+
+from flowenv.errors import PayloadError
+
+FRAME = "$frame"
+_SAFE = (14, 0, 1)
+"""Older versions of pyarrow may unpickle what a stream names as an extension type."""
+
+
+def encode_frame(value: Any) -> Any:
+    """A table as JSON data; `NotImplemented` if it is none, or wouldn't come back as it was."""
+    kind = _kind(value)
+    if kind is None or (arrow := _pyarrow()) is None:
+        return NotImplemented
+    try:
+        table = _to_table(arrow, kind, value)
+        stream = arrow.BufferOutputStream()
+        with arrow.ipc.new_stream(stream, table.schema) as writer:
+            writer.write_table(table)
+        data = bytes(stream.getvalue())
+        found = _from_stream(arrow, kind, data)
+        same = found.equals(value) and _same_types(kind, value, found)
+    except Exception:  # Arrow has no type for what is in it
+        return NotImplemented
+    name = value.name if kind == "series" else None
+    if not same or type(name) not in (str, int, type(None)):
+        return NotImplemented
+    named = {"name": name} if kind == "series" else {}
+    return {FRAME: kind, "value": base64.b64encode(data).decode(), **named}
+
+
+def read_frame(data: dict[str, Any]) -> Any:
+    """The table that a document holds.
+
+    Raises:
+        PayloadError: if what it is made with isn't installed, or can't read it.
+    """
+    kind = data[FRAME]
+    if kind not in ("pandas", "series", "polars", "arrow"):
+        raise ValueError(f"no kind of table: {kind!r}")
+    arrow = _pyarrow()
+    if arrow is None:
+        raise PayloadError(
+            "This holds a table, and pyarrow (14.0.1 or newer) isn't installed here.",
+            hint="Install pyarrow here.",
+        )
+    try:
+        found = _from_stream(arrow, kind, base64.b64decode(data["value"]))
+    except ImportError as error:
+        package = "polars" if kind == "polars" else "pandas"
+        raise PayloadError(f"This holds a table, and {package} isn't installed here.") from error
+    except arrow.ArrowException as error:
+        raise PayloadError(f"This holds a table that can't be read: {error}") from error
+    return found.rename(data.get("name")) if kind == "series" else found
+
+
+def _kind(value: Any) -> str | None:
+    for module, name, kind in (
+        ("pandas", "DataFrame", "pandas"),
+        ("pandas", "Series", "series"),
+        ("polars", "DataFrame", "polars"),
+        ("pyarrow", "Table", "arrow"),
+    ):
+        if (found := sys.modules.get(module)) and type(value) is getattr(found, name, None):
+            return kind
+    return None
+
+
+def _pyarrow() -> Any:
+    try:
+        import pyarrow
+        import pyarrow.ipc
+    except ImportError:
+        return None
+    found = tuple(int(part) for part in pyarrow.__version__.split(".")[:3] if part.isdecimal())
+    return pyarrow if found >= _SAFE else None
+
+
+def _to_table(arrow: Any, kind: str, value: Any) -> Any:
+    if kind == "arrow":
+        return value
+    if kind == "polars":
+        return value.to_arrow()
+    return arrow.Table.from_pandas(value.to_frame("values") if kind == "series" else value)
+
+
+def _from_stream(arrow: Any, kind: str, data: bytes) -> Any:
+    with arrow.ipc.open_stream(data) as reader:
+        table = reader.read_all()
+    if kind == "arrow":
+        return table
+    if kind == "polars":
+        import polars
+
+        return polars.from_arrow(table)
+    found = table.to_pandas()
+    return found["values"] if kind == "series" else found
+
+
+def _same_types(kind: str, value: Any, found: Any) -> bool:
+    """Whether what came back has the types it had."""
+    if kind == "series":
+        return bool(found.dtype == value.dtype)
+    if kind == "pandas":
+        return bool(found.dtypes.equals(value.dtypes))
+    return bool(found.schema == value.schema)
