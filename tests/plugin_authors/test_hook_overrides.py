@@ -88,6 +88,40 @@ def test_the_notification_works_in_this_way_and_breaks_no_run(tmp_path: Path, wa
     assert done.stdout.count("Traceback") == 1
 
 
+BACKENDS = {
+    "local": "",
+    "k8s": "",
+    "dask_k8s": "",
+    "dask_cloud": 'provider_class = "dask_cloudprovider.aws.FargateCluster"\n'
+    'region_name = "eu-west-1"\nfargate_use_private_ip = true\n'
+    'security_groups = ["sg-0123456789"]\n',
+    "fargate": 'networkConfiguration = {awsvpcConfiguration = {subnets = ["subnet-1"]}}\n',
+    "subprocess": "",
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("recipe", [*RECIPES, "notify.py"])
+def test_a_recipe_harms_no_backend(tmp_path: Path, recipe: str, backend: str) -> None:
+    for name in ("report.py", recipe):
+        (tmp_path / name).write_text(FILES[name])
+    (tmp_path / "flowenv.toml").write_text(
+        f'image = "registry.example/report:1"\n[environments.here]\ntype = "{backend}"\n'
+        + BACKENDS[backend]
+    )
+    for name in ("database", "token"):
+        (tmp_path / "store").mkdir(exist_ok=True)
+        (tmp_path / "store" / name).write_text("s3cr3t")
+    done = explain(tmp_path, "--env", "here", "--plugin", recipe)
+    assert done.returncode == 0, done.stdout
+    assert "s3cr3t" not in done.stdout
+    if recipe == "sidecar.py":
+        assert ("docker.io/who/knows:1" in done.stdout) == ("k8s" in backend)
+    if recipe == "pool.py":
+        added = done.stdout.count("batch")
+        assert added == {"k8s": 1, "dask_k8s": 3}.get(backend, 0)
+
+
 def explain(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return flowenv(folder, "explain", "report.py", *options, **variables)
 

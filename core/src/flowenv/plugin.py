@@ -18,6 +18,7 @@ TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its tim
 if TYPE_CHECKING:
     from flowenv import contract
     from flowenv.contract import Target
+    from flowenv.contract.spec_views import containers, pods
     from flowenv.contract.variables import SPEC_FILE, THIS_PROCESS, Entry, Merged, Value, Variables
     from flowenv.executors.classes import load_class
     from flowenv.executors.dask import check_versions, run_on
@@ -115,6 +116,9 @@ __all__ = [
     "revealed",
     "seal_of",
     "storage",
+    # what specs have in common
+    "containers",
+    "pods",
     # a run and its handle
     "FlowRun",
     "Handle",
@@ -169,6 +173,7 @@ __getattr__, __dir__ = names_of(
     globals(),
     {
         "contract": "contract Target",
+        "contract.spec_views": "containers pods",
         "contract.variables": "SPEC_FILE THIS_PROCESS Entry Merged Value Variables",
         "executors.classes": "load_class",
         "executors.dask": "check_versions run_on",

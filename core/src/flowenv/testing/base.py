@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,6 +20,10 @@ from flowenv.states import State
 from flowenv.submission.lifecycle import Prepared, prepare, submit
 from flowenv.testing import flows
 from flowenv.testing.flags import check_flags
+
+_OURS = ("FLOWENV_", "PREFECT__")
+_MACHINE = {name: value for name, value in os.environ.items() if name.startswith(_OURS)}
+"""The author's own variables, as they were when the kit was imported."""
 
 
 class ConformanceBase:
@@ -93,6 +98,24 @@ class ConformanceBase:
         return [f"{one.kind} {one.name}" for one in self._sweep(delete=True) if not one.removed]
 
     # -- fixtures and small steps ---------------------------------------------------------
+
+    @pytest.fixture(autouse=True)
+    def _as_on_any_machine(
+        self, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Without the author's own plugins, configuration and variables, in no child either.
+
+        What a fixture of the author's has set stays.
+        """
+        for name, value in _MACHINE.items():
+            if os.environ.get(name) == value:
+                monkeypatch.delenv(name)
+        if "FLOWENV_CONFIG" not in os.environ:
+            empty = tmp_path_factory.mktemp("flowenv-kit") / "empty.toml"
+            empty.touch()
+            monkeypatch.setenv("FLOWENV_CONFIG", str(empty))
+        if "FLOWENV_LOAD_PLUGINS" not in os.environ:
+            monkeypatch.setenv("FLOWENV_LOAD_PLUGINS", "")
 
     @pytest.fixture(autouse=True)
     def _fresh_registry(self) -> Iterator[None]:

@@ -52,7 +52,7 @@ def spec_of(provider: Any = FARGATE, the_flow: Flow[..., Any] = example, **setti
     environment = DaskCloudProviderEnvironment(provider, **settings)
     prepared = prepare(the_flow, environment=environment)
     prepared.flow_run.id, prepared.flow_run.created = RUN_ID, None
-    return prepared.spec["dask_cluster"]
+    return prepared.spec["cloud_cluster"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from flowenv_dask_cloud.spec.tags import cluster_name, log_prefix, run_tags
 if TYPE_CHECKING:
     from flowenv.plugin import FlowRun, Process
 
-PART = "dask_cluster"
+PART = "cloud_cluster"
 """The spec's only part."""
 IDLE_TIMEOUT = "300s"
 """After which a scheduler without a living flow ends, and its machine with it."""
