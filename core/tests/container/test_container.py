@@ -150,6 +150,14 @@ def test_a_flow_that_raises_exits_1_with_its_traceback(run_flow):
     assert "/flowenv/" not in ended.stderr
 
 
+def test_the_traceback_comes_back_without_the_token(run_flow):
+    ended = run_flow("fail", {"message": "s3cr3t"}, variables={contract.AUTH_TOKEN: "s3cr3t"})
+    lines = ended.outcome.traceback.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1] == "ValueError: ***"
+    assert "raise ValueError(message)" in ended.outcome.traceback
+
+
 def test_a_huge_message_fits_the_record(run_flow):
     ended = run_flow("fail", {"message": "\N{GRINNING FACE}" * 20_000})
     assert len(ended.outcome.to_bytes()) <= LIMIT

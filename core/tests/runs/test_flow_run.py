@@ -19,6 +19,7 @@ from flowenv.errors import (
 )
 from flowenv.runs import logged_result
 from flowenv.runs.outcome import Outcome
+from flowenv.runs.record import LIMIT
 from flowenv.runs.result_document import ResultDocument, digest
 from flowenv.runs.result_lines import lines_of
 from flowenv.runs.stored_result import store_result
@@ -235,6 +236,25 @@ def test_a_failed_run_names_the_flows_exception(submitted):
     with pytest.raises(RunFailed) as raised:
         submitted(FAILED, outcome=outcome).result()
     assert raised.value.error_class == "KeyError"
+
+
+def test_a_failed_run_shows_the_traceback_of_where_it_ran(submitted):
+    text = 'Traceback (most recent call last):\n  File "f.py", line 3\nKeyError: \x1b[2J\n'
+    outcome = Outcome("r", State.FAILED, error_class="KeyError", message="'x'", traceback=text)
+    record = Outcome.from_text(outcome.to_bytes(), "r")
+    with pytest.raises(RunFailed) as raised:
+        submitted(FAILED, outcome=record).result()
+    assert raised.value.__notes__ == [
+        '\nWhere it ran:\nTraceback (most recent call last):\n  File "f.py", line 3\n'
+        "KeyError: \\x1b[2J"
+    ]
+
+
+def test_of_a_long_traceback_the_end_comes_back():
+    outcome = Outcome("r", State.FAILED, message="x" * 3000, traceback="a\n" * 5000 + "the end")
+    record = outcome.to_bytes()
+    assert len(record) <= LIMIT
+    assert Outcome.from_text(record, "r").traceback.endswith("the end")
 
 
 # -- what else it can do ------------------------------------------------------------------

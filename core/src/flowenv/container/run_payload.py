@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from flowenv import contract
 from flowenv.container.temporary_folder import ensure_temporary_folder
-from flowenv.container.tracebacks import show_user_traceback
+from flowenv.container.tracebacks import show_user_traceback, user_traceback
 from flowenv.errors import FlowenvError, PayloadError, PlatformError
 from flowenv.remote.retries import Retries, TryAgain
 from flowenv.runs.log_lines import BEGINNING
@@ -242,6 +242,7 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
         outcome = outcome_of_error(run, error)
         if outcome.state is State.FAILED:
             show_user_traceback(error)
+            outcome = dataclasses.replace(outcome, traceback=_without_token(user_traceback(error)))
         else:
             _log.error("%s", error)
         return outcome
@@ -251,6 +252,11 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
     log_file = Path(rehearsal).with_name(REHEARSED_RESULT) if rehearsal else None
     ways = Ways(_limit(), _Known.proof, unpacked.results_url, unpacked.logs_results, log_file)
     return completed(run.id, value, ways)
+
+
+def _without_token(text: str) -> str:
+    token = os.environ.get(contract.AUTH_TOKEN)
+    return text.replace(token, "***") if token else text
 
 
 def interrupted(by: KeyboardInterrupt) -> Outcome:

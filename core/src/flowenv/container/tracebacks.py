@@ -15,7 +15,12 @@ _NOT_THE_USERS = frozenset(
 
 
 def show_user_traceback(error: BaseException) -> None:
-    """Print an exception to the standard error, with its traceback from the user's frame on.
+    """Print an exception to the standard error, with its traceback from the user's frame on."""
+    print(user_traceback(error), end="", file=sys.stderr, flush=True)
+
+
+def user_traceback(error: BaseException) -> str:
+    """An exception with its traceback from the user's frame on.
 
     An exception that was raised before the user's code was reached (a callable that doesn't
     take its arguments, a file that isn't Python) is printed without any frames. One that
@@ -25,7 +30,7 @@ def show_user_traceback(error: BaseException) -> None:
         error = error.__cause__
     shown = traceback.TracebackException.from_exception(error)
     _trim(shown, error)
-    print("".join(shown.format()), end="", file=sys.stderr, flush=True)
+    return "".join(shown.format())
 
 
 def _trim(shown: traceback.TracebackException, error: BaseException) -> None:

@@ -21,6 +21,7 @@ from flowenv.errors import (
     WaitTimeout,
 )
 from flowenv.states import State, Status
+from flowenv.wording import shown
 
 if TYPE_CHECKING:
     from flowenv.flows.definition import Flow
@@ -302,7 +303,8 @@ class FlowRun:
                 the code in it; by default what the configuration says.
 
         Raises:
-            RunFailed: if the flow raised; in the local process caused by that exception.
+            RunFailed: if the flow raised; in the local process caused by that exception, elsewhere
+                with the end of its traceback as a note.
             RunCrashed: if the platform or the start failed.
             RunCancelled: if the run was cancelled.
             ResultUnavailable: if the result didn't travel back, or not yet.
@@ -347,10 +349,13 @@ class FlowRun:
         what = f"The run {self.id} of {self.flow_name}"
         if status.state is State.FAILED:
             outcome = self._asked().outcome()
-            return RunFailed(
+            error = RunFailed(
                 f"{what} failed: {status.message}",
                 error_class=outcome.error_class if outcome else "",
             )
+            if outcome and outcome.traceback:
+                error.add_note(f"\nWhere it ran:\n{shown(outcome.traceback).rstrip()}")
+            return error
         if status.state is State.CANCELLED:
             return RunCancelled(f"{what} was cancelled.")
         reason = f" ({status.reason.value})" if status.reason else ""

@@ -24,7 +24,7 @@ from flowenv.runs.seal import fits
 from flowenv.serialization.plain_data import NotData, decode_data
 from flowenv.states import Reason, State, Status
 
-_TEXTS = ("error_class", "result_type", "stored", "logged", "left", "message", "hint")
+_TEXTS = ("error_class", "result_type", "stored", "logged", "left", "message", "hint", "traceback")
 MARK = "flowenv-outcome"
 """What a log line with a record begins with; the run's id comes next."""
 
@@ -55,6 +55,7 @@ class Outcome:
         message: the exception's message.
         reason: for Crashed.
         hint: what to do about it.
+        traceback: the end of the flow's own traceback, for Failed.
         proof: that the process which wrote the record had read the run's payload.
         is_cut: True if the platform has cut the record, and what came last is missing.
 
@@ -74,6 +75,7 @@ class Outcome:
     message: str = ""
     reason: Reason | None = None
     hint: str = ""
+    traceback: str = ""
     proof: str = ""
     is_cut: bool = False
 

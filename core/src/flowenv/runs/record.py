@@ -10,7 +10,14 @@ LIMIT = 4096
 (https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/)."""
 
 _LINE_ENDS = ("\x85", "\u2028", "\u2029")
-_FIRST_CUT = {"message": 2000, "hint": 500, "error_class": 200, "result_type": 200, "left": 300}
+_FIRST_CUT = {
+    "message": 2000,
+    "hint": 500,
+    "error_class": 200,
+    "result_type": 200,
+    "left": 300,
+    "traceback": 2000,
+}
 
 
 def dump(data: dict[str, Any]) -> bytes:
@@ -24,19 +31,22 @@ def dump(data: dict[str, Any]) -> bytes:
 
 def dump_shortened(data: dict[str, Any], limit: int) -> bytes:
     """The record, with its texts cut until it fits, the longest first."""
-    data = {n: _cut(v, _FIRST_CUT[n]) if n in _FIRST_CUT else v for n, v in data.items()}
+    data = {n: _cut(n, v, _FIRST_CUT[n]) if n in _FIRST_CUT else v for n, v in data.items()}
     record = dump(data)
     while len(record) > limit:
         longest = max(_FIRST_CUT.keys() & data.keys(), key=lambda n: len(data[n]), default="")
         if not longest or len(data[longest]) <= 1:
             return record
-        data[longest] = _cut(data[longest], len(data[longest]) // 2)
+        data[longest] = _cut(longest, data[longest], len(data[longest]) // 2)
         record = dump(data)
     return record
 
 
-def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
+def _cut(name: str, text: str, length: int) -> str:
+    if len(text) <= length:
+        return text
+    # what a traceback says comes at its end
+    return "…" + text[1 - length :] if name == "traceback" else text[: length - 1] + "…"
 
 
 def read_cut(text: str) -> dict[str, Any]:
