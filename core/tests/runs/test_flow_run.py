@@ -266,6 +266,25 @@ def test_cancel_stops_and_looks_again(submitted):
     assert run.state is State.CANCELLED
 
 
+def test_at_the_end_of_its_block_a_run_is_cancelled(submitted):
+    with submitted(RUNNING) as run:
+        assert run.refresh() == RUNNING
+    assert run.state is State.CANCELLED
+
+
+def test_a_block_that_is_interrupted_cancels_its_run(submitted):
+    run = submitted(RUNNING)
+    with pytest.raises(KeyboardInterrupt), run:
+        raise KeyboardInterrupt
+    assert run.state is State.CANCELLED
+
+
+def test_a_run_that_is_over_stays_what_it_is_at_the_end_of_its_block(submitted):
+    with submitted(COMPLETED) as run:
+        run.wait()
+    assert (run.state, run.handle.cancelled) == (State.COMPLETED, False)
+
+
 def test_cancelling_what_is_over_does_nothing(submitted):
     run = submitted(COMPLETED)
     assert run.cancel() == COMPLETED

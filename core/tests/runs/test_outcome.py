@@ -98,6 +98,16 @@ def test_an_array_comes_back(value):
     numpy.testing.assert_array_equal(found, value)
 
 
+def test_a_figure_comes_back_as_the_picture_that_it_shows():
+    figures = pytest.importorskip("matplotlib.figure")
+    figure = figures.Figure(figsize=(0.2, 0.2))
+    figure.add_axes((0, 0, 1, 1)).plot([1, 2])
+    outcome = Outcome.of_result("run", {"plot": figure})
+    picture = Outcome.from_text(outcome.to_bytes(), "run").value()["plot"]
+    assert picture.startswith(b"\x89PNG")
+    assert picture._repr_png_() == picture
+
+
 def test_what_is_no_data_names_its_part_and_type():
     with pytest.raises(
         ResultUnavailable, match=r"\(dict\) stayed behind: the result\['model'\] is a object"

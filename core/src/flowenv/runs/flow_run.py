@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from flowenv.errors import (
     ResultUnavailable,
@@ -373,6 +373,21 @@ class FlowRun:
         self._asked().cancel()
         self.observe(self._asked().status())
         return self.status
+
+    def __enter__(self) -> Self:
+        """The run itself: at the end of the block it is over.
+
+        >>> from flowenv import submit
+        >>> with submit(dict) as run:
+        ...     run.result()
+        {}
+        """
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Cancel the run if it isn't over, also when the block ends by an exception or Ctrl-C."""
+        if self.environment.capabilities.cancel:
+            self.cancel()
 
     def _require(self, capability: str, lacks: str) -> None:
         if not getattr(self.environment.capabilities, capability):

@@ -31,7 +31,7 @@ class ResultDocument:
         """
         from flowenv.serialization.encoding import Encoder
 
-        encoder = Encoder()
+        encoder = Encoder(pictures=True)
         try:
             data = encoder.encode(value, "the result")
         except RecursionError as error:

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowenv.errors import PayloadError
+from flowenv.serialization.pictures import encode_picture
 from flowenv.serialization.plain_data import (
     DATA_READERS,
     EXECUTOR,
@@ -40,6 +41,7 @@ class Encoder:
         renamed: modules that have another name in the container, such as `__main__`.
         by_value: names of modules whose objects must be pickled, because the container
             doesn't have them.
+        pictures: whether a figure goes as the picture that it shows, as in a result.
 
     Attributes:
         has_pickles: True once something was pickled.
@@ -48,6 +50,7 @@ class Encoder:
 
     renamed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     by_value: frozenset[str] = frozenset()
+    pictures: bool = False
     has_pickles: bool = False
     not_data: str = ""
 
@@ -71,6 +74,8 @@ class Encoder:
             }
         data = encode_data(value, self.encode, what)
         if data is not NotImplemented:
+            return data
+        if self.pictures and (data := encode_picture(value)) is not NotImplemented:
             return data
         self.not_data = self.not_data or f"{what} is a {type(value).__qualname__}"
         if isinstance(value, enum.Enum) and (named := self._name(type(value))):

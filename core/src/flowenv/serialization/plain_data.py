@@ -21,11 +21,12 @@ from typing import Any
 from flowenv.errors import PayloadError
 from flowenv.serialization.arrays import ARRAY, SCALAR, encode_array, read_array, read_scalar
 from flowenv.serialization.frames import FRAME, encode_frame, read_frame
+from flowenv.serialization.pictures import PNG, read_picture
 
 OBJECT, PICKLE, EXECUTOR = "$object", "$pickle", "$executor"
 """Marks of what is no data: see `flowenv.serialization.encoding`."""
 PLAIN, TEXT, ITEMS = "$plain", "$text", "$items"
-MARKS = frozenset({OBJECT, PICKLE, EXECUTOR, PLAIN, TEXT, ITEMS, ARRAY, SCALAR, FRAME})
+MARKS = frozenset({OBJECT, PICKLE, EXECUTOR, PLAIN, TEXT, ITEMS, ARRAY, SCALAR, FRAME, PNG})
 
 Decode = Callable[[Any], Any]
 Reader = Callable[[dict[str, Any], Decode], Any]
@@ -188,6 +189,7 @@ DATA_READERS: dict[str, Reader] = {
     ARRAY: lambda data, decode: read_array(data),
     SCALAR: lambda data, decode: read_scalar(data),
     FRAME: lambda data, decode: read_frame(data),
+    PNG: lambda data, decode: read_picture(data),
 }
 # what is no data comes first: it isn't read either where it stands beside data
 _READERS = {**dict.fromkeys((OBJECT, PICKLE, EXECUTOR), _refuse), **DATA_READERS}
