@@ -147,9 +147,8 @@ def test_an_older_flowenv_in_the_image_is_not_used(image, tmp_path):
 
 
 def test_a_changed_file_is_not_run(image, tmp_path):
-    record = image.run(str(write(tmp_path / "where.py", FLOW)), **{RUNTIME_DIGEST: "0" * 64})
-    assert (record["state"], record["reason"]) == ("Crashed", "start_error")
-    assert "its SHA-256 is another one" in record["message"]
+    said = image.run(str(write(tmp_path / "where.py", FLOW)), **{RUNTIME_DIGEST: "0" * 64})
+    assert "its SHA-256 is another one" in said
 
 
 def test_another_flowenv_than_the_one_that_was_sent_is_not_run(image, tmp_path):
@@ -158,4 +157,4 @@ def test_another_flowenv_than_the_one_that_was_sent_is_not_run(image, tmp_path):
     there.write_bytes(shipped_runtime().content)
     (image.folder / "link.zip").symlink_to(there)
     ended = image.run(str(write(tmp_path / "where.py", FLOW)), **{RUNTIME_FILE: "/nowhere.zip"})
-    assert "No module named 'flowenv'" in ended
+    assert "No such file or directory: '/nowhere.zip'" in ended

@@ -14,12 +14,23 @@ from flowenv.contract.variables import Layer, Variables
 COMMAND = ("/bin/sh", "-c", "exec python -c 'import flowenv; flowenv.load_and_run_flow()'")
 """The container's command. `exec`, because a shell as process 1 swallows SIGTERM."""
 
+_CHECKED_IMPORT = (
+    "import hashlib, os, sys; "
+    f'file, digest = os.environ["{RUNTIME_FILE}"], os.environ["{RUNTIME_DIGEST}"]; '
+    'hashlib.sha256(open(file, "rb").read()).hexdigest() == digest or '
+    'sys.exit(f"{file} is not what was sent with the run: its SHA-256 is another one.'
+    ' Somebody has changed it since; submit the run again."); '
+    'others = os.environ.get("PYTHONPATH"); '
+    'os.environ["PYTHONPATH"] = f"{file}:{others}" if others else file; '
+    "sys.path.insert(1, file); "
+)
 SHIPPED_COMMAND = (
     *COMMAND[:2],
-    f'export PYTHONPATH="${RUNTIME_FILE}${{PYTHONPATH:+:$PYTHONPATH}}"; {COMMAND[2]}',
+    COMMAND[2].replace("import flowenv", f"{_CHECKED_IMPORT}import flowenv"),
 )
 """The same where flowenv comes with the run: it is found first, and what the image or the user
-has set is kept. Processes that the flow starts inherit it."""
+has set is kept. Processes that the flow starts inherit it. Nothing of it is imported, not even at
+the start of Python, before it is known to be what was sent."""
 
 PAYLOAD_FILE = "payload.json"
 """The name of the payload among `Process.files`."""
