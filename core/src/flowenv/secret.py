@@ -49,6 +49,15 @@ class Secret:
         keep_out_of_logs(self._value)
         return self._value
 
+    @property
+    def size(self) -> int:
+        """How many bytes the secret text has, without revealing it; 0 for a reference.
+
+        >>> Secret("s3cr3t").size
+        6
+        """
+        return len((self._value or "").encode())
+
     def __repr__(self) -> str:
         return f"Secret(reference={self.reference!r})" if self.reference else "Secret('***')"
 

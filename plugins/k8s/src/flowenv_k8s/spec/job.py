@@ -16,11 +16,11 @@ from flowenv.plugin import (
     PAYLOAD_FILE,
     FlowRun,
     Process,
+    Secret,
     Target,
     contract,
     payload_object,
     payload_url,
-    revealed,
     seal_of,
 )
 from flowenv_k8s.spec.checks import LARGEST_SECRET, check_job, check_secret_size
@@ -301,4 +301,4 @@ def _manifest_of(flow_run: FlowRun) -> Manifest | None:
 def _size(value: object) -> int:
     if isinstance(value, bytes):
         return len(value)
-    return len(str(revealed(value)).encode())
+    return value.size if isinstance(value, Secret) else len(str(value).encode())
