@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from flowenv.runs.summaries import RunSummary
     from flowenv.secret import Secret
     from flowenv.states import Reason, State, Status
+    from flowenv.submission.explain import Preview, preview
     from flowenv.submission.lifecycle import attach, find_runs, submit
     from flowenv.submission.named_environments import make_environment
 
@@ -41,10 +42,12 @@ __all__ = [
     # flows and runs
     "Flow",
     "FlowRun",
+    "Preview",
     "RunSummary",
     "attach",
     "find_runs",
     "flow",
+    "preview",
     "submit",
     # environments
     "Capabilities",
@@ -85,6 +88,7 @@ __getattr__, __dir__ = names_of(
         "runs.summaries": "RunSummary",
         "secret": "Secret",
         "states": "Reason State Status",
+        "submission.explain": "Preview preview",
         "submission.lifecycle": "attach find_runs submit",
         "submission.named_environments": "make_environment",
     },

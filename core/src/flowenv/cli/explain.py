@@ -32,7 +32,7 @@ def explain(output: str, **target: Any) -> None:
     from flowenv.cli.prepare import prepare_run
     from flowenv.submission.explain import explain as explain_run
 
-    data = explain_run(prepare_run(**target))
+    data = explain_run(prepare_run(**target, is_preview=True))
     if output == "json":
         echo_json(data)
         return

@@ -21,6 +21,7 @@ def prepare_run(
     parameters: Sequence[str],
     labels: Sequence[str],
     plugins: Sequence[str],
+    is_preview: bool = False,
 ) -> Prepared:
     """Load the flow and prepare a run as the options say; nothing is sent."""
     from flowenv.hooks.registry import use_local_plugins
@@ -30,7 +31,9 @@ def prepare_run(
     flow = load_flow(target)
     environment = choose_environment(flow, env, settings)
     values = parse_parameters(flow, parameters)
-    return prepare(flow, environment=environment, parameters=values, labels=labels)
+    return prepare(
+        flow, environment=environment, parameters=values, labels=labels, is_preview=is_preview
+    )
 
 
 def load_flow(target: str) -> Flow[..., Any]:

@@ -25,7 +25,7 @@ def spec(output: str, **target: Any) -> None:
     from flowenv.cli.prepare import prepare_run
     from flowenv.submission.explain import masked
 
-    data = masked(prepare_run(**target).spec)
+    data = masked(prepare_run(**target, is_preview=True).spec)
     if output == "json":
         echo_json(data)
         return

@@ -69,6 +69,7 @@ class FlowRun:
         spec: the finished spec, once the run is being submitted from this process.
         nonce: a random text that goes into the payload, so that nobody can guess its digest.
         directory: where the flow runs: the folder of the payload's files.
+        is_preview: True if the run is only shown, as by `flowenv explain`, and never submitted.
         listeners: called with each status of a new state, in this process, before the plugins are
             told of it.
         raised: where the flow runs: the exception that the flow itself raised, so that it can
@@ -99,6 +100,7 @@ class FlowRun:
         self.spec: dict[str, Any] | None = None
         self.nonce = secrets.token_hex(16)
         self.directory: Path | None = None
+        self.is_preview = False
         self.listeners: list[Callable[[Status], object]] = []
         self.raised: BaseException | None = None
         self._seen: list[tuple[State, float]] = [(State.PENDING, time.monotonic())]

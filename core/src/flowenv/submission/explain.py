@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flowenv.flows.definition import Flow
+from flowenv.runs.environment import Environment
 from flowenv.secret import Secret
-from flowenv.submission.lifecycle import Prepared
+from flowenv.submission.lifecycle import Prepared, prepare
 
 _ABSENT = object()
 
@@ -29,6 +31,66 @@ class Difference:
     def to_json(self) -> dict[str, Any]:
         """The difference as plain data with secrets masked."""
         return {"path": self.path, "before": masked(self.before), "after": masked(self.after)}
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a run would be, without being one.
+
+    Args:
+        spec: the finished spec: built, changed by plugins, checked. Secrets are Secret objects.
+        containers: each container's variables: by `container` its name, by `target` its kind, by
+            `variables` those that it gets, with the layer that set each and what it replaced,
+            and by `removed` those that a layer took away. Secrets are masked.
+        changes: for each `plugin` the `differences` that its `flowenv_modify_spec` made in the
+            spec: `path`, `before`, `after`.
+    """
+
+    spec: dict[str, Any]
+    containers: list[dict[str, Any]]
+    changes: list[dict[str, Any]]
+
+    def variables(self, target: str = "flow") -> dict[str, Any]:
+        """The values of the first container of a kind, by name; secrets are masked.
+
+        Args:
+            target: `flow`, `sidecar`, `scheduler` or `worker`.
+        """
+        for one in self.containers:
+            if one["target"] == target:
+                return {entry["name"]: entry.get("value") for entry in one["variables"]}
+        return {}
+
+
+def preview(
+    flow: Flow[..., Any] | Callable[..., Any],
+    environment: Environment | str | None = None,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    labels: Sequence[str] = (),
+) -> Preview:
+    """What a run would send, and what each layer and plugin did to it; nothing is sent.
+
+    Hooks can tell by `flow_run.is_preview`.
+
+    Args:
+        flow: a flow, or any callable.
+        environment: where it would run, as `submit` takes it.
+        parameters: the flow's parameters by name.
+        labels: labels besides the environment's.
+
+    Raises:
+        FlowenvError: what `submit` would raise before anything is sent.
+
+    >>> import flowenv
+    >>> flowenv.preview(dict, "local").spec["local"]["flow"]
+    'dict'
+    """
+    prepared = prepare(
+        flow, environment=environment, parameters=parameters, labels=labels, is_preview=True
+    )
+    explained = explain(prepared)  # builds the spec, with all changes noted
+    return Preview(prepared.spec, **explained)
 
 
 def explain(prepared: Prepared) -> dict[str, Any]:

@@ -146,6 +146,7 @@ def prepare(
     parameters: Mapping[str, Any] | None = None,
     labels: Sequence[str] = (),
     draft: bool = False,
+    is_preview: bool = False,
 ) -> Prepared:
     """Check the input and prepare a run; nothing is built or sent yet.
 
@@ -156,6 +157,7 @@ def prepare(
         parameters: the flow's parameters.
         labels: labels besides the environment's.
         draft: True for a run without identity that only serves to build specs.
+        is_preview: True if the run is only shown and will never be submitted.
 
     Raises:
         ParameterError: if the parameters don't fit the flow's signature.
@@ -180,6 +182,7 @@ def prepare(
         created=None if draft else datetime.datetime.now(datetime.UTC),
         hooks=hooks,
     )
+    run.is_preview = is_preview
     return Prepared(run, hooks, process_of(run, hooks))
 
 

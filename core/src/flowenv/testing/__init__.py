@@ -22,8 +22,15 @@ if TYPE_CHECKING:
     from flowenv.hooks.registry import use_local_plugins
     from flowenv.testing.conformance import BackendConformance
     from flowenv.testing.plugins import loaded_plugins
+    from flowenv.testing.previews import preview_on_each_backend, preview_settings
 
-__all__ = ["BackendConformance", "loaded_plugins", "use_local_plugins"]
+__all__ = [
+    "BackendConformance",
+    "loaded_plugins",
+    "preview_on_each_backend",
+    "preview_settings",
+    "use_local_plugins",
+]
 
 # only when asked for: the kit's flows run in images, which have no pytest
 __getattr__, __dir__ = names_of(
@@ -32,5 +39,6 @@ __getattr__, __dir__ = names_of(
         "hooks.registry": "use_local_plugins",
         "testing.conformance": "BackendConformance",
         "testing.plugins": "loaded_plugins",
+        "testing.previews": "preview_on_each_backend preview_settings",
     },
 )
