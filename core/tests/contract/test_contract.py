@@ -6,9 +6,10 @@ import pytest
 
 from flowenv import Flow, Secret, contract, hookimpl
 from flowenv.contract import Target
-from flowenv.errors import PluginError
+from flowenv.errors import ConfigurationError, PluginError
 from flowenv.submission.lifecycle import prepare
 
+from ..flow_files import write
 from ..plugging import ToyEnvironment
 
 CONFIGURED = """
@@ -219,3 +220,48 @@ def test_the_variables_names_are_the_seeds():
         contract.EXECUTOR,
         contract.LOGGING_LEVEL,
     }
+
+
+# -- variables that are secrets -----------------------------------------------------------
+
+
+def test_configured_variables_can_be_secrets(toy, tmp_path, monkeypatch):
+    (tmp_path / "key.txt").write_text("from a file\n")
+    monkeypatch.setenv("FLOWENV_SECRET_DB_PASSWORD", "hunter2")
+    write(tmp_path / "flowenv.toml", """
+        [env]
+        PLAIN = "yes"
+        PASSWORD = { secret = "db_password" }
+        KEY = { file = "key.txt" }
+        ARN = { reference = "vault/key" }
+    """)  # fmt: skip
+    _, found = merged()
+    secrets = {"PASSWORD": "hunter2", "KEY": "from a file"}
+    assert {n: found.secrets[n].reveal() for n in secrets} == secrets
+    assert found.secrets["ARN"] == Secret(reference="vault/key")
+    assert found.values["PLAIN"] == "yes"
+    assert "hunter2" not in repr(found)
+
+
+def test_a_secret_that_nobody_has_is_named_with_its_line(toy, tmp_path):
+    path = write(tmp_path / "flowenv.toml", '[env]\nPASSWORD = { secret = "db-password" }\n')
+    with pytest.raises(ConfigurationError) as raised:
+        merged()
+    assert f"{path}:2: PASSWORD is the secret db-password, and nobody has it" in str(raised.value)
+    assert "FLOWENV_SECRET_DB_PASSWORD" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "PASSWORD = { secret = 'a', file = 'b' }",
+        "PASSWORD = { password = 'a' }",
+        "PASSWORD = {}",
+        "PREFECT__CLOUD__AUTH_TOKEN = { secret = 'auth_token' }",
+        "PREFECT__LOGGING__LEVEL = { secret = 'a' }",
+    ],
+)
+def test_a_secret_variable_that_says_something_else_is_an_error(toy, tmp_path, line):
+    write(tmp_path / "flowenv.toml", f"[env]\n{line}\n")
+    with pytest.raises(ConfigurationError, match=r"flowenv\.toml:2: env\.P"):
+        merged()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn
@@ -27,7 +27,7 @@ from flowenv.settings.values import describe, fits
 _TYPES: dict[str, Any] = {
     "plugins": list[str],
     "required_plugins": list[str],
-    "env": dict[str, str],
+    "env": dict[str, str | dict[str, str]],
     "secrets": dict[str, str | dict[str, str]],
     "environments": dict[str, dict[str, Any]],
     "environment": str,
@@ -40,6 +40,7 @@ _TYPES: dict[str, Any] = {
 _KEPT_OUT = {"env", "secrets", "environments"}
 """Tables whose values no error shows: there can be secrets among them."""
 _SECRET_KEYS = {"env", "file", "reference"}
+_VARIABLE_KEYS = {"secret", "file", "reference"}
 _FROM_VARIABLES = ("environment", "image", "results_url", "payload_url", "runtime")
 
 
@@ -69,6 +70,8 @@ class Configuration:
         plugins: local plugins, modules or files; files are relative to the file's folder.
         required_plugins: names of the installed plugins without which nothing is submitted.
         env: variables for every container; contract variables are set by their names.
+        secret_env: variables for every container that are secrets: `{secret = "name"}`,
+            `{file = "path"}` or `{reference = "arn:…"}`.
         secrets: named secrets: a text, `{env = "NAME"}`, `{file = "path"}`, or
             `{reference = "arn:…"}` for one that the platform resolves.
         environments: named environments.
@@ -84,6 +87,7 @@ class Configuration:
     plugins: tuple[str, ...] = ()
     required_plugins: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secret_env: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
     environments: Mapping[str, NamedEnvironment] = field(default_factory=dict)
     environment: str | None = None
@@ -185,7 +189,9 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
     for name, value in document.get("env", {}).items():
         if not is_name(name):
             source.fail(f"env has a variable with the name {name!r}. {NAME_RULE}", "env", name)
-        if holds_nul(value):
+        if isinstance(value, dict):
+            _check_secret_variable(source, name, value)
+        elif holds_nul(value):
             source.fail(f"env.{name} has a NUL character. {NUL_RULE}", "env", name)
     environments = {
         name: _named(source, name, dict(table))
@@ -198,6 +204,9 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
             )
             source.fail(message, "secrets", name)
     plain = {key: value for key, value in document.items() if key != "environments"}
+    env = document.get("env", {})
+    plain["env"] = {name: value for name, value in env.items() if isinstance(value, str)}
+    plain["secret_env"] = {n: value for n, value in env.items() if not isinstance(value, str)}
     plain["plugins"] = tuple(_beside(path, name) for name in document.get("plugins", []))
     plain["required_plugins"] = tuple(document.get("required_plugins", []))
     for name in plain["plugins"]:
@@ -206,13 +215,25 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
     return Configuration(path=path, environments=environments, **plain)
 
 
+def _check_secret_variable(source: TomlSource, name: str, entry: Mapping[str, str]) -> None:
+    from flowenv.contract import AUTH_TOKEN
+
+    if len(entry) != 1 or not entry.keys() <= _VARIABLE_KEYS:
+        message = f"env.{name} must be a string, {{secret = …}}, {{file = …}} or {{reference = …}}"
+        source.fail(message, "env", name)
+    if name in CONFIGURABLE or name == AUTH_TOKEN:
+        hint = "; for the token set auth_token in [secrets]" if name == AUTH_TOKEN else ""
+        source.fail(f"env.{name} can't be a secret{hint}", "env", name)
+
+
 def _fail_at_item(source: TomlSource, key: str, value: object) -> NoReturn:
     item = (getattr(_TYPES[key], "__args__", None) or (Any,))[-1]
+    plain = str if key == "env" else item  # what a secret may be is said where one is wrong
     if isinstance(value, dict):
         for name, one in value.items():
             if not fits(one, item):
                 shown = type(one).__name__ if key in _KEPT_OUT else repr(one)
-                source.fail(f"{key}.{name} must be {describe(item)}, not {shown}", key, name)
+                source.fail(f"{key}.{name} must be {describe(plain)}, not {shown}", key, name)
     shown = type(value).__name__ if key in _KEPT_OUT else repr(value)
     source.fail(f"{key} must be {describe(_TYPES[key])}, not {shown}", key)
 
@@ -268,7 +289,7 @@ def find_secret(name: str) -> Secret | None:
     if entry is not None:
         if reference := entry.get("reference"):
             return Secret(reference=reference)
-        return Secret(_read_secret(name, entry))
+        return Secret(_read_secret("secrets", name, entry))
     variables = ["FLOWENV_SECRET_" + re.sub(r"\W", "_", name).upper()]
     if name == AUTH_TOKEN_SECRET:
         variables.append(AUTH_TOKEN)
@@ -278,9 +299,37 @@ def find_secret(name: str) -> Secret | None:
     return None
 
 
-def _read_secret(name: str, entry: Mapping[str, str]) -> str:
+def secret_variables(find: Callable[[str], Secret | None]) -> dict[str, Secret]:
+    """The variables of `[env]` that are secrets.
+
+    Args:
+        find: finds a named secret.
+
+    Raises:
+        ConfigurationError: if one isn't there; with file and line.
+    """
+    found, values = configuration(), dict[str, Secret]()
+    for name, entry in found.secret_env.items():
+        secret: Secret | None
+        if named := entry.get("secret"):
+            secret = find(named)
+        elif reference := entry.get("reference"):
+            secret = Secret(reference=reference)
+        else:
+            secret = Secret(_read_secret("env", name, entry))
+        if secret is None:
+            variable = "FLOWENV_SECRET_" + re.sub(r"\W", "_", named or "").upper()
+            raise ConfigurationError(
+                f"{found.place('env', name)}: {name} is the secret {named}, and nobody has it.",
+                hint=f"Set it in [secrets], or as {variable}.",
+            )
+        values[name] = secret
+    return values
+
+
+def _read_secret(table: str, name: str, entry: Mapping[str, str]) -> str:
     found = configuration()
-    place = found.place("secrets", name)
+    place = found.place(table, name)
     if variable := entry.get("env"):
         if variable not in os.environ:
             raise ConfigurationError(f"{place}: the environment variable {variable} isn't set.")

@@ -12,7 +12,7 @@ from flowenv.contract.variables import THIS_PROCESS, Layer, Value, checked
 from flowenv.runs.answers import blamed
 from flowenv.runs.process import Process, Runtime
 from flowenv.secret import Secret
-from flowenv.settings.configuration import configuration, contract_variables_here
+from flowenv.settings.configuration import configuration, contract_variables_here, secret_variables
 
 if TYPE_CHECKING:
     from flowenv.hooks.backend_hooks import BackendHooks
@@ -60,6 +60,7 @@ class VariableLayers:
             *self._token_layer(target),
             Layer("contract logging", logging),
             Layer("configuration", {n: v for n, v in configured if n not in {*others, *_SECRET}}),
+            Layer("configuration", self._secrets),
             Layer(THIS_PROCESS, {n: v for n, v in here.items() if n not in others}),
             Layer("environment", self._of_environment(target)),
             Layer("contract", others, above_file=True),
@@ -102,6 +103,11 @@ class VariableLayers:
             # without a token there is nothing that could win over the user's own
             values = checked({contract.AUTH_TOKEN: token or ""}, giver)
             yield Layer(giver, values, above_file=token is not None)
+
+    @functools.cached_property
+    def _secrets(self) -> Mapping[str, Value]:
+        """The configured variables that are secrets."""
+        return secret_variables(lambda name: self._hooks.find_secret(name)[0])
 
     @functools.cached_property
     def _token(self) -> tuple[Secret | None, str]:
