@@ -9,8 +9,14 @@ import datetime
 import logging
 import time
 
-from flowenv.errors import FlowenvError, PlatformUnreachable, TransientPlatformError
+from flowenv.errors import (
+    FlowenvError,
+    PlatformError,
+    PlatformUnreachable,
+    TransientPlatformError,
+)
 from flowenv.remote.retries import Retries
+from flowenv.states import Reason
 
 _log = logging.getLogger("flowenv")
 
@@ -20,6 +26,8 @@ SPOKEN_OF = 3.0
 """Seconds after which an outage is spoken of; shorter ones are nobody's business."""
 OUTAGES = (ConnectionError, TransientPlatformError, PlatformUnreachable)
 """What reads raise when the same read may succeed later."""
+UNSETTLED = 30.0
+"""Seconds after an outage for which a platform may refuse users whom it doesn't know again yet."""
 _PAUSES = Retries(first=0.1, longest=10.0)
 
 
@@ -45,6 +53,7 @@ class Patience:
         self._since: float | None = None
         self._began = ""
         self._failures = 0
+        self._unanswered_at: float | None = None
 
     @property
     def is_tried(self) -> bool:
@@ -57,6 +66,19 @@ class Patience:
         limit = PATIENCE if self._seconds is None else self._seconds
         return self._since is not None and time.monotonic() - self._since > limit
 
+    def bears(self, error: Exception) -> bool:
+        """True for an error that may be gone a little later.
+
+        Args:
+            error: one of `OUTAGES`, or right after them a refusal: a server that has just come
+                back may not know its users again yet.
+        """
+        if isinstance(error, OUTAGES):
+            return True
+        if self._unanswered_at is None or time.monotonic() - self._unanswered_at > UNSETTLED:
+            return False
+        return isinstance(error, PlatformError) and error.reason is Reason.ACCESS_DENIED
+
     def succeeded(self) -> None:
         """Note an answer: all is well."""
         self.outage, self._since, self._failures = "", None, 0
@@ -65,12 +87,14 @@ class Patience:
         """Note that there was no answer.
 
         Args:
-            error: why; one of `OUTAGES`.
+            error: why; one that it `bears`.
 
         Returns:
             Seconds to wait before the next try.
         """
         now = time.monotonic()
+        if isinstance(error, OUTAGES):
+            self._unanswered_at = now
         if self._since is None:
             self._since = now
             self._began = datetime.datetime.now().astimezone().strftime("%H:%M:%S")

@@ -136,6 +136,26 @@ def test_a_start_deadline_that_passes_during_an_outage_is_not_judged_blindly(
     assert follower.end().state is State.COMPLETED
 
 
+def test_a_server_that_comes_back_and_knows_nobody_yet_is_waited_for(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start()
+    follower, reader, pod = Follower(run, rig), Reader(run, rig), pod_of(rig, run)
+    kubelet.run(pod)
+    kubelet.write(pod, "one\n")
+    reader.saw("one")
+    outage = rig.faults.inject("api_down")
+    follower.told("No news since")
+    with rig.access.denied():
+        asked = len(rig.requests)
+        outage.remove()
+        rig.wait_until(lambda: len(rig.requests) > asked + 3, "refusals")
+    kubelet.write(pod, "two\n")
+    complete(rig, kubelet, run)
+    assert follower.end().state is State.COMPLETED
+    assert reader.all() == ["one", "two"]
+
+
 def test_an_outage_that_lasts_too_long_ends_the_following(
     rig: KubernetesRig, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

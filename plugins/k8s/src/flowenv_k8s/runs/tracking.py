@@ -132,7 +132,9 @@ class RunTracker:
             try:
                 self._observe(updates, acts)
                 self._settle(acts)
-            except OUTAGES as error:
+            except FlowenvError as error:
+                if not self._patience.bears(error):
+                    raise
                 self._ask_from = time.monotonic() + self._patience.failed(error)
                 if self._patience.is_over:
                     raise

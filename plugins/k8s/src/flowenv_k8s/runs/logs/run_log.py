@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from flowenv.errors import PlatformError
+from flowenv.errors import FlowenvError, PlatformError
 from flowenv.plugin import OUTAGES, Patience
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
@@ -138,7 +138,9 @@ class RunLog:
             except Refused as refused:
                 if refused.code == 404:
                     return
-            except OUTAGES as error:
+            except (ConnectionError, FlowenvError) as error:
+                if not patience.bears(error):
+                    raise
                 # the run goes on, and for how long is not up to its log
                 pause = patience.failed(error)
             # an end can also mean that the kubelet is tired of the stream, or away
@@ -198,7 +200,9 @@ class RunLog:
                 return
             except Refused:  # it never started, or is gone
                 return
-            except OUTAGES as error:
+            except (ConnectionError, FlowenvError) as error:
+                if not patience.bears(error):
+                    raise
                 pause = patience.failed(error)
                 if patience.is_over:
                     raise PlatformError(

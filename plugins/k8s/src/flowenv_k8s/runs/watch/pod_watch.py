@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformUnreachable
-from flowenv.plugin import OUTAGES, Patience
+from flowenv.plugin import Patience
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused, Request
 from flowenv_k8s.api.resources import PODS
@@ -158,13 +158,14 @@ class PodWatch:
                     self._heard(generation)
             except _Expired:
                 version = ""
-            except OUTAGES as error:
+            except (ConnectionError, FlowenvError) as error:
                 _log.debug("The watch of pods in %s was cut: %s", self._namespace, error)
-                self._broke(generation, error)
+                if self._patience.bears(error):
+                    self._broke(generation, error)
+                elif isinstance(error, FlowenvError):
+                    self._fail(generation, error)
                 if self._patience.outage:
                     version = ""  # all is well only when what happened meanwhile is known
-            except FlowenvError as error:
-                self._fail(generation, error)
             except Exception as error:  # whoever follows must not wait for ever
                 _log.exception("The watch of pods in %s failed", self._namespace)
                 self._fail(generation, _lost_contact(self._namespace, error))
