@@ -14,6 +14,7 @@ from flowenv import Flow, LocalDaskExecutor, flow
 from flowenv._version import __version__
 from flowenv.container.unpacking import expanded, load_run, unpack
 from flowenv.errors import PayloadError
+from flowenv.flows.code_reference import own_files
 from flowenv.flows.finding import find_flow
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
@@ -143,6 +144,29 @@ def test_further_files_arrive_beside_the_flow(toy, tmp_path):
     assert [path.name for path in run.source_files][-1] == "reader.py"
 
 
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["data/"], ["data/a.csv", "data/deep/b.csv"]),
+        (["data"], ["data/a.csv", "data/deep/b.csv"]),
+        (["*.csv"], ["c.csv"]),
+        (["data/**/*.csv", "c.csv"], ["data/a.csv", "data/deep/b.csv", "c.csv"]),
+        (["*.py"], ["helper.py"]),
+        (["[x].csv"], ["[x].csv"]),
+    ],
+)
+def test_folders_and_patterns_stand_for_their_files(toy, tmp_path, files, names):
+    here = tmp_path / "here"
+    for name in ("data/a.csv", "data/deep/b.csv", "data/.hidden", "data/__pycache__/x.pyc",
+                 "c.csv", "helper.py", *(["[x].csv"] if "[x].csv" in files else [])):  # fmt: skip
+        write(here / name, "")
+    a_flow = source_flow(tmp_path, GREET.replace("@flow", f"@flow(files={files!r})"))
+    data = json.loads(pack(make_run(a_flow)))
+    assert list(data["flow"]["files"]) == [*names, "greeting.py"]
+    found = [path.relative_to(here).as_posix() for path in own_files(a_flow)]
+    assert found == [*names, "greeting.py"]
+
+
 def test_line_ends_and_encodings_of_files_stay(toy, tmp_path):
     a_flow = source_flow(tmp_path)
     path = tmp_path / "here" / "greeting.py"
@@ -157,7 +181,13 @@ def test_line_ends_and_encodings_of_files_stay(toy, tmp_path):
 
 @pytest.mark.parametrize(
     ("file", "message"),
-    [("absent.csv", "isn't there: absent.csv"), ("../outside.csv", "outside its own folder")],
+    [
+        ("absent.csv", "isn't there: absent.csv"),
+        ("../outside.csv", "outside its own folder"),
+        ("../*.csv", "outside its own folder"),
+        ("*.parquet", "aren't there"),
+        ("absent/", "aren't there"),
+    ],
 )
 def test_a_file_that_can_not_be_sent_is_named(toy, tmp_path, file, message):
     write(tmp_path / "outside.csv", "")

@@ -14,6 +14,7 @@ from typing import Any
 from flowenv.contract.shipped_files import module_name
 from flowenv.errors import PayloadError
 from flowenv.flows.definition import Code, Flow
+from flowenv.flows.further_files import names_of_files
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def own_files(flow: Flow[..., Any]) -> tuple[Path, ...]:
     if reference.code != "source" or not reference.path or reference.module == "__main__":
         return ()  # what `__main__` defines is pickled by value
     folder = reference.path.parent
-    return (*(folder / name for name in flow.files), reference.path)
+    names = names_of_files(flow.files, folder, flow.name)
+    return (*(folder / n for n in names if n != reference.path.name), reference.path)
 
 
 def modules_to_pickle(flow: Flow[..., Any], reference: CodeReference) -> frozenset[str]:

@@ -38,7 +38,8 @@ class Flow(Generic[P, R]):
         image: the container image that holds what the flow imports; an environment's
             `metadata["image"]` wins over it.
         files: further files that the flow needs, relative to its own file: Python modules
-            it imports, small data. They are shipped with a flow shipped as source.
+            it imports, small data; also folders (`"data/"`, without what is hidden) and patterns
+            (`"*.csv"`). They are shipped with a flow shipped as source.
         requirements: what is installed where the flow runs, before it starts, unless the image
             has it: a list such as `["pandas>=2"]`, or the name of a requirements file beside the
             flow's own. By default what a shipped file says of itself in its

@@ -15,6 +15,7 @@ from typing import Any
 from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import CodeReference, modules_to_pickle, refer_to
 from flowenv.flows.definition import Flow
+from flowenv.flows.further_files import names_of_files
 from flowenv.flows.requirements import requirements_of
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
@@ -90,7 +91,8 @@ def _pack_flow(flow: Flow[..., Any], reference: CodeReference, encoder: Encoder)
     if reference.code == "source":
         path = reference.path
         assert path
-        names = dict.fromkeys((*flow.files, path.name))  # the flow's own file comes last
+        further = names_of_files(flow.files, path.parent, flow.name)
+        names = (*(name for name in further if name != path.name), path.name)  # its own comes last
         files = {name: _read(path.parent, name, flow.name) for name in names}
         return {
             "kind": "source",
