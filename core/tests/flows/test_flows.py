@@ -304,3 +304,20 @@ def test_a_context_variable_reaches_an_async_flow_in_a_running_loop():
         return Flow(read).run()
 
     assert asyncio.run(notebook_cell()) == "set"
+
+
+# -- parameters by their place ------------------------------------------------------------
+
+
+def test_run_takes_parameters_by_their_place_as_a_call_does():
+    assert Flow(lambda a, b=1: (a, b)).run(5) == (5, 1)
+    assert Flow(lambda a, b=1: (a, b)).run(5, b=2) == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("args", "named", "message"),
+    [((1, 2), {}, "takes 1 parameters by their place, not 2"), ((1,), {"a": 1}, "given a twice")],
+)
+def test_what_has_no_place_or_two_is_an_error(args, named, message):
+    with pytest.raises(ParameterError, match=message):
+        Flow(lambda a: a).run(*args, **named)

@@ -414,3 +414,17 @@ def test_an_executor_that_can_not_be_had_is_an_error_before_the_run(toy):
     executor = DaskExecutor(cluster_class="absent.Cluster")
     with pytest.raises(SettingError, match=r"absent\.Cluster"):
         submit(Flow(dict), environment=ToyEnvironment(executor=executor))
+
+
+def test_submit_takes_the_flows_parameters_by_name():
+    assert submit(dict, n=5, parameters={"labels": "mine"}).result() == {"n": 5, "labels": "mine"}
+
+
+def test_a_parameter_that_is_given_twice_is_an_error():
+    with pytest.raises(ParameterError, match="n is given twice"):
+        submit(dict, n=5, parameters={"n": 5})
+
+
+def test_a_misspelt_argument_is_a_parameter_that_the_flow_has_not():
+    with pytest.raises(ParameterError, match="has no parameter 'enviroment'"):
+        submit(Flow(lambda n: n), n=1, enviroment="k8s")

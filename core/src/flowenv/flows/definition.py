@@ -162,13 +162,14 @@ class Flow(Generic[P, R]):
         found = self.signature.parameters.values()
         return {p.name: p.default for p in found if p.kind is p.POSITIONAL_ONLY}
 
-    def run(self, /, *, executor: Executor | None = None, **parameters: Any) -> Any:
+    def run(self, /, *args: Any, executor: Executor | None = None, **parameters: Any) -> Any:
         """Run the flow in this process and return its result; its exceptions come through.
 
         Args:
+            *args: the flow's first parameters, in their order.
             executor: where parallel work runs; by default LocalExecutor, all in this thread.
                 If the flow itself has a parameter called `executor`, it is that one.
-            **parameters: the flow's parameters.
+            **parameters: the flow's parameters by name.
 
         Raises:
             ParameterError: if the parameters don't fit the signature.
@@ -180,9 +181,26 @@ class Flow(Generic[P, R]):
             if executor is not None:
                 parameters["executor"] = executor
             executor = None
-        checked = self.check(parameters)
+        checked = self.check({**self._by_name(args, parameters), **parameters})
         with open_executor(executor):
             return to_its_end(self.call(checked))
+
+    def _by_name(self, args: tuple[Any, ...], others: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameters that were given by their place."""
+        places = (
+            name
+            for name, one in self.signature.parameters.items()
+            if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+        )
+        named = dict(zip(places, args, strict=False))
+        if len(named) < len(args):
+            raise ParameterError(
+                f"The flow {self.name} takes {len(named)} parameters by their place, "
+                f"not {len(args)}."
+            )
+        if twice := named.keys() & others.keys():
+            raise ParameterError(f"The flow {self.name} is given {min(twice)} twice.")
+        return named
 
 
 def _no_callable(given: object) -> SettingError:

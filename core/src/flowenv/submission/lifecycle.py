@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowenv.errors import ConfigurationError, UnsupportedOperation
+from flowenv.errors import ConfigurationError, ParameterError, UnsupportedOperation
 from flowenv.flows.definition import Flow
 from flowenv.flows.importing import check_not_importing
 from flowenv.hooks.backend_hooks import BackendHooks
@@ -199,6 +199,7 @@ def submit(
     environment: Environment | str | None = None,
     parameters: Mapping[str, Any] | None = None,
     labels: Sequence[str] = (),
+    **given: Any,
 ) -> FlowRun:
     """Run a flow where an environment says.
 
@@ -209,6 +210,7 @@ def submit(
             default, else the local process.
         parameters: the flow's parameters by name.
         labels: strings to find the run by, besides the environment's.
+        **given: parameters too; those that are called as an argument above go by `parameters`.
 
     Returns:
         The run: `wait`, `result`, `logs`, `cancel`. In the local process it is over.
@@ -218,11 +220,17 @@ def submit(
             platform refuses the run.
 
     >>> import flowenv
+    >>> flowenv.submit(dict, n=5).result()
+    {'n': 5}
     >>> run = flowenv.submit(sorted, parameters={})
     Traceback (most recent call last):
     ...
     flowenv.errors.ParameterError: ...
     """
+    if given:
+        if twice := given.keys() & dict(parameters or {}).keys():
+            raise ParameterError(f"The parameter {min(twice)} is given twice.")
+        parameters = {**given, **(parameters or {})}
     return prepare(flow, environment=environment, parameters=parameters, labels=labels).submit()
 
 
