@@ -157,11 +157,10 @@ def test_a_process_that_ends_with_0_without_a_word_has_crashed(submit: Submit) -
     assert flowenv.attach(run.reference, run.environment).refresh() == status
 
 
-def test_of_a_pod_with_many_containers_a_large_result_stays_behind(submit: Submit) -> None:
+def test_of_a_pod_with_many_containers_a_large_result_comes_by_the_log(submit: Submit) -> None:
     run = submit("large", job_spec=in_pod(containers=[{}], initContainers=others(3)))
     assert run.wait(PATIENCE).state is State.COMPLETED
-    with pytest.raises(ResultUnavailable, match=r"\(str\).*stayed behind"):
-        run.result()
+    assert run.result() == "x" * 3900
 
 
 def test_of_a_pod_with_many_containers_the_flows_error_comes_back(submit: Submit) -> None:
