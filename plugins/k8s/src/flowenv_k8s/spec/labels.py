@@ -157,7 +157,7 @@ def _seal(manifest: Mapping[str, Any]) -> str:
 def _texts(text: str | None) -> tuple[str, ...]:
     try:
         found = json.loads(text or "[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     return tuple(str(one) for one in found) if isinstance(found, list) else ()
 
