@@ -104,7 +104,7 @@ class DaskExecutor(Executor):
 
     @contextlib.contextmanager
     def _cluster(self) -> Iterator[Any]:
-        from flowenv.executors.local_cluster import close_at_once, started_without_ctrl_c
+        from flowenv.executors.local_cluster import close_at_once, closed, started_without_ctrl_c
 
         cluster_class = self.cluster_class
         kwargs = dict(self.cluster_kwargs or {})
@@ -113,6 +113,8 @@ class DaskExecutor(Executor):
             kwargs.setdefault("dashboard_address", "127.0.0.1:0")  # 8787 may be taken
         elif isinstance(cluster_class, str):
             cluster_class = load_class(cluster_class)
+        if cluster_class is import_dask("distributed").LocalCluster:
+            kwargs = closed(kwargs)
         with started_without_ctrl_c():
             made = cluster_class(**kwargs)
         with made as cluster:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
 from flowenv.executors.dask_connection import silenced
+
+_log = logging.getLogger("flowenv.dask")
 
 
 @contextlib.contextmanager
@@ -35,6 +38,32 @@ def started_without_ctrl_c() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def closed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What a LocalCluster gets so that nobody else on this machine can use it.
+
+    Who reaches a scheduler runs code with its user's rights, and on a loopback address that is
+    everybody on the machine: so it speaks TLS, with certificates that only this cluster has.
+
+    Args:
+        settings: what the user has set; `security` or `protocol` there is left as it is, and
+            threads in this process need no connection.
+    """
+    chosen = "security" in settings or "protocol" in settings
+    if chosen or not settings.get("processes", True):
+        return dict(settings)
+    from distributed.security import Security
+
+    try:
+        return {**settings, "security": Security.temporary()}
+    except ImportError as error:
+        _log.warning(
+            "The LocalCluster has no TLS: %s. Everybody on this machine can reach it and run code "
+            "as you. Install cryptography, or use processes=False.",
+            error,
+        )
+        return dict(settings)
 
 
 def ignore_ctrl_c(client: Any) -> None:

@@ -1,0 +1,50 @@
+"""Nobody else on the machine can use the Dask cluster of a flow."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+distributed = pytest.importorskip("distributed")
+from flowenv import DaskExecutor  # noqa: E402
+from flowenv.executors.local_cluster import closed  # noqa: E402
+from flowenv.executors.opening import open_executor  # noqa: E402
+
+SMALL = {"n_workers": 1, "threads_per_worker": 1}
+
+
+def test_a_stranger_can_not_connect_to_a_local_cluster() -> None:
+    with open_executor(DaskExecutor(cluster_kwargs=SMALL)) as pool:
+        assert pool.submit(sum, [1, 2]).result(20) == 3
+        client = distributed.get_client()
+        address = client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        [worker] = client.scheduler_info()["workers"]
+        assert worker.startswith("tls://127.0.0.1:")
+        for url in (address, address.replace("tls://", "tcp://")):
+            with pytest.raises((OSError, TimeoutError, TypeError, RuntimeError)):
+                distributed.Client(url, timeout="2s", security=distributed.Security()).close()
+            other = distributed.Security.temporary()
+            with pytest.raises((OSError, TimeoutError, TypeError, RuntimeError)):
+                distributed.Client(url, timeout="2s", security=other).close()
+        assert pool.submit(sum, [1, 2]).result(20) == 3
+
+
+def test_its_dashboard_is_on_the_loopback_address_only() -> None:
+    with open_executor(DaskExecutor(cluster_kwargs=SMALL)):
+        link = distributed.get_client().dashboard_link
+        assert link.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"security": False}, {"protocol": "tcp://"}, {"processes": False}]
+)
+def test_what_the_user_sets_stays(settings: dict[str, object]) -> None:
+    assert closed(settings) == settings
+
+
+def test_threads_in_this_process_listen_nowhere() -> None:
+    with open_executor(DaskExecutor(cluster_kwargs={**SMALL, "processes": False})):
+        with contextlib.closing(distributed.get_client()) as client:
+            assert client.scheduler.address.startswith("inproc://")
