@@ -178,3 +178,13 @@ def eats_memory() -> int:
             time.sleep(0.01)
 
     return int(get_client().submit(eat, 1).result())
+
+
+@flow
+def loses_workers_to_the_kernel() -> None:
+    """Have workers killed as the kernel does it where memory runs out."""
+
+    def kill() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    get_client().submit(kill).result()

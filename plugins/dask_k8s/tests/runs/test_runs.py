@@ -218,9 +218,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "another distributed": {"scheduler_spec": job_with(OTHER_DISTRIBUTED)},
     "another Python": {"worker_spec": worker_with(env=[OTHER_PYTHON]), "min_workers": 1},
     "no flowenv": {"worker_spec": worker_with(env=[NO_FLOWENV]), "min_workers": 1},
+    "the kernel": {"min_workers": 1},
     "little memory": {"worker_spec": worker_with(args=SMALL), "min_workers": 1},
 }
-FLOW_OF = {"little memory": "eats_memory"}
+FLOW_OF = {"little memory": "eats_memory", "the kernel": "loses_workers_to_the_kernel"}
 """The flows of these runs, where it isn't `scheduler`."""
 
 
@@ -284,9 +285,15 @@ def test_a_worker_without_flowenv_is_the_images_fault(ended: dict[str, Ended]) -
     assert "worker_spec" in status.hint
 
 
-def test_a_worker_that_is_killed_for_its_memory_says_so(ended: dict[str, Ended]) -> None:
-    status = ended["little memory"].status
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [("little memory", "exceeded 95% memory budget"), ("the kernel", "was killed by signal 9")],
+)
+def test_workers_that_are_killed_for_their_memory_say_so(
+    ended: dict[str, Ended], which: str, words: str
+) -> None:
+    status = ended[which].status
 
     assert (status.state, status.reason) == (State.CRASHED, Reason.OOM_KILLED)
-    assert "exceeded 95% memory budget" in status.message
+    assert words in status.message
     assert "worker_resources" in status.hint

@@ -16,10 +16,11 @@ from flowenv_k8s.plugin import Client, container_status, last_lines
 
 _log = logging.getLogger("flowenv.dask_k8s")
 
-_LINES = 40
-"""Lines at the end of a worker's log that are looked at."""
-_BUDGET = "memory budget"
-"""What Dask's nanny says when it restarts a worker that needs too much, inside of its pod."""
+_LINES = 80
+"""Lines at the end of a worker's log that are looked at; a start has some thirty."""
+_OF_MEMORY = ("memory budget", "was killed by signal 9")
+"""What Dask's nanny says, whose pod lives on: it restarts a worker that needs too much, or the
+kernel has killed it, which is quicker where there is little memory."""
 
 
 def why_died(error: Exception, client: Client, plan: ClusterPlan) -> PlatformError | None:
@@ -57,7 +58,7 @@ def _of_memory(
                 yield f"{name}: OOMKilled."
         container = pod["spec"]["containers"][0]["name"]
         for line in last_lines(client, plan.namespace, name, container, _LINES):
-            if _BUDGET in line:
+            if any(words in line for words in _OF_MEMORY):
                 yield f"{name}: {line.rpartition(' - ')[2]}"
 
 
