@@ -30,7 +30,8 @@ _LEFT_OUT = {("flowenv", "cli"), ("flowenv", "_template")}
 """What a flow's process never imports."""
 
 _WITH_BYTECODE = tuple(f"{name}/" for name in CORE)
-"""What every start imports; all else would make the file too large for a ConfigMap."""
+_WITHOUT = ("flowenv/submission/", "flowenv/testing/")
+"""What every start imports, but for these; with all else the file would outgrow a ConfigMap."""
 
 _OLDEST = (1980, 1, 1, 0, 0, 0)  # what a zip can say; so that the same content is the same bytes
 
@@ -89,7 +90,7 @@ def _archive(files: Iterable[tuple[str, bytes]]) -> bytes:
 
         for name, content in files:
             add(name, content)
-            if name.endswith(".py") and name.startswith(_WITH_BYTECODE):
+            if name.startswith(_WITH_BYTECODE) and not name.startswith(_WITHOUT):
                 add(f"{name}c", _bytecode(name, content))
     return written.getvalue()
 
