@@ -32,8 +32,7 @@ def keep_out_of_logs(text: str) -> None:
     if not _SHORTEST <= len(text) <= _LONGEST or text in _known:
         return
     with _lock:
-        if not _known:
-            _install()
+        _install()
         _known[text] = frozenset(_shapes(text))
         while len(_known) > _MOST:
             del _known[next(iter(_known))]
@@ -71,10 +70,19 @@ def _shapes(text: str) -> set[str]:
     }
 
 
+def forget() -> None:
+    """Forget all secrets. For tests: one's password may be a word of another's log."""
+    with _lock:
+        _known.clear()
+
+
 def _install() -> None:
     import logging
 
-    logging.setLogRecordFactory(_without_secrets(logging.getLogRecordFactory()))
+    if not getattr(logging.getLogRecordFactory(), "_is_flowenvs", False):
+        made = _without_secrets(logging.getLogRecordFactory())
+        made._is_flowenvs = True  # type: ignore[attr-defined]
+        logging.setLogRecordFactory(made)
 
 
 def _without_secrets(make: Callable[..., LogRecord]) -> Callable[..., LogRecord]:
