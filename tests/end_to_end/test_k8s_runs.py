@@ -158,6 +158,19 @@ def test_a_sidecar_that_never_ends_does_not_hold_the_run(
     cluster.wait_until(lambda: not cluster.names("Pod", of_run), "the sidecar's end")
 
 
+@pytest.mark.skipif(not WITHOUT_FLOWENV, reason="FLOWENV_TEST_BARE_IMAGE isn't set")
+def test_a_flows_file_may_make_its_own_environment(shell: Shell) -> None:
+    (shell.folder / "double.py").write_text(
+        "from flowenv import flow\n"
+        "from flowenv_k8s import KubernetesJobEnvironment\n\n"
+        f"environment = KubernetesJobEnvironment(metadata={{'image': {WITHOUT_FLOWENV!r}}})\n\n\n"
+        "@flow(environment=environment)\n"
+        "def double(number: int) -> int:\n"
+        "    return 2 * number\n"
+    )
+    assert shell.run("double.py", "-p", "number=21")["result"] == 42
+
+
 def test_flowenv_is_brought_again_if_somebody_removes_it_while_a_run_waits(
     shell: Shell, cluster: ClusterUnderTest
 ) -> None:

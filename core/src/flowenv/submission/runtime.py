@@ -26,6 +26,9 @@ from flowenv.settings.user_folders import cache_folder
 CORE = ("flowenv", "cloudpickle", "pluggy")
 """The distributions of which a flow's process needs something; all are Python alone."""
 
+_PACKAGES = {"PyYAML": "yaml"}
+"""Distributions whose package has another name; PyYAML does without its compiled part."""
+
 _LEFT_OUT = {("flowenv", "cli"), ("flowenv", "_template")}
 """What a flow's process never imports."""
 
@@ -115,7 +118,7 @@ def _keep(path: Path, content: bytes) -> None:
 
 def _modules(distribution: str) -> Iterator[tuple[str, Path]]:
     """The modules of a distribution: their names in the zip, and where they are here."""
-    package = distribution.replace("-", "_")
+    package = _PACKAGES.get(distribution) or distribution.replace("-", "_")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise PayloadError(

@@ -65,6 +65,7 @@ class KubernetesJobEnvironment(KubernetesEnvironment):
     capabilities = Capabilities(
         cancel=True, logs=True, attach=True, find=True, sweep=True, image=True, runtime=True
     )
+    shipped = ("flowenv-k8s", "PyYAML")  # a flow's file may make its own environment
     dependencies = ("kubernetes",)
     contract = {Target.FLOW: CONTRACT, Target.SIDECAR: CONTRACT}  # noqa: RUF012
 
