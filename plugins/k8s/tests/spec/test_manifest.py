@@ -102,6 +102,12 @@ def test_a_file_may_go_once_the_environment_is_made(write: Write) -> None:
         (":1\n", ":1\n        env:\n        - {name: A, value: 1}\n", 12, 'Quote it: "1"'),
         (
             ":1\n",
+            ":1\n        env:\n        - {name: A, val: a}\n",
+            12,
+            "field 'val'. Did you mean",
+        ),
+        (
+            ":1\n",
             ":1\n        env:\n        - {name: A, value: a}\n        - {name: A}\n",
             13,
             "A comes twice",

@@ -122,6 +122,16 @@ def test_what_the_cluster_prints_can_be_given_as_it_is(
     assert "nightly" not in str(made["metadata"]["labels"])
 
 
+def test_a_job_that_flowenv_has_ended_is_not_ended_at_once_again(
+    environment: Environments,
+) -> None:
+    ended = {
+        "metadata": {"name": "nightly", "labels": {"flowenv.io/run-id": "6f1c"}},
+        "spec": {"activeDeadlineSeconds": 1, "template": {"spec": {"containers": [{}]}}},
+    }
+    assert job_of(environment(job_spec=ended))["spec"]["activeDeadlineSeconds"] == 7 * 86400
+
+
 def test_settings_beside_a_file_merge_by_key(environment: Environments) -> None:
     container = {"resources": {"limits": {"nvidia.com/gpu": 1}, "requests": {"cpu": "1"}}}
     spec = {"spec": {"template": {"spec": {"containers": [container]}}}}

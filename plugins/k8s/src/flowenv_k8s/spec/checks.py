@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowenv.errors import SpecError
+from flowenv.plugin import nearest
 from flowenv_k8s.spec import fields
 from flowenv_k8s.spec.manifest import Manifest, dotted, list_at, mapping_at
 from flowenv_k8s.spec.names import LONGEST, is_label_key, is_label_value, is_name
@@ -144,6 +145,9 @@ def _check_container(
     _check_env(manifest, at)
 
 
+_OF_AN_ENTRY = ("name", "value", "valueFrom")
+
+
 def _check_env(manifest: Manifest, at: Path_) -> None:
     seen = set()
     for index, entry in enumerate(list_at(manifest, *at, "env")):
@@ -153,6 +157,12 @@ def _check_env(manifest: Manifest, at: Path_) -> None:
             manifest.fail("an env entry has no valid name.", *place)
         if variable in seen:
             manifest.fail(f"the env entry {variable} comes twice.", *place)
+        for key in entry.keys() - set(_OF_AN_ENTRY):
+            manifest.fail(
+                f"the env entry {variable} has an unknown field {key!r}.",
+                *place,
+                hint=nearest(key, _OF_AN_ENTRY),
+            )
         if value not in (None, "") and entry.get("valueFrom"):
             manifest.fail(
                 f"the env entry {variable} has both a value and a valueFrom.",

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from flowenv_k8s.spec.labels import PREFIX
+from flowenv_k8s.spec.labels import PREFIX, RUN_ID
 from flowenv_k8s.spec.manifest import Manifest, dotted
 from flowenv_k8s.spec.runtime import VOLUME as RUNTIME_VOLUME
 from flowenv_k8s.spec.yaml_text import Path_
@@ -24,6 +24,7 @@ _OF_SERVER = frozenset(
     managedFields selfLink
     """.split()  # noqa: SIM905 (a list of them would be long)
 )
+_DEADLINE = "activeDeadlineSeconds"
 _LABELS = ("controller-uid", "job-name", "pod-template-hash", "batch.kubernetes.io/", "dask.org/")
 """Labels that controllers give, or how they begin."""
 _ANNOTATIONS = ("kubectl.kubernetes.io/last-applied-configuration", "batch.kubernetes.io/")
@@ -65,6 +66,9 @@ def _leave_out(data: dict[str, Any], kind: str, pod_at: Path_) -> Iterator[str]:
     """Remove what can only come from a server or an earlier run, and name it."""
     is_exported = "uid" in _at(data, ("metadata",))
     yield from _drop(data, (), lambda name: name == "status")
+    if RUN_ID in _at(data, ("metadata", "labels")) and _at(data, ("spec",)).get(_DEADLINE) == 1:
+        # how flowenv ends a Job whose sidecars go on
+        yield from _drop(data, ("spec",), lambda name: name == _DEADLINE)
     for at in ((), ("spec", "template")) if kind == "Job" else ((),):
         meta = (*at, "metadata")
         yield from _drop(data, meta, _OF_SERVER.__contains__)
