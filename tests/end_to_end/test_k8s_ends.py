@@ -210,7 +210,8 @@ def test_what_the_kubelet_stops_is_no_cancellation(submit: Submit, hook: str) ->
     run = submit("wait", job_spec=in_pod(containers=[flow], terminationGracePeriodSeconds=20))
     for status in (run.wait(PATIENCE), later(run).refresh()):
         assert status.state is State.CRASHED
-        assert status.reason in (Reason.STOPPED, Reason.START_ERROR), status
+        # a process that is slow to end is killed before it has said anything
+        assert status.reason in (Reason.STOPPED, Reason.START_ERROR, Reason.EXITED), status
 
 
 def test_a_cancellation_is_one_for_everybody(submit: Submit) -> None:
