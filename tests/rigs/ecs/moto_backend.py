@@ -180,7 +180,8 @@ class Moto:
                 # S3 has something to close, a temporary file for each object, and closes those of
                 # all accounts.
                 get_backend("s3")[self.account_id].reset()
-            buckets = get_backend("s3").bucket_accounts
+            s3: Any = get_backend("s3")
+            buckets = s3.bucket_accounts
             for name in [n for n, (_, owner) in buckets.items() if owner == self.account_id]:
                 del buckets[name]
             for backends in list(BackendDict._instances):  # type: ignore[misc]
