@@ -100,7 +100,7 @@ def test_it_is_made_all_the_same_where_nothing_can_be_kept(monkeypatch, tmp_path
 def test_it_is_a_few_hundred_kilobytes_without_the_command_line():
     found = shipped_runtime()
     names = zipfile.ZipFile(io.BytesIO(found.content)).namelist()
-    assert len(found.content) < 800_000
+    assert len(found.content) < 700_000
     assert not [name for name in names if name.startswith(("flowenv/cli/", "flowenv/_template/"))]
 
 
