@@ -279,6 +279,37 @@ def test_a_block_that_is_interrupted_cancels_its_run(submitted):
     assert run.state is State.CANCELLED
 
 
+@pytest.fixture
+def interrupted(submitted, monkeypatch):
+    """A run whose waiting is interrupted."""
+    capable = Capabilities(cancel=True, logs=True, attach=True)
+    monkeypatch.setattr(ToyEnvironment, "capabilities", capable)
+    run = submitted(RUNNING)
+
+    def follow(timeout=None):
+        yield RUNNING
+        raise KeyboardInterrupt
+
+    run.handle.follow = follow
+    return run
+
+
+def test_who_interrupts_a_script_that_waits_is_told_how_to_get_back(interrupted, caplog):
+    with pytest.raises(KeyboardInterrupt):
+        interrupted.result()
+    assert caplog.messages == [
+        "The run goes on. Get back to it with: flowenv attach there --env toy"
+    ]
+    assert not interrupted.handle.cancelled
+
+
+def test_who_interrupts_a_block_that_waits_is_told_that_its_run_is_cancelled(interrupted, caplog):
+    with pytest.raises(KeyboardInterrupt), interrupted as run:
+        run.wait()
+    assert caplog.messages == ["The run there is cancelled, as its block is left."]
+    assert interrupted.handle.cancelled
+
+
 def test_a_run_that_is_over_stays_what_it_is_at_the_end_of_its_block(submitted):
     with submitted(COMPLETED) as run:
         run.wait()

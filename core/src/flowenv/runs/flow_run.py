@@ -8,7 +8,9 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from flowenv.errors import (
@@ -107,6 +109,7 @@ class FlowRun:
         self._source_files: tuple[Path, ...] | None = None
         self._hooks = hooks
         self._result_lines: list[str] = []
+        self._block: AbstractContextManager[None] | None = None
         # held until it is settled who hears of a state, so that all hear of them in their order
         self._lock = threading.RLock()
 
@@ -251,10 +254,13 @@ class FlowRun:
 
         Raises:
             WaitTimeout: if the run isn't over by then; it goes on.
+            KeyboardInterrupt: at Ctrl-C; the run goes on, and a warning says how to get back to it.
+                At SIGTERM the process ends with the same warning.
         """
-        for status in self.follow(timeout):
-            if on_status:
-                on_status(status)
+        with self._told():
+            for status in self.follow(timeout):
+                if on_status:
+                    on_status(status)
         if not self.state.is_final:
             waited = "" if timeout is None else f" after {timeout:g} seconds"
             raise WaitTimeout(
@@ -262,6 +268,12 @@ class FlowRun:
                 hint="It goes on; wait again or cancel it.",
             )
         return self.status
+
+    def _told(self) -> AbstractContextManager[None]:
+        """While this process waits for the run, an interrupt says what happens to it."""
+        from flowenv.runs.waiting import says_that_it_goes_on
+
+        return nullcontext() if self.state.is_final or self._block else says_that_it_goes_on(self)
 
     def phases(self) -> dict[str, float]:
         """Seconds that this process saw the run in each state that is over, and in all.
@@ -292,7 +304,12 @@ class FlowRun:
 
         self._require("logs", "can't read a run's logs")
         lines = self._asked().logs(follow)
-        for line in without_lines(lines, self.id, self._result_lines):
+        shown = without_lines(lines, self.id, self._result_lines)
+        while True:
+            with self._told() if follow else nullcontext():
+                line = next(shown, None)
+            if line is None:
+                return
             if not is_outcome_line(line):
                 yield line
 
@@ -384,12 +401,22 @@ class FlowRun:
         ...     run.result()
         {}
         """
+        from flowenv.runs.waiting import cancelled_at_the_end
+
+        self._block = cancelled_at_the_end(self)
+        self._block.__enter__()
         return self
 
-    def __exit__(self, *raised: object) -> None:
-        """Cancel the run if it isn't over, also when the block ends by an exception or Ctrl-C."""
-        if self.environment.capabilities.cancel:
-            self.cancel()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        frames: TracebackType | None,
+    ) -> None:
+        """Cancel the run if it isn't over, also when the block ends by an exception or a signal."""
+        block, self._block = self._block, None
+        assert block is not None
+        block.__exit__(kind, error, frames)
 
     def _require(self, capability: str, lacks: str) -> None:
         if not getattr(self.environment.capabilities, capability):

@@ -1,0 +1,66 @@
+"""A script that waits for its run is told to end: real processes, as only they have signals."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.resources import JOBS
+from rigs.kubernetes import KubernetesRig
+
+SCRIPT = """
+from flowenv import submit
+from flowenv.testing import flows
+from flowenv_k8s import KubernetesJobEnvironment
+
+environment = KubernetesJobEnvironment(metadata={{"image": "repo/flow:1"}})
+run = submit(flows.add, environment=environment, parameters={{"a": 1}})
+say = lambda status: print(run.reference, flush=True)
+{wait}
+"""
+ALONE = SCRIPT.format(wait="run.wait(on_status=say)")
+IN_A_BLOCK = SCRIPT.format(wait="with run:\n    run.wait(on_status=say)")
+
+
+def stopped(script: str, number: signal.Signals) -> tuple[int, str, str]:
+    """How a waiting script ends by a signal, its run's reference, and what it says."""
+    command = [sys.executable, "-c", script]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        reference = process.stdout.readline().strip()
+        process.send_signal(number)
+        process.wait(20)
+        return process.returncode, reference, process.stderr.read()
+
+
+def is_there(client: Client, reference: str) -> bool:
+    namespace, _, name = reference.partition("/")
+    return client.get(JOBS, namespace, name) is not None
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_run_goes_on_and_a_line_says_how_to_get_back(
+    rig: KubernetesRig, client: Client, number: signal.Signals
+) -> None:
+    code, reference, said = stopped(ALONE, number)
+
+    assert code == -number
+    first = f"The run goes on. Get back to it with: flowenv attach {reference} --env k8s\n"
+    assert said.startswith(first)
+    assert bool(said.removeprefix(first)) == (number == signal.SIGINT)  # Python's own traceback
+    assert is_there(client, reference)
+
+
+def test_in_a_block_the_run_is_cancelled(rig: KubernetesRig, client: Client) -> None:
+    code, reference, said = stopped(IN_A_BLOCK, signal.SIGTERM)
+
+    assert code == -signal.SIGTERM
+    assert re.fullmatch(f"The run {reference} is cancelled, as its block is left.\n", said)
+    assert not is_there(client, reference)
