@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -214,6 +216,78 @@ def runs_where_nobody_looks(patch: Patch) -> None:
     patch.setattr(Kit, "__init__", wrong)
 
 
+def cancels_nothing_that_waits(right: Any) -> Any:
+    def wrong(self: Any) -> None:
+        if self.status().state is not State.SUBMITTED:
+            right(self)
+
+    return wrong
+
+
+def kills_at_once(right: Any) -> Any:
+    def wrong(self: Any) -> None:
+        (self.folder / "cancelled").touch()
+        os.killpg(int(self._read("pid")), signal.SIGKILL)
+        list(self.follow(5.0))
+
+    return wrong
+
+
+def summaries_without(**lacking: Any) -> Any:
+    """Runs that are found without something that is known of them."""
+
+    def fault(patch: Patch) -> None:
+        right = hooks.flowenv_find_runs
+
+        def wrong(environment: Any, labels: Any) -> Any:
+            return [dataclasses.replace(one, **lacking) for one in right(environment, labels)]
+
+        patch.setattr(hooks, "flowenv_find_runs", hookimpl(wrong))
+
+    return fault
+
+
+def leftovers_without(**lacking: Any) -> Any:
+    """Leftovers without something that is known of them."""
+
+    def fault(patch: Patch) -> None:
+        right = hooks.flowenv_sweep
+
+        def wrong(environment: Any, older_than: float, delete: bool) -> Any:
+            found = right(environment, older_than, delete)
+            return [dataclasses.replace(one, **lacking) for one in found]
+
+        patch.setattr(hooks, "flowenv_sweep", hookimpl(wrong))
+
+    return fault
+
+
+def attaches_to_what_was_swept(patch: Patch) -> None:
+    patch.setattr(Handle, "status", says(Status(State.CRASHED, Reason.LOST, "gone"))(Handle.status))
+    finds_anything_with_a_handle(patch)
+
+
+def finds_anything_with_a_handle(patch: Patch) -> None:
+    def wrong(environment: Any, reference: str) -> FlowRun:
+        run = FlowRun(environment, id=reference, flow_name="whatever")
+        run.handle = Handle(environment.folder / reference)
+        return run
+
+    patch.setattr(hooks, "flowenv_attach", hookimpl(wrong))
+
+
+def sweeps_what_waits(patch: Patch) -> None:
+    right = hooks.flowenv_sweep
+
+    def wrong(environment: Any, older_than: float, delete: bool) -> Any:
+        for handle in hooks._handles(environment):
+            if handle.status().state is State.SUBMITTED:
+                yield Leftover("folder", handle.reference, handle.reference, 1.0, removed=delete)
+        yield from right(environment, older_than, delete)
+
+    patch.setattr(hooks, "flowenv_sweep", hookimpl(wrong))
+
+
 FAULTS_OF_RUNS: list[tuple[Any, str]] = [
     (sets_up_only_once, "test_setting_up_again_makes_no_difference"),
     (handle_fault("follow", goes_back), "test_states_go_forwards"),
@@ -257,6 +331,19 @@ FAULTS_OF_RUNS: list[tuple[Any, str]] = [
     (submits_twice, "test_submitting_the_same_run_again_finds_the_first"),
     (starts_again, "test_submitting_the_same_run_again_finds_the_first"),
     (starts_again_elsewhere, "test_submitting_the_same_run_again_finds_the_first"),
+    (
+        handle_fault("cancel", cancels_nothing_that_waits),
+        "test_a_run_that_waits_can_be_cancelled",
+    ),
+    (starts_again, "test_a_run_that_waits_is_one_run"),
+    (submits_twice, "test_a_run_that_waits_is_one_run"),
+    (sweeps_what_waits, "test_a_run_that_waits_is_one_run"),
+    (handle_fault("cancel", kills_at_once), "test_a_cancelled_flow_can_clean_up"),
+    (summaries_without(created=None), "test_what_is_found_says_when_and_whose_it_is"),
+    (summaries_without(flow=""), "test_what_is_found_says_when_and_whose_it_is"),
+    (leftovers_without(run_id=""), "test_a_sweep_says_whose_things_are_and_how_old"),
+    (leftovers_without(age=None), "test_a_sweep_says_whose_things_are_and_how_old"),
+    (attaches_to_what_was_swept, "test_a_run_that_was_swept_is_unknown"),
     (removes_nothing, "test_nothing_is_left_after_any_end"),
     (
         handle_fault("outcome", lambda _: lambda self: None),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,12 @@ Patch = pytest.MonkeyPatch
 Handle = runs.FolderHandle
 build = hooks.flowenv_build_spec
 execute = hooks.flowenv_execute
+
+
+QUEUE = (
+    "while [ -f {closed} ] && ! [ -f cancelled ]; do sleep 0.02; done; "
+    "if [ -f cancelled ]; then echo 143 >exit.new; mv exit.new exit_code; exit; fi; "
+)
 
 
 class Kit(BackendConformance):
@@ -43,6 +50,18 @@ class Kit(BackendConformance):
         file = self.folder / "env"
         file.write_text("".join(f"{one['name']}={one['value']}\n" for one in entries))
         return self.make_environment(env_file=str(file))
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """A queue in front of each run's process, which looks whether it was cancelled."""
+        closed = self.folder / "closed"
+        closed.touch()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(runs, "_SUPERVISE", QUEUE.format(closed=closed) + runs._SUPERVISE)
+            try:
+                yield
+            finally:
+                closed.unlink()
 
     def leftovers(self) -> list[str]:
         super().leftovers()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -84,6 +85,14 @@ class ConformanceBase:
 
         Returns:
             None, unless overridden: the backend takes no spec file.
+        """
+        return None
+
+    def hold(self) -> AbstractContextManager[None] | None:
+        """A context in which the platform starts nothing: a closed queue, no free node.
+
+        Returns:
+            None, unless overridden: what waits isn't checked.
         """
         return None
 

@@ -12,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from flowenv.errors import RunCancelled, RunNotFound, UnsupportedOperation
-from flowenv.hooks.registry import registry
 from flowenv.states import State
-from flowenv.submission.lifecycle import attach, prepare, submit
+from flowenv.submission.lifecycle import attach, find_runs, prepare, submit
 from flowenv.testing import flows
 from flowenv.testing.base import ConformanceBase
 
@@ -73,6 +72,28 @@ class OperationChecks(ConformanceBase):
             run.result()
         assert self.leftovers() == [], "a cancelled run leaves these behind"
 
+    def test_a_cancelled_flow_can_clean_up(self) -> None:
+        self._needs("cancel")
+        self._needs("logs")
+        environment = self._made(on_exit=flows.announce)
+        run = submit(flows.wait_for_ever, environment=environment, parameters={})
+        lines: list[str] = []
+        begun = threading.Event()
+
+        def read() -> None:  # while it runs, as a log may go with its run
+            for line in run.logs(follow=True):
+                lines.append(line)
+                begun.set()
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        try:
+            assert begun.wait(self.timeout), "logs(follow=True) gives no line of a running flow"
+        finally:
+            run.cancel()
+            reader.join(self.timeout)
+        assert "announced" in lines, f"cancel() leaves no time for on_exit: {lines}"
+
     def test_cancelling_a_run_that_is_over_changes_nothing(self) -> None:
         self._needs("cancel")
         run = self._ended(flows.add, a=1)
@@ -129,13 +150,22 @@ class OperationChecks(ConformanceBase):
         for labels, there in ((["kit-a", "kit-b"], True), (["kit-a", "kit-c"], False)):
             assert (run.id in self._found(*labels)) is there, f"looking for {labels}"
 
+    def test_what_is_found_says_when_and_whose_it_is(self) -> None:
+        self._needs("find")
+        environment = self._made(labels=["kit-when"])
+        run = submit(flows.add, environment=environment, parameters={"a": 1})
+        run.wait(self.timeout)
+        (found,) = find_runs(environment, labels=["kit-when"])
+        assert found.flow == run.flow_name, "a RunSummary needs the flow's name"
+        assert found.created is not None, "a RunSummary needs `created`: when it was submitted"
+        age = (run.created - found.created).total_seconds() if run.created else 0.0
+        assert abs(age) < self.timeout, (
+            f"the run was submitted at {run.created}, not {found.created}"
+        )
+
     def _found(self, *labels: str) -> dict[str, str]:
         """The references of the runs with these labels, by run id."""
-        environment = self.make_environment()
-        hooks = registry().hooks(environment.backend)
-        found = hooks.claimed(
-            "find", "flowenv_find_runs", environment=environment, labels=list(labels)
-        )
+        found = find_runs(self.make_environment(), labels=list(labels))
         return {one.run_id: one.reference for one in found}
 
     # -- sweep ------------------------------------------------------------------------------
@@ -151,6 +181,33 @@ class OperationChecks(ConformanceBase):
         assert young == [], "these are younger than older_than"
         self._sweep(delete=True)
         assert self._sweep(delete=False) == [], "these were not removed"
+
+    def test_a_sweep_says_whose_things_are_and_how_old(self) -> None:
+        self._needs("sweep")
+        run = self._ended(flows.add, a=1)
+        left = self._sweep(delete=False)
+        nobodys = [one.name for one in left if not one.run_id]
+        assert nobodys == [], "a Leftover needs the id of the run that made it"
+        ageless = [one.name for one in left if one.age is None]
+        assert ageless == [], "a Leftover needs its age"
+        own = [one for one in left if one.run_id == run.id]
+        wrong = [one.name for one in own if not -5 < (one.age or 0.0) < _DAY]
+        assert wrong == [], "these are not as old as they are"
+
+    def test_a_run_that_was_swept_is_unknown(self) -> None:
+        self._needs("sweep")
+        self._needs("attach")
+        run = self._ended(flows.add, a=1)
+        reference = run.reference
+        if not any(one.run_id == run.id for one in self._sweep(delete=True)):
+            pytest.skip("nothing of a run that is over has to be swept")
+        if run.id in (self._found() if self._can("find") else {}):
+            return  # what is left to sweep isn't all that the platform knows of the run
+        try:
+            found = attach(reference, self.make_environment()).refresh()
+        except RunNotFound:
+            return
+        raise AssertionError(f"the run was swept, but flowenv_attach gives {found}")
 
     def test_a_sweep_leaves_running_flows_alone(self) -> None:
         self._needs("sweep")
