@@ -7,14 +7,16 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from plugin_authors.faulty_backend import Handle, Kit, Patch, execute, handle_fault, sweep_fault
 
-from flowenv import Reason, Secret, State, Status, hookimpl
+from flowenv import Reason, State, Status, hookimpl
 from flowenv.errors import RunNotFound
+from flowenv.plugin import contract, revealed
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.outcome import Outcome
 from flowenv.runs.summaries import Leftover
@@ -36,10 +38,29 @@ def starts_again(patch: Patch) -> None:
         known = (environment.folder / flow_run.id).exists()
         handle = execute(environment, flow_run, spec)
         if known:
-            values = spec["variables"].items()
-            handle.start(
-                spec["command"], {n: v.reveal() if isinstance(v, Secret) else v for n, v in values}
+            handle.start(spec["command"], revealed(spec["variables"]))
+        return handle
+
+    patch.setattr(hooks, "flowenv_execute", hookimpl(wrong))
+
+
+def starts_again_later(patch: Patch) -> None:
+    """A queue that takes one by one: the second start comes when the first has ended."""
+
+    def wrong(environment: SubprocessEnvironment, flow_run: FlowRun, spec: dict[str, Any]) -> Any:
+        known = (environment.folder / flow_run.id).exists()
+        handle = execute(environment, flow_run, spec)
+        if known:
+            in_turn = 'until [ -s exit_code ]; do sleep 0.02; done; exec "$@"'
+            variables = {**revealed(spec["variables"]), contract.OUTCOME: "second.json"}
+            later = subprocess.Popen(
+                ["/bin/sh", "-c", in_turn, "sh", *spec["command"]],
+                cwd=handle.folder,
+                env=variables,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
+            later.returncode = 0  # nobody waits for it
         return handle
 
     patch.setattr(hooks, "flowenv_execute", hookimpl(wrong))
@@ -122,7 +143,7 @@ def has_the_status_of_another(patch: Patch) -> None:
 
     def wrong(environment: SubprocessEnvironment, reference: str) -> FlowRun:
         run: FlowRun = right(environment, reference)
-        run.handle = min(hooks._handles(environment), key=lambda one: str(one.summary().created))
+        run.handle = min(hooks._handles(environment), key=lambda one: str(one.marks().created))
         return run
 
     patch.setattr(hooks, "flowenv_attach", hookimpl(wrong))
@@ -130,7 +151,8 @@ def has_the_status_of_another(patch: Patch) -> None:
 
 def ignores_labels(patch: Patch) -> None:
     def wrong(environment: Any) -> Any:
-        return [handle.summary() for handle in hooks._handles(environment)]
+        handles = hooks._handles(environment)
+        return [one.marks().summary(one.reference, one.status()) for one in handles]
 
     patch.setattr(hooks, "flowenv_find_runs", hookimpl(wrong))
 
@@ -330,12 +352,14 @@ FAULTS_OF_RUNS: list[tuple[Any, str]] = [
     (ignores_labels, "test_runs_are_found_by_label"),
     (submits_twice, "test_submitting_the_same_run_again_finds_the_first"),
     (starts_again, "test_submitting_the_same_run_again_finds_the_first"),
+    (starts_again_later, "test_submitting_the_same_run_again_finds_the_first"),
     (starts_again_elsewhere, "test_submitting_the_same_run_again_finds_the_first"),
     (
         handle_fault("cancel", cancels_nothing_that_waits),
         "test_a_run_that_waits_can_be_cancelled",
     ),
     (starts_again, "test_a_run_that_waits_is_one_run"),
+    (starts_again_later, "test_a_run_that_waits_is_one_run"),
     (submits_twice, "test_a_run_that_waits_is_one_run"),
     (sweeps_what_waits, "test_a_run_that_waits_is_one_run"),
     (handle_fault("cancel", kills_at_once), "test_a_cancelled_flow_can_clean_up"),

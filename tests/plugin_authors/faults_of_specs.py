@@ -40,7 +40,7 @@ def uses_the_network(spec: dict[str, Any], environment: Any) -> None:
 
 
 def changes_the_environment(spec: dict[str, Any], environment: SubprocessEnvironment) -> None:
-    (environment.labels or []).append("grown")
+    environment.metadata["grown"] = True
 
 
 def reveals(spec: dict[str, Any], environment: Any) -> None:

@@ -1,4 +1,4 @@
-"""The subprocess backend passes flowenv's conformance kit, with no check skipped."""
+"""The subprocess backend passes flowenv's conformance kit; nothing waits here, so no `hold`."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ class TestConformance(BackendConformance):
         pod = {"restartPolicy": "Never", "containers": [{"image": IMAGE, "env": list(entries)}]}
         job = {"kind": "Job", "spec": {"template": {"spec": pod}}}
         return self.make_environment(scheduler_spec=job)
+
+    def hold(self) -> AbstractContextManager[Any]:
+        """No node has room for a pod."""
+        return self.rig.faults.inject("unschedulable", times=None)
 
     def leftovers(self) -> list[str]:
         """What the cluster still has of runs, once a sweep has removed what it may."""

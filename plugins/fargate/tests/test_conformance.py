@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -38,6 +39,10 @@ class TestConformance(BackendConformance):
     def make_environment_with(self, entries: Sequence[dict[str, str]]) -> FargateTaskEnvironment:
         containers = [{"name": "main", "environment": list(entries)}]
         return self.make_environment(containerDefinitions=containers)
+
+    def hold(self) -> AbstractContextManager[Any]:
+        """Tasks wait for their network interface."""
+        return self.rig.hold("PROVISIONING")
 
     def leftovers(self) -> list[str]:
         """What still runs in the account after a sweep."""

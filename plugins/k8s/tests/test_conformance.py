@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
@@ -41,6 +42,10 @@ class TestConformance(BackendConformance):
         container = {"name": "flow", "env": list(entries)}
         manifest = {"spec": {"template": {"spec": {"containers": [container]}}}}
         return self.make_environment(job_spec=manifest)
+
+    def hold(self) -> AbstractContextManager[Any]:
+        """No node has room for a pod."""
+        return self.rig.faults.inject("unschedulable", times=None)
 
     def leftovers(self) -> list[str]:
         """What the cluster itself still has after a sweep; what goes may take a moment."""

@@ -88,7 +88,7 @@ class ConformanceBase:
         """
         return None
 
-    def hold(self) -> AbstractContextManager[None] | None:
+    def hold(self) -> AbstractContextManager[Any] | None:
         """A context in which the platform starts nothing: a closed queue, no free node.
 
         Returns:
@@ -172,6 +172,15 @@ class ConformanceBase:
         run = submit(flow, environment=chosen, parameters=parameters)
         run.wait(self.timeout)
         return run
+
+    def _assert_ran_once(self, marks: Path) -> None:
+        """Of a run that is over, by the marks that `flows.execution` has left in a folder.
+
+        What the platform has queued behind the run gets its turn first, if it takes one by one.
+        """
+        self._ended(flows.add, a=1)
+        times = len(list(marks.iterdir()))  # none where the flow can't see the folder
+        assert times <= 1, f"flowenv_execute started the flow {times} times for one run id"
 
     def _running(self) -> FlowRun:
         run = submit(flows.wait_for_ever, environment=self.make_environment(), parameters={})
