@@ -18,10 +18,14 @@ import nox
 
 ROOT = Path(__file__).parent
 CONSTRAINTS = ROOT / "constraints.txt"
+BOOTSTRAP = ROOT / "requirements.txt"
 DIST = ROOT / "dist"
 
+TOOLS = {"nox", "uv"}
+"""What has to be there to run this file."""
+
 nox.needs_version = ">=2025.2.9"
-nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.default_venv_backend = "uv"  # pip takes no hashes beside folders
 nox.options.reuse_venv = "no" if os.environ.get("CI") else "yes"
 nox.options.error_on_external_run = True
 # the quick ones first, so that a slip shows soon; the tests last, so that their line is the last
@@ -61,9 +65,10 @@ def dist(session: nox.Session) -> None:
     session.run("python", "-m", "venv", str(fresh))
     python = str(fresh / "bin" / "python")
     local = [str(wheels[name]) for name in ("flowenv", "flowenv-local")]
-    constraints = ["-c", str(CONSTRAINTS)]
-    session.run(python, "-m", "pip", "install", "-q", *constraints, *local, external=True)
     session.chdir(session.create_tmp())  # away from the sources
+    asked = {*asked_of_others([ROOT / "core"]), *built_with(ROOT / "core")}
+    session.env.update(download(session, python, asked))
+    session.run(python, "-m", "pip", "install", "-q", *local, external=True)
     example = ROOT / "examples" / "image_check" / "image_check.py"
     flowenv = str(fresh / "bin" / "flowenv")
     session.run(flowenv, "run", str(example), "-p", "pattern=flowenv*", external=True)
@@ -75,15 +80,15 @@ def dist(session: nox.Session) -> None:
 def isolation(session: nox.Session) -> None:
     """Core alone, core and one backend, all together, each in an environment of its own.
 
-    Newest dependencies by default; `nox -s isolation -- oldest` takes the lower bounds.
-    Further arguments name environments, such as `core` or `k8s`.
+    The versions of constraints.txt by default; `nox -s isolation -- newest` takes the newest,
+    `oldest` the lower bounds. Further arguments name environments, such as `core` or `k8s`.
     """
     install(session, *group("dist"), *group("isolation"))
     folder = Path(session.create_tmp()).resolve()
     wheels = build(session, folder / "wheels")
     write_isolated_requirements(folder / "requirements", wheels)
-    oldest = "oldest" in session.posargs
-    chosen = [name for name in session.posargs if name != "oldest"]
+    pinned = not {"oldest", "newest"}.intersection(session.posargs)
+    chosen = [name for name in session.posargs if name not in ("oldest", "newest")]
     names = chosen or ["core", *(folder.name for folder in distributions()[1:]), "all"]
     session.run(
         "tox",
@@ -93,7 +98,8 @@ def isolation(session: nox.Session) -> None:
         ",".join(names),
         env={
             "FLOWENV_REQUIREMENTS": str(folder / "requirements"),
-            "FLOWENV_RESOLUTION": "lowest-direct" if oldest else "highest",
+            "FLOWENV_RESOLUTION": "lowest-direct" if "oldest" in session.posargs else "highest",
+            "UV_CONSTRAINT": str(CONSTRAINTS) if pinned else "",
         },
     )
 
@@ -173,17 +179,18 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def constraints(session: nox.Session) -> None:
-    """Write constraints.txt anew for what is asked for now; `-- --upgrade` takes the newest."""
-    session.install("uv")
+    """Write constraints.txt and requirements.txt anew; `-- --upgrade` takes the newest."""
+    install(session, "uv")
     listed = Path(session.create_tmp()).resolve() / "requirements.in"
-    listed.write_text("\n".join(sorted(asked_of_others())) + "\n")
-    examples = str(ROOT / "examples" / "requirements.txt")
-    bare = ["--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
-    # one file for all Python versions, with markers where they differ
-    anywhere = ["--universal", "--python-version=3.11", "--fork-strategy=fewest"]
-    target = f"--output-file={CONSTRAINTS}"
-    command = ["uv", "pip", "compile", "--quiet", "--no-sources", target, *anywhere, *bare]
-    session.run(*command, *session.posargs, str(listed), examples)
+    asked = asked_of_others(distributions()) | TOOLS
+    asked |= {one for name in pyproject(ROOT)["dependency-groups"] for one in group(name)}
+    asked |= {one for folder in distributions() for one in built_with(folder)}
+    examples = (ROOT / "examples" / "requirements.txt").read_text("utf-8")
+    listed.write_text("\n".join([*sorted(asked), examples]))
+    pin(session, CONSTRAINTS, listed, *session.posargs)
+    listed.write_text("\n".join(sorted(TOOLS)))
+    pin(session, BOOTSTRAP, listed, "-c", str(CONSTRAINTS))
+    BOOTSTRAP.write_text("# What runs noxfile.py, for pip.\n" + BOOTSTRAP.read_text("utf-8"))
 
 
 @nox.session(default=False, venv_backend="none")
@@ -227,15 +234,19 @@ def group(name: str) -> tuple[str, ...]:
     return nox.project.dependency_groups(pyproject(ROOT), name)
 
 
-def asked_of_others() -> set[str]:
-    """What the tools and all distributions with their extras ask for, except each other."""
-    asked = {"nox", "uv"}.union(*(group(name) for name in pyproject(ROOT)["dependency-groups"]))
-    projects = [project(folder) for folder in distributions()]
-    for one in projects:
+def asked_of_others(folders: list[Path]) -> set[str]:
+    """What distributions with their extras ask for, except each other."""
+    asked: set[str] = set()
+    for one in map(project, folders):
         extras = one.get("optional-dependencies", {}).values()
         asked.update(one.get("dependencies", []), *extras)
-    ours = {one["name"] for one in projects}
+    ours = {project(folder)["name"] for folder in distributions()}
     return {requirement for requirement in asked if name_of(requirement) not in ours}
+
+
+def built_with(folder: Path) -> list[str]:
+    """What a distribution is built with, also from its folder (hatchling adds `editables`)."""
+    return [*pyproject(folder)["build-system"]["requires"], "editables>=0.5"]
 
 
 def examples() -> list[str]:
@@ -259,9 +270,57 @@ def editable(folders: list[Path], *, extras: bool = True) -> list[str]:
 
 
 def install(session: nox.Session, *requirements: str) -> None:
-    """Install with constraints.txt, so that every machine has the same versions."""
+    """Install what constraints.txt pins: versions and hashes, also of what builds are made with.
+
+    uv checks each file that it takes against its hash; the folders of ours have none. What is
+    there afterwards and isn't pinned is an error.
+    """
     # the workspace's sources are for `uv sync`; here each folder is named
-    session.install("-c", str(CONSTRAINTS), *requirements, env={"UV_NO_SOURCES": "1"})
+    env = {"UV_NO_SOURCES": "1", "UV_BUILD_CONSTRAINT": str(CONSTRAINTS)}
+    session.install("-c", str(CONSTRAINTS), *requirements, env=env)
+    command = ["uv", "pip", "list", "--exclude-editable", "--format=freeze", "--quiet"]
+    listed = session.run_install(*command, silent=True, external=True)
+    unknown = {name_of(line) for line in str(listed or "").splitlines()} - set(pins(CONSTRAINTS))
+    if unknown:
+        session.error(f"constraints.txt doesn't pin {', '.join(sorted(unknown))}.")
+
+
+def pins(path: Path) -> dict[str, str]:
+    """The entries of a file of pinned requirements, with their hashes, by name."""
+    found: dict[str, str] = {}
+    for entry in re.findall(r"^[^\s#].*(?:\n +.*)*\n", path.read_text("utf-8"), re.MULTILINE):
+        name = name_of(entry)
+        found[name] = found.get(name, "") + entry  # two versions, each for some Pythons
+    return found
+
+
+def pin(session: nox.Session, target: Path, listed: Path, *more: str) -> None:
+    """Write versions and hashes of what a file lists and of what that needs, for all Pythons."""
+    bare = ["--no-annotate", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
+    # one file for all Python versions, with markers where they differ
+    anywhere = ["--universal", "--python-version=3.11", "--fork-strategy=fewest"]
+    command = ["uv", "pip", "compile", "--quiet", "--no-sources", "--generate-hashes"]
+    session.run(*command, f"--output-file={target}", *anywhere, *bare, *more, str(listed))
+
+
+def download(session: nox.Session, python: str, asked: set[str]) -> dict[str, str]:
+    """Download requirements and what they need, each checked against constraints.txt.
+
+    Returns:
+        The variables with which pip takes these files and nothing else.
+    """
+    folder = Path(session.create_tmp()).resolve() / "files"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    listed = folder / "requirements.txt"
+    listed.write_text("\n".join(sorted(asked)))
+    compiled = ["uv", "pip", "compile", "-q", "--no-header", "--no-annotate", str(listed)]
+    needed = session.run(*compiled, "-c", str(CONSTRAINTS), silent=True)
+    pinned = pins(CONSTRAINTS)
+    listed.write_text("".join(pinned[name_of(one)] for one in str(needed).splitlines()))
+    pip = [python, "-m", "pip", "download", "-q", "--no-deps", "--require-hashes"]
+    session.run(*pip, "-d", str(folder), "-r", str(listed), external=True)
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder)}
 
 
 def install_workspace(session: nox.Session, *requirements: str) -> None:
@@ -280,7 +339,7 @@ def build(session: nox.Session, target: Path) -> dict[str, Path]:
     wheels = {}
     command = ["python", "-m", "build", "--installer=uv", "--outdir", str(target)]
     for folder in distributions():
-        session.run(*command, str(folder), silent=True)
+        session.run(*command, str(folder), silent=True, env={"UV_CONSTRAINT": str(CONSTRAINTS)})
         name = project(folder)["name"]
         (wheels[name],) = target.glob(f"{name.replace('-', '_')}-[0-9]*.whl")
     return wheels
@@ -292,8 +351,8 @@ def follow_new_plugin(session: nox.Session, flowenv: str, kind: str) -> None:
     new = [flowenv, "new-plugin", f"new-{kind}", "--kind", kind]
     printed = str(session.run(*new, external=True, silent=True))
     steps = "\n".join(line for line in printed.splitlines() if line.startswith("  "))
-    variables = {"PIP_CONSTRAINT": str(CONSTRAINTS), "PIP_QUIET": "1"}
-    listed = str(session.run("sh", "-ec", steps, env=variables, external=True, silent=True))
+    quiet = {"PIP_QUIET": "1"}
+    listed = str(session.run("sh", "-ec", steps, env=quiet, external=True, silent=True))
     if not re.search(rf"^new_{kind} .* \d+$", listed, re.MULTILINE):
         session.error(f"flowenv plugins doesn't list new_{kind} with its hooks:\n{listed}")
 

@@ -193,12 +193,6 @@ class TestTools:
     def test_ci_is_executable(self) -> None:
         assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
-    def test_constraints_are_names_and_versions_only(self) -> None:
-        line = re.compile(r"[\w.-]+==[\w.]+( ; [^@/]+)?")
-        lines = (ROOT / "constraints.txt").read_text().splitlines()
-
-        assert [one for one in lines if not line.fullmatch(one)] == []
-
     def test_a_changelog_fragment_begins_with_a_distribution(self) -> None:
         names = {project(folder)["name"] for folder in DISTRIBUTIONS}
         fragments = list((ROOT / "changelog.d").glob("*.md"))
