@@ -91,6 +91,26 @@ def test_a_wrong_setting_is_named(
             "kind: Pod\nspec: {replicas: 0, image: a}\n",
             "It belongs to a container",
         ),
+        (
+            "worker_spec_file",
+            "kind: Pod\nspec:\n  containers:\n  - limits: {memory: 4Gi}\n",
+            r"spec.yaml:4: .*'limits' here. It belongs to spec.containers\[0\].resources",
+        ),
+        (
+            "worker_spec_file",
+            "spec:\n  nodeSelector:\n    disk: 5\n",
+            'spec.yaml:3: spec.nodeSelector.disk is 5, which is no text. Quote it: "5"',
+        ),
+        (
+            "worker_spec_file",
+            "kind: Pod\nspec: {backoffLimit: 1}\n",
+            "It is a field of the Job's spec",
+        ),
+        (
+            "scheduler_spec_file",
+            "spec:\n  template:\n    spec:\n      tolerations: [{key: a, value: yes}]\n",
+            r"spec.yaml:4: spec.template.spec.tolerations\[0\].value is yes",
+        ),
     ],
 )
 def test_a_wrong_manifest_is_named_with_file_and_line(

@@ -26,7 +26,7 @@ from rigs.kubernetes.status import (
     no_such_path,
     unsupported_body,
 )
-from rigs.kubernetes.strict import refuse_unknown_fields
+from rigs.kubernetes.strict import refuse_unknown_fields, refuse_wrong_kinds
 from rigs.kubernetes.verbs import Verbs
 from rigs.kubernetes.watch import Watch
 
@@ -183,6 +183,7 @@ class ApiServer:
             return verbs.patch(asked, request.body, request.content_type)
         if asked.verb == "create":
             body = _decoded(request)
+            refuse_wrong_kinds(asked.resource, body)
             if query.get("fieldValidation") == "Strict":
                 refuse_unknown_fields(asked.resource, body)
             return verbs.create(asked, body)

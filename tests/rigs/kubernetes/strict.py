@@ -1,4 +1,5 @@
-"""``fieldValidation=Strict``: fields that the API doesn't have are refused, as the real one does.
+"""Objects are decoded as the real API does: a value of a wrong kind is refused, and with
+``fieldValidation=Strict`` each field that the API doesn't have.
 
 What fields there are is read from the Kubernetes client's models, which are generated from the
 API's own description.
@@ -6,15 +7,37 @@ API's own description.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.resources import JOB, POD, SECRET, ResourceType
 from rigs.kubernetes.status import bad_request
 
-_DESCRIBED = {JOB: "V1Job", POD: "V1Pod", SECRET: "V1Secret"}
+_DESCRIBED = {JOB: "Job", POD: "Pod", SECRET: "Secret"}
+_GO = {"text": "string", "number": "int64", "flag": "bool"}
+
+
+@cache
+def _types() -> Mapping[str, Mapping[str, str]]:
+    from kubernetes.client import models
+
+    from rigs.kubernetes.client_fields import fields_of_client
+
+    return fields_of_client((models.V1Job, models.V1Pod, models.V1Secret))
+
+
+def refuse_wrong_kinds(resource: ResourceType, manifest: Manifest) -> None:
+    """Refuse an object with a value that its field can't have.
+
+    Raises:
+        ApiError: 400, with the first one, in the words of Go's JSON decoder.
+    """
+    if resource not in _DESCRIBED or not isinstance(manifest, dict):
+        return
+    if wrong := next(_wrong(manifest, _DESCRIBED[resource], "", ""), None):
+        raise bad_request(f"{_cannot(resource)}: json: cannot unmarshal {wrong}")
 
 
 def refuse_unknown_fields(resource: ResourceType, manifest: Manifest) -> None:
@@ -28,27 +51,60 @@ def refuse_unknown_fields(resource: ResourceType, manifest: Manifest) -> None:
     unknown = [f'unknown field "{field}"' for field in _unknown(manifest, _DESCRIBED[resource], "")]
     if unknown:
         # k8s.io/apimachinery/pkg/runtime (strictDecodingError) words it so
-        version = resource.api_version.rpartition("/")[2]
-        raise bad_request(
-            f'{resource.kind} in version "{version}" cannot be handled as a {resource.kind}: '
-            f"strict decoding error: {', '.join(unknown)}"
-        )
+        raise bad_request(f"{_cannot(resource)}: strict decoding error: {', '.join(unknown)}")
 
 
-def _unknown(value: Any, type_name: str, path: str) -> Iterator[str]:
-    from kubernetes.client import models
+def _cannot(resource: ResourceType) -> str:
+    version = resource.api_version.rpartition("/")[2]
+    return f'{resource.kind} in version "{version}" cannot be handled as a {resource.kind}'
 
-    if many := re.fullmatch(r"list\[(.+)\]", type_name, re.IGNORECASE):
-        for index, one in enumerate(value if isinstance(value, list) else ()):
-            yield from _unknown(one, many[1], f"{path}[{index}]")
+
+def _unknown(value: Any, kind: str, path: str) -> Iterator[str]:
+    if kind.startswith("["):
+        for index, one in enumerate(value or ()):
+            yield from _unknown(one, kind[1:-1], f"{path}[{index}]")
+    elif kind in _types() and value is not None:
+        for name, part in value.items():
+            inner = f"{path}.{name}".lstrip(".")
+            if of := _types()[kind].get(name):
+                yield from _unknown(part, of, inner)
+            else:
+                yield inner
+
+
+def _wrong(value: Any, kind: str, struct: str, path: str) -> Iterator[str]:
+    """What a decoder says of the values that don't fit; it leaves out indices and keys."""
+    at = f"into Go struct field {struct}.{path} of type"
+    if value is None:
         return
-    model = getattr(models, type_name, None)
-    if model is None or not isinstance(value, dict):
-        return
-    types = {model.attribute_map[name]: kind for name, kind in model.openapi_types.items()}
-    for name, part in value.items():
-        inner = f"{path}.{name}".lstrip(".")
-        if name not in types:
-            yield inner
-        else:
-            yield from _unknown(part, types[name], inner)
+    if kind.startswith(("[", "{")):
+        wanted, inner = (list, "[]") if kind.startswith("[") else (dict, "map[string]")
+        if not isinstance(value, wanted):
+            yield f"{_said(value)} {at} {inner}{_go(kind[1:-1])}"
+            return
+        for one in value if isinstance(value, list) else value.values():
+            yield from _wrong(one, kind[1:-1], struct, path)
+    elif kind in _types():
+        if not isinstance(value, dict):
+            yield f"{_said(value)} {at} {_go(kind)}"
+            return
+        for name, part in value.items():
+            if of := _types()[kind].get(name):
+                yield from _wrong(part, of, kind, f"{path}.{name}".lstrip("."))
+    elif kind in _GO and _said(value).split()[0] != {"text": "string", "flag": "bool"}.get(
+        kind, "number"
+    ):
+        yield f"{_said(value)} {at} {_go(kind)}"
+    elif kind == "number" and isinstance(value, float):
+        yield f"number {value} {at} int64"
+
+
+def _go(kind: str) -> str:
+    return _GO.get(kind, f"v1.{kind}")
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "bool"
+    names: dict[type, str] = {str: "string", int: "number", float: "number", list: "array"}
+    return names.get(type(value), "object")

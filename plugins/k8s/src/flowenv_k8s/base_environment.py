@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from flowenv.errors import SettingError
 from flowenv.plugin import Environment, FlowRun, contract, runtime_setting, setting
 from flowenv_k8s.spec.checks import POD_SPEC, check_job
+from flowenv_k8s.spec.field_table import KUBERNETES
 from flowenv_k8s.spec.manifest import (
     Manifest,
     check_kind,
@@ -19,7 +21,9 @@ from flowenv_k8s.spec.manifest import (
     read_manifest,
 )
 from flowenv_k8s.spec.quantities import HINT, wrong_quantities
+from flowenv_k8s.spec.structure import check_fields
 from flowenv_k8s.spec.user_manifest import as_given
+from flowenv_k8s.spec.yaml_text import Path_
 
 if TYPE_CHECKING:
     from flowenv.plugin import Encoder, Merged
@@ -212,8 +216,22 @@ def user_manifest(
     else:
         return Manifest({}, f"the default {kind}")
     manifest = as_given(manifest, kind)
+    _note_unknown(manifest, check_fields(manifest, (), kind))
     check(manifest)
     return manifest
+
+
+def _note_unknown(manifest: Manifest, fields: list[Path_]) -> None:
+    if not fields or contract.PAYLOAD in os.environ:  # was said where the run was submitted
+        return
+    import logging  # seldom needed, and `flowenv spec` is to be quick
+
+    for at in fields:
+        logging.getLogger("flowenv.k8s").warning(
+            "%s: Kubernetes %s has no field %s; it is sent, and a cluster that doesn't know it "
+            "refuses the run.",
+            *(manifest.place(*at), KUBERNETES, dotted(at)),
+        )
 
 
 def job_manifest(environment: Environment, name: str) -> Manifest:

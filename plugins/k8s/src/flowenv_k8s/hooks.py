@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowenv import hookimpl
+from flowenv.errors import SpecError
 from flowenv_k8s.environment import KubernetesJobEnvironment
 from flowenv_k8s.spec.job import build_spec
+from flowenv_k8s.spec.manifest import Manifest, lines_of
 
 if TYPE_CHECKING:
     from flowenv.plugin import Environment, Finding, FlowRun, Handle, Leftover, Process, RunSummary
@@ -42,7 +44,13 @@ def flowenv_execute(
     from flowenv_k8s.runs.submission import submit
 
     client = connect(environment.context)
-    job = submit(client, spec)
+    try:
+        job = submit(client, spec)
+    except SpecError as error:
+        given = Manifest(spec["job"], "spec.job", origin=environment.manifest)
+        if not (lines := lines_of(str(error), given)):
+            raise
+        raise SpecError(f"{lines}: {error.message}", hint=error.hint) from error
     payload = spec["payload"]["url"] if spec.get("payload") else None
     handle = KubernetesHandle(client, job, environment.start_deadline, payload=payload)
     handle.tracker.runtime = spec.get("runtime")

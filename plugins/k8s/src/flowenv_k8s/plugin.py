@@ -31,7 +31,6 @@ from flowenv_k8s.runs.diagnosis.job_status import is_over
 from flowenv_k8s.runs.diagnosis.pod_status import container_status, disruption, is_back_off, living
 from flowenv_k8s.runs.diagnosis.reasons import HINTS, hint_for
 from flowenv_k8s.spec.checks import POD_SPEC, check_metadata, check_pod_spec
-from flowenv_k8s.spec.fields import OBJECT, check_fields
 from flowenv_k8s.spec.job import MOUNT_PATH, JobSettings, base_name, build_spec, check_spec
 from flowenv_k8s.spec.labels import (
     FLOW_CONTAINER,
@@ -47,6 +46,7 @@ from flowenv_k8s.spec.manifest import Manifest, list_at, mapping_at
 from flowenv_k8s.spec.names import is_name, object_name, run_suffix
 from flowenv_k8s.spec.pod_security import restrict
 from flowenv_k8s.spec.quantities import merged_resources
+from flowenv_k8s.spec.structure import check_fields
 from flowenv_k8s.spec.variables import SecretEntries, container_env, secret_manifest
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ __all__: list[str] = []
 __all__ += ["CONTRACT", "KubernetesEnvironment", "check_not_negative", "check_resources"]
 __all__ += ["job_hooks", "job_manifest", "user_manifest"]
 # manifests: the user's, and the run's
-__all__ += ["MOUNT_PATH", "OBJECT", "POD_SPEC", "JobSettings", "Manifest", "SecretEntries"]
+__all__ += ["MOUNT_PATH", "POD_SPEC", "JobSettings", "Manifest", "SecretEntries"]
 __all__ += ["base_name", "check_fields"]
 __all__ += ["build_spec", "check_metadata", "check_pod_spec", "check_spec", "container_env"]
 __all__ += ["is_name", "list_at", "mapping_at", "merged_resources", "object_name", "restrict"]

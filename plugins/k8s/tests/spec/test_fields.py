@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import kubernetes
 import pytest
-from kubernetes.client import models
 
 from flowenv.errors import SpecError
 from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
-from flowenv_k8s.spec import fields
-from rigs.kubernetes import KubernetesRig
+from flowenv_k8s.spec.field_table import KUBERNETES
+from flowenv_k8s.spec.fields import types
+from rigs.kubernetes import KubernetesRig, client_fields
 
 
 def job(**container: Any) -> dict[str, Any]:
@@ -20,26 +22,100 @@ def job(**container: Any) -> dict[str, Any]:
     return {"kind": "Job", "metadata": {"name": "my-job"}, "spec": {"template": {"spec": pod}}}
 
 
+def test_the_known_fields_are_those_of_the_kubernetes_client() -> None:
+    of_client, known = client_fields.fields_of_client(), types()
+    if f"1.{kubernetes.__version__.split('.')[0]}" == KUBERNETES:
+        assert client_fields.TABLE.read_text("utf-8") == client_fields.written(of_client)
+    else:  # an older client knows less
+        lacking = {
+            f"{kind}.{field}"
+            for kind, fields in of_client.items()
+            for field in fields.keys() - known.get(kind, {}).keys()
+        }
+        assert not lacking
+
+
+POD = "spec.template.spec"
+FLOW = f"{POD}.containers[0]"
+
+
+def in_pod(**pod: Any) -> dict[str, Any]:
+    made = job()
+    made["spec"]["template"]["spec"] |= pod
+    return made
+
+
 @pytest.mark.parametrize(
-    ("known", "model"),
+    ("manifest", "said"),
     [
-        (fields.OBJECT, models.V1Job),
-        (fields.METADATA, models.V1ObjectMeta),
-        (fields.JOB_SPEC, models.V1JobSpec),
-        (fields.POD_SPEC, models.V1PodSpec),
-        (fields.CONTAINER, models.V1Container),
+        (job(limits={"cpu": 1}), f"'limits' here. It belongs to {FLOW}.resources."),
+        (job(cpu_limit=1, volumeMounts=[{"name": "x", "mount_path": "/a"}]), "'mountPath'?"),
+        (job(mount_path="/a"), f"{FLOW}.volumeMounts[0], as 'mountPath'."),
+        (job(securityContext={"fsGroup": 1}), f"It belongs to {POD}.securityContext."),
+        (
+            in_pod(securityContext={"allowPrivilegeEscalation": False}),
+            f"It belongs to {FLOW}.securityContext.",
+        ),
+        (job(env=[{"secretRef": {"name": "a"}}]), f"It belongs to {FLOW}.envFrom[0]."),
+        (
+            job(env=[{"name": "A", "secretKeyRef": {"name": "a", "key": "b"}}]),
+            f"It belongs to {FLOW}.env[0].valueFrom.",
+        ),
+        (job(port=[{"containerPort": 1}]), "Did you mean 'ports'?"),
+        (in_pod(volumes=[{"name": "a", "claimName": "b"}]), "volumes[0].persistentVolumeClaim."),
+        (in_pod(volumes=[{"name": "a", "mountPath": "/b"}]), f"{FLOW}.volumeMounts[0]."),
+        (in_pod(name="a"), "It belongs to"),
+        ({"name": "a"}, "It belongs to metadata (metadata)."),
+        ({"metadata": {"apiVersion": "batch/v1"}}, "It belongs to the top of the manifest."),
+        (
+            in_pod(nodeSelector={"disk": 5}),
+            f"{POD}.nodeSelector.disk is 5, which is no text. Quote",
+        ),
+        (
+            in_pod(tolerations=[{"key": "a", "value": True}]),
+            "tolerations[0].value is true, which is",
+        ),
+        (in_pod(tolerations={"key": "a"}), "Begin it with a dash"),
+        (in_pod(volumes=["a"]), "volumes[0] must be a mapping, not 'a'"),
+        (in_pod(volumes=[{"name": "a", "emptyDir": {"sizeLimit": "5 Gigs"}}]), "no quantity"),
+        (job(ports=[{"containerPort": "80"}]), "containerPort must be a whole number, not '80'"),
+        (job(livenessProbe={"httpGet": {"port": True}}), "must be a number or a name"),
+        (job(securityContext={"runAsNonRoot": "true"}), "runAsNonRoot must be true or false"),
+        (job(securityContext={"capabilities": {"drop": "ALL"}}), "must be a list of texts"),
     ],
 )
-def test_the_known_fields_are_those_of_the_kubernetes_client(
-    known: fields.Fields, model: Any
+def test_what_kubernetes_would_not_take_is_said_with_its_path(
+    manifest: dict[str, Any], said: str
 ) -> None:
-    kinds = {"int": fields.NUMBER, "bool": fields.FLAG, "str": fields.TEXT}
-    kinds |= {"datetime": fields.TEXT, "list[str]": fields.TEXTS}
-    for attribute, name in model.attribute_map.items():
-        kind = model.openapi_types[attribute].replace("List[", "list[")
-        general = fields.LIST if kind.startswith("list[") else fields.MAPPING
-        if name not in ("finalizers", "apiVersion", "kind"):
-            assert known[name] in (kinds.get(kind, general), fields.ANY), name
+    with pytest.raises(SpecError) as caught:
+        KubernetesJobEnvironment(job_spec=manifest)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        job(resources={"limits": {"cpu": 0.5, "memory": 5000, "nvidia.com/gpu": 1}}),
+        job(livenessProbe={"httpGet": {"port": "http"}}, readinessProbe={"tcpSocket": {"port": 1}}),
+        in_pod(volumes=[{"name": "a", "emptyDir": {"sizeLimit": 5000}}]),
+        in_pod(
+            volumes=[{"name": "a", "csi": {"driver": "d", "volumeAttributes": {"limits": "5"}}}]
+        ),
+        job(quantumAffinity={}),
+        in_pod(supplementalGroups=None),
+    ],
+)
+def test_what_kubernetes_or_a_newer_one_may_take_is_let_through(manifest: dict[str, Any]) -> None:
+    assert KubernetesJobEnvironment(job_spec=manifest).manifest.data["kind"] == "Job"
+
+
+def test_a_field_that_nobody_knows_is_noted_with_its_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text("spec:\n  template:\n    spec:\n      quantumAffinity: any\n")
+    KubernetesJobEnvironment(job_spec_file=str(file))
+    assert f"job.yaml:4: Kubernetes {KUBERNETES} has no field {POD}.quantumAffinity" in caplog.text
 
 
 def test_a_field_of_a_newer_kubernetes_is_left_to_the_cluster() -> None:
@@ -48,10 +124,15 @@ def test_a_field_of_a_newer_kubernetes_is_left_to_the_cluster() -> None:
     assert spec["job"]["spec"]["template"]["spec"]["containers"][0]["quantumAffinity"] == "any"
 
 
-def test_what_the_cluster_does_not_know_is_refused_and_nothing_is_left(rig: KubernetesRig) -> None:
-    environment = KubernetesJobEnvironment(job_spec=job(quantumAffinity="any"))
+def test_what_the_cluster_does_not_know_is_refused_and_nothing_is_left(
+    rig: KubernetesRig, tmp_path: Path
+) -> None:
+    text = "spec:\n  template:\n    spec:\n      containers:\n      - quantumAffinity: any\n"
+    file = tmp_path / "job.yaml"
+    file.write_text(text + "        image: repo/flow:1\n")
     with pytest.raises(SpecError) as caught:
-        environment.execute(flows.add, a=1)
+        KubernetesJobEnvironment(job_spec_file=str(file)).execute(flows.add, a=1)
+    assert f"{file}:5: Kubernetes refuses to create jobs" in str(caught.value)
     assert 'unknown field "spec.template.spec.containers[0].quantumAffinity"' in str(caught.value)
     assert rig.objects("Job") == []
     assert rig.objects("Secret") == []

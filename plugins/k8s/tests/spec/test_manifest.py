@@ -104,7 +104,7 @@ def test_a_file_may_go_once_the_environment_is_made(write: Write) -> None:
             ":1\n",
             ":1\n        env:\n        - {name: A, val: a}\n",
             12,
-            "field 'val'. Did you mean",
+            "field 'val' here. Did you mean",
         ),
         (
             ":1\n",

@@ -15,6 +15,7 @@ from flowenv_k8s.plugin import (
     JobSettings,
     Manifest,
     SecretEntries,
+    check_fields,
     check_metadata,
     check_pod_spec,
     is_name,
@@ -155,6 +156,7 @@ def check_spec(spec: Mapping[str, Any], flow_run: FlowRun) -> None:
         origin=getattr(flow_run.environment, "worker_pod", None),
         origin_at=("spec", "worker"),
     )
+    check_fields(manifest, ("metadata",), "ObjectMeta")
     check_metadata(manifest, (), named=True)
     name = manifest.data["metadata"]["name"]
     if not is_name(name, LONGEST_NAME) or "." in name:
@@ -164,6 +166,8 @@ def check_spec(spec: Mapping[str, Any], flow_run: FlowRun) -> None:
             *("metadata", "name"),
         )
     for part in ("scheduler", "worker"):
+        check_fields(manifest, ("spec", part, "metadata"), "ObjectMeta")
+        check_fields(manifest, ("spec", part, "spec"), "PodSpec")
         check_metadata(manifest, ("spec", part))
         check_pod_spec(manifest, ("spec", part, "spec"), finished=True)
     # dask-kubernetes looks into the scheduler's arguments, and fails without

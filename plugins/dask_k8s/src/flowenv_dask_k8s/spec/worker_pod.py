@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flowenv_k8s.plugin import (
-    OBJECT,
-    Manifest,
-    check_fields,
-    check_metadata,
-    check_pod_spec,
-    list_at,
-)
+from flowenv_k8s.plugin import Manifest, check_metadata, check_pod_spec, list_at
 
 _GONE = re.compile(r"(?<![\w/.-])(\S*/)?dask-worker\b|--(no-)?bokeh\b")
 """What a worker's command had in Dask's earlier days, as in the worker_pod.yaml of Prefect 0.x."""
@@ -23,7 +16,6 @@ def check_worker_pod(manifest: Manifest) -> None:
     Raises:
         SpecError: naming the place and what is wrong there.
     """
-    check_fields(manifest, (), OBJECT)
     check_metadata(manifest, ())
     check_pod_spec(manifest, ("spec",))
     for container in list_at(manifest, "spec", "containers")[:1]:

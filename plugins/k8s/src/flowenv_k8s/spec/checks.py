@@ -1,7 +1,8 @@
 """What Kubernetes would refuse in a Job's or a Pod's manifest, said before anything is sent.
 
 The same checks run on a user's file, where some things may still be missing, and on the
-finished spec, after all plugins have changed it.
+finished spec, after all plugins have changed it. Which fields there are, and of which kind, is
+looked at before, by `structure`.
 """
 
 from __future__ import annotations
@@ -9,11 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.plugin import nearest
-from flowenv_k8s.spec import fields
 from flowenv_k8s.spec.manifest import Manifest, dotted, list_at, mapping_at
 from flowenv_k8s.spec.names import LONGEST, is_label_key, is_label_value, is_name
-from flowenv_k8s.spec.quantities import HINT, wrong_quantities
 from flowenv_k8s.spec.yaml_text import Path_
 
 TEMPLATE = ("spec", "template")
@@ -35,9 +33,7 @@ def check_job(manifest: Manifest, *, finished: bool = False) -> None:
     Raises:
         SpecError: naming the place and what is wrong there.
     """
-    fields.check_fields(manifest, (), fields.OBJECT)
     check_metadata(manifest, (), named=finished)
-    fields.check_fields(manifest, ("spec",), fields.JOB_SPEC)
     check_metadata(manifest, TEMPLATE)
     spec = mapping_at(manifest, "spec")
     for name in ("completions", "parallelism"):
@@ -73,7 +69,6 @@ def check_metadata(manifest: Manifest, path: Path_, *, named: bool = False) -> N
         SpecError: naming what Kubernetes would refuse.
     """
     at = (*path, "metadata")
-    fields.check_fields(manifest, at, fields.METADATA)
     metadata = mapping_at(manifest, *at)
     name = metadata.get("name")
     if (named or name is not None) and not is_name(name):
@@ -83,15 +78,13 @@ def check_metadata(manifest: Manifest, path: Path_, *, named: bool = False) -> N
             *(*at, "name"),
         )
     for key, value in mapping_at(manifest, *at, "labels").items():
-        fields.check_text(manifest, (*at, "labels", key), value, f"the label {key}")
         if not is_label_key(key) or not is_label_value(value):
             manifest.fail(
                 f"{key}: {value!r} is no valid label: the value has at most {LONGEST} letters, "
                 "digits, dashes, dots and underscores.",
                 *(*at, "labels", key),
             )
-    for key, value in mapping_at(manifest, *at, "annotations").items():
-        fields.check_text(manifest, (*at, "annotations", key), value, f"the annotation {key}")
+    for key in mapping_at(manifest, *at, "annotations"):
         if not is_label_key(key):
             manifest.fail(f"{key!r} is no valid name of an annotation.", *at, "annotations", key)
 
@@ -102,7 +95,6 @@ def check_pod_spec(manifest: Manifest, path: Path_, *, finished: bool = False) -
     Raises:
         SpecError: naming the place and what is wrong there.
     """
-    fields.check_fields(manifest, path, fields.POD_SPEC)
     containers = list_at(manifest, *path, "containers")
     if finished and not containers:
         manifest.fail(
@@ -129,23 +121,13 @@ def check_pod_spec(manifest: Manifest, path: Path_, *, finished: bool = False) -
 def _check_container(
     manifest: Manifest, at: Path_, container: dict[str, Any], finished: bool, needs_image: bool
 ) -> None:
-    fields.check_fields(manifest, at, fields.CONTAINER)
     name = container.get("name")
     if (finished or name is not None) and (not is_name(name) or "." in str(name)):
         manifest.fail(f"{name!r} is no valid name of a container.", *at, "name")
     image = container.get("image")
     if (finished or needs_image or image is not None) and not (isinstance(image, str) and image):
         manifest.fail(f"the container {name or dotted(at[-2:])} has no image.", *at)
-    for place, amount in wrong_quantities(mapping_at(manifest, *at, "resources")):
-        manifest.fail(
-            f"{dotted(place)} is {amount!r}, which is no quantity.",
-            *(*at, "resources", *place),
-            hint=HINT,
-        )
     _check_env(manifest, at)
-
-
-_OF_AN_ENTRY = ("name", "value", "valueFrom")
 
 
 def _check_env(manifest: Manifest, at: Path_) -> None:
@@ -157,20 +139,12 @@ def _check_env(manifest: Manifest, at: Path_) -> None:
             manifest.fail("an env entry has no valid name.", *place)
         if variable in seen:
             manifest.fail(f"the env entry {variable} comes twice.", *place)
-        for key in entry.keys() - set(_OF_AN_ENTRY):
-            manifest.fail(
-                f"the env entry {variable} has an unknown field {key!r}.",
-                *place,
-                hint=nearest(key, _OF_AN_ENTRY),
-            )
         if value not in (None, "") and entry.get("valueFrom"):
             manifest.fail(
                 f"the env entry {variable} has both a value and a valueFrom.",
                 *place,
                 hint="Keep one of them.",
             )
-        if value is not None:
-            fields.check_text(manifest, (*place, "value"), value, f"the env entry {variable}")
         seen.add(variable)
 
 

@@ -1,168 +1,120 @@
-"""Fields of Jobs, pods and containers: of which kind they are, and where they belong.
+"""Which fields there are in Jobs and Pods, of which kind, and where one belongs.
 
-Kubernetes has the last word on which fields there are: newer versions have more. So only
-what looks like a misspelt known field, or stands in a wrong place, is refused here, offline;
-everything else is refused by the API server, which is asked to decode strictly
-(https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation).
+Kubernetes has the last word on which fields there are: newer versions have more.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from typing import Any
+import functools
+import re
+from collections.abc import Iterator, Mapping
 
-from flowenv_k8s.spec.manifest import Manifest, dotted, mapping_at
+from flowenv_k8s.spec.field_table import TABLE
 from flowenv_k8s.spec.yaml_text import Path_
 
-TEXT, NUMBER, FLAG = "a text", "a whole number", "true or false"
-TEXTS, LIST, MAPPING, ANY = "a list of texts", "a list", "a mapping", ""
-
 Fields = Mapping[str, str]
-"""The fields of one place: name to kind."""
+"""The fields of a type, each with its kind: `text`, `[text]`, `{text}`, a type's name, …."""
 
+Around = tuple[tuple[Path_, str], ...]
+"""A place and those around it, the outermost first: each with its type."""
 
-def _fields(**kinds: str) -> Fields:
-    words = {"text": TEXT, "number": NUMBER, "flag": FLAG, "texts": TEXTS, "list": LIST}
-    words |= {"mapping": MAPPING, "any": ANY}
-    return {name: words[kind] for kind, names in kinds.items() for name in names.split()}
-
-
-OBJECT = _fields(any="apiVersion kind", mapping="metadata spec status")
-"""The fields that every object has at its top, by the kind of value."""
-METADATA = _fields(
-    text="creationTimestamp deletionTimestamp generateName name namespace resourceVersion selfLink "
-    "uid",
-    number="deletionGracePeriodSeconds generation",
-    list="finalizers managedFields ownerReferences",
-    mapping="annotations labels",
-)
-JOB_SPEC = _fields(
-    text="completionMode managedBy podReplacementPolicy",
-    number="activeDeadlineSeconds backoffLimit backoffLimitPerIndex completions maxFailedIndexes "
-    "parallelism ttlSecondsAfterFinished",
-    flag="manualSelector suspend",
-    mapping="podFailurePolicy selector successPolicy template",
-    any="scheduling",
-)
-POD_SPEC = _fields(
-    text="dnsPolicy hostname hostnameOverride nodeName preemptionPolicy priorityClassName "
-    "restartPolicy runtimeClassName schedulerName serviceAccount serviceAccountName subdomain",
-    number="activeDeadlineSeconds priority terminationGracePeriodSeconds",
-    flag="automountServiceAccountToken enableServiceLinks hostIPC hostNetwork hostPID hostUsers "
-    "setHostnameAsFQDN shareProcessNamespace",
-    list="containers ephemeralContainers evictionResponders hostAliases imagePullSecrets "
-    "initContainers readinessGates resourceClaims schedulingGates tolerations "
-    "topologySpreadConstraints volumes",
-    mapping="affinity dnsConfig nodeSelector os overhead resources schedulingGroup securityContext",
-)
-CONTAINER = _fields(
-    text="image imagePullPolicy name restartPolicy terminationMessagePath "
-    "terminationMessagePolicy workingDir",
-    flag="stdin stdinOnce tty",
-    texts="args command",
-    list="env envFrom ports resizePolicy restartPolicyRules volumeDevices volumeMounts",
-    mapping="lifecycle livenessProbe readinessProbe resources securityContext startupProbe",
-)
-_ELSEWHERE = (
-    (CONTAINER, "a container"),
-    (POD_SPEC, "the pod's spec"),
-    (JOB_SPEC, "the Job's spec"),
-    (METADATA, "metadata"),
-)
-
-_ALIKE = 0.8
+_ALIKE = 0.75
 """How alike two names are of which one is meant for the other, from 0 to 1."""
+_COMMON, _NEAR = 8, 2
+"""A name that more types have than this says where it belongs only if that is near: in steps."""
+
+_SERVERS = "OwnerReference"
+"""A type that nobody writes: whoever has its fields in a wrong place means another's."""
 
 
-def check_fields(manifest: Manifest, path: Path_, known: Fields) -> None:
-    """Look for fields that are misspelt, in a wrong place or of a wrong kind.
+@functools.cache
+def types() -> Mapping[str, Fields]:
+    """All types below Jobs and Pods, by their names."""
+    found: dict[str, dict[str, str]] = {}
+    fields: dict[str, str] = {}
+    for line in TABLE.strip().splitlines():
+        if line.startswith(" "):
+            for word in line.split():
+                name, _, kind = word.partition(":")
+                fields[name] = kind
+        else:
+            fields = found.setdefault(line, {})
+    return found
+
+
+def misspelt(name: str, known: Fields) -> str:
+    """The field that is meant by a name that isn't one; empty if none is.
+
+    A newer Kubernetes may well have a longer name that begins with a known one.
+
+    >>> known = dict.fromkeys(["mountPath", "resources", "restartPolicy"], "text")
+    >>> misspelt("mount_path", known), misspelt("resorces", known)
+    ('mountPath', 'resources')
+    >>> misspelt("restartPolicyRules", known)
+    ''
+    """
+    import difflib  # seldom needed
+
+    plain = _plain(name)
+    for field in known:
+        if _plain(field) == plain:
+            return field
+    alike = difflib.get_close_matches(name, known, n=3, cutoff=_ALIKE)
+    return next((one for one in alike if name.islower() or _words(one) == _words(name)), "")
+
+
+def is_plural(name: str, field: str) -> bool:
+    """True if two names differ only in number, as `volume` and `volumes` do."""
+    return name in (f"{field}s", field.removesuffix("s"))
+
+
+def owners_of(name: str) -> dict[str, str]:
+    """The types that have a field of a name, and how they spell it."""
+    plain = _plain(name)
+    spelled = ((kind, field) for kind, fields in types().items() for field in fields)
+    return {kind: field for kind, field in spelled if _plain(field) == plain and kind != _SERVERS}
+
+
+def place_of(name: str, around: Around) -> tuple[Path_, str] | None:
+    """Where a name is a field, nearest to where it stands.
 
     Args:
-        manifest: the manifest.
-        path: the place in it whose fields are looked at.
-        known: the fields that this place can have.
+        name: the name; `mount_path` is taken for `mountPath`.
+        around: the place where it stands, with those around it.
 
-    Raises:
-        SpecError: naming the field, where it stands and what was meant.
+    Returns:
+        The place and its type; None if it is a field nowhere there, or in too many places to
+        say which one is meant.
     """
-    there = mapping_at(manifest, *path)
-    for name, value in there.items():
-        if kind := known.get(name):
-            _check_kind(manifest, (*path, name), value, kind)
-        elif name not in known:
-            _check_name(manifest, path, str(name), known)
+    owners = owners_of(name)
+    best: tuple[Path_, str] | None = None
+    nearest = 100 if len(owners) <= _COMMON else _NEAR + 1
+    for up, (path, kind) in enumerate(reversed(around)):
+        for down, there, inner in _below(path, kind):
+            if up + down >= nearest:
+                break
+            if inner in owners:
+                best, nearest = (there, inner), up + down
+    return best
 
 
-def _check_name(manifest: Manifest, path: Path_, name: str, known: Fields) -> None:
-    import difflib
-
-    wrong = f"there is no field {name!r} here."
-    if right := _places_of(manifest, name):
-        manifest.fail(wrong, *path, name, hint=f"It belongs to {right}.")
-    if meant := difflib.get_close_matches(name, known, n=1, cutoff=_ALIKE):
-        manifest.fail(wrong, *path, name, hint=f"Did you mean {meant[0]!r}?")
-
-
-def _places_of(manifest: Manifest, name: str) -> str:
-    """Where a field belongs, in words; empty if it is known nowhere."""
-    pod = {"Job": "spec.template.spec", "Pod": "spec"}.get(manifest.kind, "")
-    at = {"a container": pod and f"{pod}.containers[0]", "the pod's spec": pod}
-    at["the Job's spec"] = "spec" if manifest.kind == "Job" else ""
-    found = [
-        f"{where} ({at[where]})" if at.get(where) else where
-        for fields, where in _ELSEWHERE
-        if name in fields and (where != "the Job's spec" or at[where])
-    ]
-    return " or ".join(found)
+def _below(path: Path_, kind: str) -> Iterator[tuple[int, Path_, str]]:
+    """A place and those in it with their types, the nearest first, and how many steps down."""
+    here = [(path, kind)]
+    for depth in range(20):
+        inner: list[tuple[Path_, str]] = []
+        for place, name in here:
+            yield depth, place, name
+            for field, of in types()[name].items():
+                one = of.strip("[]{}")
+                if one in types() and not of.startswith("{"):
+                    inner.append(((*place, field, 0) if of != one else (*place, field), one))
+        here = inner
 
 
-def _check_kind(manifest: Manifest, at: Path_, value: Any, kind: str) -> None:
-    if value is None or _is_of(value, kind):
-        return
-    name, shown = at[-1], manifest.written(*at)
-    if kind == TEXTS and isinstance(value, list):
-        for index, one in enumerate(value):
-            if not isinstance(one, str):
-                check_text(manifest, (*at, index), one, dotted((str(name), index)))
-        return
-    if kind == TEXT:
-        check_text(manifest, at, value, str(name))
-    if kind == TEXTS and isinstance(value, str):
-        manifest.fail(
-            f"{name} must be {kind}; it is the one text {shown!r}.",
-            *at,
-            hint=f"For a shell, write [sh, -c, {json.dumps(value, ensure_ascii=False)}]; else "
-            "each word by itself.",
-        )
-    said = f", not {shown!r}" if isinstance(value, str | int | float) else ""
-    manifest.fail(f"{name} must be {kind}{said}.", *at)
+def _plain(name: str) -> str:
+    return re.sub(r"[-_ ]", "", name).lower()
 
 
-def _is_of(value: Any, kind: str) -> bool:
-    if kind == NUMBER:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if kind == TEXTS:
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
-    types: dict[str, type] = {TEXT: str, FLAG: bool, LIST: list, MAPPING: dict}
-    return isinstance(value, types[kind])
-
-
-def check_text(manifest: Manifest, at: Path_, value: Any, name: str) -> None:
-    """Check that there is a text, as Kubernetes wants it.
-
-    Args:
-        manifest: the manifest.
-        at: where.
-        value: what is there.
-        name: what messages call it.
-
-    Raises:
-        SpecError: naming the place, and how the source would have to write it.
-    """
-    if isinstance(value, str):
-        return
-    if isinstance(value, list | dict):
-        manifest.fail(f"{name} must be a text, not a {type(value).__name__}.", *at)
-    written = manifest.written(*at)
-    manifest.fail(f"{name} is {written}, which is no text.", *at, hint=f'Quote it: "{written}".')
+def _words(name: str) -> int:
+    return len(re.findall(r"[A-Z]+|^.", name))

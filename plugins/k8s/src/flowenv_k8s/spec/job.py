@@ -31,6 +31,7 @@ from flowenv_k8s.spec.pod_security import restrict
 from flowenv_k8s.spec.quantities import merged_resources
 from flowenv_k8s.spec.runtime import MOUNT_PATH as RUNTIME_PATH
 from flowenv_k8s.spec.runtime import mount_runtime, runtime_config_map
+from flowenv_k8s.spec.structure import check_fields
 from flowenv_k8s.spec.user_manifest import VOLUME
 from flowenv_k8s.spec.variables import SecretEntries, container_env
 
@@ -287,7 +288,9 @@ def check_spec(spec: Mapping[str, Any], flow_run: FlowRun) -> None:
     job = spec.get("job")
     if not isinstance(job, dict):
         raise SpecError("The spec has no job.")
-    check_job(Manifest(job, "spec.job", origin=_manifest_of(flow_run)), finished=True)
+    manifest = Manifest(job, "spec.job", origin=_manifest_of(flow_run))
+    check_fields(manifest, (), "Job")
+    check_job(manifest, finished=True)
     if secret := spec.get("secret"):
         entries = {**(secret.get("stringData") or {}), **(secret.get("data") or {})}
         check_secret_size(sum(_size(value) for value in entries.values()))

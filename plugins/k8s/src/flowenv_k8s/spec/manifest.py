@@ -43,14 +43,20 @@ class Manifest:
 
     def place(self, *path: str | int) -> str:
         """`file:line` of a part, or of the nearest part around it."""
-        if self.origin and path[: len(self.origin_at)] == self.origin_at:
-            there = path[len(self.origin_at) :]
-            if there in self.origin.places and _at(self.origin.data, there) == _at(self.data, path):
-                return f"{self.origin.place(*there)} ({self.source})"
+        if line := self.line_of_origin(*path):
+            return f"{line} ({self.source})"
         for length in range(len(path), -1, -1):
             if found := self.places.get(path[:length]):
                 return f"{self.source}:{found.line}"
         return self.source
+
+    def line_of_origin(self, *path: str | int) -> str:
+        """`file:line` of a part that is as the user's own manifest has it; else empty."""
+        if self.origin and path[: len(self.origin_at)] == self.origin_at:
+            there = path[len(self.origin_at) :]
+            if there in self.origin.places and _at(self.origin.data, there) == _at(self.data, path):
+                return self.origin.place(*there)
+        return ""
 
     def written(self, *path: str | int) -> str:
         """A scalar as its source writes it."""
@@ -124,6 +130,25 @@ def check_kind(manifest: Manifest, kind: str, api_version: str) -> None:
     version = manifest.data.get("apiVersion", api_version)
     if version != api_version:
         manifest.fail(f"the apiVersion is {version!r}; it must be {api_version}.", "apiVersion")
+
+
+_PLACE = re.compile(r"\b(?:spec|metadata)(?:\.[A-Za-z]\w*|\[\d+\])+")
+
+
+def lines_of(words: str, manifest: Manifest) -> str:
+    """Where in the user's file is what Kubernetes' words speak of: `file:line`, or nothing.
+
+    Args:
+        words: they name places such as `spec.template.spec.containers[0].foo`.
+        manifest: what Kubernetes got.
+    """
+    found: dict[str, None] = {}
+    for place in _PLACE.findall(words):
+        path = [int(key) if key.isdigit() else key for key in re.findall(r"\w+", place)]
+        lines = (manifest.line_of_origin(*path[:length]) for length in range(len(path), 1, -1))
+        if line := next(filter(None, lines), ""):
+            found[line] = None
+    return ", ".join(found)
 
 
 def mapping_at(manifest: Manifest, *path: str | int) -> dict[str, Any]:
