@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from flowenv.secret import Secret
     from flowenv.states import Reason, State, Status
     from flowenv.submission.explain import Preview, preview
-    from flowenv.submission.lifecycle import attach, find_runs, submit
+    from flowenv.submission.known_runs import find_runs
+    from flowenv.submission.lifecycle import attach, submit
     from flowenv.submission.named_environments import make_environment
 
 __all__ = [
@@ -89,7 +90,8 @@ __getattr__, __dir__ = names_of(
         "secret": "Secret",
         "states": "Reason State Status",
         "submission.explain": "Preview preview",
-        "submission.lifecycle": "attach find_runs submit",
+        "submission.known_runs": "find_runs",
+        "submission.lifecycle": "attach submit",
         "submission.named_environments": "make_environment",
     },
 )

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         without_its_work,
     )
     from flowenv.hooks.specs import API_VERSION, hookimpl
-    from flowenv.remote.marks import Marks, moment, seconds_since
+    from flowenv.remote.marks import Marks, moment, seconds_since, texts_by_name
     from flowenv.remote.outages import OUTAGES, Patience
     from flowenv.remote.poller import Poller
     from flowenv.remote.retries import Retries, TryAgain
@@ -154,6 +154,7 @@ __all__ = [
     "Marks",
     "RunSummary",
     "moment",
+    "texts_by_name",
     "seconds_since",
     # clusters of Dask
     "check_report_here",
@@ -184,7 +185,7 @@ __getattr__, __dir__ = names_of(
             "ignore_ctrl_c kill_workers started_without_ctrl_c without_its_work"
         ),
         "hooks.specs": "API_VERSION hookimpl",
-        "remote.marks": "Marks moment seconds_since",
+        "remote.marks": "Marks moment seconds_since texts_by_name",
         "remote.outages": "OUTAGES Patience",
         "remote.poller": "Poller",
         "remote.retries": "Retries TryAgain",

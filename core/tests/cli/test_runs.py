@@ -50,7 +50,7 @@ def test_runs_lists_what_the_platform_knows(fake: Project) -> None:
     reference = submit(fake, "--label", "nightly")
     fake.flowenv("attach", reference, *HERE)
     header, row = fake.flowenv("runs", *HERE).stdout.splitlines()
-    assert header.split() == ["reference", "flow", "state", "created", "(UTC)", "labels"]
+    assert header.split() == ["reference", "flow", "state", "labels"]
     assert row.split() == [reference, "count", "Completed", "nightly"]
     assert fake.flowenv("runs", *HERE, "--label", "other").stderr == "No runs with other.\n"
 
@@ -60,6 +60,24 @@ def test_runs_as_json(fake: Project) -> None:
     fake.flowenv("attach", reference, *HERE)
     (found,) = fake.flowenv("runs", *HERE, "-o", "json").json
     assert (found["reference"], found["flow"], found["state"]) == (reference, "count", "Completed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--state", "failed"], "No such runs."),
+        (["--flow", "other*"], "No such runs."),
+        (["--since", "2026-01-01T00:00"], "No such runs."),  # the fake platform knows no dates
+        (["--mine"], "No such runs."),
+        (["--state", "done"], "'done' is no state. There are Pending"),
+        (["--since", "yesterday"], "'yesterday' is no duration and no date"),
+    ],
+)
+def test_runs_that_are_asked_for(fake: Project, arguments: list[str], says: str) -> None:
+    fake.flowenv("attach", submit(fake), *HERE)
+    assert says in fake.flowenv("runs", *HERE, *arguments).stderr
+    listed = fake.flowenv("runs", *HERE, "--state", "COMPLETED", "--flow", "c*")
+    assert "Completed" in listed.stdout
 
 
 def test_a_long_name_makes_no_wide_table(fake: Project) -> None:

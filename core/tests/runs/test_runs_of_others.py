@@ -76,6 +76,42 @@ def test_runs_are_found_newest_first(found):
     assert found == [(3, ["nightly"])]
 
 
+NOW = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        ({"states": ["completed"]}, ["done"]),
+        ({"states": [State.RUNNING, "Failed"]}, ["new", "undated"]),
+        ({"flow": "train*"}, ["done"]),
+        ({"since": NOW}, ["new"]),
+        ({"since": NOW.astimezone().replace(tzinfo=None)}, ["new"]),
+        ({"mine": True}, ["new"]),
+    ],
+)
+def test_of_the_runs_those_are_kept_that_are_asked_for(plugging, monkeypatch, wanted, names):
+    monkeypatch.setenv("FLOWENV_SUBMITTER", "ada@mill")
+    hour = datetime.timedelta(hours=1)
+
+    @hookimpl
+    def flowenv_find_runs(environment):
+        done, running = Status(State.COMPLETED), Status(State.RUNNING)
+        yield RunSummary("done", "1", "train-a", done, NOW - hour, submitter="bob@mill")
+        yield RunSummary("new", "2", "load", running, NOW + hour, submitter="ada@mill")
+        yield RunSummary("undated", "3", "load", running)
+
+    type_hook = hookimpl(lambda: FoundEnvironment, specname="flowenv_environment_type")
+    hooks = {"flowenv_environment_type": type_hook, "flowenv_find_runs": flowenv_find_runs}
+    plugging.backend("found", {**toy_hooks(), **hooks})
+    assert [run.reference for run in find_runs("found", **wanted)] == names
+
+
+def test_an_unknown_state_is_an_error_that_names_all(found):
+    with pytest.raises(SettingError, match=r"'done' is no state. There are Pending, Submitted"):
+        find_runs("found", states=["done"])
+
+
 def test_a_run_is_picked_up_by_its_reference(found):
     run = attach("run-1", FoundEnvironment(size=3))
     assert (run.id, run.environment.size) == ("run-1", 3)

@@ -94,6 +94,11 @@ label_option = click.option(
 )
 
 
+mine_option = click.option(
+    "--mine", is_flag=True, help="Only those that this user submitted from this machine."
+)
+
+
 def flow_options(command: Command) -> Command:
     """The argument and options of commands that prepare a run."""
     return _all(

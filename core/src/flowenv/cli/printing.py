@@ -45,10 +45,72 @@ def echo_json(data: Any) -> None:
     click.echo(json.dumps(data, indent=2, default=repr), file=results())
 
 
-def echo_table(rows: Sequence[Sequence[str]], header: Sequence[str]) -> None:
-    """Print rows in aligned columns."""
+def echo_table(
+    rows: Sequence[Sequence[str]], header: Sequence[str], *, shrinking: Sequence[str] = ()
+) -> None:
+    """Print rows in aligned columns.
+
+    Args:
+        rows: the cells; a column that is empty in all of them isn't printed.
+        header: what each column is called.
+        shrinking: the columns that become narrower where the terminal isn't wide enough, the last
+            first. Where the output isn't a terminal, nothing is cut.
+    """
     rows = [[shown(cell, lines=False) for cell in row] for row in rows]
-    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
-    for row in [header, *rows]:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(line.rstrip())
+    kept = [i for i, name in enumerate(header) if not name or any(row[i] for row in rows)]
+    names = [header[i] for i in kept]
+    rows = [[row[i] for i in kept] for row in rows]
+    widths = [max(_width(row[i]) for row in [names, *rows]) for i in range(len(names))]
+    _shrink(widths, names, shrinking)
+    for row in [names, *rows]:
+        cells = (_fitted(cell, width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+_NARROWEST = 12
+
+
+def _shrink(widths: list[int], names: Sequence[str], shrinking: Sequence[str]) -> None:
+    """Make the columns that may be cut narrower until a row fits into the terminal."""
+    room = _terminal_width()
+    for name in reversed([name for name in shrinking if name in names]) if room else ():
+        too_wide = sum(widths) + 2 * (len(widths) - 1) - room
+        at = names.index(name)
+        widths[at] = min(widths[at], max(widths[at] - max(too_wide, 0), _NARROWEST))
+
+
+def is_terminal() -> bool:
+    """Whether somebody looks at what is printed."""
+    import sys
+
+    return sys.stdout.isatty()
+
+
+def _terminal_width() -> int:
+    """The columns of the terminal that is printed to; 0 if it isn't one, or isn't known."""
+    import shutil
+
+    return shutil.get_terminal_size((0, 0)).columns if is_terminal() else 0
+
+
+def _width(text: str) -> int:
+    """How many columns a text takes: characters of East Asian scripts take two."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    taken = (unicodedata.combining(c) == 0 for c in text)
+    return sum(
+        is_wide + is_taken
+        for is_taken, is_wide in zip(
+            taken, (unicodedata.east_asian_width(c) in "WF" for c in text), strict=True
+        )
+    )
+
+
+def _fitted(text: str, width: int) -> str:
+    if _width(text) > width:
+        while _width(text) > width - 1:
+            text = text[:-1]
+        text += "…"
+    return text + " " * (width - _width(text))

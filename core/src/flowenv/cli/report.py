@@ -18,6 +18,10 @@ def describe(flow_run: FlowRun) -> dict[str, Any]:
         "flow": flow_run.flow_name,
         "backend": flow_run.environment.backend,
         "reference": flow_run.reference if flow_run.handle else None,
+        "created": flow_run.created.isoformat() if flow_run.created else None,
+        "submitter": flow_run.submitter or None,
+        "labels": list(flow_run.labels),
+        "parameters": flow_run.shown_parameters,
         **flow_run.status.to_json(),
     }
 

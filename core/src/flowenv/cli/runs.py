@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowenv.cli.options import label_option, output_option, platform_options, reference_options
-from flowenv.cli.printing import echo, echo_json, echo_table, log_line
+from flowenv.cli.durations import since as since_moment
+from flowenv.cli.options import (
+    label_option,
+    mine_option,
+    output_option,
+    platform_options,
+    reference_options,
+)
+from flowenv.cli.printing import echo, echo_json, log_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,50 +69,73 @@ def _attached(
     return attach(reference, environment)
 
 
-_WIDEST = 60
+def _known_states(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    from flowenv.errors import SettingError
+    from flowenv.submission.known_runs import state_named
 
-
-def _cut(text: str) -> str:
-    """A text that nobody has to copy, short enough for a table."""
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    try:
+        return tuple(state_named(one).value for one in value)
+    except SettingError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command()
 @platform_options
 @label_option
+@click.option(
+    "--state",
+    "states",
+    metavar="STATE",
+    multiple=True,
+    callback=_known_states,
+    help="Only runs in this state: Running, Failed, … Repeatable.",
+)
+@click.option("--flow", metavar="NAME", help="Only runs of this flow; * stands for anything.")
+@click.option(
+    "--since",
+    metavar="WHEN",
+    callback=since_moment,
+    help="Only runs submitted since then: 90m, 12h, 7d, or a date such as 2026-11-28.",
+)
+@mine_option
 @output_option("text", "json")
 def runs(
     env: str | None,
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
-    labels: tuple[str, ...],
     output: str,
+    **chosen: Any,
 ) -> None:
     """List the runs that a platform knows of, newest first.
 
+    A run's start is when its container started; as long as that isn't known, when it was
+    submitted. The table is as wide as the terminal; -o json has everything.
+
     \b
       flowenv runs --env prod
+      flowenv runs --env prod --state failed --state crashed --since 7d --mine
       flowenv runs --env prod --label nightly -o json
     """
-    from flowenv.submission.lifecycle import find_runs
+    from flowenv.cli.runs_table import print_runs
+    from flowenv.submission.known_runs import find_runs
 
-    found = find_runs(find_environment(env, settings, plugins, "find"), labels=labels)
+    found = find_runs(find_environment(env, settings, plugins, "find"), **chosen)
     if output == "json":
         echo_json([one.to_json() for one in found])
     elif not found:
-        echo("No runs." if not labels else f"No runs with {', '.join(labels)}.", err=True)
+        labels = chosen.pop("labels")
+        echo(
+            "No such runs."
+            if any(chosen.values())
+            else f"No runs with {', '.join(labels)}."
+            if labels
+            else "No runs.",
+            err=True,
+        )
     else:
-        rows = [
-            [
-                one.reference,
-                _cut(one.flow),
-                one.status.state.value,
-                one.created.strftime("%Y-%m-%d %H:%M:%S") if one.created else "",
-                _cut(", ".join(one.labels)),
-            ]
-            for one in found
-        ]
-        echo_table(rows, ["reference", "flow", "state", "created (UTC)", "labels"])
+        print_runs(found)
 
 
 @click.command()

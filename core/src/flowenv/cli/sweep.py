@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 
+from flowenv.cli.durations import UNITS, seconds
 from flowenv.cli.options import output_option, platform_options
 from flowenv.cli.printing import echo, echo_json, echo_table
 from flowenv.cli.runs import find_environment
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def seconds(ctx: click.Context, param: click.Parameter, value: str) -> float:
-    """A duration such as `90s`, `30m`, `12h` or `7d` in seconds."""
-    if not (found := re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", value)):
-        raise click.BadParameter(f"{value!r} is no duration; give 90s, 30m, 12h or 7d.")
-    return float(found[1]) * _UNITS[found[2] or "s"]
 
 
 @click.command()
@@ -73,8 +63,8 @@ def sweep(
 def _older(seconds: float) -> str:
     if not seconds:
         return ""
-    unit = next(unit for unit in "dhms" if unit == "s" or seconds % _UNITS[unit] == 0)
-    return f"older than {seconds / _UNITS[unit]:g}{unit} "
+    unit = next(unit for unit in "dhms" if unit == "s" or seconds % UNITS[unit] == 0)
+    return f"older than {seconds / UNITS[unit]:g}{unit} "
 
 
 def _state(removed: bool, problem: str) -> str:

@@ -6,8 +6,9 @@ Where the marks stand, in tags, labels or a file, is each platform's own affair.
 from __future__ import annotations
 
 import datetime
+import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flowenv.runs.environment import Environment
@@ -28,27 +29,45 @@ class Marks:
         flow: the flow's name.
         labels: its flowenv labels.
         created: when the run was made, if the object says so.
+        parameters: its parameters as texts, shortened and without secrets.
+        submitter: who submitted it; empty if the object doesn't say.
 
     >>> marks = Marks.from_json({"run_id": "6f1c", "flow": "train", "labels": ["nightly"]})
-    >>> marks.to_json()
-    {'run_id': '6f1c', 'flow': 'train', 'labels': ['nightly'], 'created': None}
+    >>> marks.flow, marks.labels, marks.created
+    ('train', ('nightly',), None)
     """
 
     run_id: str
     flow: str
     labels: tuple[str, ...] = ()
     created: datetime.datetime | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    submitter: str = field(default="", kw_only=True)
 
     @staticmethod
     def of_run(flow_run: FlowRun) -> Marks:
         """The marks of a run that is about to be submitted."""
-        return Marks(flow_run.id, flow_run.flow_name, flow_run.labels, flow_run.created)
+        return Marks(
+            flow_run.id,
+            flow_run.flow_name,
+            flow_run.labels,
+            flow_run.created,
+            parameters=flow_run.shown_parameters,
+            submitter=flow_run.submitter,
+        )
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Marks:
         """Marks from what `to_json` gave."""
         labels = tuple(data.get("labels") or ())
-        return Marks(data["run_id"], data["flow"], labels, moment(data.get("created")))
+        return Marks(
+            data["run_id"],
+            data["flow"],
+            labels,
+            moment(data.get("created")),
+            parameters=texts_by_name(data.get("parameters")),
+            submitter=str(data.get("submitter") or ""),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The marks as plain data."""
@@ -57,6 +76,8 @@ class Marks:
             "flow": self.flow,
             "labels": list(self.labels),
             "created": self.created.isoformat() if self.created else None,
+            "parameters": dict(self.parameters),
+            "submitter": self.submitter or None,
         }
 
     def attached(self, environment: Environment, handle: Handle) -> FlowRun:
@@ -72,20 +93,56 @@ class Marks:
             flow_name=self.flow,
             labels=self.labels,
             created=self.created,
+            submitter=self.submitter,
+            shown_parameters=self.parameters,
         )
         run.handle = handle
         return run
 
-    def summary(self, reference: str, status: Status) -> RunSummary:
+    def summary(
+        self,
+        reference: str,
+        status: Status,
+        started: datetime.datetime | None = None,
+        ended: datetime.datetime | None = None,
+    ) -> RunSummary:
         """The run, for `flowenv_find_runs`.
 
         Args:
             reference: what `flowenv attach` takes.
             status: what is known of it.
+            started: when its container started, if the platform says so.
+            ended: when it ended; left out of a run that isn't over.
         """
         from flowenv.runs.summaries import RunSummary
 
-        return RunSummary(reference, self.run_id, self.flow, status, self.created, self.labels)
+        return RunSummary(
+            reference,
+            self.run_id,
+            self.flow,
+            status,
+            self.created,
+            self.labels,
+            parameters=self.parameters,
+            submitter=self.submitter,
+            started=started,
+            ended=ended if status.state.is_final else None,
+        )
+
+
+_MOST_TEXTS, _LONGEST_TEXT = 100, 1000
+
+
+def texts_by_name(data: object) -> dict[str, str]:
+    """Texts by name from what somebody has written on an object; nothing if it is none.
+
+    >>> texts_by_name({"n": "5", "m": 7}), texts_by_name("n")
+    ({'n': '5'}, {})
+    """
+    if not isinstance(data, Mapping):
+        return {}
+    texts = ((n, t) for n, t in data.items() if isinstance(n, str) and isinstance(t, str))
+    return {n[:_LONGEST_TEXT]: t[:_LONGEST_TEXT] for n, t in itertools.islice(texts, _MOST_TEXTS)}
 
 
 def moment(text: str | None) -> datetime.datetime | None:

@@ -65,6 +65,7 @@ class FlowRun:
         parameters: the flow's parameters by name.
         environment: where it runs.
         labels: the environment's and the submission's labels.
+        submitter: who submitted it, as `user@host`; empty if that isn't known.
         created: when it was made, in UTC.
         status: what is known of it; only goes forwards.
         handle: the backend's handle, once it is submitted.
@@ -89,6 +90,8 @@ class FlowRun:
         labels: Sequence[str] = (),
         created: datetime.datetime | None = None,
         hooks: RunHooks | None = None,
+        submitter: str = "",
+        shown_parameters: Mapping[str, str] | None = None,
     ) -> None:
         self.id = id
         self.flow_name = flow_name
@@ -97,6 +100,8 @@ class FlowRun:
         self.environment = environment
         self.labels = tuple(labels)
         self.created = created
+        self.submitter = submitter
+        self._shown_parameters = shown_parameters
         self.handle: Handle | None = None
         self.status = Status(State.PENDING)
         self.spec: dict[str, Any] | None = None
@@ -192,6 +197,15 @@ class FlowRun:
         told.listeners = []
         told._hooks = None
         return told
+
+    @property
+    def shown_parameters(self) -> dict[str, str]:
+        """The parameters as texts, shortened and without secrets; also of a run of others."""
+        if self._shown_parameters is not None:
+            return dict(self._shown_parameters)
+        from flowenv.runs.shown_parameters import shown_parameters
+
+        return shown_parameters(self.parameters)
 
     # -- following ----------------------------------------------------------------------
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.errors import FlowenvError
@@ -23,6 +23,10 @@ class RunSummary:
         status: what is known of it.
         created: when it was submitted, with a time zone.
         labels: its flowenv labels.
+        parameters: its parameters as texts, shortened and without secrets.
+        submitter: who submitted it, as `user@host`; empty if that isn't known.
+        started: when its container started, with a time zone.
+        ended: when it ended, with a time zone.
 
     >>> from flowenv.plugin import State, Status
     >>> RunSummary("jobs/train-6f1c", "6f1c", "train", Status(State.RUNNING)).status.state.value
@@ -35,15 +39,40 @@ class RunSummary:
     status: Status
     created: datetime.datetime | None = None
     labels: tuple[str, ...] = ()
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    submitter: str = ""
+    started: datetime.datetime | None = None
+    ended: datetime.datetime | None = None
+
+    def seconds(self, now: datetime.datetime | None = None) -> float | None:
+        """How long it ran, or has been running by now; None if that isn't known.
+
+        Args:
+            now: the moment; by default this one.
+        """
+        if self.started is None:
+            return None
+        end = self.ended
+        if end is None:
+            if self.status.state.is_final:
+                return None
+            end = now or datetime.datetime.now(datetime.UTC)
+        return max((end - self.started).total_seconds(), 0.0)
 
     def to_json(self) -> dict[str, Any]:
         """The summary as plain data."""
+        seconds = self.seconds()
         return {
             "reference": self.reference,
             "run_id": self.run_id,
             "flow": self.flow,
             "created": self.created.isoformat() if self.created else None,
+            "started": self.started.isoformat() if self.started else None,
+            "ended": self.ended.isoformat() if self.ended else None,
+            "seconds": None if seconds is None else round(seconds, 1),
+            "submitter": self.submitter or None,
             "labels": list(self.labels),
+            "parameters": dict(self.parameters),
             **self.status.to_json(),
         }
 

@@ -35,6 +35,8 @@ _TYPES: dict[str, Any] = {
     "results_url": str,
     "payload_url": str,
     "allow_pickle": bool,
+    "submitter": str,
+    "show_parameters": bool,
     "runtime": Literal["shipped", "image"],
 }
 _KEPT_OUT = {"env", "secrets", "environments"}
@@ -81,6 +83,8 @@ class Configuration:
         payload_url: where payloads go that don't fit into the platform.
         allow_pickle: whether stored results are read that aren't only data.
         runtime: `shipped` or `image`: where a run's flowenv comes from.
+        submitter: whom runs are marked with; None for `user@host`, empty for nobody.
+        show_parameters: whether runs are marked with their parameters, shortened.
     """
 
     path: Path | None = None
@@ -96,6 +100,8 @@ class Configuration:
     payload_url: str | None = None
     allow_pickle: bool = False
     runtime: str | None = None
+    submitter: str | None = None
+    show_parameters: bool = True
 
     @property
     def variables(self) -> dict[str, str]:

@@ -16,7 +16,7 @@ from flowenv.flows.importing import check_not_importing
 from flowenv.hooks.backend_hooks import BackendHooks
 from flowenv.hooks.registry import registry
 from flowenv.hooks.required_plugins import check_required
-from flowenv.runs.answers import blamed, many, one
+from flowenv.runs.answers import blamed, one
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import DRAFT_ID
 from flowenv.runs.flow_run import FlowRun as FlowRun  # for `Environment`, which is below it
@@ -24,9 +24,9 @@ from flowenv.runs.handle import FinishedHandle, check_handle
 from flowenv.runs.labels import Labels
 from flowenv.runs.process import Process
 from flowenv.runs.stopping import closed_before_the_end
-from flowenv.runs.summaries import RunSummary
+from flowenv.runs.submitter import submitter
 from flowenv.serialization.plain_data import own_copy
-from flowenv.settings.declaration import check_type
+from flowenv.settings.configuration import configuration
 from flowenv.states import State, Status
 from flowenv.submission.container_process import VariableLayers, process_of
 from flowenv.submission.named_environments import as_environment
@@ -181,6 +181,8 @@ def prepare(
         labels=_all_labels(chosen, labels),
         created=None if draft else datetime.datetime.now(datetime.UTC),
         hooks=hooks,
+        submitter="" if draft else submitter(),
+        shown_parameters=None if configuration().show_parameters else {},
     )
     run.is_preview = is_preview
     return Prepared(run, hooks, process_of(run, hooks))
@@ -311,39 +313,3 @@ def attach(reference: str, environment: Environment | str | None = None) -> Flow
     check_handle(run.handle, hooks.owner, "flowenv_attach")
     run.hooks = hooks
     return run  # type: ignore[no-any-return]
-
-
-def find_runs(
-    environment: Environment | str | None = None, *, labels: Sequence[str] = ()
-) -> list[RunSummary]:
-    """The runs that a platform knows of, whoever submitted them.
-
-    Args:
-        environment: where to look, as `submit` takes it; by default the configured one.
-        labels: only runs that have all of them.
-
-    Returns:
-        A summary of each, newest first. Its `reference` is what `attach` takes, its `status`
-        how the run stands.
-
-    Raises:
-        BackendNotFound: if nothing has that name.
-        UnsupportedOperation: if the backend can't; its capability `find` says so.
-
-    >>> import flowenv
-    >>> environment = flowenv.make_environment()
-    >>> if environment.capabilities.find:
-    ...     for run in flowenv.find_runs(environment, labels=["nightly"]):
-    ...         print(run.flow, run.status.state.value, run.reference)
-    """
-    environment = as_environment(environment)
-    check_type(labels, list[str] | tuple[str, ...], "labels")
-    hooks = registry().hooks(environment.backend)
-    if not environment.capabilities.find:
-        raise UnsupportedOperation(f"The backend {environment.backend} can't list its runs.")
-    found = hooks.claimed("find", "flowenv_find_runs", environment=environment, labels=labels)
-    return sorted(many(found, RunSummary, hooks.owner, "flowenv_find_runs"), key=_age)
-
-
-def _age(run: RunSummary) -> float:
-    return -run.created.timestamp() if run.created else 0.0

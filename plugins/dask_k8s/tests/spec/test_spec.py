@@ -93,6 +93,7 @@ def flowenv_environment_variables(target):
 def prepared(environment: DaskKubernetesEnvironment, flow: Any = flows.add) -> Prepared:
     made = prepare(flow, environment=environment, parameters={"a": 1})
     made.flow_run.id, made.flow_run.created = RUN_ID, CREATED
+    made.flow_run.submitter = "me@here"
     return made
 
 

@@ -45,6 +45,20 @@ def test_a_run_is_picked_up_in_another_process(by: str, on_rig: OnRig, submit: S
     assert found.result(20) == 3
 
 
+def test_a_found_run_says_who_submitted_it_with_what_and_when_it_ran(
+    on_rig: OnRig, submit: Submit, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWENV_SUBMITTER", "ada@mill")
+    run = submit(on_rig(), labels=[label], b=7)
+    run.wait(20)
+    (found,) = flowenv.find_runs(on_rig(), labels=[label], mine=True)
+
+    assert (found.submitter, found.parameters) == ("ada@mill", {"b": "7"})
+    assert found.started is not None
+    assert found.ended is not None
+    assert found.seconds() == (found.ended - found.started).total_seconds()
+
+
 def test_a_reference_names_its_cluster_so_that_another_environment_finds_it(
     on_rig: OnRig, submit: Submit
 ) -> None:

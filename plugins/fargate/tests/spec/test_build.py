@@ -62,7 +62,10 @@ def flow_override(spec: dict[str, Any]) -> dict[str, Any]:
         ("ec2", {"launch_type": "EC2", "networkMode": "awsvpc"}),
     ],
 )
-def test_the_requests_are_as_recorded(name: str, settings: dict[str, Any], built: Build) -> None:
+def test_the_requests_are_as_recorded(
+    name: str, settings: dict[str, Any], built: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWENV_SUBMITTER", "me@here")
     spec = built(**settings)
     # these change with versions and time
     variables = {e["name"]: e for e in flow_override(spec)["environment"]}

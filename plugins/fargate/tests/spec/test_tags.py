@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from flowenv.contract import FLOW_RUN_ID, PAYLOAD
 from flowenv.errors import SpecError
+from flowenv.plugin import Marks
 from flowenv_fargate.spec.tags import (
     MARKS,
     Identity,
@@ -40,7 +41,7 @@ def test_any_text_survives_in_the_characters_of_a_tag(text: str) -> None:
 
 @given(labels, st.text(st.characters(exclude_categories=["Cs"]), max_size=300))
 def test_flow_and_labels_are_read_back_from_the_tags(found: list[str], flow: str) -> None:
-    tags = run_tags(RUN_ID, flow, found, CREATED)
+    tags = run_tags(Marks(RUN_ID, flow, tuple(found), CREATED))
     identity = Identity.of(task(tags=tags, startedBy=started_by(RUN_ID)))
 
     assert identity is not None
@@ -49,9 +50,32 @@ def test_flow_and_labels_are_read_back_from_the_tags(found: list[str], flow: str
     assert all(len(tag["value"]) <= 256 and len(tag["key"]) <= 128 for tag in tags)
 
 
+@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.text()))
+def test_as_many_parameters_as_a_tag_holds_are_read_back(given: dict[str, str]) -> None:
+    given.pop("…", None)
+    tags = run_tags(Marks(RUN_ID, "flow", parameters=given, submitter="me@größe"))
+    identity = Identity.of(task(tags=tags, startedBy=started_by(RUN_ID)))
+
+    assert identity is not None
+    assert identity.submitter == "me@größe"
+    read = dict(identity.parameters)
+    more = read.pop("…", "0 more")
+    assert list(given.items())[: len(read)] == list(read.items())
+    assert len(read) + int(more.removesuffix(" more")) == len(given)
+    assert all(len(tag["value"]) <= 256 for tag in tags)
+
+
+def test_what_is_left_out_is_counted_once() -> None:
+    given = {"a": "1", "b": "x" * 300, "…": "3 more"}
+    tags = run_tags(Marks(RUN_ID, "flow", parameters=given))
+    identity = Identity.of(task(tags=tags, startedBy=started_by(RUN_ID)))
+    assert identity is not None
+    assert identity.parameters == {"a": "1", "…": "4 more"}
+
+
 def test_a_label_that_no_tag_can_hold_is_refused() -> None:
     with pytest.raises(SpecError, match="label"):
-        run_tags(RUN_ID, "flow", ["x" * 257], None)
+        run_tags(Marks(RUN_ID, "flow", ("x" * 257,)))
 
 
 def test_client_token_and_started_by_are_what_ecs_takes() -> None:
@@ -78,7 +102,7 @@ def test_a_task_with_the_users_started_by_and_no_tags_is_known_by_its_overrides(
 
 @pytest.mark.parametrize("started", [None, "somebody", "flowenv/../../x", "flowenv/"])
 def test_tags_alone_make_no_run(started: str | None) -> None:
-    copied = run_tags(RUN_ID, "flow", ["nightly"], CREATED)
+    copied = run_tags(Marks(RUN_ID, "flow", ("nightly",), CREATED))
 
     assert Identity.of(task(tags=copied, startedBy=started)) is None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flowenv import attach, submit
+from flowenv import RunSummary, attach, find_runs, submit
 from flowenv.errors import PlatformError, RunNotFound
 from flowenv.hooks.registry import registry
 from flowenv.plugin import (
@@ -120,6 +120,49 @@ def test_runs_are_found_by_all_of_their_labels(
     assert found() == {first.id: State.RUNNING, second.id: State.COMPLETED}
     assert set(found("nightly", "team a/gpu")) == {first.id}
     assert found("other") == {}
+
+
+def test_a_found_run_says_who_submitted_it_with_what_and_when_it_ran(
+    rig: KubernetesRig,
+    kubelet: ScriptedKubelet,
+    start: Start,
+    environment: Environments,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FLOWENV_SUBMITTER", "ada@mill")
+    run = start(labels=("marked",))
+
+    def found() -> RunSummary:
+        (one,) = find_runs(environment(), labels=["marked"], mine=True)
+        return one
+
+    running = found()
+    assert (running.submitter, running.parameters) == ("ada@mill", {"a": "1"})
+    assert running.started is not None
+    assert running.ended is None
+    end(rig, kubelet, run)
+    over = found()
+    assert over.created is not None
+    assert over.ended is not None
+    assert over.created.replace(microsecond=0) <= running.started <= over.ended
+    assert over.seconds() == (over.ended - running.started).total_seconds()
+    again = attach(run.reference, environment())
+    assert (again.submitter, again.shown_parameters) == ("ada@mill", {"a": "1"})
+    monkeypatch.setenv("FLOWENV_SUBMITTER", "bob@mill")
+    assert find_runs(environment(), labels=["marked"], mine=True) == []
+
+
+def test_a_job_whose_pod_is_gone_still_says_when_it_ran(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, environment: Environments
+) -> None:
+    run = start(labels=("podless",))
+    (pod,) = pods(rig, run)
+    end(rig, kubelet, run)
+    rig.delete("Pod", pod)
+    (over,) = find_runs(environment(), labels=["podless"])
+    assert over.status.state.is_final
+    assert over.started is not None
+    assert over.ended is not None
 
 
 def test_finding_costs_two_requests_however_many_runs_there_are(

@@ -60,6 +60,7 @@ Environments = Callable[..., KubernetesJobEnvironment]
 def prepared(environment: KubernetesJobEnvironment, flow: Any = flows.add, **more: Any) -> Prepared:
     made = prepare(flow, environment=environment, parameters={"a": 1}, **more)
     made.flow_run.id, made.flow_run.created = RUN_ID, CREATED
+    made.flow_run.submitter = "me@here"
     return made
 
 

@@ -152,4 +152,7 @@ def find_runs(environment: FargateTaskEnvironment, labels: Sequence[str]) -> Ite
     found.sort(key=lambda pair: str(pair[0].get("createdAt") or ""), reverse=True)
     for task, identity in found:
         handle = _handle(environment, account, cluster, task, identity)
-        yield identity.summary(task["taskArn"], handle.judge(task))
+        ended = task.get("executionStoppedAt") or task.get("stoppedAt")
+        yield identity.summary(
+            task["taskArn"], handle.judge(task), started=task.get("startedAt"), ended=ended
+        )

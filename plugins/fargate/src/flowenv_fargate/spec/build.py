@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from flowenv.errors import SpecError
-from flowenv.plugin import PAYLOAD_FILE, Target, contract, payload_url, seal_of
+from flowenv.plugin import PAYLOAD_FILE, Marks, Target, contract, payload_url, seal_of
 from flowenv_fargate.spec import arguments as args
 from flowenv_fargate.spec.comparison import normalised
 from flowenv_fargate.spec.container_variables import divide, run_entries
@@ -217,7 +217,7 @@ def _run_task(
     request["overrides"] = {**(kwargs.get("overrides") or {}), "containerOverrides": containers}
     request.setdefault("startedBy", started_by(flow_run.id))
     request["clientToken"] = client_token(flow_run.id)
-    ours = run_tags(flow_run.id, flow_run.flow_name, flow_run.labels, flow_run.created)
+    ours = run_tags(Marks.of_run(flow_run))
     request["tags"] = [*(request.get("tags") or []), *ours]
     set_variable(containers[0], MARKS, marks(ours))
     return request

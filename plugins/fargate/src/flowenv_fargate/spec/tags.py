@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +14,10 @@ from flowenv.plugin import Marks, contract, moment
 
 RUN_ID, FLOW = "flowenv:run-id", "flowenv:flow"
 LABELS, CREATED = "flowenv:labels", "flowenv:created"
+PARAMETERS, SUBMITTER = "flowenv:parameters", "flowenv:submitter"
 SPEC_HASH = "flowenv:spec-hash"
+MORE = "…"
+"""The name, among parameters, of how many more there are."""
 CLUSTER = "flowenv:cluster"
 """On definitions that flowenv named: the cluster whose runs they are for."""
 MARKS = "FLOWENV_MARKS"
@@ -61,18 +63,20 @@ def cluster_tag(cluster: object) -> str:
     return str(cluster or "default").rpartition("/")[2]
 
 
-def run_tags(
-    run_id: str, flow: str, labels: Iterable[str], created: datetime.datetime | None
-) -> Tags:
+def run_tags(run: Marks) -> Tags:
     """The tags of a run's task.
 
     Raises:
         SpecError: if a label is too long for a tag.
     """
-    tags = {RUN_ID: run_id, FLOW: _cut(encode(flow))}
-    if created:
-        tags[CREATED] = created.isoformat(timespec="seconds")
-    for number, text in enumerate(_packed(labels)):
+    tags = {RUN_ID: run.run_id, FLOW: _cut(encode(run.flow))}
+    if run.created:
+        tags[CREATED] = run.created.isoformat(timespec="seconds")
+    if run.submitter:
+        tags[SUBMITTER] = _cut(encode(run.submitter))
+    if run.parameters:
+        tags[PARAMETERS] = _listed(run.parameters)
+    for number, text in enumerate(_packed(run.labels)):
         tags[f"{LABELS}.{number}" if number else LABELS] = text
     return [{"key": key, "value": value} for key, value in tags.items()]
 
@@ -86,6 +90,29 @@ def _cut(encoded: str) -> str:
     while len(encoded) > _LONGEST:
         encoded = encode(decode(encoded)[:-1])
     return encoded
+
+
+def _listed(parameters: Mapping[str, str]) -> str:
+    """Parameters in one value, `name:text` separated by spaces; how many more there are, last."""
+    room, words = _LONGEST - len(" +1000"), list[str]()
+    for name, text in parameters.items():
+        words.append(f"{encode(name).replace(':', '=3A')}:{encode(text)}")
+        if name == MORE or len(" ".join(words)) > room:
+            left = len(parameters) - len(words) + 1
+            if MORE in parameters:  # there were more already, and that they are is no parameter
+                left += int(parameters[MORE].split(" ")[0]) - 1
+            words[-1] = f"+{left}"
+            break
+    return " ".join(words)
+
+
+def _parameters(text: str) -> dict[str, str]:
+    """The parameters of a tag's value."""
+    words = [word.partition(":") for word in text.split(" ") if word]
+    return {
+        decode(name) if colon else MORE: decode(value) if colon else f"{name[1:]} more"
+        for name, colon, value in words
+    }
 
 
 def _packed(labels: Iterable[str]) -> list[str]:
@@ -142,6 +169,8 @@ class Identity(Marks):
             moment(tags.get(CREATED)) or task.get("createdAt"),
             container,
             not variables.get(contract.PAYLOAD, "data:").startswith("data:"),
+            parameters=_parameters(tags.get(PARAMETERS, "")),
+            submitter=decode(tags.get(SUBMITTER, "")),
         )
 
 

@@ -13,6 +13,7 @@ from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS, NAMESPACES, PODS
 from flowenv_k8s.base_environment import KubernetesEnvironment
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
+from flowenv_k8s.runs.diagnosis.times import run_times
 from flowenv_k8s.runs.handle import KubernetesHandle
 from flowenv_k8s.spec.labels import RunMarks, age_of, job_of, pod_selector, selector
 
@@ -94,8 +95,10 @@ def find_runs(client: Client, namespace: str, labels: Sequence[str]) -> Iterator
         marks = RunMarks.of(job)
         if not set(labels) <= set(marks.labels):
             continue  # another label has the same Kubernetes label
-        status = verdict_on(job, marks, pods.get(job["metadata"]["uid"], [])).status
-        yield marks.summary(f"{namespace}/{job['metadata']['name']}", status)
+        own = pods.get(job["metadata"]["uid"], [])
+        status = verdict_on(job, marks, own).status
+        times = run_times(job, own, marks.flow_container)
+        yield marks.summary(f"{namespace}/{job['metadata']['name']}", status, *times)
 
 
 def check_namespace(client: Client, namespace: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowenv.errors import RunNotFound
-from flowenv.plugin import FlowRun, Marks, contract, moment, seconds_since
+from flowenv.plugin import FlowRun, Marks, contract, moment, seconds_since, texts_by_name
 from flowenv_k8s.spec.names import LONGEST, label_key_part, label_value
 
 PREFIX = "flowenv.io/"
@@ -26,6 +26,10 @@ LABELS = PREFIX + "labels"
 """Annotation: the run's flowenv labels as JSON."""
 CREATED = PREFIX + "created"
 """Annotation: when the run was made."""
+PARAMETERS = PREFIX + "parameters"
+"""Annotation: the run's parameters as JSON, texts by name, shortened and without secrets."""
+SUBMITTER = PREFIX + "submitter"
+"""Annotation: who submitted the run, as `user@host`."""
 FLOW_CONTAINER = PREFIX + "flow-container"
 """Annotation: the container that the run is judged by."""
 PAYLOAD = PREFIX + "payload"
@@ -79,6 +83,10 @@ def run_annotations(flow_run: FlowRun, flow_container: str) -> dict[str, str]:
         annotations[LABELS] = json.dumps(list(flow_run.labels), ensure_ascii=False)
     if flow_run.created:
         annotations[CREATED] = flow_run.created.isoformat()
+    if shown := flow_run.shown_parameters:
+        annotations[PARAMETERS] = json.dumps(shown, ensure_ascii=False)
+    if flow_run.submitter:
+        annotations[SUBMITTER] = flow_run.submitter
     return annotations
 
 
@@ -137,6 +145,8 @@ class RunMarks(Marks):
             flow=notes.get(FLOW) or labels.get(FLOW) or "",
             labels=_texts(notes.get(LABELS)),
             created=moment(notes.get(CREATED) or metadata.get("creationTimestamp")),
+            parameters=texts_by_name(_json(notes.get(PARAMETERS))),
+            submitter=str(notes.get(SUBMITTER) or ""),
             flow_container=notes.get(FLOW_CONTAINER) or "",
             has_stored_payload=notes.get(PAYLOAD) == STORED,
             outcome=notes.get(OUTCOME) or "",
@@ -154,11 +164,15 @@ def _seal(manifest: Mapping[str, Any]) -> str:
     return ""
 
 
-def _texts(text: str | None) -> tuple[str, ...]:
+def _json(text: str | None) -> Any:
     try:
-        found = json.loads(text or "[]")
+        return json.loads(text or "null")
     except (ValueError, RecursionError):
-        return ()
+        return None
+
+
+def _texts(text: str | None) -> tuple[str, ...]:
+    found = _json(text)
     return tuple(str(one) for one in found) if isinstance(found, list) else ()
 
 

@@ -1,0 +1,81 @@
+"""The table of `flowenv runs`: a row a run, as wide as the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from flowenv.cli.printing import echo_table
+
+if TYPE_CHECKING:
+    from flowenv.runs.summaries import RunSummary
+
+_HEADER = (
+    "reference", "flow", "state", "start (UTC)", "duration", "by", "labels", "parameters",
+    "message",
+)  # fmt: skip
+_WIDEST = 60
+
+
+def print_runs(found: Sequence[RunSummary]) -> None:
+    """Print a table of runs.
+
+    Columns that say nothing are left out; who submitted them, too, if all are one user's.
+
+    Args:
+        found: the runs, in their order.
+    """
+    several = len({one.submitter for one in found}) > 1
+    rows = [_row(one, several) for one in found]
+    echo_table(rows, _HEADER, shrinking=("flow", "by", "labels", "parameters", "message"))
+
+
+def _row(run: RunSummary, with_submitter: bool) -> list[str]:
+    from flowenv.runs.shown_parameters import as_words
+
+    start = run.started or run.created
+    seconds = run.seconds()
+    return [
+        run.reference,
+        _cut(run.flow),
+        run.status.state.value,
+        _in_utc(start) if start else "",
+        "" if seconds is None else duration(seconds),
+        _cut(run.submitter) if with_submitter else "",
+        _cut(", ".join(run.labels)),
+        as_words(run.parameters),
+        message(run),
+    ]
+
+
+def message(run: RunSummary) -> str:
+    """Why a run ended or waits as it does: the reason and the sentence."""
+    reason = run.status.reason.value if run.status.reason else ""
+    return ": ".join(part for part in (reason, run.status.message) if part)
+
+
+def _in_utc(moment: object) -> str:
+    import datetime
+
+    assert isinstance(moment, datetime.datetime)
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(3.24), duration(75), duration(7384), duration(200000)
+    ('3.2 s', '1 min 15 s', '2 h 3 min', '2 d 7 h')
+    """
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    for size, name, smaller, of in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
+        if whole >= size:
+            return f"{whole // size} {name} {whole % size // smaller} {of}"
+    return f"{whole // 60} min {whole % 60} s"
+
+
+def _cut(text: str) -> str:
+    """A text that nobody has to copy, short enough for a table."""
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"

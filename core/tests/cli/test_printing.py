@@ -1,0 +1,62 @@
+"""Tables are as wide as the terminal; piped, nothing is cut."""
+
+from __future__ import annotations
+
+import pytest
+
+from flowenv.cli import printing
+from flowenv.cli.printing import echo_table
+
+ROWS = [
+    [
+        "team-a/train-6f1c",
+        "Running",
+        "n=5 names=a,b,c,d,e,f",
+        "waits for an image that is far away",
+    ],
+    ["team-a/load-aa01", "Failed", "größe='大きいファイル'", ""],
+]
+HEADER = ["reference", "state", "parameters", "message"]
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    echo_table(ROWS, HEADER, shrinking=("parameters", "message"))
+    return capsys.readouterr().out.splitlines()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(printing, "is_terminal", lambda: True)
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(("columns", "cut"), [(90, 0), (80, 1), (60, 2)])
+def test_the_last_columns_are_cut_to_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int, cut: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    header, first, second = lines(capsys)
+    assert len(first) <= columns
+    assert first.count("…") == cut
+    assert first.startswith("team-a/train-6f1c  Running")
+    assert header.index("state") == first.index("Running") == second.index("Failed")
+
+
+@pytest.mark.usefixtures("terminal")
+def test_what_has_to_be_copied_stays_whole_on_the_narrowest_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    assert lines(capsys)[1].startswith("team-a/train-6f1c  Running  n=5 names=a…  waits for a…")
+
+
+def test_where_nobody_looks_nothing_is_cut(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    assert lines(capsys)[1].endswith("far away")
+
+
+def test_a_column_that_says_nothing_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    echo_table([["a", "", ""]], ["kind", "run", ""])
+    assert capsys.readouterr().out == "kind\na\n"
