@@ -24,6 +24,15 @@ def ticks(count: int, seconds: float) -> str:
 
 
 @flow
+def fail_after(lines: int) -> None:
+    """Write some lines, and fail."""
+    for number in range(lines):
+        print(f"line {number}", flush=True)
+        time.sleep(0.3)
+    raise ValueError(f"after {lines} lines")
+
+
+@flow
 def one_line(size: int) -> None:
     """Write one long line."""
     print("x" * size)

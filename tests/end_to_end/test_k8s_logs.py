@@ -6,6 +6,7 @@ are set.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -112,9 +113,9 @@ class Command:
         return self._errors.read_text()
 
 
-def run(folder: Path, flow: str, **parameters: object) -> Command:
+def run(folder: Path, flow: str, *options: str, **parameters: object) -> Command:
     given = [one for name, value in parameters.items() for one in ("-p", f"{name}={value}")]
-    return Command(folder, "run", f"{FLOWS}:{flow}", "--env", "k8s", *given)
+    return Command(folder, "run", f"{FLOWS}:{flow}", "--env", "k8s", *options, *given)
 
 
 def lines_of(command: Command, pattern: str) -> list[str]:
@@ -204,3 +205,20 @@ def test_a_line_of_20_megabytes_comes_whole_and_soon(
     command = run(tmp_path, "one_line", size=20_000_000)
     assert command.end() == 0, command.errors
     assert [len(line) for line in lines_of(command, "x+")] == [20_000_000]
+
+
+@pytest.mark.slow  # Kubernetes is slow to restart; quickly in the plugin's tests of its logs
+def test_each_attempt_of_a_container_that_is_started_again_is_followed(
+    cluster: ClusterUnderTest, tmp_path: Path
+) -> None:
+    template = {"restartPolicy": "OnFailure", "containers": [{"image": IMAGE}]}
+    spec = {"backoffLimit": 1, "template": {"spec": template}}
+    job = {"apiVersion": "batch/v1", "kind": "Job", "spec": spec}
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    command = run(tmp_path, "fail_after", "--set", "job_spec_file=job.json", lines=3)
+    assert command.end() == 1, command.errors
+    assert "ailed: ValueError: after 3 lines" in command.errors
+    attempts = "\n".join(lines_of(command, r"line \d+")).split("line 0\n")[1:]
+    assert attempts[0] == "line 1\nline 2\n"
+    # the Job stops the second one as soon as it hears of it
+    assert "[flowenv] Lines may be missing" in "".join(command.lines) or len(attempts) == 2

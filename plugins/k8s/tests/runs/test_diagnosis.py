@@ -381,6 +381,22 @@ def test_with_retries_the_jobs_verdict_is_the_runs() -> None:
     assert "two" in status.message
 
 
+@pytest.mark.parametrize("kind", ["Failed", "FailureTarget"])
+def test_an_attempt_that_the_job_stops_as_one_too_many_leaves_the_verdict_to_the_one_before(
+    kind: str,
+) -> None:
+    last = terminated(1, record(State.FAILED, message="ValueError: one"))
+    stopped = container(terminated=terminated(0, STOPPED)) | {"lastState": {"terminated": last}}
+    for made in (
+        job((kind, "BackoffLimitExceeded"), backoff=1),
+        job((kind, "DeadlineExceeded"), backoff=1),
+    ):
+        status = verdict(made, pod(stopped)).status
+        is_retried = made["status"]["conditions"][0]["reason"] == "BackoffLimitExceeded"
+        assert status.state is (State.FAILED if is_retried else State.CRASHED)
+        assert ("ValueError: one" in status.message) is is_retried
+
+
 @pytest.mark.parametrize("side", [{"running": {}}, {"waiting": {"reason": "ErrImagePull"}}])
 def test_a_sidecar_that_goes_on_does_not_hold_the_run(side: dict[str, Any]) -> None:
     done = container(terminated=terminated(0, record(State.COMPLETED)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rigs.kubernetes.cluster import NODE_NAME, Cluster
 from rigs.kubernetes.deletion import DeleteOptions
+from rigs.kubernetes.kubelet.pod_status import unknown
 from rigs.kubernetes.objects import Manifest, condition, with_condition
 from rigs.kubernetes.store import Key
 
@@ -44,21 +45,10 @@ def evict(cluster: Cluster, key: Key, container: str, *, keep_statuses: bool) ->
 
 
 def lose_container(cluster: Cluster, key: Key) -> None:
-    """Let the kubelet find no container, as after a node's restart: nobody knows how it ended.
-
-    The sentence is that of ``convertToAPIContainerStatuses`` in ``pkg/kubelet/kubelet_pods.go``.
-    """
+    """Let the kubelet find no container, as after a node's restart: nobody knows how it ended."""
     pod = cluster.store.get(key)
-    words = "The container could not be located when the pod was terminated"
-    unknown = {
-        "exitCode": 137,
-        "reason": "ContainerStatusUnknown",
-        "message": words,
-        "startedAt": None,
-        "finishedAt": None,
-    }
     statuses = [
-        {**status, "state": {"terminated": unknown}, "ready": False, "started": False}
+        {**status, "state": unknown(), "ready": False, "started": False}
         for status in pod["status"].get("containerStatuses") or []
     ]
     cluster.store.set_status(key, phase="Failed", containerStatuses=statuses)

@@ -68,6 +68,23 @@ def terminated(exit_code: int, reason: str, started_at: str | None, message: str
     return {"terminated": state}
 
 
+def unknown() -> Manifest:
+    """Return the state of a container of which the kubelet finds nothing when its pod ends.
+
+    The sentence is that of ``convertToAPIContainerStatuses`` in ``pkg/kubelet/kubelet_pods.go``.
+    """
+    words = "The container could not be located when the pod was terminated"
+    return {
+        "terminated": {
+            "exitCode": 137,
+            "reason": "ContainerStatusUnknown",
+            "message": words,
+            "startedAt": None,
+            "finishedAt": None,
+        }
+    }
+
+
 def phase_of(containers: Sequence[ContainerStatus], restart_policy: str) -> str:
     """Return the phase of a pod."""
     init = [item for item in containers if item.is_init and not item.is_sidecar]

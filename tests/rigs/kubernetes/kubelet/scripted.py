@@ -16,6 +16,7 @@ from rigs.kubernetes.kubelet.pod_status import (
     pod_status,
     running,
     terminated,
+    unknown,
     waiting,
 )
 from rigs.kubernetes.kubelet.scheduling import unschedulable
@@ -63,11 +64,31 @@ class _ScriptedPod:
             for item in pod["spec"]["containers"]
         ]
         skew, size = cluster.timing.log_skew, cluster.log_file_bytes
+        self._log_options = (skew, size)
         self.logs = {item.name: ContainerLog(skew, size) for item in self.containers}
+        self.log_before: ContainerLog | None = None
+        """Of the first container, before it was started again."""
         self.timer: asyncio.TimerHandle | None = None
         self.is_scheduled = False
         self.has_begun = False
         self.has_ended = False
+
+    def restart(self, exit_code: int, message: str) -> None:
+        """Let the first container end, and start it again."""
+        first = self.containers[0]
+        began = (first.state.get("running") or {}).get("startedAt")
+        self.log_before = self.logs[first.name]
+        self.logs[first.name] = ContainerLog(*self._log_options)
+        first.last_state = terminated(exit_code, "Error", began, message)
+        first.state = running()
+        first.restarts += 1
+        self.log_before.close()
+
+    def never_start(self) -> None:
+        """Be over without having begun."""
+        self.stop()
+        for container in self.containers:
+            container.state = unknown()
 
     def stop(self) -> None:
         """Forget the rest of the script."""
@@ -109,7 +130,11 @@ class ScriptedKubelet:
     def log(self, uid: str, container: str, *, previous: bool) -> ContainerLog | None:
         """Return the log of a container of the pod with this UID, or None."""
         pod = self._pods.get(uid)
-        return None if pod is None or not pod.has_begun or previous else pod.logs.get(container)
+        if pod is None or not pod.has_begun:
+            return None
+        if previous:
+            return pod.log_before if container == pod.containers[0].name else None
+        return pod.logs.get(container)
 
     def run(self, pod: str, namespace: str = "default") -> None:
         """Let a pod run that waits to be told.
@@ -133,6 +158,22 @@ class ScriptedKubelet:
             found.logs[found.containers[0].name].write(text.encode(), stream)
 
         self._cluster.on_server(write)
+
+    def restart(
+        self, pod: str, exit_code: int = 1, *, message: str = "", namespace: str = "default"
+    ) -> None:
+        """Let the first container of a running pod end, and start it again at once.
+
+        Raises:
+            LookupError: there is no such pod.
+        """
+
+        def restart() -> None:
+            found = self._pod(pod, namespace)
+            found.restart(exit_code, message)
+            self._push(found)
+
+        self._cluster.on_server(restart)
 
     def end(
         self,
@@ -266,7 +307,10 @@ class ScriptedKubelet:
 
     def _terminate(self, pod: _ScriptedPod, manifest: Manifest) -> None:
         def finish() -> None:
-            if not pod.has_ended:
+            if not pod.has_begun:
+                pod.never_start()
+                self._push(pod)
+            elif not pod.has_ended:
                 self._end(pod, 143 if pod.script.obeys else 137, None)
             self._cluster.deleter.release_pod(pod.key, pod.uid)
 

@@ -99,6 +99,23 @@ def ended(pod: Mapping[str, Any], container: str, run_id: str, seal: str = "") -
     terminated = (status.get("state") or {}).get("terminated")
     if terminated is None:
         return _pod_failed(pod, disrupted)
+    return _container_ended(terminated, disrupted, run_id, seal)
+
+
+def ended_before(
+    pod: Mapping[str, Any], container: str, run_id: str, seal: str = ""
+) -> Ended | None:
+    """What became of the flow's container before it was last started again; None if it wasn't.
+
+    It takes the arguments of `ended`.
+    """
+    last = (container_status(pod, container).get("lastState") or {}).get("terminated")
+    return _container_ended(last, None, run_id, seal) if last else None
+
+
+def _container_ended(
+    terminated: Mapping[str, Any], disrupted: Status | None, run_id: str, seal: str
+) -> Ended:
     record = Outcome.from_text(terminated.get("message") or "", run_id, seal)
     if record is not None and not record.was_stopped:
         return Ended(record.status(), record)

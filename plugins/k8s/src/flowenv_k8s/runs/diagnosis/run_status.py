@@ -28,6 +28,7 @@ from flowenv_k8s.runs.diagnosis.pod_status import (
     container_status,
     disruption,
     ended,
+    ended_before,
     living,
 )
 from flowenv_k8s.runs.diagnosis.reasons import HINTS
@@ -140,9 +141,19 @@ def _is_removed(observed: Observed, pod: Mapping[str, Any]) -> bool:
 
 def _end_of(observed: Observed, pod: Mapping[str, Any]) -> Ended | None:
     over = ended(pod, observed.flow_container, observed.run_id, observed.seal)
-    if over is None and pod["metadata"]["uid"] in observed.gone and (why := disruption(pod)):
+    is_gone = pod["metadata"]["uid"] in observed.gone
+    if over is None and is_gone and (why := disruption(pod)):
         return Ended(why)
+    if (over.unexplained if over else is_gone) and _is_out_of_retries(observed.job):
+        # the Job stops the attempt with which its container was started too often
+        before = ended_before(pod, observed.flow_container, observed.run_id, observed.seal)
+        return before if before and not before.unexplained else over
     return over
+
+
+def _is_out_of_retries(job: Mapping[str, Any] | None) -> bool:
+    conditions = (job_condition(job, kind) for kind in ("Failed", "FailureTarget")) if job else ()
+    return any((one or {}).get("reason") == "BackoffLimitExceeded" for one in conditions)
 
 
 # -- what something else than the flow has ended ------------------------------------------------

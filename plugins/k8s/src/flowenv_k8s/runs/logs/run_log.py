@@ -21,15 +21,19 @@ from flowenv_k8s.runs.logs.beginning import (
     started_at,
 )
 from flowenv_k8s.runs.logs.container_log import ContainerLog
+from flowenv_k8s.runs.logs.restarts import Restarts
 from flowenv_k8s.runs.tracking import RunTracker
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 
 _log = logging.getLogger("flowenv.k8s")
 
+EARLIER_MISSING = (
+    "[flowenv] The log of earlier attempts is missing: Kubernetes keeps only the last two of a "
+    "container that is started again."
+)
+END_MISSING = "[flowenv] Lines may be missing here: the end of the log went with its pod."
 _FRESH = 10.0
 """Seconds after its start for which nothing of a container's log can have been rotated away."""
-_LATE = 5.0
-"""Seconds after which a pod's status tells of a container that was started again."""
 _TRIED = 10.0
 """Seconds for which a log is tried that isn't followed."""
 _PAUSE, _LONGEST_PAUSE = 0.1, 5.0
@@ -64,8 +68,9 @@ class RunLog:
         for pod in pods:
             if has_started(pod, self._container):
                 log = self._log_of(pod)
+                yield from self._earlier(pod)
                 yield from self._from_beginning(
-                    log, pod, self._rest(log, Patience(_TRIED, late=self._late))
+                    log, pod, self._rest(log, pod, Patience(_TRIED, late=self._late))
                 )
 
     def follow(self) -> Iterator[str]:
@@ -96,37 +101,16 @@ class RunLog:
                 return uid
         return None
 
-    def _log_of(
-        self, pod: Mapping[str, Any], has_restarted: Callable[[], bool] = lambda: False
-    ) -> ContainerLog:
+    def _log_of(self, pod: Mapping[str, Any], restarts: Restarts | None = None) -> ContainerLog:
         container = self._container or pod["spec"]["containers"][0]["name"]
         where = (self._tracker.namespace, pod["metadata"]["name"], container)
-        return ContainerLog(self._client, *where, has_restarted=has_restarted)
-
-    def _restarts(self, uid: str, updates: PodUpdates) -> Callable[[], bool]:
-        """Whether the container was started again, of which the pod tells a little later."""
-
-        def count() -> int:
-            return int(container_status(updates.pods[uid], self._container).get("restartCount", 0))
-
-        known = count()
-
-        def has_restarted() -> bool:
-            nonlocal known
-            if updates.pods[uid]["spec"].get("restartPolicy") == "Never":
-                return False
-            end = time.monotonic() + _LATE
-            while count() == known and (left := end - time.monotonic()) > 0:
-                updates.wait(left)
-            is_news, known = count() != known, count()
-            return is_news
-
-        return has_restarted
+        return ContainerLog(self._client, *where, restarts=restarts)
 
     def _follow_pod(self, uid: str, updates: PodUpdates) -> Iterator[str]:
-        log = self._log_of(updates.pods[uid], self._restarts(uid, updates))
+        log = self._log_of(updates.pods[uid], Restarts(updates, uid, self._container))
         pause = _PAUSE
         patience = Patience(late=self._late)
+        yield from self._earlier(updates.pods[uid])
         if time.time() - (started_at(updates.pods[uid], self._container) or time.time()) > _FRESH:
             yield from self._so_far(log, updates.pods[uid], patience)
         while not self._has_ended(uid, updates):
@@ -137,7 +121,7 @@ class RunLog:
                     yield line
             except Refused as refused:
                 if refused.code == 404:
-                    return
+                    break
             except (ConnectionError, FlowenvError) as error:
                 if not patience.bears(error):
                     raise
@@ -147,7 +131,22 @@ class RunLog:
             if not self._has_ended(uid, updates):
                 updates.wait(pause)
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
-        yield from self._rest(log, patience)
+        yield from self._rest(log, updates.pods[uid], patience)
+
+    def _earlier(self, pod: Mapping[str, Any]) -> Iterator[str]:
+        """What the container wrote before it was last started again."""
+        status = container_status(pod, self._container)
+        restarts = int(status.get("restartCount", 0))
+        # a container that waits to be started again shows its last log as its own
+        is_there = restarts > 0 and "waiting" not in (status.get("state") or {})
+        if restarts > is_there:
+            yield EARLIER_MISSING
+        if is_there:
+            try:
+                yield from self._log_of(pod).read(previous=True)
+            except (Refused, *OUTAGES) as error:
+                _log.debug("The log before a restart of %s: %s", self._tracker.name, error)
+                yield EARLIER_MISSING
 
     def _so_far(
         self, log: ContainerLog, pod: Mapping[str, Any], patience: Patience
@@ -192,13 +191,16 @@ class RunLog:
             self._has_ended(uid, updates) or (updates.breaks != before and not updates.outage)
         )
 
-    def _rest(self, log: ContainerLog, patience: Patience) -> Iterator[str]:
+    def _rest(self, log: ContainerLog, pod: Mapping[str, Any], patience: Patience) -> Iterator[str]:
         """What there is, and no more."""
         while True:
             try:
                 yield from log.read()
                 return
-            except Refused:  # it never started, or is gone
+            except Refused as refused:  # it never started, or is gone
+                has_run = started_at(pod, self._container) is not None
+                if refused.code == 404 and has_run and not log.is_whole:
+                    yield END_MISSING
                 return
             except (ConnectionError, FlowenvError) as error:
                 if not patience.bears(error):
