@@ -10,8 +10,8 @@
 
 In expected output `...` stands for anything, times and run ids are not compared, and
 `<!-- exit: 1 -->` before the fence says how the last command exits. `pip install` isn't run: what
-it names must be a distribution of this repository. `pip install -e FOLDER` makes a project that the
-page has written importable for the commands below.
+it names must be the folder of a distribution of this repository. `pip install -e FOLDER` makes a
+project that the page has written importable for the commands below.
 """
 
 from __future__ import annotations
@@ -218,16 +218,19 @@ def comparable(text: str) -> str:
 
 
 def assert_ours(command: str, place: str) -> None:
-    """What a page tells people to install must be what this repository builds."""
+    """What a page tells people to install must be a folder of this repository, not a name."""
     for word in command.split()[2:]:
-        name, _, extras = word.strip("'\"").partition("[")
-        assert name in distributions(), f"{place}: {name} is no distribution of this repository"
+        folder, _, extras = word.strip("'\"").partition("[")
+        assert folder in distributions(), f"{place}: {folder} is no distribution of this repository"
         for extra in filter(None, extras.rstrip("]").split(",")):
-            assert extra in distributions()[name], f"{place}: {name} has no extra {extra}"
+            assert extra in distributions()[folder], f"{place}: {folder} has no extra {extra}"
 
 
 def distributions() -> dict[str, list[str]]:
-    """This repository's distributions and their extras."""
+    """The folders of this repository's distributions, and their extras."""
     files = [ROOT / "core" / "pyproject.toml", *ROOT.glob("plugins/[!_]*/pyproject.toml")]
-    projects = [tomllib.loads(file.read_text("utf-8"))["project"] for file in files]
-    return {p["name"]: list(p.get("optional-dependencies", {})) for p in projects}
+    projects = {
+        f"./{file.parent.relative_to(ROOT)}": tomllib.loads(file.read_text("utf-8"))["project"]
+        for file in files
+    }
+    return {name: list(one.get("optional-dependencies", {})) for name, one in projects.items()}

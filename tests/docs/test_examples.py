@@ -79,9 +79,10 @@ def test_a_failure_can_be_what_the_page_shows(folder: Path) -> None:
     run_page(folder, "<!-- exit: 1 -->\n```console\n$ false\n```\n")
 
 
-def test_a_package_that_nobody_publishes_is_found(folder: Path) -> None:
+@pytest.mark.parametrize("named", ["flowenv-local", "./plugins/lokal"])
+def test_a_package_that_is_not_here_is_found(folder: Path, named: str) -> None:
     with pytest.raises(AssertionError, match="no distribution"):
-        run_page(folder, "```console\n$ pip install flowenv flowenv-lokal\n```\n")
+        run_page(folder, f"```console\n$ pip install ./core {named}\n```\n")
 
 
 def test_three_dots_stand_for_anything() -> None:

@@ -264,7 +264,7 @@ def test_an_image_without_flowenv_says_what_it_lacks(
     status = environment(metadata={"image": "plain:1"}).execute(flow).wait(60)
 
     assert (status.state, status.reason) == (State.CRASHED, Reason.START_ERROR)
-    assert "pip install flowenv" in status.hint
+    assert "Dockerfile" in status.hint
 
 
 def test_another_process_picks_the_run_up(

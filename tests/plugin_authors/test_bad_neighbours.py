@@ -105,7 +105,7 @@ def test_versions_that_do_not_fit_are_an_error_before_anything_is_imported(
         said = caplog.text
     assert f"The {kind} misfit of flowenv-misfit 3.2 doesn't fit what is installed" in said
     assert REQUIREMENTS[requirement] in said
-    assert "Run: pip install --upgrade flowenv flowenv-misfit" in said
+    assert "Upgrade flowenv or flowenv-misfit, from where each was installed." in said
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from flowenv import origin
 from flowenv.cli import new_plugin
-from flowenv.cli.new_plugin import next_steps, own_requirement, write_plugin
+from flowenv.cli.new_plugin import next_steps, write_plugin
 
 WITHOUT_DASK = """
 [[tool.mypy.overrides]]
@@ -98,35 +99,11 @@ def test_what_is_written_has_strict_types(tmp_path: Path, kind: str, mypy_cache:
     call("mypy", *options, "src", "tests", cwd=project)
 
 
-@pytest.mark.parametrize(
-    ("origin", "requirement"),
-    [
-        (None, ""),  # an index had it
-        ({"url": "file:///src/core", "dir_info": {}}, "file:///src/core"),
-        ({"url": "file:///src/core", "dir_info": {"editable": True}}, "file:///src/core"),
-        ({"url": "file:///w/flowenv.whl", "archive_info": {}}, "file:///w/flowenv.whl"),
-        (
-            {
-                "url": "https://git.example/flowenv",
-                "vcs_info": {"vcs": "git", "commit_id": "abc123", "requested_revision": "main"},
-                "subdirectory": "core",
-            },
-            "git+https://git.example/flowenv@abc123#subdirectory=core",
-        ),
-    ],
-)
-def test_the_same_flowenv_is_installed_for_the_plugin_as_is_here(
-    origin: dict[str, object] | None, requirement: str
-) -> None:
-    expected = f"flowenv[testing] @ {requirement}" if requirement else ""
-    assert own_requirement(json.dumps(origin) if origin else None) == expected
-
-
 def test_the_next_steps_install_flowenv_before_the_plugin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    origin = '{"url": "file:///src/core", "dir_info": {}}'
-    monkeypatch.setattr(new_plugin, "_direct_url", lambda: origin)
+    where = '{"url": "file:///src/core", "dir_info": {}}'
+    monkeypatch.setattr(origin, "_direct_url", lambda: where)
     assert next_steps(Path("my plugin")) == [
         "cd 'my plugin'",
         "python3 -m venv .venv && . .venv/bin/activate",

@@ -118,6 +118,20 @@ def test_what_pip_installs_first_is_pinned_the_same() -> None:
     assert [one["name"] for one in first if content(one) not in everywhere] == []
 
 
+def test_nobody_is_told_to_install_a_name_that_anybody_can_register() -> None:
+    patterns = ("*.md", "[!.]*/**/*.md", "core/src/**/*.py", "plugins/*/src/**/*.py")
+    paths = [path for pattern in patterns for path in ROOT.glob(pattern)]
+    told = {
+        (str(path.relative_to(ROOT)), word.strip("'\"`.,"))
+        for path in paths
+        for line in re.findall(r"pip install ([^\n`]*)", path.read_text("utf-8"))
+        for word in re.split(r"[\s\[=<>]+", line.partition("#")[0])
+    }
+
+    assert len({path for path, _ in told}) > 10
+    assert {one for one in told if canonicalize_name(one[1]) in OURS} == set()
+
+
 def test_nothing_is_installed_without_its_pin() -> None:
     noxfile = (ROOT / "noxfile.py").read_text("utf-8")
     installs = re.findall(r"session\.install\(.*", noxfile)

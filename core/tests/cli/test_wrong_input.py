@@ -202,7 +202,7 @@ def test_a_known_backend_that_isnt_installed_says_how_to_install_it(project: Pro
         project,
         ended,
         "'fargate' isn't installed; installed: none",
-        "Run: pip install flowenv-fargate",
+        "Run: pip install 'flowenv-fargate @ file:",
     )
 
 

@@ -333,5 +333,5 @@ def test_an_executor_that_can_not_be_closed_does_not_hide_the_flows_exception():
 
 def test_without_dask_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "dask", None)
-    with pytest.raises(FlowenvError, match=r"needs dask.*pip install 'flowenv\[dask\]'"):
+    with pytest.raises(FlowenvError, match=r"needs dask.*pip install 'flowenv\[dask\] @"):
         Flow(lambda: 1).run(executor=LocalDaskExecutor("synchronous"))

@@ -123,7 +123,7 @@ def test_serialising_changes_nothing():
 
 
 def test_a_missing_backend_is_named_with_what_to_install(plugging):
-    with pytest.raises(BackendNotFound, match=r"'k8s' isn't installed.*pip install flowenv-k8s"):
+    with pytest.raises(BackendNotFound, match=r"'k8s' isn't installed.*pip install .*flowenv-k8s"):
         Environment.deserialize({"type": "k8s"})
 
 

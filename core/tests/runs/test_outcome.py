@@ -277,7 +277,7 @@ def test_exit_code_0_whose_record_may_be_late_is_completed():
 def test_an_image_without_flowenv_says_what_to_add():
     log = "Traceback …\nModuleNotFoundError: No module named 'flowenv'\n"
     status = without_record(1, log)
-    assert (status.reason, "pip install flowenv" in status.hint) == (Reason.START_ERROR, True)
+    assert (status.reason, "Dockerfile" in status.hint) == (Reason.START_ERROR, True)
 
 
 @pytest.mark.parametrize("code", [126, 127])

@@ -83,6 +83,7 @@ def _installation(plugins: Sequence[str]) -> list[Finding]:
 
 def _plugins(given: Sequence[str]) -> list[Finding]:
     from flowenv.cli.loading import load_all
+    from flowenv.origin import how_to_install
     from flowenv.runs.summaries import Finding
 
     found: list[Finding] = []
@@ -99,7 +100,7 @@ def _plugins(given: Sequence[str]) -> list[Finding]:
         if finding not in found:  # two owners of one name have one error between them
             found.append(finding)
     if not any(one.subject.startswith("backend ") for one in found):
-        hint = "Run: pip install flowenv-local"
+        hint = how_to_install("flowenv-local")
         found.append(Finding("backends", False, "none is installed.", hint))
     return found
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import shutil
 from pathlib import Path
 
 import click
+
+from flowenv.origin import own_requirement
 
 _TEMPLATE = Path(__file__).parent.parent / "_template"
 _PLACEHOLDER = "acme"
@@ -64,7 +65,7 @@ def new_plugin(name: str, directory: Path | None, kind: str) -> None:
 
 def next_steps(directory: Path) -> list[str]:
     """The lines to type from here to a plugin that passes its tests, on any machine."""
-    requirement = own_requirement(_direct_url())
+    requirement = own_requirement()
     return [
         f"cd {shlex.quote(str(directory))}",
         "python3 -m venv .venv && . .venv/bin/activate",
@@ -73,36 +74,6 @@ def next_steps(directory: Path) -> list[str]:
         "pytest",
         "flowenv plugins --load",
     ]
-
-
-def _direct_url() -> str | None:
-    import importlib_metadata
-
-    return importlib_metadata.distribution("flowenv").read_text("direct_url.json")
-
-
-def own_requirement(direct_url: str | None) -> str:
-    """What has to be installed first where pip's index may not have this flowenv.
-
-    Args:
-        direct_url: what the installer wrote down about this flowenv (PEP 610): the folder,
-            wheel or repository it came from; None if it came from an index.
-
-    Returns:
-        A requirement; empty if the index has it.
-
-    >>> own_requirement('{"url": "file:///src/flowenv/core", "dir_info": {}}')
-    'flowenv[testing] @ file:///src/flowenv/core'
-    """
-    if direct_url is None:
-        return ""
-    origin = json.loads(direct_url)
-    url = origin["url"]
-    if repository := origin.get("vcs_info"):
-        url = f"{repository['vcs']}+{url}@{repository['commit_id']}"
-    if folder := origin.get("subdirectory"):
-        url += f"#subdirectory={folder}"
-    return f"flowenv[testing] @ {url}"
 
 
 def write_plugin(name: str, kind: str, directory: Path) -> None:

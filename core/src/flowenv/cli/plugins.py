@@ -43,7 +43,9 @@ def plugins(load: bool, plugins: tuple[str, ...], output: str) -> int:
     if output == "json":
         echo_json(found)
     elif not found:
-        echo("No backend is installed. Run: pip install flowenv-local", err=True)
+        from flowenv.origin import how_to_install
+
+        echo(f"No backend is installed. {how_to_install('flowenv-local')}", err=True)
     else:
         rows = [
             [

@@ -21,9 +21,11 @@ def import_dask(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
+        from flowenv.origin import how_to_install
+
         raise SettingError(
             f"This executor needs {name}, which isn't installed.",
-            hint="Run: pip install 'flowenv[dask]'",
+            hint=how_to_install("flowenv[dask]"),
         ) from error
 
 

@@ -120,9 +120,11 @@ class Registry:
             ) from error
 
     def _not_installed(self, backend: str) -> BackendNotFound:
+        from flowenv.origin import how_to_install
+
         there = ", ".join(self.backends()) or "none"
         if backend in discovery.KNOWN_BACKENDS:
-            hint = f"Run: pip install {discovery.KNOWN_BACKENDS[backend]}"
+            hint = how_to_install(discovery.KNOWN_BACKENDS[backend])
         else:
             known = {**discovery.KNOWN_BACKENDS, **dict.fromkeys(self.backends(), "")}
             hint = nearest(backend, known)
@@ -250,7 +252,7 @@ def _check_requirements(one: Installed, name: str) -> None:
     if problems := unmet(one.distribution):
         raise PluginError(
             f"The {name} doesn't fit what is installed: {'; '.join(problems)}.",
-            hint=f"Run: pip install --upgrade flowenv {one.distribution}",
+            hint=f"Upgrade flowenv or {one.distribution}, from where each was installed.",
         )
 
 

@@ -343,11 +343,13 @@ def without_record(exit_code: int, last_lines: str, *, may_be_late: bool = False
     lines = (s.strip() for s in reversed(last_lines.splitlines()) if RESULT_MARK not in s)
     last = next(filter(None, lines), "")
     if "No module named 'flowenv'" in last_lines:
+        from flowenv.origin import how_to_add_to_an_image
+
         return Status(
             State.CRASHED,
             Reason.START_ERROR,
             "The image has no flowenv.",
-            "Add to its Dockerfile: RUN pip install flowenv",
+            how_to_add_to_an_image(),
         )
     if exit_code in (126, 127):
         return Status(

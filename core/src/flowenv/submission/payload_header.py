@@ -69,7 +69,7 @@ class Header:
         if self.format != FORMAT or _release(self.flowenv) > _release(__version__):
             raise PayloadError(
                 f"The run was packed by flowenv {self.flowenv}, and here is flowenv {__version__}.",
-                hint=f"Add to the image's Dockerfile: RUN pip install 'flowenv>={self.flowenv}'",
+                hint=f"The image needs flowenv {self.flowenv}, from where the submitter's came.",
             )
         if _release(self.flowenv)[0] != _release(__version__)[0]:
             raise PayloadError(

@@ -1,6 +1,6 @@
 """Tests for backends: a class that a backend's author subclasses.
 
-Install with `pip install 'flowenv[testing]'`. In a test module of the backend:
+It needs the extra `testing` of flowenv. In a test module of the backend:
 
     from flowenv.testing import BackendConformance
 

@@ -74,7 +74,7 @@ def test_an_image_without_flowenv_is_a_start_error_with_a_hint() -> None:
     found = diagnose(task(exit_code=1), "flow", last_lines=lines)
 
     assert found.reason is Reason.START_ERROR
-    assert "pip install flowenv" in found.hint
+    assert "Dockerfile" in found.hint
 
 
 def test_a_container_that_used_up_its_memory_says_so() -> None:

@@ -155,11 +155,11 @@ def test_a_record_that_the_kubelet_has_cut_is_one_all_the_same() -> None:
     assert found.outcome.is_cut
 
 
-def test_an_image_without_flowenv_gets_the_line_for_its_dockerfile() -> None:
+def test_an_image_without_flowenv_is_told_what_its_dockerfile_lacks() -> None:
     words = "ModuleNotFoundError: No module named 'flowenv'"
     status = verdict(job(), pod(container(terminated=terminated(1, words, "Error")))).status
     assert status.reason is Reason.START_ERROR
-    assert "RUN pip install flowenv" in status.hint
+    assert "Dockerfile" in status.hint
 
 
 def test_a_command_that_can_not_be_started_is_a_start_error() -> None:
