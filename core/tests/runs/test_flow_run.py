@@ -17,7 +17,7 @@ from flowenv.errors import (
     UnsupportedOperation,
     WaitTimeout,
 )
-from flowenv.runs import logged_result
+from flowenv.runs import live_status, logged_result
 from flowenv.runs.outcome import Outcome
 from flowenv.runs.record import LIMIT
 from flowenv.runs.result_document import ResultDocument, digest
@@ -80,6 +80,47 @@ def test_wait_follows_to_the_end_and_tells_each_news(submitted):
     run, heard = submitted(RUNNING, RUNNING, COMPLETED), []
     assert run.wait(on_status=heard.append) == COMPLETED
     assert heard == [RUNNING, COMPLETED]
+
+
+def test_a_loop_that_looks_at_the_state_ends(submitted, monkeypatch):
+    monkeypatch.setattr(live_status, "INTERVAL", 0.0)
+    run, looks = submitted(RUNNING, RUNNING, COMPLETED), 0
+    while run.state is not State.COMPLETED:
+        looks += 1
+    assert looks == 2
+
+
+def test_looking_often_asks_the_platform_now_and_then_only(submitted):
+    run = submitted(RUNNING, COMPLETED)
+    assert {run.state for _ in range(9)} == {State.RUNNING}
+    assert "Running" in repr(run)
+
+
+def test_a_backend_that_knows_by_itself_is_asked_for_that(submitted):
+    run = submitted(FAILED)
+    told = iter([RUNNING, COMPLETED])
+    run.handle.latest = lambda: next(told)
+    assert (run.state, run.state, run.state) == (State.RUNNING, *[State.COMPLETED] * 2)
+
+
+def test_what_plugins_are_told_of_stays_as_it_was(submitted):
+    run = submitted(COMPLETED)
+    told = run.as_of(RUNNING)
+    assert told.state is State.RUNNING
+
+
+def test_while_somebody_waits_nobody_else_asks(submitted):
+    run = submitted(COMPLETED)
+    states = []
+
+    def follow(timeout=None):
+        yield RUNNING
+        states.append(run.state)
+        yield COMPLETED
+
+    run.handle.follow = follow
+    run.wait()
+    assert states == [State.RUNNING]
 
 
 def test_wait_that_takes_too_long_says_where_the_run_stands(submitted):

@@ -102,7 +102,7 @@ class Follower:
         for status in self.flow_run.follow():
             self._show(status)
         self._drain()
-        return self.flow_run.status
+        return self.flow_run.last_status
 
     def _drain(self) -> None:
         """Let the last log lines come and be read, however slowly whoever reads them does."""
@@ -154,7 +154,7 @@ class Follower:
         """Show a new sentence within a state, of which only the run itself has heard."""
         from flowenv.states import State
 
-        status = self.flow_run.status
+        status = self.flow_run.last_status
         is_new = status != self._shown and self._shown is not None
         if not is_new or status.state.is_final or status.state is State.RUNNING:
             return False
@@ -165,7 +165,7 @@ class Follower:
         """What the run is waiting for, without the sentence that stands above already."""
         from flowenv.states import State, Status
 
-        status = self.flow_run.status
+        status = self.flow_run.last_status
         if status.state.is_final:
             return ""
         if self._cancelling:
@@ -188,7 +188,7 @@ class Follower:
 
     def _interrupted(self) -> None:
         run, can = self.flow_run, self.flow_run.environment.capabilities
-        if run.state.is_final or not (can.cancel or can.attach):
+        if run.last_status.state.is_final or not (can.cancel or can.attach):
             return
         if run.handle is None:
             if self._submitting:
@@ -201,7 +201,11 @@ class Follower:
     def _lost_sight(self, error: FlowenvError) -> None:
         """Following failed, which says nothing of the run: tell how to pick it up again."""
         run = self.flow_run
-        if run.handle and not run.state.is_final and run.environment.capabilities.attach:
+        if (
+            run.handle
+            and not run.last_status.state.is_final
+            and run.environment.capabilities.attach
+        ):
             # a hint may end in lines to copy
             between = "\n" if "\n" in error.hint else " "
             error.hint += f"{between}The run may go on: flowenv attach {run.reference}{self.where}"

@@ -22,7 +22,7 @@ def describe(flow_run: FlowRun) -> dict[str, Any]:
         "submitter": flow_run.submitter or None,
         "labels": list(flow_run.labels),
         "parameters": flow_run.shown_parameters,
-        **flow_run.status.to_json(),
+        **flow_run.last_status.to_json(),
     }
 
 
@@ -36,7 +36,7 @@ def describe_end(flow_run: FlowRun) -> dict[str, Any]:
         value = flow_run.result()
     except FlowenvError as failure:
         # what became of a run that didn't complete is in its state and message
-        error = failure if flow_run.state is State.COMPLETED else None
+        error = failure if flow_run.last_status.state is State.COMPLETED else None
     return {**describe(flow_run), "phases": flow_run.phases(), **describe_result(value, error)}
 
 
@@ -78,7 +78,7 @@ def report_end(flow_run: FlowRun, output: str) -> int:
     if output == "json":
         described = describe_end(flow_run)
         echo_json(described)
-        return exit_code(flow_run.status, lacks_result="result_error" in described)
+        return exit_code(flow_run.last_status, lacks_result="result_error" in described)
     value, error = None, None
     try:
         value = flow_run.result()
@@ -86,7 +86,7 @@ def report_end(flow_run: FlowRun, output: str) -> int:
         error = failure
     report_result(value, error)
     echo(summary(flow_run), err=True)
-    return exit_code(flow_run.status, lacks_result=error is not None)
+    return exit_code(flow_run.last_status, lacks_result=error is not None)
 
 
 def show_traceback(flow_run: FlowRun) -> None:
@@ -106,10 +106,12 @@ def summary(flow_run: FlowRun) -> str:
     """One line: how a run ended and the time of each phase, if this process saw any."""
     phases = flow_run.phases()
     if list(phases) == ["pending", "total"]:  # it was over when this process attached to it
-        return flow_run.state.value
+        return flow_run.last_status.state.value
     total = phases.pop("total")
     parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in phases.items())
-    return f"{flow_run.state.value} after {total:.1f} s" + (f" ({parts})" if parts else "")
+    return f"{flow_run.last_status.state.value} after {total:.1f} s" + (
+        f" ({parts})" if parts else ""
+    )
 
 
 def exit_code(status: Status, *, lacks_result: bool = False) -> int:

@@ -247,4 +247,4 @@ def _print_status(flow_run: FlowRun, look: Callable[[], object], output: str) ->
         if output == "json":
             echo_json(describe(flow_run))
         else:
-            echo(str(flow_run.status))
+            echo(str(flow_run.last_status))

@@ -124,6 +124,10 @@ class AskedHandle:
         """What is known of the run now."""
         return self._one("status", Status)  # type: ignore[no-any-return]
 
+    def latest(self) -> Status | None:
+        """What the backend's own watch says; None if it has none."""
+        return self._one("latest", Status) if hasattr(self._handle, "latest") else None
+
     def follow(self, timeout: float | None) -> Iterator[Status]:
         """Each change; without a timeout up to and with the final one."""
         what, last = "its handle's follow", None

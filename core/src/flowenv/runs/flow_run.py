@@ -22,6 +22,7 @@ from flowenv.errors import (
     UnsupportedOperation,
     WaitTimeout,
 )
+from flowenv.runs.live_status import LiveStatus
 from flowenv.states import State, Status
 from flowenv.wording import shown
 
@@ -67,7 +68,7 @@ class FlowRun:
         labels: the environment's and the submission's labels.
         submitter: who submitted it, as `user@host`; empty if that isn't known.
         created: when it was made, in UTC.
-        status: what is known of it; only goes forwards.
+        last_status: what this process last saw of it; only goes forwards.
         handle: the backend's handle, once it is submitted.
         spec: the finished spec, once the run is being submitted from this process.
         nonce: a random text that goes into the payload, so that nobody can guess its digest.
@@ -103,7 +104,7 @@ class FlowRun:
         self.submitter = submitter
         self._shown_parameters = shown_parameters
         self.handle: Handle | None = None
-        self.status = Status(State.PENDING)
+        self.last_status = Status(State.PENDING)
         self.spec: dict[str, Any] | None = None
         self.nonce = secrets.token_hex(16)
         self.directory: Path | None = None
@@ -115,15 +116,37 @@ class FlowRun:
         self._hooks = hooks
         self._result_lines: list[str] = []
         self._block: AbstractContextManager[None] | None = None
+        self._live: LiveStatus | None = LiveStatus()
         # held until it is settled who hears of a state, so that all hear of them in their order
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
-        return f"FlowRun({self.flow_name!r}, id={self.id!r}, state={self.state.value})"
+        state = self.last_status.state.value
+        return f"FlowRun({self.flow_name!r}, id={self.id!r}, state={state})"
+
+    @property
+    def status(self) -> Status:
+        """How the run stands now, by what the backend's watch or a look lately says.
+
+        Looking often is cheap: no look is a request of its own, where the backend can watch.
+
+        Raises:
+            FlowenvError: if the platform can't be asked, and that isn't a short outage.
+        """
+        if self._live and self.handle is not None and not self.last_status.state.is_final:
+            status = self._live.look(self._asked)
+            if status is not None:
+                self.observe(status)
+        return self.last_status
 
     @property
     def state(self) -> State:
-        """Where the run stands, as far as this process has seen."""
+        """Where the run stands now, as `status` has it: a loop may wait for it to change.
+
+        >>> from flowenv import submit
+        >>> submit(dict).state
+        <State.COMPLETED: 'Completed'>
+        """
         return self.status.state
 
     @property
@@ -192,7 +215,8 @@ class FlowRun:
     def as_of(self, status: Status) -> FlowRun:
         """A copy of the run as it is with a status, which stays so: what plugins are told of."""
         told = copy.copy(self)
-        told.status = status
+        told.last_status = status
+        told._live = None
         told.parameters = dict(self.parameters)
         told.listeners = []
         told._hooks = None
@@ -211,9 +235,9 @@ class FlowRun:
 
     def refresh(self) -> Status:
         """Look at the platform once and return the status."""
-        if not self.state.is_final:
+        if not self.last_status.state.is_final:
             self.observe(self._asked().status())
-        return self.status
+        return self.last_status
 
     def observe(self, status: Status) -> bool:
         """Take note of a status; plugins are told of a change of state.
@@ -222,12 +246,12 @@ class FlowRun:
             True if the status was news. A status of an earlier state is ignored.
         """
         with self._lock:
-            same_state = status.state is self.state
-            if status == self.status or self.state.is_final:
+            same_state = status.state is self.last_status.state
+            if status == self.last_status or self.last_status.state.is_final:
                 return False
-            if not same_state and not self.state.may_become(status.state):
+            if not same_state and not self.last_status.state.may_become(status.state):
                 return False
-            self.status = status
+            self.last_status = status
             if not same_state:
                 self._seen.append((status.state, time.monotonic()))
                 for listener in self.listeners:
@@ -242,13 +266,18 @@ class FlowRun:
         Args:
             timeout: seconds after which to stop; None waits for the end of the run.
         """
-        if self.state.is_final:
-            yield self.status
+        if self.last_status.state.is_final:
+            yield self.last_status
             return
-        for status in self._asked().follow(timeout):
+        told = self._asked().follow(timeout)
+        while True:
+            with self._live.kept_by_another() if self._live else nullcontext():
+                status = next(told, None)
+            if status is None:
+                return
             if self.observe(status):
-                yield self.status
-            if self.state.is_final:
+                yield self.last_status
+            if self.last_status.state.is_final:
                 return
 
     def wait(
@@ -275,19 +304,23 @@ class FlowRun:
             for status in self.follow(timeout):
                 if on_status:
                     on_status(status)
-        if not self.state.is_final:
+        if not self.last_status.state.is_final:
             waited = "" if timeout is None else f" after {timeout:g} seconds"
             raise WaitTimeout(
-                f"The run {self.id} is {self.state.value}{waited}.",
+                f"The run {self.id} is {self.last_status.state.value}{waited}.",
                 hint="It goes on; wait again or cancel it.",
             )
-        return self.status
+        return self.last_status
 
     def _told(self) -> AbstractContextManager[None]:
         """While this process waits for the run, an interrupt says what happens to it."""
         from flowenv.runs.waiting import says_that_it_goes_on
 
-        return nullcontext() if self.state.is_final or self._block else says_that_it_goes_on(self)
+        return (
+            nullcontext()
+            if self.last_status.state.is_final or self._block
+            else says_that_it_goes_on(self)
+        )
 
     def phases(self) -> dict[str, float]:
         """Seconds that this process saw the run in each state that is over, and in all.
@@ -301,7 +334,7 @@ class FlowRun:
             state.value.lower(): round(end - at, 3)
             for (state, at), end in zip(self._seen, ends, strict=False)
         }
-        last = self._seen[-1][1] if self.state.is_final else time.monotonic()
+        last = self._seen[-1][1] if self.last_status.state.is_final else time.monotonic()
         return {**found, "total": round(last - self._seen[0][1], 3)}
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
@@ -401,11 +434,11 @@ class FlowRun:
             UnsupportedOperation: if the backend can't cancel.
         """
         if self.refresh().state.is_final:
-            return self.status
+            return self.last_status
         self._require("cancel", "can't cancel a run from outside")
         self._asked().cancel()
         self.observe(self._asked().status())
-        return self.status
+        return self.last_status
 
     def __enter__(self) -> Self:
         """The run itself: at the end of the block it is over.

@@ -21,6 +21,10 @@ class Handle(Protocol):
 
     All methods may be called from several threads. They raise `PlatformError` and its
     kind, never a vendor's exception.
+
+    A backend that watches its platform, or asks for many runs together, gives its handles
+    `latest() -> Status` besides: how the run stands by that, however often it is called. Without
+    it `status()` is called once a second while somebody looks at `FlowRun.state`.
     """
 
     @property

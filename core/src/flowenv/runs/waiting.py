@@ -11,7 +11,7 @@ from flowenv.runs.stopping import closed_before_the_end
 
 if TYPE_CHECKING:
     from flowenv.runs.environment import Environment
-    from flowenv.states import State, Status
+    from flowenv.states import Status
 
 _log = logging.getLogger("flowenv")
 
@@ -20,14 +20,11 @@ class AwaitedRun(Protocol):
     """A run, as far as somebody waits for it."""
 
     environment: Environment
+    last_status: Status
 
     @property
     def reference(self) -> str:
         """What `flowenv attach` needs."""
-
-    @property
-    def state(self) -> State:
-        """How it stands."""
 
     def cancel(self) -> Status:
         """Stop it."""
@@ -43,7 +40,7 @@ def says_that_it_goes_on(flow_run: AwaitedRun) -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt:
-            if not flow_run.state.is_final:
+            if not flow_run.last_status.state.is_final:
                 backend, reference = flow_run.environment.backend, flow_run.reference
                 back = f"flowenv attach {reference} --env {backend}"
                 _log.warning("The run goes on. Get back to it with: %s", back)
@@ -58,7 +55,7 @@ def cancelled_at_the_end(flow_run: AwaitedRun) -> Iterator[None]:
         try:
             yield
         except KeyboardInterrupt:
-            if cancels and not flow_run.state.is_final:
+            if cancels and not flow_run.last_status.state.is_final:
                 _log.warning("The run %s is cancelled, as its block is left.", flow_run.reference)
             raise
         finally:

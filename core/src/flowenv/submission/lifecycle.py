@@ -112,7 +112,7 @@ class Prepared:
         )
         check_handle(handle, self.hooks.owner)
         run.handle = handle
-        if run.state is State.PENDING:
+        if run.last_status.state is State.PENDING:
             run.observe(Status(State.SUBMITTED))
         if isinstance(handle, FinishedHandle):
             run.observe(handle.status())

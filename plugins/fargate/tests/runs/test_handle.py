@@ -19,7 +19,7 @@ from flowenv.errors import (
 from flowenv.plugin import FlowRun, Outcome, Reason, State
 from flowenv.remote import outages
 from flowenv_fargate import FargateTaskEnvironment
-from flowenv_fargate.runs import cloudwatch, handle
+from flowenv_fargate.runs import cloudwatch, handle, latest
 from rigs.ecs import Account, EcsRig, Script
 
 OnRig = Callable[..., FargateTaskEnvironment]
@@ -44,6 +44,46 @@ def test_a_run_goes_through_its_states_to_its_result(on_rig: OnRig, submit: Subm
 
     assert list(dict.fromkeys(states)) == [State.STARTING, State.RUNNING, State.COMPLETED]
     assert run.result() == 3
+
+
+def test_a_loop_that_looks_at_the_state_ends(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latest, "PAUSE", 0.01)
+    runs = [submit(on_rig()) for _ in range(3)]
+    while {run.state for run in runs} != {State.COMPLETED}:
+        time.sleep(0.001)
+
+    assert [run.result() for run in runs] == [3, 3, 3]
+
+
+def test_a_loop_that_looks_at_the_state_bears_an_outage_and_says_so(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, scripts: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latest, "PAUSE", 0.0)
+    monkeypatch.setattr(outages, "SPOKEN_OF", 0.0)
+    scripts.chosen = ENDLESS
+    run = submit(on_rig())
+    while run.state is not State.RUNNING:
+        time.sleep(0.001)
+    with rig.faults.inject("throttling", operation="DescribeTasks", times=None):
+        while "No news since" not in run.status.message:
+            time.sleep(0.001)
+        assert run.state is State.RUNNING
+    while run.status.message:
+        time.sleep(0.001)
+    monkeypatch.setattr(outages, "PATIENCE", 0.05)
+    with (
+        rig.faults.inject("throttling", operation="DescribeTasks", times=None),
+        pytest.raises(TransientPlatformError),
+    ):
+        looked_at_until(run, "Completed")
+
+
+def looked_at_until(run: FlowRun, text: str) -> None:
+    """Look at the status until it has this text, or raises."""
+    while text not in str(run.status):
+        time.sleep(0.001)
 
 
 def test_a_flow_that_raised_is_failed_with_its_error(

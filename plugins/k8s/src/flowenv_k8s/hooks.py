@@ -52,7 +52,8 @@ def flowenv_execute(
             raise
         raise SpecError(f"{lines}: {error.message}", hint=error.hint) from error
     payload = spec["payload"]["url"] if spec.get("payload") else None
-    handle = KubernetesHandle(client, job, environment.start_deadline, payload=payload)
+    deadline = environment.start_deadline
+    handle = KubernetesHandle(client, job, deadline, payload=payload, is_own=True)
     handle.tracker.runtime = spec.get("runtime")
     return handle
 

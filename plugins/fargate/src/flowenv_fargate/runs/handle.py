@@ -35,6 +35,7 @@ from flowenv_fargate.runs.diagnosis import (
     lost,
 )
 from flowenv_fargate.runs.flow_log import FlowLog
+from flowenv_fargate.runs.latest import Latest
 from flowenv_fargate.runs.tasks import TaskPoller
 
 _log = logging.getLogger("flowenv.fargate")
@@ -95,6 +96,7 @@ class TaskHandle:
         self._cleaned_up = False
         self._is_cancelled = False
         self._outcome: Outcome | None = None
+        self._latest = Latest(self._look_for_latest)
         self._lock = threading.RLock()
         self._poller.watch(arn, self, task)
 
@@ -108,6 +110,28 @@ class TaskHandle:
     def status(self) -> Status:
         """What is known of the run now; looks by many handles share their calls."""
         return self._look(None)
+
+    def latest(self) -> Status:
+        """What is known of the run by a look that is seldom older than two seconds.
+
+        The looks of all runs in a cluster are one call, however often somebody asks.
+
+        Raises:
+            PlatformError: if AWS refuses, or hasn't answered for too long.
+        """
+        return self._latest.status()
+
+    def _look_for_latest(self) -> Status:
+        status = self._look(self._poller.interval)
+        if self._answer is not None:  # whoever has submitted the run looks after it, too
+            self._look_after(status)
+        return status
+
+    def _look_after(self, status: Status) -> None:
+        if status.state is State.STARTING:
+            self._enforce_deadline(self._task)
+        if status.state.is_final:
+            self._clean_up()
 
     def follow(self, timeout: float | None = None) -> Iterator[Status]:
         """The current status, then each change, up to and with the final one."""
@@ -127,10 +151,7 @@ class TaskHandle:
                 if patience.outage and told != shown:
                     yield (shown := told)
             else:
-                if status.state is State.STARTING:
-                    self._enforce_deadline(self._task)
-                if status.state.is_final:
-                    self._clean_up()
+                self._look_after(status)
                 if status != shown:
                     shown = status
                     yield status

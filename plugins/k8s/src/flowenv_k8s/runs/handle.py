@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,6 +14,7 @@ from flowenv_k8s.api.client import Client
 from flowenv_k8s.runs.cancellation import DEFAULT_GRACE, delete_job
 from flowenv_k8s.runs.logs.run_log import RunLog
 from flowenv_k8s.runs.tracking import RunTracker
+from flowenv_k8s.runs.watch.watched import Watched
 
 _log = logging.getLogger("flowenv.k8s")
 
@@ -26,6 +28,8 @@ class KubernetesHandle:
         start_deadline: seconds until the flow's container must be running; 0 for no limit.
         age: seconds since the Job was made.
         payload: the URL of its payload, if that is in a store; it is removed at the end.
+        is_own: True if this process has submitted the run, so that it looks after its Job also
+            if it only looks at the run's state again and again.
 
     Attributes:
         tracker: what is known of the run.
@@ -39,9 +43,13 @@ class KubernetesHandle:
         age: float = 0.0,
         *,
         payload: str | None = None,
+        is_own: bool = False,
     ) -> None:
         self.tracker = RunTracker(client, job, start_deadline, age, payload=payload)
         self.tracker.before_pods_go = self._keep_result
+        self._is_own = is_own
+        self._watched: Watched | None = None
+        self._watched_lock = threading.Lock()
         self._result_lines: list[str] | None = None
         self._client = client
         pod_spec = ((job.get("spec") or {}).get("template") or {}).get("spec") or {}
@@ -55,6 +63,33 @@ class KubernetesHandle:
     def status(self) -> Status:
         """What is known of the run now: one look at the Job, one at its pods. Nothing changes."""
         return self.tracker.look()
+
+    def latest(self) -> Status:
+        """How the run stands by the shared watch; the cluster is asked where that doesn't do.
+
+        Raises:
+            FlowenvError: if the run can't be watched any more; it goes on.
+        """
+        with self._watched_lock:
+            if self.tracker.is_over:
+                return self.tracker.look(acts=self._is_own)
+            if self._watched is None:
+                self._watched = Watched(self.tracker.follow())
+            try:
+                updates = self._watched.updates
+                updates.raise_problem()
+                status = self.tracker.observe(updates, acts=self._is_own)
+            except FlowenvError:
+                self._unwatch()
+                raise
+            if status.state.is_final:
+                self._unwatch()
+            return status
+
+    def _unwatch(self) -> None:
+        if self._watched is not None:
+            self._watched.leave()
+            self._watched = None
 
     def follow(self, timeout: float | None = None) -> Iterator[Status]:
         """The current status, then each change, up to and with the final one.
