@@ -8,6 +8,7 @@ import pytest
 from flowenv import Secret
 from flowenv.errors import SettingError, SpecError
 from flowenv.hooks.registry import use_local_plugins
+from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.api.service_model import parameters_of
 from flowenv_fargate.spec.shapes import REGISTER, RUN, check_request
 
@@ -89,6 +90,31 @@ def test_a_misspelt_nested_field_gets_the_nearest_right_name(built: Build) -> No
         SettingError, match=r"containerDefinitions\[main\].comand is unknown. Did you"
     ):
         built(containerDefinitions=main(comand=["x"]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"secrets": []}, "It belongs to containerDefinitions[0]."),
+        ({"subnets": ["a"]}, "It belongs to networkConfiguration.awsvpcConfiguration."),
+        (
+            {"networkConfiguration": {"subnets": ["a"]}},
+            "networkConfiguration.subnets is unknown. It belongs to "
+            "networkConfiguration.awsvpcConfiguration.",
+        ),
+        (
+            {"containerDefinitions": [{"name": "main", "executionRoleArn": "arn:x"}]},
+            "containerDefinitions[main].executionRoleArn is unknown. It stands beside "
+            "containerDefinitions, not in it.",
+        ),
+    ],
+)
+def test_a_known_name_in_a_wrong_place_is_answered_with_where_it_belongs(
+    arguments: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(SettingError) as caught:
+        FargateTaskEnvironment(**arguments)
+    assert said in str(caught.value)
 
 
 def test_a_missing_nested_field_is_named(built: Build) -> None:

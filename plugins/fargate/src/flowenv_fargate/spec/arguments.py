@@ -8,7 +8,14 @@ from typing import Any
 
 from flowenv.errors import SettingError
 from flowenv.plugin import nearest
-from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf, Shape, argument_problems
+from flowenv_fargate.spec.shapes import (
+    REGISTER,
+    RUN,
+    ParametersOf,
+    Shape,
+    argument_problems,
+    where_to,
+)
 
 Arguments = Mapping[str, Any]
 
@@ -35,7 +42,7 @@ def check_arguments(
             raise SettingError(
                 f"FargateTaskEnvironment has no setting {name!r}, and neither boto3's "
                 "register_task_definition nor its run_task takes it.",
-                hint=nearest(name, known),
+                hint=where_to(name, known, shapes[REGISTER], shapes[RUN]),
             )
     check_launch_type(arguments.get("launchType"))
     for name, value in arguments.items():

@@ -5,7 +5,7 @@ botocore would check them too, but its messages show values, which may be secret
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
 from flowenv.errors import SpecError
@@ -57,7 +57,7 @@ def check_request(operation: str, parameters: Mapping[str, Any], shape: Shape) -
     Raises:
         SpecError: naming every place that is wrong, without the values there.
     """
-    problems = list(_problems(parameters, shape, ""))
+    problems = list(_problems(parameters, shape, "", shape))
     if problems:
         shown = " ".join(problems[:5])
         more = f" And {len(problems) - 5} more." if len(problems) > 5 else ""
@@ -72,28 +72,59 @@ def argument_problems(name: str, value: Any, shape: Shape) -> list[str]:
         value: what was given.
         shape: of the operation's parameters.
     """
-    return list(_problems(value, shape.members[name], name, complete=False))
+    return list(_problems(value, shape.members[name], name, shape, complete=False))
 
 
-def _problems(value: Any, shape: Shape, where: str, *, complete: bool = True) -> Iterator[str]:
+def where_to(name: str, known: Iterable[str], *shapes: Shape) -> str:
+    """A sentence on a name that isn't known where it stands: where it belongs, or what is alike.
+
+    Args:
+        name: the name.
+        known: the names that could stand there.
+        shapes: of the operations' parameters, in which to look for the name.
+    """
+    for shape in shapes:
+        here = [("", shape)]
+        for _ in range(6):
+            inner: list[tuple[str, Shape]] = []
+            for place, one in here:
+                if place and name in one.members:
+                    return f"It belongs to {place}."
+                inner += _inner(place, one)
+            here = inner
+    return nearest(name, known)
+
+
+def _inner(place: str, shape: Shape) -> Iterator[tuple[str, Shape]]:
+    dot = f"{place}." if place else ""
+    for name, one in shape.members.items():
+        if one.type_name == "structure":
+            yield f"{dot}{name}", one
+        elif one.type_name == "list" and one.member.type_name == "structure":
+            yield f"{dot}{name}[0]", one.member
+
+
+def _problems(
+    value: Any, shape: Shape, where: str, root: Shape, *, complete: bool = True
+) -> Iterator[str]:
     kind = shape.type_name
     if kind == "structure":
-        yield from _structure(value, shape, where, complete)
+        yield from _structure(value, shape, where, root, complete)
     elif kind == "list" and isinstance(value, list | tuple):
         for index, one in enumerate(value):
-            yield from _problems(
-                one, shape.member, f"{where}[{_label(one, index)}]", complete=complete
-            )
+            place = f"{where}[{_label(one, index)}]"
+            yield from _problems(one, shape.member, place, root, complete=complete)
     elif kind == "map" and isinstance(value, Mapping):
         for key, one in value.items():
-            yield from _problems(one, shape.value, f"{where}[{key!r}]", complete=complete)
+            place = f"{where}[{key!r}]"
+            yield from _problems(one, shape.value, place, root, complete=complete)
     elif not _fits(value, kind):
         yield _wrong_type(value, kind, where)
     elif isinstance(value, str) and (known := getattr(shape, "enum", None)) and value not in known:
         yield f"{where} can't be {value!r}. {nearest(value, known)}"
 
 
-def _structure(value: Any, shape: Shape, where: str, complete: bool) -> Iterator[str]:
+def _structure(value: Any, shape: Shape, where: str, root: Shape, complete: bool) -> Iterator[str]:
     if not isinstance(value, Mapping):
         yield _wrong_type(value, "structure", where)
         return
@@ -103,9 +134,15 @@ def _structure(value: Any, shape: Shape, where: str, complete: bool) -> Iterator
             yield f"{dot}{name} is missing."
     for name, one in value.items():
         if name in shape.members:
-            yield from _problems(one, shape.members[name], f"{dot}{name}", complete=complete)
+            yield from _problems(one, shape.members[name], f"{dot}{name}", root, complete=complete)
+        elif where and name in root.members:
+            yield f"{dot}{name} is unknown. It stands beside {_top(where)}, not in it."
         else:
-            yield f"{dot}{name} is unknown. {nearest(name, set(shape.members))}"
+            yield f"{dot}{name} is unknown. {where_to(name, set(shape.members), root)}"
+
+
+def _top(where: str) -> str:
+    return where.partition("[")[0].partition(".")[0]
 
 
 def _label(value: Any, index: int) -> str:
