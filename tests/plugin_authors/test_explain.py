@@ -110,6 +110,13 @@ def test_the_layer_that_set_a_variable_is_named(variables: dict[str, Any]) -> No
     assert {name: variables[name]["layer"] for name in layers} == layers
 
 
+def test_what_the_backend_sets_itself_is_shown_with_its_layer(variables: dict[str, Any]) -> None:
+    assert variables["FLOWENV_PAYLOAD"]["value"] == "payload.json"
+    assert (
+        variables["FLOWENV_PAYLOAD"]["layer"] == variables["FLOWENV_OUTCOME"]["layer"] == "flowenv"
+    )
+
+
 def test_what_a_variable_replaced_is_shown_last_first(variables: dict[str, Any]) -> None:
     assert variables["REGION"]["value"] == "by plugin"
     assert variables["REGION"]["replaced"] == [

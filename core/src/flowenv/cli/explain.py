@@ -47,8 +47,18 @@ def explain(output: str, **target: Any) -> None:
         click.secho(f"{name} container" if name == kind else f"{name} ({kind})", bold=True)
         _echo_variables([*container["variables"], *container["removed"]])
         echo()
+    if any(one["target"] == "flow" for one in data["containers"]):
+        _echo_runtime(data["runtime"])
     for change in data["changes"]:
         _echo_change(change["plugin"], change["differences"])
+
+
+def _echo_runtime(runtime: dict[str, Any] | None) -> None:
+    if runtime:
+        size = f"{runtime['bytes'] / 1000:,.0f} kB"
+        echo(f"flowenv itself travels with the run, in {runtime['file']} ({size}).\n")
+    else:
+        echo("flowenv itself doesn't travel with the run: its image has to have it.\n")
 
 
 def _echo_variables(variables: list[dict[str, Any]]) -> None:

@@ -20,6 +20,8 @@ from flowenv.secret import Secret
 Value = str | Secret | None
 """A variable's value: text, a Secret, or None to remove the variable."""
 
+OWN = "flowenv"
+"""The layer of what a backend itself sets over all others."""
 SPEC_FILE = "spec file"
 """The layer of what stands in the user's own spec file."""
 THIS_PROCESS = "this process"
@@ -138,6 +140,8 @@ class Variables:
     layers_for: Callable[[Target], Sequence[Layer]] = lambda target: ()
     merged: list[Merged] = field(default_factory=list, repr=False)
     """Every merge that was made, for `flowenv explain` and rehearsals."""
+    own: dict[Target, dict[str, Any]] = field(default_factory=dict, repr=False)
+    """What was noted with `note_own`, by the kind of container."""
     _known: dict[Target, Sequence[Layer]] = field(default_factory=dict, repr=False)
 
     def layers(self, target: Target) -> Sequence[Layer]:
@@ -182,6 +186,19 @@ class Variables:
         )
         self.merged.append(merged)
         return merged
+
+    def note_own(self, values: Mapping[str, Any], target: Target = Target.FLOW) -> None:
+        """Note what the backend itself sets over all layers, for `flowenv explain`.
+
+        Args:
+            values: such as `FLOWENV_PAYLOAD`, by variable name: a text, or the platform's own
+                way to refer to a value, as plain data.
+            target: in which kind of container; in the first one of that kind.
+
+        >>> variables = Variables()
+        >>> variables.note_own({"FLOWENV_PAYLOAD": "payload.json"})
+        """
+        self.own.setdefault(target, {}).update(values)
 
 
 def checked(given: object, giver: str) -> Mapping[str, Value]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from flowenv.contract.variables import OWN, Entry, Merged
 from flowenv.flows.definition import Flow
 from flowenv.runs.environment import Environment
 from flowenv.secret import Secret
@@ -90,6 +91,7 @@ def preview(
         flow, environment=environment, parameters=parameters, labels=labels, is_preview=True
     )
     explained = explain(prepared)  # builds the spec, with all changes noted
+    explained.pop("runtime")
     return Preview(prepared.spec, **explained)
 
 
@@ -99,18 +101,22 @@ def explain(prepared: Prepared) -> dict[str, Any]:
     Returns:
         Plain data: `containers`, each with its variables, the layer that set each, what it
         replaced, and those that were removed; and `changes`, what each plugin's
-        `flowenv_modify_spec` changed in the spec.
+        `flowenv_modify_spec` changed in the spec; `runtime`, flowenv itself as it travels with
+        the run: its `file`, `bytes` and `sha256`, None where it doesn't.
     """
     prepared.keep_changes = True
     _ = prepared.spec  # built now, with all merges and changes noted
+    variables = prepared.process.variables
+    own = {target: dict(values) for target, values in variables.own.items()}
     containers = [
         {
             "container": merged.container or merged.target.value,
             "target": merged.target.value,
-            "variables": [entry.to_json() for entry in merged.entries],
+            # what is the backend's own is in the first container of a kind
+            "variables": list(_with_own(merged, own.pop(merged.target, {}))),
             "removed": [entry.to_json() for entry in merged.removed],
         }
-        for merged in prepared.process.variables.merged
+        for merged in variables.merged
     ]
     changes = [
         {
@@ -119,7 +125,27 @@ def explain(prepared: Prepared) -> dict[str, Any]:
         }
         for change in prepared.changes
     ]
-    return {"containers": containers, "changes": changes}
+    return {"containers": containers, "changes": changes, "runtime": _runtime(prepared, containers)}
+
+
+def _with_own(merged: Merged, own: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for entry in merged.entries:
+        if entry.name not in own:
+            yield entry.to_json()
+    before = {entry.name: entry for entry in merged.entries}
+    for name, value in own.items():
+        reference = None if isinstance(value, str | Secret) else value
+        text = value if reference is None else None
+        entry = Entry(name, text, OWN, reference, before=before.get(name))
+        yield entry.to_json()
+
+
+def _runtime(prepared: Prepared, containers: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """flowenv as it travels, if it does: where no container was built, nothing is made."""
+    found = prepared.process.runtime if containers else None
+    if found is None:
+        return None
+    return {"file": found.name, "bytes": len(found.content), "sha256": found.digest}
 
 
 def differences(before: Any, after: Any, path: str = "") -> Iterator[Difference]:

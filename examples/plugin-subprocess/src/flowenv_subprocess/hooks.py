@@ -31,13 +31,11 @@ def flowenv_build_spec(
     path = f"{python.parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
     entries = [{"name": "PATH", "value": path}, *environment.entries]
     variables = process.variables.merge(entries, container="flow")
+    own = {contract.PAYLOAD: "payload.json", contract.OUTCOME: "outcome.json"}
+    process.variables.note_own(own)
     return {
         "command": [*process.command],
-        "variables": {
-            **variables.values,
-            contract.PAYLOAD: "payload.json",
-            contract.OUTCOME: "outcome.json",
-        },
+        "variables": {**variables.values, **own},
         "files": dict(process.files),
     }
 

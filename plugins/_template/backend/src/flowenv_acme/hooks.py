@@ -32,13 +32,11 @@ def flowenv_build_spec(
 ) -> dict[str, Any]:
     """The whole request as plain data. Nothing is sent, and the same run gives the same."""
     variables = process.variables.merge(container="flow")
+    own = {contract.PAYLOAD: "payload.json", contract.OUTCOME: "outcome.json"}
+    process.variables.note_own(own)  # for `flowenv explain`
     return {
         "command": list(process.command),
-        "variables": {
-            **variables.values,
-            contract.PAYLOAD: "payload.json",
-            contract.OUTCOME: "outcome.json",
-        },
+        "variables": {**variables.values, **own},
         "files": dict(process.files),
     }
 

@@ -42,6 +42,11 @@ if TYPE_CHECKING:
 
 Overrides = list[dict[str, Any]]
 
+_OWN = frozenset(
+    {contract.PAYLOAD, contract.PAYLOAD_SEAL, contract.RUNTIME_FILE, contract.RUNTIME_DIGEST, MARKS}
+)
+"""The variables by which flowenv's own process in the container knows its run."""
+
 
 class Settings(Protocol):
     """What the requests take from the environment."""
@@ -76,7 +81,19 @@ def build_spec(
     spec["run_task"] = _run_task(environment, flow_run, overrides, definition, shape)
     if not flow_run.is_draft:
         _add_payload(spec, environment, flow_run, process.files[PAYLOAD_FILE])
+    process.variables.note_own(_own(spec))
     return spec
+
+
+def _own(spec: Mapping[str, Any]) -> dict[str, str]:
+    """What flowenv itself tells the flow's container, shortened, for `flowenv explain`."""
+    override = spec["run_task"]["overrides"]["containerOverrides"][0]
+    own = {e["name"]: e["value"] for e in override["environment"] if e["name"] in _OWN}
+    if (payload := str(own.get(contract.PAYLOAD, ""))).startswith("data:"):
+        own[contract.PAYLOAD] = f"data:… ({len(payload):,} characters)"
+    if stored := spec.get("payload"):
+        own[contract.PAYLOAD] = f"a signed URL of what is stored below {stored['place']}"
+    return own
 
 
 def _definition(

@@ -121,10 +121,11 @@ def container_env(
                 "name": entry.name,
                 "value": text if entry.from_file else literal(text),
             }
-    for name, value in (own or {}).items():
-        entries[name] = {"name": name, "value": literal(value)}
-    for one in last:
+    further = [{"name": name, "value": literal(value)} for name, value in (own or {}).items()]
+    for one in (*further, *last):
         entries[one["name"]] = dict(one)
+    noted = {**(own or {}), **{one["name"]: one.get("value", one.get("valueFrom")) for one in last}}
+    process.variables.note_own(noted, target)
     container["env"] = list(entries.values())
 
 
