@@ -17,7 +17,7 @@ from dask_kubernetes.operator.validation import validate_cluster_name
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowenv import Flow, Secret
+from flowenv import Flow, Secret, preview
 from flowenv.errors import SpecError
 from flowenv.hooks.registry import reset
 from flowenv.submission.explain import masked
@@ -181,6 +181,12 @@ def pods_of(spec: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def with_context(of_pod: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     pod = {"securityContext": of_pod, "containers": [{"securityContext": own}]}
     return {"kind": "Job", "spec": {"template": {"spec": {**pod, "restartPolicy": "Never"}}}}
+
+
+def test_explain_knows_every_variable_of_the_flows_container(environment: Environments) -> None:
+    seen = preview(flows.add, environment(), parameters={"a": 1})
+    flow = seen.spec["job"]["spec"]["template"]["spec"]["containers"][0]
+    assert sorted(seen.variables()) == sorted(one["name"] for one in flow["env"])
 
 
 def test_the_schedulers_container_may_do_what_the_flows_may(environment: Environments) -> None:

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from flowenv import Flow, Secret
+from flowenv import Flow, Secret, preview
 from flowenv.contract import AUTH_TOKEN, BASIC, FLOW_RUN_ID, IMAGE, PAYLOAD, PAYLOAD_SEAL
 from flowenv.errors import SpecError
 from flowenv.hooks.registry import use_local_plugins
 from flowenv.plugin import configuration
 from flowenv.runs.process import COMMAND
+from flowenv.testing import flows
+from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.spec.overrides import LIMIT, measure
 from flowenv_fargate.spec.tags import MARKS
 
@@ -311,3 +313,15 @@ def large_flow(write_flow: Callable[[str], Flow[..., Any]]) -> Flow[..., Any]:
 
 def with_payload_url(place: str) -> dict[str, Any]:
     return {"image": "flow:1", "payload_url": place}
+
+
+@pytest.mark.parametrize("further", [{}, {"taskDefinition": "existing"}])
+def test_explain_knows_every_variable_of_the_flows_container(further: dict[str, Any]) -> None:
+    environment = FargateTaskEnvironment(networkConfiguration=NETWORK, **further)
+    environment.metadata = {"image": "a"}
+    seen = preview(flows.add, environment, parameters={"a": 1})
+    names = {one["name"] for one in flow_override(seen.spec)["environment"]}
+    if not further:
+        names |= {one["name"] for one in flow_container(seen.spec)["environment"]}
+    assert seen.variables().keys() == names
+    assert seen.variables()[PAYLOAD].startswith("data:… (")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from flowenv import Flow, Secret
+from flowenv import Flow, Secret, preview
 from flowenv.errors import ConfigurationError, SpecError
 from flowenv.hooks.registry import reset
 from flowenv.plugin import configuration, contract
@@ -388,6 +388,15 @@ def test_what_a_plugin_breaks_is_refused(
     )
     with pytest.raises(SpecError, match=said):
         build(environment())
+
+
+def test_explain_knows_every_variable_of_the_flows_container(environment: Environments) -> None:
+    seen = preview(flows.add, environment(job_spec=TWO_CONTAINERS), parameters={"a": 1})
+    names = [one["name"] for one in containers(seen.spec)[0]["env"]]
+    assert sorted(seen.variables()) == sorted(names)
+    layers = {one["name"]: one["layer"] for one in seen.containers[0]["variables"]}
+    own = {name for name, layer in layers.items() if layer == "flowenv"}
+    assert own == {contract.PAYLOAD, contract.PAYLOAD_SEAL, contract.OUTCOME}
 
 
 # -- large payloads -----------------------------------------------------------------------
