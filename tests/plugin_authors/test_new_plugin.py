@@ -62,11 +62,10 @@ def installed(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path
     return kind, project, site
 
 
-def test_a_new_plugin_passes_its_own_tests_and_is_listed(
-    installed: tuple[str, Path, Path],
-) -> None:
+def test_a_new_plugin_is_listed(installed: tuple[str, Path, Path]) -> None:
+    # that it passes its own tests is seen where the distributions are built, with all that
+    # `flowenv new-plugin` says to do
     kind, project, site = installed
-    call("pytest", "-q", "-p", "no:cacheprovider", cwd=project, PYTHONPATH=str(site))
     listed = flowenv("plugins", "--load", "-o", "json", cwd=project, PYTHONPATH=str(site))
     (mine,) = [one for one in json.loads(listed.stdout) if one["name"] == "red_box"]
     assert mine["kind"] == {"backend": "backend", "hooks": "plugin"}[kind]
