@@ -79,6 +79,7 @@ class Project:
         kept = ("FLOWENV_", "PREFECT__", "NO_COLOR", "FORCE_COLOR", "PYTHON", "COV_", "COVERAGE_")
         self.variables = {n: v for n, v in os.environ.items() if not n.startswith(kept)}
         self.variables |= {"PYTHONPATH": str(self.site), "FAKE_FOLDER": str(self.fake)}
+        self.variables["XDG_STATE_HOME"] = str(folder / "state")
 
     def write(self, name: str, text: str) -> Path:
         """Write a file of the user's."""

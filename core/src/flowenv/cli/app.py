@@ -17,6 +17,7 @@ _COMMANDS = {
     "hooks": "hooks",
     "runs": "runs",
     "status": "runs",
+    "result": "result",
     "attach": "runs",
     "logs": "runs",
     "cancel": "runs",

@@ -63,10 +63,17 @@ def _attached(
     plugins: Sequence[str],
     *capabilities: str,
 ) -> FlowRun:
+    from flowenv.cli.remembered import remembered, words
+    from flowenv.errors import RunNotFound
     from flowenv.submission.lifecycle import attach
 
     environment = find_environment(env, settings, plugins, "attach", *capabilities)
-    return attach(reference, environment)
+    try:
+        return attach(reference, environment)
+    except RunNotFound as error:
+        if found := remembered(reference):
+            error.hint = f"{words(found)}."
+        raise
 
 
 def _known_states(
@@ -100,6 +107,12 @@ def _known_states(
     help="Only runs submitted since then: 90m, 12h, 7d, or a date such as 2026-11-28.",
 )
 @mine_option
+@click.option(
+    "--all",
+    "forgotten",
+    is_flag=True,
+    help="Also those that the platform has forgotten and this machine's journal has not.",
+)
 @output_option("text", "json")
 def runs(
     env: str | None,
@@ -151,13 +164,26 @@ def status(
     """Show how a run stands.
 
     REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. Exits with 0 whatever
-    the state is.
+    the state is. Of a run that the platform has forgotten it says what this machine's
+    journal knows.
 
     \b
       flowenv status REFERENCE --env prod
       flowenv status REFERENCE --env prod -o json
     """
-    flow_run = _attached(reference, env, settings, plugins)
+    from flowenv.cli.remembered import describe_remembered, remembered, words
+    from flowenv.errors import RunNotFound
+
+    try:
+        flow_run = _attached(reference, env, settings, plugins)
+    except RunNotFound:
+        if not (found := remembered(reference)):
+            raise
+        if output == "json":
+            echo_json(describe_remembered(found))
+        else:
+            echo(words(found))
+        return
     _print_status(flow_run, flow_run.refresh, output)
 
 

@@ -51,7 +51,10 @@ def _row(run: RunSummary, with_submitter: bool) -> list[str]:
 def message(run: RunSummary) -> str:
     """Why a run ended or waits as it does: the reason and the sentence."""
     reason = run.status.reason.value if run.status.reason else ""
-    return ": ".join(part for part in (reason, run.status.message) if part)
+    said = ": ".join(part for part in (reason, run.status.message) if part)
+    if run.seen and not run.status.state.is_final:
+        return f"(last heard of {_in_utc(run.seen)}, not there any more) {said}".rstrip()
+    return f"(not there any more) {said}".rstrip() if run.seen else said
 
 
 def _in_utc(moment: object) -> str:

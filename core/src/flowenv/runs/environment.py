@@ -119,6 +119,15 @@ class Environment:
         """
         return values
 
+    @property
+    def place(self) -> str:
+        """Where its runs are, so that one place of a backend can be told from another.
+
+        A cluster and a namespace, a region; the same text for all environments that look at the
+        same runs.
+        """
+        return ""
+
     def needs_image(self) -> bool:
         """True if a run needs an image from the flow, the environment or the configuration.
 

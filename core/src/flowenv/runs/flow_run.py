@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from flowenv.runs.answers import AskedHandle
     from flowenv.runs.environment import Environment
     from flowenv.runs.handle import Handle
+    from flowenv.runs.outcome import Outcome
     from flowenv.secret import Secret
 
 DRAFT_ID = "00000000-0000-0000-0000-000000000000"
@@ -76,6 +77,7 @@ class FlowRun:
         is_preview: True if the run is only shown, as by `flowenv explain`, and never submitted.
         listeners: called with each status of a new state, in this process, before the plugins are
             told of it.
+        witnesses: called with the outcome record when this process reads it.
         raised: where the flow runs: the exception that the flow itself raised, so that it can
             be told from one of the start.
     """
@@ -110,6 +112,7 @@ class FlowRun:
         self.directory: Path | None = None
         self.is_preview = False
         self.listeners: list[Callable[[Status], object]] = []
+        self.witnesses: list[Callable[[Outcome], object]] = []
         self.raised: BaseException | None = None
         self._seen: list[tuple[State, float]] = [(State.PENDING, time.monotonic())]
         self._source_files: tuple[Path, ...] | None = None
@@ -218,7 +221,7 @@ class FlowRun:
         told.last_status = status
         told._live = None
         told.parameters = dict(self.parameters)
-        told.listeners = []
+        told.listeners, told.witnesses = [], []
         told._hooks = None
         return told
 
@@ -386,7 +389,7 @@ class FlowRun:
             raise self._error(status) from getattr(handle, "error", None)
         if isinstance(handle, FinishedHandle):
             return handle.value
-        outcome = self._asked().outcome()
+        outcome = self._read_outcome()
         if outcome is None:
             what = f"The run {self.id} completed, but its result isn't known."
             raise ResultUnavailable(
@@ -398,6 +401,13 @@ class FlowRun:
         return outcome.value(
             results_url(self.environment), allow_pickle=allow_pickle, logged=self._logged
         )
+
+    def _read_outcome(self) -> Outcome | None:
+        outcome = self._asked().outcome()
+        if outcome is not None:
+            for witness in self.witnesses:
+                witness(outcome)
+        return outcome
 
     def _logged(self, sha256: str) -> bytes:
         """The document that the run's log carries."""
@@ -414,7 +424,7 @@ class FlowRun:
     def _error(self, status: Status) -> Exception:
         what = f"The run {self.id} of {self.flow_name}"
         if status.state is State.FAILED:
-            outcome = self._asked().outcome()
+            outcome = self._read_outcome()
             error = RunFailed(
                 f"{what} failed: {status.message}",
                 error_class=outcome.error_class if outcome else "",

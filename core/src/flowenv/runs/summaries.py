@@ -27,6 +27,7 @@ class RunSummary:
         submitter: who submitted it, as `user@host`; empty if that isn't known.
         started: when its container started, with a time zone.
         ended: when it ended, with a time zone.
+        seen: when this machine last heard of it, if the platform has forgotten the run.
 
     >>> from flowenv.plugin import State, Status
     >>> RunSummary("jobs/train-6f1c", "6f1c", "train", Status(State.RUNNING)).status.state.value
@@ -43,6 +44,7 @@ class RunSummary:
     submitter: str = ""
     started: datetime.datetime | None = None
     ended: datetime.datetime | None = None
+    seen: datetime.datetime | None = None
 
     def seconds(self, now: datetime.datetime | None = None) -> float | None:
         """How long it ran, or has been running by now; None if that isn't known.
@@ -54,7 +56,7 @@ class RunSummary:
             return None
         end = self.ended
         if end is None:
-            if self.status.state.is_final:
+            if self.status.state.is_final or self.seen:
                 return None
             end = now or datetime.datetime.now(datetime.UTC)
         return max((end - self.started).total_seconds(), 0.0)
@@ -73,6 +75,7 @@ class RunSummary:
             "submitter": self.submitter or None,
             "labels": list(self.labels),
             "parameters": dict(self.parameters),
+            "seen": self.seen.isoformat() if self.seen else None,
             **self.status.to_json(),
         }
 

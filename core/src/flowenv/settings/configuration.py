@@ -37,6 +37,7 @@ _TYPES: dict[str, Any] = {
     "allow_pickle": bool,
     "submitter": str,
     "show_parameters": bool,
+    "journal": bool,
     "runtime": Literal["shipped", "image"],
 }
 _KEPT_OUT = {"env", "secrets", "environments"}
@@ -85,6 +86,7 @@ class Configuration:
         runtime: `shipped` or `image`: where a run's flowenv comes from.
         submitter: whom runs are marked with; None for `user@host`, empty for nobody.
         show_parameters: whether runs are marked with their parameters, shortened.
+        journal: whether this machine remembers the runs that it submits.
     """
 
     path: Path | None = None
@@ -102,6 +104,7 @@ class Configuration:
     runtime: str | None = None
     submitter: str | None = None
     show_parameters: bool = True
+    journal: bool = True
 
     @property
     def variables(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from flowenv.errors import SettingError, UnsupportedOperation
 from flowenv.hooks.registry import registry
+from flowenv.journal.notes import journal
 from flowenv.runs.answers import many
 from flowenv.runs.environment import Environment
 from flowenv.runs.submitter import submitter
@@ -25,6 +26,7 @@ def find_runs(
     flow: str | None = None,
     since: datetime.datetime | None = None,
     mine: bool = False,
+    forgotten: bool = False,
 ) -> list[RunSummary]:
     """The runs that a platform knows of, whoever submitted them.
 
@@ -35,6 +37,8 @@ def find_runs(
         flow: only runs of this flow; `*` and `?` stand for any characters and one.
         since: only runs that were submitted then or later; with a time zone.
         mine: only those that this user submitted from this machine.
+        forgotten: also those of this place that the platform has forgotten, and this machine's
+            journal has not, with the moment when they were last `seen`.
 
     Returns:
         A summary of each, newest first. Its `reference` is what `attach` takes, its `status`
@@ -60,7 +64,14 @@ def find_runs(
     if not environment.capabilities.find:
         raise UnsupportedOperation(f"The backend {environment.backend} can't list its runs.")
     answer = hooks.claimed("find", "flowenv_find_runs", environment=environment, labels=labels)
-    found = many(answer, RunSummary, hooks.owner, "flowenv_find_runs")
+    found = list(many(answer, RunSummary, hooks.owner, "flowenv_find_runs"))
+    journal().note_found(found, environment)
+    if forgotten:
+        there = {one.run_id for one in found}
+        known = (one.summary for one in journal().at(environment))
+        found += [
+            one for one in known if one.run_id not in there and set(labels) <= set(one.labels)
+        ]
     kept = selected(found, states=wanted, flow=flow, since=since, mine=mine)
     return sorted(kept, key=_age)
 

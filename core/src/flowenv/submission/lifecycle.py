@@ -112,6 +112,10 @@ class Prepared:
         )
         check_handle(handle, self.hooks.owner)
         run.handle = handle
+        if not isinstance(handle, FinishedHandle):
+            from flowenv.journal.notes import journal
+
+            journal().follow(run)
         if run.last_status.state is State.PENDING:
             run.observe(Status(State.SUBMITTED))
         if isinstance(handle, FinishedHandle):
@@ -312,4 +316,7 @@ def attach(reference: str, environment: Environment | str | None = None) -> Flow
     one(run, FlowRun, hooks.owner, "flowenv_attach")
     check_handle(run.handle, hooks.owner, "flowenv_attach")
     run.hooks = hooks
+    from flowenv.journal.notes import journal
+
+    journal().follow(run, is_own=False)
     return run  # type: ignore[no-any-return]

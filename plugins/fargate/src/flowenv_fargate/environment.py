@@ -195,6 +195,13 @@ class FargateTaskEnvironment(Environment):
             for name, value in found.items():
                 setattr(self, name, given[name] or value)
 
+    @property
+    def place(self) -> str:
+        """The region, as far as it is set here, and the cluster."""
+        region = self.region_name or os.environ.get("AWS_REGION")
+        region = region or os.environ.get("AWS_DEFAULT_REGION") or ""
+        return f"{region} {self.kwargs.get('cluster') or 'default'}".strip()
+
     def needs_image(self) -> bool:
         """False if the user's first container, or an existing task definition, has one."""
         return not (uses_existing(self.kwargs) or own_image(self.kwargs))

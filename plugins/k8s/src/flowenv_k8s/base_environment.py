@@ -133,6 +133,13 @@ class KubernetesEnvironment(Environment):
         return self.namespace or in_manifest or configured or inherited
 
     @property
+    def place(self) -> str:
+        """The cluster's address and the namespace."""
+        from flowenv_k8s.api.kubeconfig import server
+
+        return f"{server(self.context)} {self.target_namespace}".strip()
+
+    @property
     def spec_image(self) -> str | None:
         """The image of the Job manifest's first container."""
         containers = list_at(self.manifest, *POD_SPEC, "containers")

@@ -87,6 +87,22 @@ def default_namespace(context: str | None) -> str:
     return _context_of(found).get("namespace") or DEFAULT_NAMESPACE
 
 
+def server(context: str | None) -> str:
+    """The address of the cluster's API server; empty in a pod, which is in its cluster.
+
+    Raises:
+        ConfigurationError: if the kubeconfig has no such context.
+    """
+    found = source(context)
+    if found.in_cluster:
+        return ""
+    clusters: dict[str, Any] = {}
+    for document in _documents(found.kubeconfig):
+        for one in document.get("clusters") or []:
+            clusters.setdefault(one["name"], (one.get("cluster") or {}).get("server"))
+    return str(clusters.get(str(_context_of(found).get("cluster"))) or "")
+
+
 def current_context(kubeconfig: str) -> str | None:
     """The current context: of the first file that names one, as for `kubectl`.
 

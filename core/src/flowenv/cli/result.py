@@ -1,0 +1,90 @@
+"""`flowenv result`: what a run gave."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flowenv.cli.options import output_option, reference_options
+from flowenv.cli.printing import echo, echo_json
+from flowenv.cli.remembered import describe_remembered, remembered, words
+
+if TYPE_CHECKING:
+    from flowenv.journal.notes import Remembered
+    from flowenv.runs.environment import Environment
+    from flowenv.states import Status
+
+
+@click.command()
+@reference_options
+@output_option("text", "json")
+def result(
+    reference: str,
+    env: str | None,
+    settings: tuple[str, ...],
+    plugins: tuple[str, ...],
+    output: str,
+) -> int:
+    """Print the result of a run, once it is over.
+
+    REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. Of a run that the
+    platform has forgotten it prints what this machine's journal knows. Exits as the run ended.
+
+    \b
+      flowenv result REFERENCE --env prod
+      flowenv result REFERENCE --env prod -o json
+    """
+    from flowenv.cli.report import report_end
+    from flowenv.cli.runs import find_environment
+    from flowenv.errors import RunNotFound
+    from flowenv.hooks.notifications import lines_first
+    from flowenv.submission.lifecycle import attach
+
+    environment = find_environment(env, settings, plugins, "attach")
+    try:
+        flow_run = attach(reference, environment)
+    except RunNotFound:
+        if found := remembered(reference):
+            return _report(found, environment, output)
+        raise
+    with lines_first():
+        flow_run.wait()
+        return report_end(flow_run, output)
+
+
+def _report(found: Remembered, environment: Environment, output: str) -> int:
+    from flowenv.cli.report import describe_result, exit_code, report_result
+    from flowenv.errors import FlowenvError
+
+    value, error = None, None
+    try:
+        value = _value(found, environment)
+    except FlowenvError as failure:
+        error = failure
+    if output == "json":
+        echo_json({**describe_remembered(found), **describe_result(value, error)})
+    else:
+        report_result(value, error)
+        echo(words(found), err=True)
+    status: Status = found.summary.status
+    return exit_code(status, lacks_result=error is not None)
+
+
+def _value(found: Remembered, environment: Environment) -> object:
+    from flowenv.errors import ResultUnavailable
+    from flowenv.runs.object_urls import results_url
+    from flowenv.settings.configuration import configuration
+    from flowenv.states import State
+
+    if found.summary.status.state is not State.COMPLETED:
+        return None
+    if found.outcome is None:
+        raise ResultUnavailable(
+            f"This machine has seen that the run {found.summary.run_id} completed, but not its "
+            "result.",
+            hint="It sees a result that it asks for: by `flowenv run`, `attach`, `result`, or in "
+            "Python by run.result().",
+        )
+    allow_pickle = configuration().allow_pickle
+    return found.outcome.value(results_url(environment), allow_pickle=allow_pickle)

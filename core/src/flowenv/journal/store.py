@@ -1,0 +1,221 @@
+"""The journal's file: one SQLite table in the user's own state folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import sqlite3
+
+VERSION = 1
+MOST_RUNS = 2000
+"""How many runs are remembered; after that the oldest are forgotten."""
+LARGEST = 32 * 1024
+"""Characters of one run's entry: a larger one isn't noted."""
+PATIENCE = 1.0
+"""Seconds to wait for another process that writes."""
+
+_SCHEMA = """
+CREATE TABLE runs (
+    run_id TEXT PRIMARY KEY,
+    reference TEXT NOT NULL,
+    backend TEXT NOT NULL,
+    place TEXT NOT NULL,
+    created REAL NOT NULL,
+    seen REAL NOT NULL,
+    about TEXT NOT NULL,
+    outcome TEXT NOT NULL
+);
+CREATE INDEX runs_created ON runs (created);
+CREATE INDEX runs_reference ON runs (reference);
+"""
+_COLUMNS = "run_id, reference, backend, place, created, seen, about, outcome"
+
+
+class JournalUnusable(Exception):
+    """The journal can't be read or written; the message says why."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run in the journal.
+
+    Args:
+        run_id: the run.
+        reference: what `flowenv attach` takes.
+        backend: where it ran.
+        place: where on that backend; see `Environment.place`.
+        created: when it was submitted, in seconds since 1970.
+        seen: when this machine last heard of it, in seconds since 1970.
+        about: what else is known of it, as JSON data.
+        outcome: its outcome record; empty if none was seen.
+    """
+
+    run_id: str
+    reference: str
+    backend: str
+    place: str
+    created: float
+    seen: float
+    about: dict[str, Any]
+    outcome: str = ""
+
+
+class Store:
+    """The file; every call opens it anew, so that threads and processes can share it.
+
+    Args:
+        path: the file; it and its folder are made when something is first noted.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def update(self, run_id: str, change: Any) -> None:
+        """Change a run's entry, or make one, while no other process can.
+
+        Args:
+            run_id: the run.
+            change: gets the entry, or None, and gives the new one, or None to leave it so.
+
+        Raises:
+            JournalUnusable: if it can't be done.
+        """
+        with self._open(writing=True) as database:
+            database.execute("BEGIN IMMEDIATE")
+            entry = change(_one(database, "run_id = ?", run_id))
+            if entry is not None:
+                values = _row(entry)
+                if sum(len(one) for one in values if isinstance(one, str)) <= LARGEST:
+                    database.execute(
+                        f"INSERT OR REPLACE INTO runs ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)",
+                        values,
+                    )
+                    database.execute(
+                        "DELETE FROM runs WHERE run_id IN (SELECT run_id FROM runs "
+                        "ORDER BY created DESC LIMIT -1 OFFSET ?)",
+                        (MOST_RUNS,),
+                    )
+            database.execute("COMMIT")
+
+    def named(self, name: str) -> Entry | None:
+        """The entry of a run id, or else the newest one of a reference.
+
+        Raises:
+            JournalUnusable: if the file can't be read.
+        """
+        if not self.path.exists():
+            return None
+        with self._open() as database:
+            return _one(database, "run_id = ?", name.lower()) or _one(
+                database, "reference = ?", name
+            )
+
+    def at(self, backend: str, place: str) -> list[Entry]:
+        """The entries of a place, newest first.
+
+        Raises:
+            JournalUnusable: if the file can't be read.
+        """
+        if not self.path.exists():
+            return []
+        with self._open() as database:
+            found = database.execute(
+                f"SELECT {_COLUMNS} FROM runs WHERE backend = ? AND place = ? "
+                "ORDER BY created DESC",
+                (backend, place),
+            )
+            return [_entry(row) for row in found]
+
+    @contextmanager
+    def _open(self, *, writing: bool = False) -> Iterator[sqlite3.Connection]:
+        import sqlite3
+
+        try:
+            if writing:
+                self._make_private()
+            uri = f"{self.path.absolute().as_uri()}?mode={'rw' if writing else 'ro'}"
+            # transactions are begun by hand
+            database = sqlite3.connect(uri, timeout=PATIENCE, isolation_level=None, uri=True)
+            with contextlib.closing(database):
+                # what a power cut may cost is a history, and a run shouldn't wait for a disk
+                database.execute("PRAGMA synchronous = OFF")
+                self._check_version(database, writing=writing)
+                yield database
+        except (sqlite3.Error, OSError, ValueError, TypeError, RecursionError) as error:
+            raise JournalUnusable(f"{self.path}: {error}") from error
+
+    def _check_version(self, database: sqlite3.Connection, *, writing: bool) -> None:
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise JournalUnusable(f"{self.path}: a newer flowenv has written it")
+        if version == VERSION or not writing:
+            return
+        database.execute("BEGIN IMMEDIATE")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        if not version:  # nobody has been quicker
+            for statement in filter(str.strip, _SCHEMA.split(";")):
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {VERSION}")
+        database.execute("COMMIT")
+
+    def _make_private(self) -> None:
+        """Make folder and file readable by nobody else; what is somebody else's is left alone."""
+        folder = self.path.parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not hasattr(os, "getuid"):  # a system without owners and modes
+            return
+        if folder.stat().st_uid == os.getuid() and stat.S_IMODE(folder.stat().st_mode) & 0o077:
+            folder.chmod(0o700)
+        if not os.path.lexists(self.path):
+            self._create()
+        found = self.path.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
+            raise JournalUnusable(f"{self.path} belongs to somebody else, or is no file")
+        if stat.S_IMODE(found.st_mode) & 0o077:
+            self.path.chmod(0o600)
+
+    def _create(self) -> None:
+        """Make the file, empty, unless another process is quicker.
+
+        It is never opened but by SQLite: to close it would end the locks that other threads hold.
+        """
+        import tempfile
+
+        descriptor, made = tempfile.mkstemp(dir=self.path.parent)  # which only its owner may read
+        os.close(descriptor)
+        try:
+            with contextlib.suppress(FileExistsError):
+                os.link(made, self.path)
+        finally:
+            Path(made).unlink()
+
+
+def _one(database: sqlite3.Connection, where: str, value: str) -> Entry | None:
+    row = database.execute(
+        f"SELECT {_COLUMNS} FROM runs WHERE {where} ORDER BY created DESC LIMIT 1", (value,)
+    ).fetchone()
+    return _entry(row) if row else None
+
+
+def _row(entry: Entry) -> tuple[Any, ...]:
+    about = json.dumps(entry.about)
+    named = (entry.run_id, entry.reference, entry.backend, entry.place)
+    return (*named, entry.created, entry.seen, about, entry.outcome)
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    *texts, created, seen, about, outcome = row
+    data = json.loads(about)
+    if not isinstance(data, dict):
+        raise ValueError("an entry isn't as flowenv writes it")
+    run_id, reference, backend, place = (str(text) for text in texts)
+    return Entry(run_id, reference, backend, place, float(created), float(seen), data, str(outcome))
