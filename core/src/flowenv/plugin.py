@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         started_without_ctrl_c,
         without_its_work,
     )
+    from flowenv.hooks.secrets import find_secret
     from flowenv.hooks.specs import API_VERSION, hookimpl
     from flowenv.remote.marks import Marks, moment, seconds_since, texts_by_name
     from flowenv.remote.outages import OUTAGES, Patience
@@ -69,8 +70,9 @@ if TYPE_CHECKING:
     from flowenv.secret import Secret, revealed
     from flowenv.serialization import storage
     from flowenv.serialization.encoding import Encoder
-    from flowenv.settings.configuration import configuration, find_secret
+    from flowenv.settings.configuration import configuration
     from flowenv.settings.declaration import nearest, setting, settings_of
+    from flowenv.settings.plugin_settings import PluginSettings
     from flowenv.settings.user_folders import cache_folder
     from flowenv.states import Reason, State, Status
     from flowenv.submission.lifecycle import prepare_here
@@ -85,6 +87,7 @@ __all__ = [
     "CommonEnvironment",
     "Encoder",
     "Environment",
+    "PluginSettings",
     "cache_folder",
     "configuration",
     "executor_setting",
@@ -185,6 +188,7 @@ __getattr__, __dir__ = names_of(
             "ignore_ctrl_c kill_workers started_without_ctrl_c without_its_work"
         ),
         "hooks.specs": "API_VERSION hookimpl",
+        "hooks.secrets": "find_secret",
         "remote.marks": "Marks moment seconds_since texts_by_name",
         "remote.outages": "OUTAGES Patience",
         "remote.poller": "Poller",
@@ -212,8 +216,9 @@ __getattr__, __dir__ = names_of(
         "secret": "Secret revealed",
         "serialization.encoding": "Encoder",
         "serialization.storage": "storage",
-        "settings.configuration": "configuration find_secret",
+        "settings.configuration": "configuration",
         "settings.declaration": "nearest setting settings_of",
+        "settings.plugin_settings": "PluginSettings",
         "settings.user_folders": "cache_folder",
         "states": "Reason State Status",
         "submission.lifecycle": "prepare_here",

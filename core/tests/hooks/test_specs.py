@@ -24,6 +24,7 @@ def test_every_hook_of_the_contract_is_there():
         "flowenv_sweep",
         "flowenv_run_flow",
         "flowenv_get_secret",
+        "flowenv_plugin_settings",
         "flowenv_state_changed",
         "flowenv_check",
     }
@@ -60,6 +61,7 @@ def test_decisions_are_first_results_and_contributions_are_collected():
         "flowenv_environment_variables",
         "flowenv_modify_spec",
         "flowenv_setup",
+        "flowenv_plugin_settings",
         "flowenv_state_changed",
         "flowenv_check",
     }

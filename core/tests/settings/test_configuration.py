@@ -6,7 +6,7 @@ import pytest
 
 from flowenv import Secret
 from flowenv.errors import ConfigurationError
-from flowenv.settings.configuration import configuration, find_secret
+from flowenv.settings.configuration import configuration, configured_secret
 
 from ..flow_files import write
 
@@ -189,20 +189,20 @@ def test_what_is_configured_can_be_shown_without_secrets(tmp_path):
 
 def test_a_secret_is_a_text_of_the_file(tmp_path):
     configure(tmp_path, "[secrets]\na = 'text'\n")
-    assert find_secret("a") == Secret("text")
+    assert configured_secret("a") == Secret("text")
 
 
 def test_a_secret_comes_from_a_variable_that_the_file_names(tmp_path, monkeypatch):
     configure(tmp_path, "[secrets]\na = { env = 'TOKEN' }\n")
     monkeypatch.setenv("TOKEN", "value")
-    assert find_secret("a") == Secret("value")
+    assert configured_secret("a") == Secret("value")
 
 
 def test_a_missing_variable_is_an_error_with_its_line(tmp_path, monkeypatch):
     configure(tmp_path, "[secrets]\na = { env = 'TOKEN' }\n")
     monkeypatch.delenv("TOKEN", raising=False)
     with pytest.raises(ConfigurationError, match=r"flowenv\.toml:2: .* TOKEN isn't set"):
-        find_secret("a")
+        configured_secret("a")
 
 
 def test_a_secret_comes_from_a_file_beside_the_configuration(tmp_path, monkeypatch):
@@ -210,35 +210,35 @@ def test_a_secret_comes_from_a_file_beside_the_configuration(tmp_path, monkeypat
     write(tmp_path / "secrets" / "a", "value\n")
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
-    assert find_secret("a") == Secret("value")
+    assert configured_secret("a") == Secret("value")
 
 
 def test_a_missing_file_is_an_error_with_its_line(tmp_path):
     configure(tmp_path, "[secrets]\na = { file = 'absent' }\n")
     with pytest.raises(ConfigurationError, match=r"flowenv\.toml:2: .*absent can't be read"):
-        find_secret("a")
+        configured_secret("a")
 
 
 def test_a_file_that_is_no_text_is_an_error_that_does_not_show_it(tmp_path):
     configure(tmp_path, "[secrets]\na = { file = 'binary' }\n")
     (tmp_path / "binary").write_bytes(b"s3cr3t\xff")
     with pytest.raises(ConfigurationError, match="no UTF-8") as raised:
-        find_secret("a")
+        configured_secret("a")
     assert raised.value.__cause__ is None
 
 
 def test_a_secret_comes_from_a_variable_of_its_name(monkeypatch):
     monkeypatch.setenv("FLOWENV_SECRET_MY_TOKEN", "value")
-    assert find_secret("my-token") == Secret("value")
+    assert configured_secret("my-token") == Secret("value")
 
 
 def test_the_file_wins_over_the_variable(tmp_path, monkeypatch):
     configure(tmp_path, "[secrets]\na = 'file'\n")
     monkeypatch.setenv("FLOWENV_SECRET_A", "variable")
-    assert find_secret("a") == Secret("file")
+    assert configured_secret("a") == Secret("file")
 
 
 def test_the_auth_token_comes_from_its_contract_variable_too(monkeypatch):
     monkeypatch.setenv("PREFECT__CLOUD__AUTH_TOKEN", "value")
-    assert find_secret("auth_token") == Secret("value")
-    assert find_secret("other") is None
+    assert configured_secret("auth_token") == Secret("value")
+    assert configured_secret("other") is None

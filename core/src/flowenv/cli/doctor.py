@@ -11,6 +11,7 @@ from flowenv.cli.options import output_option, platform_options
 from flowenv.cli.printing import echo_json
 
 if TYPE_CHECKING:
+    from flowenv.cli.loading import Loaded
     from flowenv.runs.summaries import Finding
 
 _MARKS = {True: ("ok", "green"), False: ("error", "red"), None: ("warning", "yellow")}
@@ -86,13 +87,16 @@ def _plugins(given: Sequence[str]) -> list[Finding]:
     from flowenv.origin import how_to_install
     from flowenv.runs.summaries import Finding
 
-    found: list[Finding] = []
-    for one in load_all(given):
+    loaded = load_all(given)
+    found = _names_of_settings(loaded)
+    for one in loaded:
         text = f"{one.distribution} {one.version}".strip() or "loads"
         if one.left_out:
             text += ", left out by FLOWENV_LOAD_PLUGINS"
         if one.required:
             text += ", required"
+        if places := one.places:
+            text += f", with settings from {', '.join(places)}"
         if problem := one.problem or one.warning:
             text = problem
         ok = False if one.error else None if one.warning else True
@@ -103,6 +107,22 @@ def _plugins(given: Sequence[str]) -> list[Finding]:
         hint = how_to_install("flowenv-local")
         found.append(Finding("backends", False, "none is installed.", hint))
     return found
+
+
+def _names_of_settings(loaded: Sequence[Loaded]) -> list[Finding]:
+    """A plugin's settings for which there is no such plugin, or no such setting."""
+    from flowenv.errors import ConfigurationError
+    from flowenv.hooks.registry import registry
+    from flowenv.hooks.settings_of_plugins import check_names
+    from flowenv.runs.summaries import Finding
+
+    declared = [one.settings for one in loaded if one.settings]
+    without = [one.name for one in loaded if one.hooks and one.kind == "plugin"]
+    try:
+        check_names(declared, without, registry().installed())
+    except ConfigurationError as error:
+        return [Finding("configuration", False, error.message, error.hint)]
+    return []
 
 
 def _platform(env: str | None, settings: Sequence[str], plugins: Sequence[str]) -> list[Finding]:

@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import flowenv
 from flowenv.errors import FlowenvError
+from flowenv.hooks.backend_hooks import BackendHooks, LoadedPlugin
 from flowenv.hooks.checks import NO_HOOKS, implementations
 from flowenv.hooks.registry import Registry, registry
 from flowenv.hooks.required_plugins import why_missing
+from flowenv.hooks.settings_of_plugins import declared_settings
+from flowenv.settings.declaration import Setting, settings_of
+from flowenv.settings.plugin_settings import PluginSettings, configured_settings
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -34,6 +38,7 @@ class Loaded:
         version: the distribution's version.
         module: where its hooks are; empty for a local one.
         environment: a backend's environment.
+        settings: the class of a plugin's settings, if it declares any.
         hooks: the hooks that it implements.
         error: why it can't be used.
         left_out: True if FLOWENV_LOAD_PLUGINS doesn't name it.
@@ -46,6 +51,7 @@ class Loaded:
     version: str = ""
     module: str = ""
     environment: type[Environment] | None = None
+    settings: type[PluginSettings] | None = None
     hooks: tuple[str, ...] = ()
     error: BaseException | None = None
     left_out: bool = False
@@ -61,11 +67,22 @@ class Loaded:
         """What is odd about a plugin that can be loaded; empty if nothing is."""
         return "" if self.hooks or self.error or self.left_out else NO_HOOKS
 
+    @property
+    def places(self) -> list[str]:
+        """Where its settings come from, but for defaults; none if something of it is wrong."""
+        if not self.settings or self.error:
+            return []
+        found = [one.place for one in configured_settings(self.settings)]
+        return list(dict.fromkeys(place for place in found if place))
+
+    def check_settings(self) -> dict[str, Any]:
+        """Check what is configured for it. Raises ConfigurationError if that is wrong."""
+        if self.settings:
+            self.settings.configured()
+        return {}
+
     def to_json(self) -> dict[str, Any]:
         """The record as plain data, with the environment's abilities and settings."""
-        from flowenv.settings.declaration import settings_of
-        from flowenv.settings.values import describe
-
         data: dict[str, Any] = {
             "name": self.name,
             "kind": self.kind,
@@ -81,16 +98,35 @@ class Loaded:
         }
         if self.environment:
             data["capabilities"] = self.environment.capabilities.to_json()
-            data["settings"] = [
-                {
-                    "name": one.name,
-                    "type": describe(one.annotation),
-                    "default": one.default,
-                    "help": one.help,
-                }
-                for one in settings_of(self.environment)
-            ]
+            data["settings"] = [_described(one) for one in settings_of(self.environment)]
+        if self.settings:
+            data["plugin_settings"] = _configured(self.settings, bool(self.error))
         return data
+
+
+def _configured(declared: type[PluginSettings], is_wrong: bool) -> list[dict[str, Any]]:
+    """A plugin's settings, with their values and who says so unless something of it is wrong."""
+    values = {} if is_wrong else {one.name: one for one in configured_settings(declared)}
+    found = []
+    for one in settings_of(declared):
+        data = _described(one)
+        if given := values.get(one.name):
+            hidden = one.secret and given.value is not None
+            data["value"] = "***" if hidden else given.value
+            data["place"] = given.place or None
+        found.append(data)
+    return found
+
+
+def _described(one: Setting) -> dict[str, Any]:
+    from flowenv.settings.values import describe
+
+    return {
+        "name": one.name,
+        "type": describe(one.annotation),
+        "default": one.default,
+        "help": one.help,
+    }
 
 
 def told(error: BaseException) -> str:
@@ -132,11 +168,13 @@ def load_all(given: Sequence[str] = ()) -> list[Loaded]:
 def _installed(one: Installed, configured: Registry) -> Loaded:
     own = Loaded(one.name, one.kind, one.distribution, one.version, one.module)
     if one.kind == "backend":
-        return _with(own, lambda: _backend(one.name))
+        own = _with(own, lambda: _backend(one.name))
+        return _with(own, own.check_settings)
     if configured.load is not None and one.name not in configured.load:
         own = dataclasses.replace(own, left_out=True)
     else:
-        own = _with(own, lambda: {"hooks": _hooks_in(Registry().load_plugin(one).module)})
+        own = _with(own, lambda: _plugin(Registry().load_plugin(one)))
+        own = _with(own, own.check_settings)
     return _required(own, configured) if one.name in configured.required else own
 
 
@@ -148,7 +186,8 @@ def _required(own: Loaded, configured: Registry) -> Loaded:
 
 
 def _local(name: str) -> Loaded:
-    return _with(Loaded(name, "local"), lambda: _local_plugin(name))
+    own = _with(Loaded(name, "local"), lambda: _local_plugin(name))
+    return _with(own, own.check_settings)
 
 
 def _with(own: Loaded, load: Callable[[], dict[str, Any]]) -> Loaded:
@@ -163,12 +202,20 @@ def _backend(name: str) -> dict[str, Any]:
     environment = alone.environment_type(name)
     module = alone.hooks(name).manager.get_plugin(f"backend {name}")
     assert module
-    return {"environment": environment, "hooks": _hooks_in(module)}
+    settings = next(declared_settings(alone.hooks(name)), None)
+    return {"environment": environment, "settings": settings, "hooks": _hooks_in(module)}
 
 
 def _local_plugin(name: str) -> dict[str, Any]:
-    loaded = Registry((name,), load=()).plugins()
-    return {"hooks": _hooks_in(loaded[0].module)}
+    return _plugin(Registry((name,), load=()).plugins()[0])
+
+
+def _plugin(plugin: LoadedPlugin) -> dict[str, Any]:
+    hooks = BackendHooks("none", None, [plugin])
+    return {
+        "settings": next(declared_settings(hooks), None),
+        "hooks": _hooks_in(plugin.module),
+    }
 
 
 def _hooks_in(module: ModuleType) -> tuple[str, ...]:

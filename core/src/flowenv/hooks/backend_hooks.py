@@ -62,6 +62,7 @@ class BackendHooks:
 
     Attributes:
         owner: the backend and its distribution, as messages name them.
+        with_entry_points: `backend ssh` and `plugin acme`, whose names are their entry points'.
     """
 
     def __init__(
@@ -85,6 +86,8 @@ class BackendHooks:
         for plugin in plugins:
             register(self.manager, _naming_failures(plugin), plugin.name)
         self.hook = self.manager.hook
+        installed = [plugin.name for plugin in plugins if not plugin.is_local]
+        self.with_entry_points = frozenset((f"backend {name}", *installed))
         self._notifiers: dict[str, Notifier] = {}
 
     def each(self, hook: str, **arguments: Any) -> Iterator[tuple[str, Callable[[], Any]]]:

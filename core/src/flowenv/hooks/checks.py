@@ -20,6 +20,7 @@ CONTRIBUTED = (
     "flowenv_modify_spec",
     "flowenv_setup",
     "flowenv_get_secret",
+    "flowenv_plugin_settings",
     "flowenv_state_changed",
     "flowenv_check",
 )

@@ -23,6 +23,6 @@ def flowenv_run_flow(environment: Environment, flow_run: FlowRun) -> Any:
 @hookimpl(trylast=True)
 def flowenv_get_secret(name: str) -> Secret | None:
     """Look in the configuration's `[secrets]`, then in environment variables."""
-    from flowenv.settings.configuration import find_secret
+    from flowenv.settings.configuration import configured_secret
 
-    return find_secret(name)
+    return configured_secret(name)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from flowenv.runs.process import Process
     from flowenv.runs.summaries import Finding, Leftover, RunSummary
     from flowenv.secret import Secret
+    from flowenv.settings.plugin_settings import PluginSettings
     from flowenv.states import Status
 
 hookspec = pluggy.HookspecMarker("flowenv")
@@ -215,6 +216,18 @@ def flowenv_get_secret(name: str) -> Secret | str | None:
     Returns:
         The secret, or None to let the next one look. A text is made a Secret; an empty one
         counts as None.
+    """
+
+
+@hookspec
+def flowenv_plugin_settings() -> type[PluginSettings] | None:
+    """What users can set for the plugin: in `[plugin.NAME]`, or by variables.
+
+    The plugin itself has them from the class's `configured()`. They are checked before anything is
+    submitted, and shown by `flowenv plugins --load -o json` and `flowenv doctor`.
+
+    Returns:
+        A dataclass that is a subclass of `flowenv.plugin.PluginSettings`.
     """
 
 

@@ -30,6 +30,7 @@ _TYPES: dict[str, Any] = {
     "env": dict[str, str | dict[str, str]],
     "secrets": dict[str, str | dict[str, str]],
     "environments": dict[str, dict[str, Any]],
+    "plugin": dict[str, dict[str, Any]],
     "environment": str,
     "image": str,
     "results_url": str,
@@ -40,7 +41,7 @@ _TYPES: dict[str, Any] = {
     "journal": bool,
     "runtime": Literal["shipped", "image"],
 }
-_KEPT_OUT = {"env", "secrets", "environments"}
+_KEPT_OUT = {"env", "secrets", "environments", "plugin"}
 """Tables whose values no error shows: there can be secrets among them."""
 _SECRET_KEYS = {"env", "file", "reference"}
 _VARIABLE_KEYS = {"secret", "file", "reference"}
@@ -78,6 +79,7 @@ class Configuration:
         secrets: named secrets: a text, `{env = "NAME"}`, `{file = "path"}`, or
             `{reference = "arn:…"}` for one that the platform resolves.
         environments: named environments.
+        plugin: the settings of plugins, by the plugin's name.
         environment: the name of the environment (or backend) to use by default.
         image: the container image where neither environment nor flow name one.
         results_url: where results go that don't fit into the outcome record.
@@ -96,6 +98,7 @@ class Configuration:
     secret_env: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
     secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
     environments: Mapping[str, NamedEnvironment] = field(default_factory=dict)
+    plugin: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     environment: str | None = None
     image: str | None = None
     results_url: str | None = None
@@ -282,7 +285,7 @@ def required_plugins() -> dict[str, str]:
     }
 
 
-def find_secret(name: str) -> Secret | None:
+def configured_secret(name: str) -> Secret | None:
     """A secret from `[secrets]`, else from `FLOWENV_SECRET_NAME`, else None.
 
     The auth token is also taken from `PREFECT__CLOUD__AUTH_TOKEN`.

@@ -16,6 +16,7 @@ from flowenv.flows.importing import check_not_importing
 from flowenv.hooks.backend_hooks import BackendHooks
 from flowenv.hooks.registry import registry
 from flowenv.hooks.required_plugins import check_required
+from flowenv.hooks.settings_of_plugins import check_plugin_settings
 from flowenv.runs.answers import blamed, one
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import DRAFT_ID
@@ -166,6 +167,7 @@ def prepare(
     Raises:
         ParameterError: if the parameters don't fit the flow's signature.
         PluginError: if the backend or a required plugin can't be loaded.
+        ConfigurationError: if what is configured for a plugin is wrong.
         RunWhileImporting: if the flow's own module is just being imported.
     """
     check_required(registry())
@@ -175,6 +177,7 @@ def prepare(
     chosen.check_is_checked()
     chosen = chosen.own_copy()
     hooks = registry().hooks(chosen.backend)
+    check_plugin_settings(hooks, registry())
     checked = own_copy(parameters or {} if draft else flow.check(parameters or {}))
     run = FlowRun(
         chosen,

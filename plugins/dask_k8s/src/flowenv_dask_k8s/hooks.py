@@ -35,6 +35,7 @@ def flowenv_setup(
     environment: DaskKubernetesEnvironment, flow_run: FlowRun, spec: dict[str, Any]
 ) -> None:
     """Look for the operator; make the registry's pull secret, if deprecated settings ask for it."""
+    from flowenv.plugin import find_secret
     from flowenv_dask_k8s.cluster.operator import check_operator
     from flowenv_dask_k8s.runs.registry_secret import ensure_registry_secret
     from flowenv_k8s.plugin import connect
@@ -43,7 +44,7 @@ def flowenv_setup(
     check_operator(client)
     if environment.private_registry:
         name = environment.docker_secret or DEFAULT_DOCKER_SECRET
-        credentials, _ = flow_run.hooks.find_secret(name)
+        credentials = find_secret(name, environment)
         ensure_registry_secret(client, environment.target_namespace, name, credentials)
 
 
