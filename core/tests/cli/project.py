@@ -39,6 +39,7 @@ class Running:
         self.process = process
         self.stdout: list[str] = []
         self.stderr: list[str] = []
+        self._interrupted = float("-inf")
         self._threads = [
             threading.Thread(target=lines.extend, args=(stream,), daemon=True)
             for lines, stream in ((self.stdout, process.stdout), (self.stderr, process.stderr))
@@ -47,7 +48,18 @@ class Running:
             thread.start()
 
     def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
-        """Press Ctrl-C: the signal goes to the whole foreground group, as from a terminal."""
+        """Press Ctrl-C: the signal goes to the whole foreground group, as from a terminal.
+
+        A second one comes a moment after the first: signals that arrive together are one.
+        """
+        apart = 0.25 if number is signal.SIGINT else 1.1
+        threading.Event().wait(self._interrupted + apart - time.monotonic())
+        os.killpg(self.process.pid, number)
+        self._interrupted = time.monotonic()
+
+    def interrupt_twice_at_once(self, number: signal.Signals) -> None:
+        """Signal the process, and then its group, as `timeout` does."""
+        self.process.send_signal(number)
         os.killpg(self.process.pid, number)
 
     @property

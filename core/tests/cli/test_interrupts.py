@@ -90,14 +90,44 @@ def test_while_the_flow_runs_in_this_process(project: Project, number: signal.Si
     assert ended.stdout == "started\ncleaned\n"
 
 
-def test_with_json_stdout_stays_empty(project: Project) -> None:
+def test_with_json_it_is_still_described(project: Project) -> None:
     project.write("flow.py", WHILE_RUNNING)
     with project.start("run", "flow.py", "-o", "json") as running:
         begun(project)
         running.interrupt()
         ended = running.wait()
     check(ended)
-    assert ended.stdout == ""
+    assert (ended.json["flow"], ended.json["state"]) == ("wait", "Cancelled")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_signals_that_come_together_are_one(fake: Project, number: signal.Signals) -> None:
+    fake.write("flow.py", WHILE_RUNNING)
+    arguments = ("run", "flow.py", "--env", "fake", "-s", "hold=cancel", "-o", "json")
+    with fake.start(*arguments) as running:
+        eventually(lambda: "started\n" in running.stderr, "the flow's start")
+        running.interrupt_twice_at_once(number)
+        run_of(fake, running, "cancel-begun")
+        (fake.fake / "cancel-go-on").touch()
+        ended = running.wait()
+    check(ended)
+    assert ended.json["state"] == "Cancelled"
+    assert ended.json["reference"] == ended.json["run_id"]
+
+
+def test_a_second_request_leaves_and_describes_what_is_left(fake: Project) -> None:
+    fake.write("flow.py", WHILE_RUNNING)
+    arguments = ("run", "flow.py", "--env", "fake", "-s", "hold=cancel", "-o", "json")
+    with fake.start(*arguments) as running:
+        eventually(lambda: "started\n" in running.stderr, "the flow's start")
+        running.interrupt(signal.SIGTERM)
+        run_of(fake, running, "cancel-begun")
+        running.interrupt(signal.SIGTERM)
+        ended = running.wait()
+    check(ended)
+    assert ended.json["state"] == "Running"
+    (fake.fake / "cancel-go-on").touch()
+    assert fake.flowenv("cancel", ended.json["reference"], "--env", "fake").returncode == 0
 
 
 @pytest.mark.parametrize("times", [1, 2])

@@ -45,6 +45,44 @@ def test_an_output_that_is_closed_is_not_missed(project_with_flow: Project, comm
     assert "Error" not in said
 
 
+def lines(project: Project) -> None:
+    project.write(
+        "lines.py",
+        """
+        from pathlib import Path
+        from flowenv import flow
+
+        @flow
+        def lines(folder: str):
+            for number in range(5):
+                print("line", number, flush=True)
+            Path(folder, "over").touch()
+        """,
+    )
+
+
+RUN_LINES = "flowenv run lines.py --env fake -p folder=$PWD"
+
+
+def test_a_log_that_can_not_be_written_is_said_and_the_run_goes_on(fake: Project) -> None:
+    lines(fake)
+    said = fake.shell("bash", f"{RUN_LINES} 2>&1 >/dev/full; echo $?")
+    assert "Traceback" not in said
+    assert "The log can't be written: No space left on device. The run goes on." in said
+    assert "Completed after" in said
+    assert said.splitlines()[-1] == "3"
+    assert (fake.folder / "over").exists()
+
+
+@pytest.mark.parametrize("where", ["2>&1 | head -1", "| head -1", "2>/dev/full | head -1"])
+def test_a_run_goes_on_when_nobody_reads_of_it(fake: Project, where: str) -> None:
+    lines(fake)
+    script = f"set -o pipefail; {RUN_LINES} {where} >first; echo $?"
+    assert fake.shell("bash", script).splitlines()[-1] == "0"
+    assert (fake.folder / "over").exists()
+    assert (fake.folder / "first").read_text().count("\n") == 1
+
+
 def test_letters_that_the_output_lacks_are_escaped(project_with_flow: Project) -> None:
     ended = project_with_flow.flowenv_anew("run", "flow.py", PYTHONIOENCODING="ascii")
     assert ended.returncode == 0, ended.stderr

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from flowenv.cli.interrupts import deferred
-from flowenv.cli.printing import echo, log_line
+from flowenv.cli.printing import echo, echo_json, log_line, tell
 from flowenv.cli.stdout import drop_output
 from flowenv.wording import shown
 
@@ -27,6 +27,41 @@ _DRAIN = 15.0
 """Seconds without a log line, after the run is over, for which more of them are waited for."""
 
 
+def follow_to_end(
+    flow_run: FlowRun,
+    where: str,
+    output: str,
+    *,
+    submit: Callable[[], FlowRun] | None = None,
+) -> int:
+    """Show a run until it is over and how it ended, and return what the command line exits with.
+
+    Args:
+        flow_run: the run.
+        where: the options that name its environment.
+        output: `json` for its description on the standard output; an interrupted run has one, too.
+        submit: submits it first. A run that others have submitted isn't cancelled by Ctrl-C.
+
+    Raises:
+        KeyboardInterrupt: after an interrupt.
+    """
+    from flowenv.cli import BUG
+    from flowenv.cli.report import describe, report_end, show_traceback
+
+    try:
+        with Follower(flow_run, where, cancel_on_interrupt=submit is not None) as follower:
+            if submit is not None:
+                follower.submit(submit)
+            follower.follow()
+    except KeyboardInterrupt:
+        if output == "json":
+            echo_json(describe(flow_run))
+        raise
+    show_traceback(flow_run)
+    code = report_end(flow_run, output)
+    return code or (BUG if follower.has_lost_output else 0)
+
+
 class Follower:
     """Shows one run on the standard error, and its log on the standard output.
 
@@ -37,6 +72,9 @@ class Follower:
         flow_run: the run.
         where: the options that name its environment, for the commands that are proposed.
         cancel_on_interrupt: whether Ctrl-C cancels the run or only stops following it.
+
+    Attributes:
+        has_lost_output: True if the log could not be written.
     """
 
     def __init__(
@@ -45,6 +83,7 @@ class Follower:
         self.flow_run = flow_run
         self.where = where
         self.cancel_on_interrupt = cancel_on_interrupt
+        self.has_lost_output = False
         self._submitting = False
         self._cancelling = False
         self._started = time.monotonic()
@@ -135,7 +174,7 @@ class Follower:
 
     def _say(self, text: str) -> None:
         seconds = time.monotonic() - self._started
-        click.echo(click.style(f"[{seconds:6.1f} s] {shown(text)}", dim=True), err=True)
+        tell(click.style(f"[{seconds:6.1f} s] {shown(text)}", dim=True))
 
     def _remind(self) -> None:
         """While nothing is heard of a run that isn't running, say what it is waiting for."""
@@ -178,13 +217,27 @@ class Follower:
         try:
             for line in self.flow_run.logs(follow=True):
                 self._news.set()
-                self._is_printing = True
-                print(log_line(line), flush=True)
-                self._is_printing, self._printed = False, self._printed + 1
+                if not self._print(log_line(line)):
+                    return
         except FlowenvError as error:
             echo(f"The log can't be followed: {error}", err=True)
+
+    def _print(self, line: str) -> bool:
+        """Print a line of the log; False if nobody can have it."""
+        self._is_printing = True
+        try:
+            print(line, flush=True)
         except BrokenPipeError:  # nobody reads them any more, but the run goes on
             drop_output()
+            return False
+        except OSError as error:
+            self.has_lost_output = True
+            echo(f"The log can't be written: {error.strerror}. The run goes on.", err=True)
+            return False
+        finally:
+            self._is_printing = False
+        self._printed += 1
+        return True
 
     def _interrupted(self) -> None:
         run, can = self.flow_run, self.flow_run.environment.capabilities

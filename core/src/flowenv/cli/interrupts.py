@@ -1,6 +1,8 @@
 """Ctrl-C and requests to stop: the first interrupts, the second leaves, the third at any cost.
 
-Each signal handler puts the next one into place, so the handlers are all the state there is.
+Each signal handler puts the next one into place. Signals that arrive together are one request:
+`timeout` sends its signal to the process and then to its group, and a service manager or a
+terminal that is closed may send two of a kind.
 """
 
 from __future__ import annotations
@@ -9,8 +11,10 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from types import FrameType
 from typing import NoReturn
 
@@ -18,7 +22,12 @@ from flowenv.runs.signals import wake_for_signals
 from flowenv.runs.terminated import Terminated
 
 INTERRUPTED = 130
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TOGETHER = {signal.SIGINT: 0.2, signal.SIGTERM: 1.0, signal.SIGHUP: 1.0}
+"""Seconds after another one in which a signal is no new request; who presses Ctrl-C twice means
+it."""
+_SIGNALS = tuple(_TOGETHER)
+
+Handler = Callable[[int, FrameType | None], None]
 
 
 def install() -> None:
@@ -50,24 +59,45 @@ def leave() -> NoReturn:
     os._exit(INTERRUPTED)
 
 
-def _use(handler: Callable[[int, FrameType | None], None]) -> None:
+def _use(handler: Handler) -> None:
     for number in _SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
 
 
+_last = float("-inf")
+"""When the last request came, by the monotonic clock."""
+
+
+def _each(handler: Handler) -> Handler:
+    """A handler that is called once for signals that arrive together."""
+
+    @wraps(handler)
+    def handle(number: int, frame: FrameType | None) -> None:
+        global _last
+        now = time.monotonic()
+        if now - _last >= _TOGETHER[signal.Signals(number)]:
+            _last = now
+            handler(number, frame)
+
+    return handle
+
+
+@_each
 def _first(number: int, frame: FrameType | None) -> None:
     _use(_second)
     _say("")
     raise Terminated(number)
 
 
+@_each
 def _second(number: int, frame: FrameType | None) -> None:
     _use(_leave)
     _say("")
     raise Terminated(number)
 
 
+@_each
 def _leave(number: int, frame: FrameType | None) -> None:
     leave()
 
@@ -95,11 +125,14 @@ def deferred(notice: str) -> Iterator[None]:
         return
     came = 0
 
+    @_each
     def note(number: int, frame: FrameType | None) -> None:
         nonlocal came
         came += 1
         if came > 1:
-            _second(number, frame)
+            _use(_leave)
+            _say("")
+            raise Terminated(number)
         _say(notice)
 
     before = {number: signal.getsignal(number) for number in _SIGNALS}

@@ -28,7 +28,20 @@ def echo(text: object = "", *, file: TextIO | None = None, err: bool = False) ->
         file: where to; by default the standard output.
         err: True for the standard error.
     """
-    click.echo(shown(str(text)), file=file, err=err)
+    if err:
+        tell(shown(str(text)))
+    else:
+        click.echo(shown(str(text)), file=file)
+
+
+def tell(text: str) -> None:
+    """Print lines on the standard error; what nobody can have there is left out."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        from flowenv.cli.stdout import drop_output
+
+        drop_output(2)
 
 
 def log_line(line: str) -> str:

@@ -84,8 +84,10 @@ def report_end(flow_run: FlowRun, output: str) -> int:
         value = flow_run.result()
     except FlowenvError as failure:
         error = failure
-    report_result(value, error)
-    echo(summary(flow_run), err=True)
+    try:
+        report_result(value, error)
+    finally:  # also where the result can't be written
+        echo(summary(flow_run), err=True)
     return exit_code(flow_run.last_status, lacks_result=error is not None)
 
 

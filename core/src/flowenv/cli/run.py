@@ -44,7 +44,8 @@ def run(
 
     The result is printed to the standard output behind the flow's log; changes of state and
     the time of each phase go to the standard error. With -o json the standard output holds
-    the JSON alone. Ctrl-C cancels the run; a second one leaves at once.
+    the JSON alone, also of a run that is interrupted. Ctrl-C cancels the run; a second one
+    leaves at once.
     """
     from flowenv.cli.prepare import prepare_run, where_options
     from flowenv.hooks.notifications import lines_first
@@ -60,15 +61,10 @@ def run(
 
 
 def _run(prepared: Prepared, where: str, output: str) -> int:
-    from flowenv.cli.follow import Follower
-    from flowenv.cli.report import report_end, show_traceback
+    from flowenv.cli.follow import follow_to_end
 
     prepared.spec  # noqa: B018 - what is wrong with it shows before anything is followed
-    with Follower(prepared.flow_run, where) as follower:
-        follower.submit(prepared.submit)
-        follower.follow()
-    show_traceback(prepared.flow_run)
-    return report_end(prepared.flow_run, output)
+    return follow_to_end(prepared.flow_run, where, output, submit=prepared.submit)
 
 
 def _detach(prepared: Prepared, where: str, output: str) -> int:

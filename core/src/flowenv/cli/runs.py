@@ -206,17 +206,14 @@ def attach(
     \b
       flowenv attach REFERENCE --env prod
     """
-    from flowenv.cli.follow import Follower
+    from flowenv.cli.follow import follow_to_end
     from flowenv.cli.prepare import where_options
-    from flowenv.cli.report import report_end
     from flowenv.hooks.notifications import lines_first
 
     flow_run = _attached(reference, env, settings, plugins)
     where = where_options(flow_run, env, settings)
     with lines_first():
-        with Follower(flow_run, where, cancel_on_interrupt=False) as follower:
-            follower.follow()
-        return report_end(flow_run, output)
+        return follow_to_end(flow_run, where, output)
 
 
 @click.command()

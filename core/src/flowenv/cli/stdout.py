@@ -52,8 +52,12 @@ def _is_stdout(stream: TextIO) -> bool:
         return False
 
 
-def drop_output() -> None:
-    """Let the standard output go nowhere from now on, as its reader has gone."""
+def drop_output(number: int = 1) -> None:
+    """Let an output go nowhere from now on, as its reader has gone.
+
+    Args:
+        number: 1 for the standard output, 2 for the standard error.
+    """
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
+    os.dup2(nowhere, number)
     os.close(nowhere)
