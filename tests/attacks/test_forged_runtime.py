@@ -35,5 +35,5 @@ def test_another_runtime_is_not_imported(tmp_path: Path, module: str) -> None:
         check=False,
     )
     assert not (tmp_path / "ran").exists()
-    assert ended.returncode == 1
+    assert ended.returncode == 3
     assert "is not what was sent with the run" in ended.stderr

@@ -6,16 +6,20 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from flowenv.contract import OUTCOME, PAYLOAD, RUNTIME_DIGEST, RUNTIME_FILE
+from flowenv.contract import FLOW_RUN_ID, OUTCOME, PAYLOAD, RUNTIME_DIGEST, RUNTIME_FILE
 from flowenv.errors import PayloadError
-from flowenv.runs.process import SHIPPED_COMMAND
+from flowenv.runs.outcome import Outcome
+from flowenv.runs.process import SHIPPED_COMMAND, Process
+from flowenv.states import Reason
 from flowenv.submission import runtime
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
@@ -46,7 +50,7 @@ class Image:
     def __init__(self, folder: Path, path: Path):
         self.folder, self.path = folder, path
 
-    def run(self, flow_file: str, **variables: str):
+    def run(self, flow_file: str, user: int | None = None, **variables: str):
         from flowenv.flows.finding import find_flow
 
         self.folder.mkdir(exist_ok=True)
@@ -65,6 +69,7 @@ class Image:
                 **variables,
             },
             cwd=self.folder,
+            user=user,
             capture_output=True,
             text=True,
             check=False,
@@ -147,8 +152,8 @@ def test_an_older_flowenv_in_the_image_is_not_used(image, tmp_path):
 
 
 def test_a_changed_file_is_not_run(image, tmp_path):
-    said = image.run(str(write(tmp_path / "where.py", FLOW)), **{RUNTIME_DIGEST: "0" * 64})
-    assert "its SHA-256 is another one" in said
+    record = image.run(str(write(tmp_path / "where.py", FLOW)), **{RUNTIME_DIGEST: "0" * 64})
+    assert "its SHA-256 is another one" in record["message"]
 
 
 def test_another_flowenv_than_the_one_that_was_sent_is_not_run(image, tmp_path):
@@ -156,5 +161,92 @@ def test_another_flowenv_than_the_one_that_was_sent_is_not_run(image, tmp_path):
     image.folder.mkdir()
     there.write_bytes(shipped_runtime().content)
     (image.folder / "link.zip").symlink_to(there)
-    ended = image.run(str(write(tmp_path / "where.py", FLOW)), **{RUNTIME_FILE: "/nowhere.zip"})
-    assert "No such file or directory: '/nowhere.zip'" in ended
+    record = image.run(str(write(tmp_path / "where.py", FLOW)), **{RUNTIME_FILE: "/nowhere.zip"})
+    assert record["reason"] == "start_error"
+    assert "No such file or directory: '/nowhere.zip'" in record["message"]
+
+
+class TestOddImages:
+    """They work, or say in one sentence why not."""
+
+    def old_python(self, folder):
+        """A real Python that is too old, if there is one on this machine."""
+        versions = Path("~/.pyenv/versions").expanduser()
+        for minor in (10, 9, 8):
+            there = shutil.which(f"python3.{minor}", path=os.defpath)
+            for found in filter(None, [there, *versions.glob(f"3.{minor}.*/bin/python")]):
+                folder.mkdir()
+                (folder / "python").symlink_to(found)
+                return minor, folder
+        pytest.skip("there is no older Python here")
+
+    def test_a_python_that_is_too_old(self, tmp_path):
+        minor, folder = self.old_python(tmp_path / "bin")
+        record = Image(tmp_path / "image", folder).run(str(write(tmp_path / "where.py", FLOW)))
+        assert (record["state"], record["reason"]) == ("Crashed", "start_error")
+        assert f"has Python 3.{minor}, and flowenv needs 3.11 or newer" in record["message"]
+
+    def test_a_record_goes_to_the_log_where_there_is_no_file_for_it(self, tmp_path):
+        _, folder = self.old_python(tmp_path / "bin")
+        variables = {FLOW_RUN_ID: "6f1c", "PATH": str(folder)}
+        ended = subprocess.run(
+            SHIPPED_COMMAND, env=variables, capture_output=True, text=True, check=False
+        )
+        assert Outcome.from_text(ended.stdout, "6f1c").reason is Reason.START_ERROR
+
+    def test_a_python_that_is_called_python3_alone(self, tmp_path, bare_python):
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "python3").symlink_to(bare_python / "python3")
+        image = Image(tmp_path / "image", tmp_path / "bin")
+        record = image.run(str(write(tmp_path / "where.py", FLOW)), PATH=f"{tmp_path}/bin")
+        assert record["state"] == "Completed", record
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+    def test_a_user_without_a_name_and_without_a_home(self):
+        python = shutil.which(f"python3.{sys.version_info.minor}", path=os.defpath)
+        if not python:
+            pytest.skip("no Python of this version is there for all users")
+        with tempfile.TemporaryDirectory() as name:  # a folder that anybody can reach
+            folder = Path(name)
+            folder.chmod(0o777)
+            image = Image(folder / "image", Path(python).parent)
+            image.folder.mkdir()
+            image.folder.chmod(0o777)
+            record = image.run(str(write(folder / "where.py", FLOW)), user=12345)
+            assert record["state"] == "Completed", record["message"]
+
+
+class TestOtherContainers:
+    """What runs in another container finds what the flow's process finds."""
+
+    def run(self, folder, path, requirements=(), **variables):
+        found = shipped_runtime()
+        (folder / found.name).write_bytes(found.content)
+        process = Process(lambda target: (), None, lambda: found, lambda: requirements)
+        program = "import sys, flowenv; print(flowenv.__file__, sys.argv[1])"
+        return subprocess.run(
+            process.other_command(["python", "-c", program, "an argument"]),
+            env={
+                "PATH": f"{path}:{os.defpath}",
+                **process.other_variables(str(folder)),
+                **variables,
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def test_flowenv_is_there_and_arguments_arrive_as_given(self, tmp_path, bare_python):
+        ended = self.run(tmp_path, bare_python)
+        assert ended.stdout.startswith(str(tmp_path / shipped_runtime().name)), ended.stderr
+        assert ended.stdout.endswith(" an argument\n")
+
+    def test_why_it_cannot_be_started_is_the_last_line(self, tmp_path, bare_python):
+        ended = self.run(tmp_path, bare_python, ["parcel"])
+        assert ended.returncode == 3
+        assert "(parcel) can't be installed" in ended.stderr.splitlines()[-1], ended.stderr
+
+    def test_what_needs_nothing_is_left_as_it_is(self):
+        process = Process(lambda target: ())
+        assert process.other_command(["dask", "worker"]) == ("dask", "worker")
+        assert process.other_variables("/anywhere") == {}

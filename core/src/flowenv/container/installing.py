@@ -24,7 +24,7 @@ _LAST_LINES = 12
 """How many of an installer's last lines tell why it failed."""
 
 
-def install(requirements: Sequence[str], folder: Path) -> None:
+def install(requirements: Sequence[str], folder: Path) -> float:
     """Install what isn't there yet, and let this process and those that it starts import it.
 
     With uv where the image has it, else with pip; both are told what they need, such as an index,
@@ -34,23 +34,28 @@ def install(requirements: Sequence[str], folder: Path) -> None:
         requirements: as `Flow` takes them.
         folder: where to; it isn't there yet.
 
+    Returns:
+        The seconds that it took.
+
     Raises:
         PayloadError: if they can't be installed; with the installer's last lines.
     """
     missing = [one for one in requirements if not _is_there(one)]
     if not missing:
-        return
+        return 0.0
     started = time.monotonic()
     _log.info("Installing %s", ", ".join(missing))
     _run([sys.executable, "-m", "venv", "--without-pip", str(folder)], missing)
     (site,) = folder.glob("lib/python*/site-packages")
-    # what the image has is seen by the installer, and isn't installed again
+    # what the image has is seen by the installer, so it isn't installed again, and by the commands
+    # that come with what is installed
     seen = [path for path in sys.path if path and Path(path).is_dir()]
     (site / "image.pth").write_text("".join(f"{path}\n" for path in seen))
     _run([*_installer(folder), *missing], missing)
-    (site / "image.pth").unlink()
-    _add(str(site))
-    _log.info("Installed in %.1f s", time.monotonic() - started)
+    _add(site, folder / "bin")
+    seconds = time.monotonic() - started
+    _log.info("Installed in %.1f s", seconds)
+    return seconds
 
 
 def _is_there(requirement: str) -> bool:
@@ -109,14 +114,16 @@ def _run(command: list[str], requirements: Sequence[str]) -> None:
         )
 
 
-def _add(folder: str) -> None:
-    """Let this process, and the Pythons that it starts, import from a folder before the image's.
+def _add(site: Path, commands: Path) -> None:
+    """Let this process, and those that it starts, import from a folder before the image's.
 
-    Only flowenv itself, where it has come with the run, stays in front.
+    Only flowenv itself, where it has come with the run, stays in front. Commands are found behind
+    the image's, whose Python has to stay the one that is used.
     """
     given = os.environ.get("PYTHONPATH", "")
     runtime = os.environ.get(contract.RUNTIME_FILE)
     for paths in (sys.path, environment := given.split(os.pathsep) if given else []):
-        paths.insert(paths.index(runtime) + 1 if runtime in paths else 0, folder)
+        paths.insert(paths.index(runtime) + 1 if runtime in paths else 0, str(site))
     os.environ["PYTHONPATH"] = os.pathsep.join(environment)
+    os.environ["PATH"] = os.pathsep.join((os.environ.get("PATH") or os.defpath, str(commands)))
     importlib.invalidate_caches()

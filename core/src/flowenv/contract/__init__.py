@@ -86,6 +86,11 @@ RUNTIME_FILE = "FLOWENV_RUNTIME_FILE"
 """Where flowenv itself is when it has come with the run: a zip that Python imports from."""
 RUNTIME_DIGEST = "FLOWENV_RUNTIME_SHA256"
 """What that file's content must be."""
+RUNTIME_URL = "FLOWENV_RUNTIME_URL"
+"""Where that file is fetched from, where no volume brings it; then `FLOWENV_RUNTIME_FILE` is its
+name alone."""
+REQUIREMENTS = "FLOWENV_REQUIREMENTS"
+"""What another container than the flow's installs before it does its work, as a JSON list."""
 REHEARSAL = "FLOWENV_REHEARSAL"
 """Set to 1 where a container's process is only rehearsed: no cluster is made."""
 

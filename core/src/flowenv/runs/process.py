@@ -4,33 +4,19 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flowenv._version import __version__
-from flowenv.contract import RUNTIME_DIGEST, RUNTIME_FILE, Target
-from flowenv.contract.variables import Layer, Variables
+from flowenv.contract import REQUIREMENTS, RUNTIME_DIGEST, RUNTIME_FILE, RUNTIME_URL, Target
+from flowenv.contract.variables import Layer, Value, Variables
+from flowenv.runs.shipped_command import OTHER, image_command, shipped_command
 
-COMMAND = ("/bin/sh", "-c", "exec python -c 'import flowenv; flowenv.load_and_run_flow()'")
-"""The container's command. `exec`, because a shell as process 1 swallows SIGTERM."""
-
-_CHECKED_IMPORT = (
-    "import hashlib, os, sys; "
-    f'file, digest = os.environ["{RUNTIME_FILE}"], os.environ["{RUNTIME_DIGEST}"]; '
-    'hashlib.sha256(open(file, "rb").read()).hexdigest() == digest or '
-    'sys.exit(f"{file} is not what was sent with the run: its SHA-256 is another one.'
-    ' Somebody has changed it since; submit the run again."); '
-    'others = os.environ.get("PYTHONPATH"); '
-    'os.environ["PYTHONPATH"] = f"{file}:{others}" if others else file; '
-    "sys.path.insert(1, file); "
-)
-SHIPPED_COMMAND = (
-    *COMMAND[:2],
-    COMMAND[2].replace("import flowenv", f"{_CHECKED_IMPORT}import flowenv"),
-)
-"""The same where flowenv comes with the run: it is found first, and what the image or the user
-has set is kept. Processes that the flow starts inherit it. Nothing of it is imported, not even at
-the start of Python, before it is known to be what was sent."""
+COMMAND = image_command()
+"""The container's command."""
+SHIPPED_COMMAND = shipped_command()
+"""The same where flowenv comes with the run: it is found first."""
 
 PAYLOAD_FILE = "payload.json"
 """The name of the payload among `Process.files`."""
@@ -60,6 +46,14 @@ class Runtime:
         """The variables of a container that has the file in a folder."""
         return {RUNTIME_FILE: f"{folder}/{self.name}", RUNTIME_DIGEST: self.digest}
 
+    def variables_to_fetch(self, url: Value) -> dict[str, Value]:
+        """The variables of a container that fetches the file.
+
+        Args:
+            url: where from; a presigned one is a `Secret`.
+        """
+        return {RUNTIME_FILE: self.name, RUNTIME_DIGEST: self.digest, RUNTIME_URL: url}
+
 
 class Process:
     """What the flow's container runs: a command, variables, and the payload's files.
@@ -71,6 +65,7 @@ class Process:
         layers: gives the layers of a container's variables.
         pack: gives the payload; None where the flow runs in this process.
         ship: gives flowenv itself, which travels with the run; None where the image has it.
+        require: gives what the flow imports that an image may lack.
 
     Attributes:
         variables: the variables of each kind of container.
@@ -81,19 +76,74 @@ class Process:
         layers: Callable[[Target], Sequence[Layer]],
         pack: Callable[[], bytes] | None = None,
         ship: Callable[[], Runtime] | None = None,
+        require: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         self.variables = Variables(layers)
         self._pack = pack
         self._ship = ship
+        self._require = require
 
     @property
     def command(self) -> tuple[str, ...]:
         """The command and its arguments."""
         return SHIPPED_COMMAND if self._ship else COMMAND
 
+    @property
+    def image_command(self) -> tuple[str, ...]:
+        """The command where flowenv is in the image, whether it travels or not."""
+        return COMMAND
+
+    @property
+    def fetching_command(self) -> tuple[str, ...]:
+        """The command where flowenv, if it travels, is fetched and not mounted.
+
+        The container has the variables of `Runtime.variables_to_fetch`.
+        """
+        return shipped_command(fetched=True) if self._ship else COMMAND
+
+    @functools.cached_property
+    def requirements(self) -> tuple[str, ...]:
+        """What the flow imports that an image may lack; the payload has it too.
+
+        Raises:
+            PayloadError: if one is no requirement.
+        """
+        return tuple(self._require()) if self._require else ()
+
+    def other_command(self, arguments: Sequence[str]) -> tuple[str, ...]:
+        """The command of another container of the run, such as `dask worker …`.
+
+        What the flow's process can import, what runs there can import too: flowenv and the flow's
+        requirements, which are installed first. The container has the variables of
+        `other_variables`, and the file of `runtime` where those say. Kubernetes takes the first
+        four parts as `command`, and what is given here as `args`.
+
+        Args:
+            arguments: the program and its arguments. Unchanged, if it needs nothing of that.
+
+        >>> process = Process(lambda target: (), require=lambda: ("pandas>=2",))
+        >>> process.other_command(["dask", "worker"])[3:]
+        ('flowenv', 'dask', 'worker')
+        """
+        if not self._ship and not self.requirements:
+            return tuple(arguments)
+        shell, option, script = shipped_command(OTHER) if self._ship else image_command(OTHER)
+        return shell, option, f'{script} "$@"', "flowenv", *arguments
+
+    def other_variables(self, folder: str) -> dict[str, str]:
+        """The variables that `other_command` needs.
+
+        Args:
+            folder: where the container has the file of `runtime`.
+        """
+        found = self.runtime.variables(folder) if self.runtime else {}
+        if self.requirements:
+            found[REQUIREMENTS] = json.dumps(self.requirements)
+        return found
+
     @functools.cached_property
     def runtime(self) -> Runtime | None:
-        """flowenv itself, if it travels with the run; it must be at `FLOWENV_RUNTIME_FILE`."""
+        """flowenv itself, if it travels with the run, to be mounted or fetched."""
         return self._ship() if self._ship else None
 
     @functools.cached_property

@@ -7,6 +7,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from flowenv.settings.user_folders import home_folder
+
 _ROOT = 0
 
 
@@ -16,7 +18,7 @@ def folders_to_search(start: Path) -> Iterator[Path]:
     Args:
         start: where to begin; outside the home directory only the border ends the search.
     """
-    home, device = Path("~").expanduser(), start.stat().st_dev
+    home, device = home_folder(), start.stat().st_dev
     for folder in (start, *start.parents):
         if folder.stat().st_dev != device:
             return

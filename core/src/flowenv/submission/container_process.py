@@ -28,6 +28,8 @@ def process_of(flow_run: FlowRun, hooks: BackendHooks) -> Process:
         flow_run: the run.
         hooks: its backend's hooks, which may add variables.
     """
+    from flowenv.flows.code_reference import refer_to
+    from flowenv.flows.requirements import requirements_of
     from flowenv.submission.packing import pack
 
     def ship() -> Runtime:
@@ -35,9 +37,14 @@ def process_of(flow_run: FlowRun, hooks: BackendHooks) -> Process:
 
         return shipped_runtime(environment.shipped)
 
+    def require() -> Sequence[str]:
+        flow = flow_run.flow
+        return requirements_of(flow, refer_to(flow)) if flow else ()
+
     environment = flow_run.environment
     layers = VariableLayers(flow_run, hooks).of
-    return Process(layers, lambda: pack(flow_run), ship if environment.ships_runtime else None)
+    shipped = ship if environment.ships_runtime else None
+    return Process(layers, lambda: pack(flow_run), shipped, require)
 
 
 class VariableLayers:
