@@ -135,6 +135,14 @@ class Environment:
         """
         return self.capabilities.image
 
+    def can_bring_runtime(self) -> bool:
+        """False where something is missing for flowenv to travel with a run, such as a store.
+
+        Only for backends whose capabilities say that it can. Where nobody has chosen, it must be
+        in the image then.
+        """
+        return True
+
     @property
     def ships_runtime(self) -> bool:
         """Whether flowenv travels with a run: the setting, else the configuration, else if it can.
@@ -147,7 +155,12 @@ class Environment:
         from flowenv.settings.configuration import configuration
 
         chosen = getattr(self, "runtime", None) or configuration().runtime
-        return chosen != "image"
+        return chosen == "shipped" if chosen else self.can_bring_runtime()
+
+    @property
+    def instead_of_image(self) -> str:
+        """What helps besides where a run needs an image and none is set: the end of a hint."""
+        return ""
 
     @property
     def default_image(self) -> str | None:

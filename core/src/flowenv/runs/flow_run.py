@@ -201,8 +201,11 @@ class FlowRun:
             chosen = self.environment.default_image
         return chosen
 
-    def require_image(self) -> str:
+    def require_image(self, otherwise: str = "") -> str:
         """The container image.
+
+        Args:
+            otherwise: what else helps, on this platform, where none is set.
 
         Raises:
             SpecError: if no image is set anywhere; the message says where one can be.
@@ -211,7 +214,7 @@ class FlowRun:
             raise SpecError(
                 f"The flow {self.flow_name} needs a container image, and none is set.",
                 hint="Set metadata={'image': …} on the environment, @flow(image=…), "
-                "or image in the configuration.",
+                f"or image in the configuration{otherwise}.",
             )
         return self.image
 

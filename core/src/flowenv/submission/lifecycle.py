@@ -77,7 +77,7 @@ class Prepared:
         with blamed(self.hooks.owner, f"{type(environment).__name__}.needs_image"):
             needs_image = environment.needs_image()
         if needs_image:
-            run.require_image()
+            run.require_image(environment.instead_of_image)
         spec = self.hooks.hook.flowenv_build_spec(
             environment=environment, flow_run=run, process=self.process
         )

@@ -12,7 +12,7 @@ from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.account import Account, account_of, cluster_of
 from flowenv_fargate.runs.s3_payload import split
 from flowenv_fargate.spec import arguments as args
-from flowenv_fargate.spec.build import payload_place
+from flowenv_fargate.spec.places import payload_place
 
 Look = Callable[[], tuple[bool | None, str, str]]
 """A look at one thing: whether it is as it should be, what was found, and a hint."""
@@ -171,7 +171,10 @@ def _payloads(account: Account, environment: FargateTaskEnvironment) -> Iterator
         yield Finding("payloads", False, error.message, error.hint)
         return
     if place is None:
-        message = "No payload_url: flows that need more than about 5 kB compressed are refused."
+        message = (
+            "No payload_url: flowenv must be in the image, and flows that need more than about "
+            "5 kB compressed are refused."
+        )
         yield Finding("payloads", None, message, "Set payload_url to an s3:// place.")
         return
 

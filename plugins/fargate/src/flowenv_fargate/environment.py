@@ -20,6 +20,8 @@ from flowenv.plugin import (
     metadata_setting,
     on_exit_setting,
     on_start_setting,
+    payload_url,
+    runtime_setting,
     setting,
 )
 from flowenv_fargate.api.service_model import parameters_of
@@ -66,6 +68,9 @@ class FargateTaskEnvironment(Environment):
         profile_name: a profile of AWS's configuration files, by default `AWS_PROFILE`; keys of
             variables are not used then.
         role_arn: a role to assume with the credentials that the others give.
+        runtime: `shipped` or `image`: whether flowenv travels with the run, by way of
+            `payload_url`, so that any Python image will do, or is in the image; by default what
+            the configuration says, else it travels if there is a `payload_url`.
         **kwargs: what boto3's `register_task_definition` and `run_task` take. The first
             container is the flow's.
 
@@ -88,8 +93,9 @@ class FargateTaskEnvironment(Environment):
     backend = "fargate"
     takes_any_setting: ClassVar[bool] = True
     capabilities = Capabilities(
-        cancel=True, logs=True, attach=True, find=True, sweep=True, image=True
+        cancel=True, logs=True, attach=True, find=True, sweep=True, image=True, runtime=True
     )
+    shipped = ("flowenv-fargate",)  # a flow's file may make its own environment
     dependencies = ("boto3", "botocore")
 
     launch_type: Literal["FARGATE", "EC2", "EXTERNAL"] | None = setting(
@@ -130,6 +136,7 @@ class FargateTaskEnvironment(Environment):
     role_arn: str | None = setting(
         None, kw_only=True, help="ARN of a role to assume, for all calls to AWS."
     )
+    runtime: Literal["shipped", "image"] | None = runtime_setting()
 
     def __init__(
         self,
@@ -150,6 +157,7 @@ class FargateTaskEnvironment(Environment):
         endpoint_url: str | None = None,
         profile_name: str | None = None,
         role_arn: str | None = None,
+        runtime: Literal["shipped", "image"] | None = None,
         **kwargs: Any,
     ) -> None:
         self.launch_type = launch_type
@@ -168,6 +176,7 @@ class FargateTaskEnvironment(Environment):
         self.endpoint_url = endpoint_url
         self.profile_name = profile_name
         self.role_arn = role_arn
+        self.runtime = runtime
         self.kwargs = as_arguments(kwargs)
         self.__post_init__()
 
@@ -205,6 +214,15 @@ class FargateTaskEnvironment(Environment):
     def needs_image(self) -> bool:
         """False if the user's first container, or an existing task definition, has one."""
         return not (uses_existing(self.kwargs) or own_image(self.kwargs))
+
+    @property
+    def instead_of_image(self) -> str:
+        """A place in S3, by which flowenv travels."""
+        return "; or payload_url to an s3:// place: flowenv travels then, and any Python will do"
+
+    def can_bring_runtime(self) -> bool:
+        """True if there is a place in S3 to put it."""
+        return str(payload_url(self) or "").startswith("s3://")
 
     def contract_values(self, flow_run: FlowRun) -> Mapping[str, Value]:
         """The image, where it is the user's own container that names it."""

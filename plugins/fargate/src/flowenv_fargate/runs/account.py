@@ -23,6 +23,8 @@ class Account:
 
     aws: Aws
     definitions: Definitions = field(init=False)
+    runtimes: dict[str, float] = field(default_factory=dict)
+    """When flowenv, as it travels, was last seen in S3, by its URL."""
     _pollers: dict[str, TaskPoller] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

@@ -79,19 +79,24 @@ def remove(aws: Aws, url: str) -> None:
 def stored(aws: Aws, place: str) -> Iterator[StoredPayload]:
     """The payloads right below a place; other objects there are left alone."""
     bucket, prefix = split(place.rstrip("/") + "/")
+    for entry in objects_below(aws, bucket, prefix):
+        name = entry["Key"].removeprefix(prefix)
+        try:
+            run_id = str(uuid.UUID(name.removesuffix(".payload.json")))
+        except ValueError:
+            continue
+        url = f"s3://{bucket}/{entry['Key']}"
+        if url == payload_object(place, run_id):
+            yield StoredPayload(url, run_id, entry["LastModified"])
+
+
+def objects_below(aws: Aws, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+    """All objects whose keys begin so, as S3 lists them."""
     region = aws.bucket_region(bucket)
     wanted: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
     while True:
         answer = aws.call("s3", "ListObjectsV2", wanted, region=region)
-        for entry in answer.get("Contents") or []:
-            name = entry["Key"].removeprefix(prefix)
-            try:
-                run_id = str(uuid.UUID(name.removesuffix(".payload.json")))
-            except ValueError:
-                continue
-            url = f"s3://{bucket}/{entry['Key']}"
-            if url == payload_object(place, run_id):
-                yield StoredPayload(url, run_id, entry["LastModified"])
+        yield from answer.get("Contents") or []
         if not answer.get("IsTruncated"):
             return
         wanted["ContinuationToken"] = answer["NextContinuationToken"]

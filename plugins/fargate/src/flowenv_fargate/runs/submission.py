@@ -15,6 +15,7 @@ from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account, account_of, cluster_of
 from flowenv_fargate.runs.handle import TaskHandle
 from flowenv_fargate.runs.registration import Registered
+from flowenv_fargate.runs.runtime import bring_runtime, presigned_runtime
 from flowenv_fargate.runs.tasks import describe_tasks, tasks_of_run
 from flowenv_fargate.spec.checks import check_network
 from flowenv_fargate.spec.entry_point import check_runs_command
@@ -75,21 +76,28 @@ def _submit(
     _check_image(environment, flow_run, registered)
     check_network(registered.definition, request)
     _warn(request, registered)
-    payload, payload_url = spec.get("payload"), ""
+    payload, payload_url, runtime = spec.get("payload"), "", spec.get("runtime")
+    override, cluster = flow_override(request), cluster_of(environment)
     if payload:
-        folder = s3_payload.folder(payload["place"], registered.arn, cluster_of(environment))
+        folder = s3_payload.folder(payload["place"], registered.arn, cluster)
         payload_url = payload_object(folder, flow_run.id)
         signed = s3_payload.presigned(account.aws, payload_url, environment.start_timeout)
-        set_variable(flow_override(request), contract.PAYLOAD, Secret(signed))
+        set_variable(override, contract.PAYLOAD, Secret(signed))
+    if runtime:
+        folder = s3_payload.folder(runtime["place"], registered.arn, cluster)
+        url = presigned_runtime(account, runtime, folder, environment.start_timeout)
+        set_variable(override, contract.RUNTIME_URL, url)
+        check_length(request["overrides"])
+        bring_runtime(account, runtime, folder)
     check_length(request["overrides"])
     with _stored(account, payload_url, payload):
         task = _run(account, request, flow_run.id)
     return TaskHandle(
         account,
-        cluster_of(environment),
+        cluster,
         task["taskArn"],
         run_id=flow_run.id,
-        container=flow_override(request)["name"],
+        container=override["name"],
         start_timeout=environment.start_timeout,
         payload_url=payload_url,
         task=task,
@@ -155,7 +163,7 @@ def _bring_everything(spec: Mapping[str, Any], request: Request, registered: Reg
         mine = override if index == 0 else _override_of(request, name)
         add_missing(mine, container.get("environment") or [])
         if index == 0:
-            mine["command"] = container["command"]
+            mine.setdefault("command", container["command"])
     check_runs_command(there[override["name"]], registered.arn, override["command"])
     image = there[override["name"]]["image"]
     entries = {e["name"]: e.get("value") for e in override.get("environment") or []}

@@ -1,4 +1,4 @@
-"""What is left of runs that are over: tasks that never ran, payloads, generated definitions.
+"""What is left of runs that are over: tasks that never ran, payloads, flowenv, definitions.
 
 Only what carries flowenv's own marks, and those of the environment's cluster, is ever touched.
 """
@@ -14,12 +14,14 @@ from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account, account_of, cluster_of
 from flowenv_fargate.runs.diagnosis import DEADLINE_MARK, diagnose
+from flowenv_fargate.runs.runtime import stored_runtimes
 from flowenv_fargate.runs.tasks import flow_tasks
-from flowenv_fargate.spec.build import payload_place
-from flowenv_fargate.spec.tags import CLUSTER, cluster_tag
+from flowenv_fargate.spec.places import payload_place
+from flowenv_fargate.spec.tags import CLUSTER, cluster_tag, runtime_of
 from flowenv_fargate.spec.task_definition import is_generated
 
 _PREFIX = "flowenv-"
+DAY = 24 * 3600.0
 
 
 def sweep(
@@ -35,11 +37,12 @@ def sweep(
     account, cluster = account_of(environment), cluster_of(environment)
     tasks = list(flow_tasks(account.aws, cluster, environment.kwargs.get("startedBy")))
     families = set()
-    living = set()
+    living, used = set(), set()
     for task, identity in tasks:
         families.add(str(task["taskDefinitionArn"]).rpartition("/")[2].partition(":")[0])
         if task.get("lastStatus") != "STOPPED":
             living.add(identity.run_id)
+            used.add(runtime_of(task))
         age = seconds_since(task.get("createdAt"))
         stuck = diagnose(task, identity.container).state is State.STARTING
         if stuck and age > max(older_than, environment.start_timeout):
@@ -49,12 +52,33 @@ def sweep(
     if place := payload_place(environment):
         who = account.aws.call("sts", "GetCallerIdentity")["Account"]
         arn = f"arn:aws:ecs:{account.aws.region}:{who}:cluster"
-        for stored in s3_payload.stored(account.aws, s3_payload.folder(place, arn, cluster)):
+        folder = s3_payload.folder(place, arn, cluster)
+        for stored in s3_payload.stored(account.aws, folder):
             age = seconds_since(stored.changed)
             if age > older_than and stored.run_id not in living:
                 leftover = Leftover("payload", stored.url, stored.run_id, age)
                 yield leftover.swept(partial(s3_payload.remove, account.aws, stored.url), delete)
+        yield from _unused_runtimes(account, folder, used, older_than, delete)
     yield from _definitions(account, cluster, families, older_than, delete)
+
+
+def _unused_runtimes(
+    account: Account, folder: str, used: set[str], older_than: float, delete: bool
+) -> Iterator[Leftover]:
+    """What brought flowenv to runs none of which is living.
+
+    One that isn't a day old is left alone: the next run needs it.
+    """
+    for stored in stored_runtimes(account.aws, folder):
+        age = seconds_since(stored.changed)
+        if stored.name not in used and age > max(older_than, DAY):
+            leftover = Leftover("flowenv", stored.url, "", age)
+            yield leftover.swept(partial(_remove_runtime, account, stored.url), delete)
+
+
+def _remove_runtime(account: Account, url: str) -> None:
+    account.runtimes.pop(url, None)
+    s3_payload.remove(account.aws, url)
 
 
 def _definitions(

@@ -1,10 +1,10 @@
 """Builds the requests: environment and run become plain data. No network, no clock.
 
-    {"task_definition": {…}, "run_task": {…}, "payload": {…}}
+    {"task_definition": {…}, "run_task": {…}, "payload": {…}, "runtime": {…}}
 
 `task_definition` is absent where an existing one is run, `payload` where the payload fits into
-the run's overrides. It lies below `place`, in a folder of the account and the cluster, which are
-only known when the run is submitted.
+the run's overrides, `runtime` where flowenv is in the image. These two lie below `place`, in a
+folder of the account and the cluster, which are only known when the run is submitted.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from flowenv.errors import SpecError
-from flowenv.plugin import PAYLOAD_FILE, Marks, Target, contract, payload_url, seal_of
+from flowenv.plugin import PAYLOAD_FILE, Marks, Target, contract, seal_of
 from flowenv_fargate.spec import arguments as args
 from flowenv_fargate.spec.comparison import normalised
 from flowenv_fargate.spec.container_variables import divide, run_entries
 from flowenv_fargate.spec.entry_point import take_over
-from flowenv_fargate.spec.overrides import put_payload_inline, set_variable
+from flowenv_fargate.spec.overrides import LIMIT, put_payload_inline, set_variable
+from flowenv_fargate.spec.places import payload_place
+from flowenv_fargate.spec.runtime import LONGEST_URL, shipped
 from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf, Shape
 from flowenv_fargate.spec.sizes import complete_size
 from flowenv_fargate.spec.tags import (
@@ -79,6 +81,8 @@ def build_spec(
         spec["task_definition"], overrides = _definition(environment, flow_run, process, shape)
     shape, definition = parameters_of(RUN), spec.get("task_definition")
     spec["run_task"] = _run_task(environment, flow_run, overrides, definition, shape)
+    if process.runtime:
+        spec["runtime"] = shipped(environment, process, overrides[0])
     if not flow_run.is_draft:
         _add_payload(spec, environment, flow_run, process.files[PAYLOAD_FILE])
     process.variables.note_own(_own(spec))
@@ -93,6 +97,8 @@ def _own(spec: Mapping[str, Any]) -> dict[str, str]:
         own[contract.PAYLOAD] = f"data:… ({len(payload):,} characters)"
     if stored := spec.get("payload"):
         own[contract.PAYLOAD] = f"a signed URL of what is stored below {stored['place']}"
+    if stored := spec.get("runtime"):
+        own[contract.RUNTIME_URL] = f"a signed URL of what is stored below {stored['place']}"
     return own
 
 
@@ -139,7 +145,7 @@ def _flow_container(
         )
     image = flow_run.image or container.get("image") or flow_run.require_image()
     flow = {"name": FLOW_CONTAINER, **take_over(container), "image": image}
-    flow["command"] = list(process.command)
+    flow["command"] = list(process.image_command)  # a shipped one comes with the run
     has_role = "executionRoleArn" in environment.kwargs
     if "logConfiguration" not in flow and environment.log_group and has_role:
         # the region is the client's: it is filled in when the definition is registered
@@ -186,7 +192,7 @@ def _overrides_of_existing(environment: Settings, process: Process) -> Overrides
     first = overrides.pop(0) if overrides else {}
     merged = run_entries(first, process.variables)
     entries = [{"name": e.name, "value": e.value} for e in merged if e.value is not None]
-    flow = {**first, "command": list(process.command), "environment": entries}
+    flow = {**first, "command": list(process.image_command), "environment": entries}
     return [flow, *overrides]
 
 
@@ -249,7 +255,8 @@ def _add_payload(
     overrides = spec["run_task"]["overrides"]
     override = overrides["containerOverrides"][0]
     set_variable(override, contract.PAYLOAD_SEAL, seal_of(payload))
-    if put_payload_inline(overrides, override, payload):
+    room = LIMIT - (LONGEST_URL if "runtime" in spec else 0)
+    if put_payload_inline(overrides, override, payload, room):
         return
     place = payload_place(environment)
     if place is None:
@@ -260,21 +267,3 @@ def _add_payload(
             "the image and use @flow(code='module').",
         )
     spec["payload"] = {"place": place, "content": payload}
-
-
-def payload_place(environment: Settings) -> str | None:
-    """Where large payloads go: the environment's metadata, else the configuration.
-
-    Raises:
-        SpecError: if it is no place in S3.
-    """
-    place = payload_url(environment)
-    if place is None:
-        return None
-    bucket = str(place).removeprefix("s3://").partition("/")[0]
-    if not str(place).startswith("s3://") or not bucket:
-        raise SpecError(
-            f"payload_url is {place!r}, which is no place in S3.",
-            hint="Fargate tasks fetch large payloads from S3, such as s3://bucket/flowenv.",
-        )
-    return str(place)

@@ -80,11 +80,13 @@ def add_missing(override: dict[str, Any], entries: Iterable[Mapping[str, Any]]) 
     override["environment"] = [*(override.get("environment") or []), *missing]
 
 
-def put_payload_inline(overrides: dict[str, Any], override: dict[str, Any], payload: bytes) -> bool:
-    """Put the payload into the override if it fits; True if it did."""
+def put_payload_inline(
+    overrides: dict[str, Any], override: dict[str, Any], payload: bytes, room: int = LIMIT
+) -> bool:
+    """Put the payload into the override if all of it fits into so many characters; True if so."""
     before = override.get("environment")
     set_variable(override, contract.PAYLOAD, data_url(payload))
-    if measure(overrides) <= LIMIT:
+    if measure(overrides) <= room:
         return True
     override["environment"] = before
     return False
@@ -96,5 +98,6 @@ def inline_secrets(overrides: Mapping[str, Any]) -> list[str]:
         entry["name"]
         for container in overrides.get("containerOverrides") or []
         for entry in container.get("environment") or []
-        if isinstance(entry.get("value"), Secret) and entry["name"] != contract.PAYLOAD
+        if isinstance(entry.get("value"), Secret)
+        and entry["name"] not in (contract.PAYLOAD, contract.RUNTIME_URL)
     ]

@@ -196,6 +196,11 @@ def seal_in(task: Task) -> str:
     return _flow_container(task)[1].get(contract.PAYLOAD_SEAL, "")
 
 
+def runtime_of(task: Task) -> str:
+    """The name of the file that a task fetches flowenv as; empty if it is in the image."""
+    return _flow_container(task)[1].get(contract.RUNTIME_FILE, "")
+
+
 def _label_number(key: str) -> int:
     number = key.rpartition(".")[2]
     return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
