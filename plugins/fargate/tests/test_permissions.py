@@ -8,8 +8,12 @@ from typing import Any
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "plugins" / "fargate" / "src" / "flowenv_fargate"
 PAGE = ROOT / "docs" / "backends" / "fargate.md"
-ACTIONS = {"s3:ListObjectsV2": "s3:ListBucket", "s3:HeadBucket": "s3:ListBucket"}
-# by tags in RunTask and RegisterTaskDefinition, their roles, and the presigned URL
+ACTIONS = {
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+}
+# by tags in RunTask and RegisterTaskDefinition, their roles, and presigned URLs
 IMPLIED = {"ecs:TagResource", "iam:PassRole", "s3:GetObject"}
 
 
