@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from flowenv.serialization.encoding import Encoder
     from flowenv.settings.configuration import configuration
     from flowenv.settings.declaration import nearest, setting, settings_of
+    from flowenv.settings.hidden import HiddenItems
     from flowenv.settings.plugin_settings import PluginSettings
     from flowenv.settings.user_folders import cache_folder
     from flowenv.states import Reason, State, Status
@@ -87,6 +88,7 @@ __all__ = [
     "CommonEnvironment",
     "Encoder",
     "Environment",
+    "HiddenItems",
     "PluginSettings",
     "cache_folder",
     "configuration",
@@ -217,6 +219,7 @@ __getattr__, __dir__ = names_of(
         "serialization.encoding": "Encoder",
         "serialization.storage": "storage",
         "settings.configuration": "configuration",
+        "settings.hidden": "HiddenItems",
         "settings.declaration": "nearest setting settings_of",
         "settings.plugin_settings": "PluginSettings",
         "settings.user_folders": "cache_folder",

@@ -112,6 +112,14 @@ def test_a_pickle_has_neither_credentials_nor_keyword_arguments() -> None:
     assert found.labels == {"l"}
 
 
+def test_attributes_read_as_text_and_who_lists_them_sees_none() -> None:
+    shown = repr(vars(secretive())) + repr(vars(secretive().own_copy()))
+
+    assert secretive().aws_secret_access_key == "given-secret"
+    for text in ("given-secret", "given-token", "AKIAGIVEN", "hidden-value"):
+        assert text not in shown
+
+
 def test_a_repr_masks_credentials_and_keyword_arguments() -> None:
     shown = repr(secretive())
 

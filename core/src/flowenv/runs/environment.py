@@ -13,7 +13,9 @@ from flowenv.executors.base import Executor, check_executor
 from flowenv.runs.capabilities import Capabilities
 from flowenv.runs.labels import Labels
 from flowenv.runs.subclasses import warn_of_attributes, warn_of_methods
+from flowenv.secret import Secret
 from flowenv.settings.declaration import check_type, fields_of, nearest, settings_of
+from flowenv.settings.hidden import hide_secrets
 
 if TYPE_CHECKING:
     from flowenv.contract.variables import Merged, Value
@@ -66,9 +68,12 @@ class Environment:
         name = type(self).__name__
         check_executor(self.executor)
         for one in settings_of(type(self)):
-            if one.name not in ("executor", "labels"):
+            hidden = isinstance(self.__dict__.get(one.name), Secret)  # and so a text
+            if one.name not in ("executor", "labels") and not hidden:
                 value = getattr(self, one.name)
                 check_type(value, one.annotation, f"{name} {one.name}", secret=one.secret)
+        if dataclasses.is_dataclass(self):
+            hide_secrets(self)
         self.labels = Labels.of(self.labels, f"{name} labels")
         self.metadata = dict(self.metadata or {})
         self._is_checked = True
@@ -295,6 +300,8 @@ class Environment:
     def __setstate__(self, state: dict[str, Any]) -> None:
         defaults = {one.name: one.default for one in settings_of(type(self))}
         self.__dict__.update({**defaults, **state, "_is_checked": True})
+        if dataclasses.is_dataclass(self):
+            hide_secrets(self)
 
     def __repr__(self) -> str:
         shown: list[str] = []

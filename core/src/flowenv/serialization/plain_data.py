@@ -22,6 +22,7 @@ from flowenv.errors import PayloadError
 from flowenv.serialization.arrays import ARRAY, SCALAR, encode_array, read_array, read_scalar
 from flowenv.serialization.frames import FRAME, encode_frame, read_frame
 from flowenv.serialization.pictures import PNG, read_picture
+from flowenv.settings.hidden import HiddenItems
 
 OBJECT, PICKLE, EXECUTOR = "$object", "$pickle", "$executor"
 """Marks of what is no data: see `flowenv.serialization.encoding`."""
@@ -221,8 +222,8 @@ def own_copy(value: Any) -> Any:
     >>> given
     {'sizes': [1, 2]}
     """
-    if type(value) is dict:
-        return {key: own_copy(one) for key, one in value.items()}
+    if type(value) in (dict, HiddenItems):
+        return type(value)((key, own_copy(one)) for key, one in value.items())
     if type(value) is list:
         return [own_copy(one) if type(one) in (dict, list, set) else one for one in value]
     return copy.copy(value) if isinstance(value, set) else value

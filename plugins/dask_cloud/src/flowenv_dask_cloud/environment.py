@@ -13,6 +13,7 @@ from flowenv.plugin import (
     Callback,
     Capabilities,
     Environment,
+    HiddenItems,
     Target,
     contract,
     labels_setting,
@@ -139,7 +140,7 @@ class DaskCloudProviderEnvironment(Environment):
         self.adaptive_min_workers = adaptive_min_workers
         self.adaptive_max_workers = adaptive_max_workers
         self.security = security
-        self.executor_kwargs = dict(executor_kwargs or {})
+        self.executor_kwargs = HiddenItems(executor_kwargs or {})
         self.labels = labels
         self.on_execute = on_execute
         self.on_start = on_start
@@ -149,7 +150,7 @@ class DaskCloudProviderEnvironment(Environment):
         self.worker_timeout = worker_timeout
         # what serialisation gives back comes as one mapping
         given = {**kwargs.pop("kwargs", {}), **kwargs}
-        self.kwargs = {name: guarded(name, value) for name, value in given.items()}
+        self.kwargs = HiddenItems({name: guarded(name, value) for name, value in given.items()})
         self.__post_init__()
 
     def __post_init__(self) -> None:
@@ -222,6 +223,12 @@ class DaskCloudProviderEnvironment(Environment):
 
     def __getstate__(self) -> dict[str, Any]:
         return super(DaskCloudProviderEnvironment, self._without_secrets()).__getstate__()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        hidden = {
+            name: HiddenItems(state.get(name) or {}) for name in ("kwargs", "executor_kwargs")
+        }
+        super().__setstate__({**state, **hidden})
 
     def __repr__(self) -> str:
         plain = object.__new__(type(self))

@@ -13,6 +13,7 @@ from flowenv.plugin import (
     Callback,
     Capabilities,
     Environment,
+    HiddenItems,
     Target,
     contract,
     executor_setting,
@@ -177,7 +178,7 @@ class FargateTaskEnvironment(Environment):
         self.profile_name = profile_name
         self.role_arn = role_arn
         self.runtime = runtime
-        self.kwargs = as_arguments(kwargs)
+        self.kwargs: dict[str, Any] = HiddenItems(as_arguments(kwargs))
         self.__post_init__()
 
     def __post_init__(self) -> None:
@@ -195,7 +196,8 @@ class FargateTaskEnvironment(Environment):
         found = {name: os.environ.get(name.upper()) or None for name in _KEYS}
         # an empty text counts as not given
         given = {name: getattr(self, name) or None for name in _KEYS}
-        self.__dict__.update(given)
+        for name, value in given.items():
+            setattr(self, name, value)
         key_id, secret, _ = _KEYS
         if self.profile_name and not (given[key_id] or given[secret]):
             return
@@ -240,7 +242,7 @@ class FargateTaskEnvironment(Environment):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self.kwargs = {}
+        self.kwargs = HiddenItems()
         self._take_from_variables()
 
     def __eq__(self, other: object) -> bool:
