@@ -149,7 +149,7 @@ def _containers(environment: Any, variable: str) -> str:
 
 def capabilities() -> str:
     """What each backend can do."""
-    shown = ("cancel", "logs", "result", "attach", "find", "sweep", "image")
+    shown = ("cancel", "logs", "result", "attach", "find", "sweep", "delete", "image")
     rows = [
         (f"`{one.backend}`", *("yes" if one.capabilities.to_json()[c] else "no" for c in shown))
         for one in _environments()

@@ -7,17 +7,19 @@ say what it has come to, or hold it up, so that a test can act at a given moment
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
-from flowenv import Capabilities, Environment, FlowRun, Secret, State, Status, hookimpl
+from flowenv import Capabilities, Environment, Secret, State, Status, hookimpl
 from flowenv.errors import PlatformError, RunNotFound
+from flowenv.remote.marks import Marks
 from flowenv.runs.common_environment import executor_setting, labels_setting, metadata_setting
 from flowenv.runs.outcome import Outcome, without_record
-from flowenv.runs.summaries import Finding, Leftover, RunSummary
+from flowenv.runs.summaries import Finding, Leftover
 from flowenv.settings.declaration import setting
 
 FOLDER = Path(os.environ["FAKE_FOLDER"])
@@ -32,7 +34,9 @@ def wait_for(name):
 @dataclasses.dataclass(repr=False)
 class FakeEnvironment(Environment):
     backend = "fake"
-    capabilities = Capabilities(cancel=True, logs=True, attach=True, find=True, sweep=True)
+    capabilities = Capabilities(
+        cancel=True, logs=True, attach=True, find=True, sweep=True, delete=True
+    )
 
     executor: object = executor_setting()
     labels: list[str] | None = labels_setting()
@@ -123,6 +127,10 @@ class FakeHandle:
         except FileNotFoundError:
             return None
 
+    def delete(self):
+        self.environment.at("sweep")
+        shutil.rmtree(self.folder)
+
     def cancel(self):
         self.environment.at("cancel")
         (self.folder / "cancelled").touch()
@@ -148,7 +156,7 @@ def flowenv_build_spec(environment, flow_run, process):
             "FLOWENV_PAYLOAD": "payload.json",
             "FLOWENV_OUTCOME": "outcome",
         },
-        "about": {"flow": flow_run.flow_name, "labels": list(flow_run.labels)},
+        "about": Marks.of_run(flow_run).to_json(),
     }
 
 
@@ -165,18 +173,14 @@ def flowenv_attach(environment, reference):
     handle = FakeHandle(environment, reference)
     if not handle.folder.is_dir():
         raise RunNotFound(f"The platform has no run {reference!r}.")
-    run = FlowRun(environment, id=reference, flow_name=handle.about["flow"])
-    run.handle = handle
-    return run
+    return Marks.from_json(handle.about).attached(environment, handle)
 
 
 def _summaries(environment):
     for path in FOLDER.glob("*/about"):
         handle = FakeHandle(environment, path.parent.name)
-        labels = tuple(handle.about["labels"])
-        yield RunSummary(
-            handle.reference, handle.reference, handle.about["flow"], handle.status(), None, labels
-        )
+        marks = dataclasses.replace(Marks.from_json(handle.about), created=None)
+        yield marks.summary(handle.reference, handle.status())
 
 
 @hookimpl
@@ -188,14 +192,13 @@ def flowenv_find_runs(environment, labels):
 def flowenv_sweep(environment, older_than, delete):
     for one in _summaries(environment):
         if one.status.state.is_final:
-            yield Leftover(
-                "folder",
-                "x",
-                one.run_id,
-                0.0,
-                delete and environment.fail != "sweep",
-                "It is in use." if environment.fail == "sweep" else "",
-            )
+            whose = {"submitter": one.submitter, "labels": one.labels}
+            left = Leftover("folder", one.run_id, one.run_id, 0.0, **whose)
+            if environment.fail == "all":  # a backend that says nothing of how to remove them
+                yield dataclasses.replace(left, removed=delete)
+                continue
+            handle = FakeHandle(environment, one.run_id)
+            yield left.swept(handle.delete, delete)
 
 
 @hookimpl

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from .project import Project
@@ -19,6 +21,7 @@ FLOW = """
         return to
 """
 HERE = ("--env", "fake")
+ADA = {"FLOWENV_SUBMITTER": "ada@mill"}
 
 
 def submit(fake: Project, *arguments: str) -> str:
@@ -36,6 +39,7 @@ def submit(fake: Project, *arguments: str) -> str:
         (["attach", "x"], "can't pick up runs of other processes"),
         (["logs", "x"], "can't pick up runs of other processes"),
         (["cancel", "x"], "can't pick up runs of other processes"),
+        (["delete", "x"], "can't pick up runs of other processes"),
         (["sweep"], "leaves nothing behind to sweep"),
     ],
 )
@@ -68,7 +72,6 @@ def test_runs_as_json(fake: Project) -> None:
         (["--state", "failed"], "No such runs."),
         (["--flow", "other*"], "No such runs."),
         (["--since", "2026-01-01T00:00"], "No such runs."),  # the fake platform knows no dates
-        (["--mine"], "No such runs."),
         (["--state", "done"], "'done' is no state. There are Pending"),
         (["--since", "yesterday"], "'yesterday' is no duration and no date"),
     ],
@@ -76,7 +79,8 @@ def test_runs_as_json(fake: Project) -> None:
 def test_runs_that_are_asked_for(fake: Project, arguments: list[str], says: str) -> None:
     fake.flowenv("attach", submit(fake), *HERE)
     assert says in fake.flowenv("runs", *HERE, *arguments).stderr
-    listed = fake.flowenv("runs", *HERE, "--state", "COMPLETED", "--flow", "c*")
+    assert fake.flowenv("runs", *HERE, "--mine", **ADA).stderr == "No such runs.\n"
+    listed = fake.flowenv("runs", *HERE, "--mine", "--state", "COMPLETED", "--flow", "c*")
     assert "Completed" in listed.stdout
 
 
@@ -123,7 +127,7 @@ def test_logs_prints_the_log(fake: Project) -> None:
     assert fake.flowenv("logs", reference, *HERE).stdout == followed.stdout
 
 
-@pytest.mark.parametrize("command", ["status", "attach", "logs", "cancel"])
+@pytest.mark.parametrize("command", ["status", "attach", "logs", "cancel", "delete"])
 def test_a_run_that_isnt_there(fake: Project, command: str) -> None:
     ended = fake.flowenv(command, "nowhere", *HERE)
     assert (ended.returncode, ended.stdout) == (3, "")
@@ -152,7 +156,97 @@ def test_sweep_exits_with_3_if_something_cant_be_removed(fake: Project) -> None:
     fake.flowenv("attach", submit(fake), *HERE)
     ended = fake.flowenv("sweep", *HERE, "--yes", "-s", "fail=sweep")
     assert ended.returncode == 3
-    assert "It is in use." in ended.stdout
+    assert "The platform refuses to sweep. Ask it nicely." in ended.stdout
+
+
+def submitted_by(fake: Project, *people: str) -> dict[str, str]:
+    """Runs that are over, of several people."""
+    fake.write("flow.py", FLOW)
+    made = {}
+    for who in people:
+        ended = fake.flowenv(
+            "run",
+            "flow.py",
+            *HERE,
+            "--label",
+            who[:3] or "who",
+            "-o",
+            "json",
+            FLOWENV_SUBMITTER=who,
+        )
+        made[who] = ended.json["run_id"]
+    return made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"),
+    [
+        ([], {"bob@mill"}),
+        (["--mine"], {"bob@mill", ""}),
+        (["--everyone"], set()),
+        (["--label", "ada"], {"bob@mill", ""}),
+        (["--label", "bob"], {"bob@mill", "ada@mill", ""}),
+        (["--label", "bob", "--everyone"], {"ada@mill", ""}),
+    ],
+)
+def test_a_sweep_says_whose_things_are_and_leaves_others_alone(
+    fake: Project, arguments: list[str], kept: set[str]
+) -> None:
+    made = submitted_by(fake, "ada@mill", "bob@mill", "")
+    shutil.rmtree(fake.output / "state")  # of runs without a name the journal knows
+    listed = fake.flowenv("sweep", *HERE, *arguments, **ADA)
+    assert all((run in listed.stdout) != (who in kept) for who, run in made.items())
+    if not arguments:
+        assert "Left alone: 1 thing of bob@mill. --everyone takes them too." in listed.stderr
+        assert "ada@mill" in listed.stdout
+    fake.flowenv("sweep", *HERE, *arguments, "--yes", **ADA)
+    left = fake.flowenv("runs", *HERE, "-o", "json").json
+    assert {one["submitter"] or "" for one in left} == kept
+
+
+def test_what_says_nothing_of_whose_it_is_the_journal_knows(fake: Project) -> None:
+    made = submitted_by(fake, "bob@mill")
+    about = fake.fake / made["bob@mill"] / "about"
+    about.write_text(about.read_text().replace('"bob@mill"', "null"))
+    listed = fake.flowenv("sweep", *HERE, **ADA)
+    assert "Left alone: 1 thing of bob@mill" in listed.stderr
+
+
+def test_a_backend_that_can_only_remove_all_removes_nothing_of_others(fake: Project) -> None:
+    submitted_by(fake, "ada@mill", "bob@mill")
+    ended = fake.flowenv("sweep", *HERE, "--yes", "-s", "fail=all", **ADA)
+    assert ended.returncode == 2
+    assert "can only remove all that is left" in ended.stderr
+    swept = fake.flowenv(
+        "sweep", *HERE, "--yes", "--everyone", "-s", "fail=all", "-o", "json", **ADA
+    )
+    assert all(one["removed"] for one in swept.json)
+
+
+def test_a_run_that_is_over_can_be_deleted(fake: Project) -> None:
+    reference = submit(fake)
+    fake.flowenv("attach", reference, *HERE)
+    ended = fake.flowenv("delete", reference, *HERE)
+    assert ended.returncode == 0
+    assert ended.stderr == f"Deleted {reference}: it was Completed.\n"
+    assert fake.flowenv("runs", *HERE).stderr == "No runs.\n"
+    assert fake.flowenv("result", reference, *HERE).stdout == "Result: 2\n"
+    assert fake.flowenv("delete", reference, *HERE).returncode == 3
+
+
+def test_what_nobody_has_asked_for_is_known_after_a_deletion_too(fake: Project) -> None:
+    reference = submit(fake)
+    fake.flowenv("logs", reference, *HERE, "--follow")
+    fake.flowenv("delete", reference, *HERE)
+    assert fake.flowenv("result", reference, *HERE).stdout == "Result: 2\n"
+
+
+def test_a_run_that_goes_on_isnt_deleted(fake: Project) -> None:
+    reference = submit(fake, "-p", "forever=yes")
+    ended = fake.flowenv("delete", reference, *HERE)
+    assert ended.returncode == 2
+    assert "and only one that is over can be deleted. Cancel it first." in ended.stderr
+    assert fake.flowenv("status", reference, *HERE).stdout.startswith("Running")
 
 
 @pytest.mark.parametrize("typed", ["soon", "-1h", "1w", ""])

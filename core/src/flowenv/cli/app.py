@@ -21,6 +21,7 @@ _COMMANDS = {
     "attach": "runs",
     "logs": "runs",
     "cancel": "runs",
+    "delete": "delete",
     "sweep": "sweep",
     "new-plugin": "new_plugin",
     "completion": "completion",

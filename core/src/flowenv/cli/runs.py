@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _LACKS = {
     "attach": "can't pick up runs of other processes",
     "cancel": "can't cancel runs from outside",
+    "delete": "can't delete a run; what its platform keeps goes by itself",
     "find": "can't list its runs",
     "logs": "can't read the logs of runs",
     "sweep": "leaves nothing behind to sweep",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from flowenv.cli.durations import UNITS, seconds
-from flowenv.cli.options import output_option, platform_options
+from flowenv.cli.options import label_option, mine_option, output_option, platform_options
 from flowenv.cli.printing import echo, echo_json, echo_table
 from flowenv.cli.runs import find_environment
 
@@ -20,6 +20,9 @@ from flowenv.cli.runs import find_environment
     callback=seconds,
     help="Leave younger things alone: 90s, 30m, 12h, 7d.",
 )
+@label_option
+@mine_option
+@click.option("--everyone", is_flag=True, help="Also what runs of others have left.")
 @click.option("--yes", is_flag=True, help="Remove what is found; without it, only list it.")
 @output_option("text", "json")
 def sweep(
@@ -27,36 +30,47 @@ def sweep(
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
     older_than: float,
+    labels: tuple[str, ...],
+    mine: bool,
+    everyone: bool,
     yes: bool,
     output: str,
 ) -> int:
     """List, and with --yes remove, what runs have left.
 
-    Only what flowenv's own runs made, and only of runs that are over, is looked at. Exits
-    with 3 if something could not be removed.
+    Only what flowenv's own runs made, and only of runs that are over, is looked at. What runs
+    of others have left is left alone, unless --everyone says otherwise; with --mine also that
+    of which nobody knows whose it is. Exits with 3 if something could not be removed.
 
     \b
       flowenv sweep --env prod
-      flowenv sweep --env prod --older-than 7d --yes
+      flowenv sweep --env prod --older-than 7d --label nightly --yes
     """
-    from flowenv.hooks.registry import registry
-    from flowenv.runs.answers import many
-    from flowenv.runs.summaries import Leftover
+    from flowenv.submission.sweeping import sweep
 
+    if mine and everyone:
+        raise click.UsageError("--mine and --everyone exclude each other.")
     environment = find_environment(env, settings, plugins, "sweep")
-    hooks = registry().hooks(environment.backend)
-    given = {"environment": environment, "older_than": older_than, "delete": yes}
-    given_back = hooks.claimed("sweep", "flowenv_sweep", **given)
-    found = list(many(given_back, Leftover, hooks.owner, "flowenv_sweep"))
+    swept = sweep(environment, older_than, delete=yes, labels=labels, mine=mine, everyone=everyone)
+    found = swept.found
     if output == "json":
         echo_json([one.to_json() for one in found])
     elif not found:
-        echo(f"Nothing {_older(older_than)}is left over.")
+        mark = f" of runs with {', '.join(labels)}" if labels else ""
+        echo(f"Nothing {_older(older_than)}is left over{mark}.")
     else:
-        rows = [[one.kind, one.name, one.run_id, _state(one.removed, one.problem)] for one in found]
-        echo_table(rows, ["kind", "name", "run", ""])
+        rows = [
+            [one.kind, one.name, one.run_id, one.submitter, _state(one.removed, one.problem)]
+            for one in found
+        ]
+        echo_table(rows, ["kind", "name", "run", "by", ""])
         if not yes:
             echo("Remove them with --yes.", err=True)
+    if swept.of_others:
+        whose = ", ".join(sorted({one.submitter for one in swept.of_others}))
+        number = len(swept.of_others)
+        what = "1 thing" if number == 1 else f"{number} things"
+        echo(f"Left alone: {what} of {whose}. --everyone takes them too.", err=True)
     return 3 if any(one.problem for one in found) else 0
 
 

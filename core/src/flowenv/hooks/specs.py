@@ -187,6 +187,9 @@ def flowenv_sweep(
         environment: where to look.
         older_than: seconds; younger things are left alone.
         delete: True to remove what is found, False to only list it.
+
+    What is listed carries what removes it, by `Leftover.swept(remove, delete)`: `flowenv sweep`
+    lists first, and removes what is the user's own. Without it, only all can be removed.
     """
 
 

@@ -164,6 +164,11 @@ class AskedHandle:
         with blamed(self._owner, "its handle's cancel"):
             self._handle.cancel()
 
+    def delete(self) -> None:
+        """Remove what the platform keeps of the run."""
+        with blamed(self._owner, "its handle's delete"):
+            self._handle.delete()  # type: ignore[attr-defined]
+
     def _one(self, method: str, wanted: type) -> Any:
         what = f"its handle's {method}"
         with blamed(self._owner, what):

@@ -16,6 +16,8 @@ class Capabilities:
         attach: another process can pick a run up by its reference.
         find: runs can be found on the platform by labels.
         sweep: what is left of runs that are over can be found and removed.
+        delete: what the platform keeps of one run that is over can be removed; the handle then has
+            a method `delete`.
         image: runs need a container image.
         rehearse: the container's process can be tried out locally.
         backend_in_image: the flow's process needs this backend installed too, because
@@ -33,6 +35,7 @@ class Capabilities:
     rehearse: bool = True
     backend_in_image: bool = False
     runtime: bool = False
+    delete: bool = False
 
     def to_json(self) -> dict[str, bool]:
         """The record as plain data."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import datetime
 import secrets
@@ -14,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from flowenv.errors import (
+    FlowenvError,
     ResultUnavailable,
     RunCancelled,
     RunCrashed,
@@ -452,6 +454,25 @@ class FlowRun:
         self._asked().cancel()
         self.observe(self._asked().status())
         return self.last_status
+
+    def delete(self) -> None:
+        """Remove what the platform keeps of the run, which must be over.
+
+        Raises:
+            UnsupportedOperation: if it isn't over, or if the backend can't.
+        """
+        self._require("delete", "can't delete a run")
+        status = self.refresh()
+        if not status.state.is_final:
+            raise UnsupportedOperation(
+                f"The run {self.id} is {status.state.value}, and only one that is over can be "
+                "deleted.",
+                hint="Cancel it first.",
+            )
+        # the last moment in which somebody can; what can't be read is no reason to keep it
+        with contextlib.suppress(FlowenvError):
+            self._read_outcome()
+        self._asked().delete()
 
     def __enter__(self) -> Self:
         """The run itself: at the end of the block it is over.

@@ -91,6 +91,9 @@ class Leftover:
         age: seconds since it was made, if it is known.
         removed: True if the sweep removed it.
         problem: why it could not be removed.
+        submitter: who submitted the run, if that is known.
+        labels: the run's flowenv labels, as far as they are known.
+        removal: removes it; what `swept` was given, if it wasn't to be removed yet.
 
     >>> Leftover("Job", "train-6f1c", "6f1c").swept(lambda: None).removed
     True
@@ -102,16 +105,20 @@ class Leftover:
     age: float | None = None
     removed: bool = False
     problem: str = ""
+    submitter: str = ""
+    labels: tuple[str, ...] = ()
+    removal: Callable[[], object] | None = field(default=None, repr=False, compare=False)
 
     def swept(self, remove: Callable[[], object], delete: bool = True) -> Leftover:
         """The leftover as a sweep reports it: removed, or why it couldn't be.
 
         Args:
             remove: removes it; what flowenv error it raises is the `problem`.
-            delete: False to leave it alone, as `flowenv_sweep` was told.
+            delete: False to leave it alone, as `flowenv_sweep` was told; `removal` is then what
+                removes it, for who looks whose it is first.
         """
         if not delete:
-            return self
+            return dataclasses.replace(self, removal=remove)
         try:
             remove()
         except FlowenvError as error:
@@ -127,6 +134,8 @@ class Leftover:
             "age_seconds": None if self.age is None else round(self.age),
             "removed": self.removed,
             "problem": self.problem,
+            "submitter": self.submitter or None,
+            "labels": list(self.labels),
         }
 
 

@@ -126,6 +126,7 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         attach=True,
         find=True,
         sweep=True,
+        delete=True,
         image=True,
         backend_in_image=True,
         runtime=True,

@@ -63,7 +63,14 @@ class KubernetesJobEnvironment(KubernetesEnvironment):
 
     backend = "k8s"
     capabilities = Capabilities(
-        cancel=True, logs=True, attach=True, find=True, sweep=True, image=True, runtime=True
+        cancel=True,
+        logs=True,
+        attach=True,
+        find=True,
+        sweep=True,
+        delete=True,
+        image=True,
+        runtime=True,
     )
     shipped = ("flowenv-k8s", "PyYAML")  # a flow's file may make its own environment
     dependencies = ("kubernetes",)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from flowenv import RunSummary, attach, find_runs, submit
-from flowenv.errors import PlatformError, RunNotFound
+from flowenv.errors import PlatformError, RunNotFound, UnsupportedOperation
 from flowenv.hooks.registry import registry
+from flowenv.journal.notes import journal
 from flowenv.plugin import (
     Environment,
     Finding,
@@ -21,6 +22,7 @@ from flowenv.plugin import (
     storage,
 )
 from flowenv.submission.lifecycle import prepare
+from flowenv.submission.sweeping import sweep as sweep_what_is_asked_for
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import forget_connections
@@ -324,3 +326,44 @@ def test_doctor_says_when_there_is_no_way_to_a_cluster(
 ) -> None:
     monkeypatch.setenv("KUBECONFIG", "nowhere")
     assert checked(environment())["cluster"].ok is False
+
+
+def test_a_sweep_says_whose_things_are_and_leaves_those_of_others(
+    rig: KubernetesRig,
+    kubelet: ScriptedKubelet,
+    start: Start,
+    environment: Environments,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FLOWENV_SUBMITTER", "bob@mill")
+    theirs = start()
+    monkeypatch.setenv("FLOWENV_SUBMITTER", "ada@mill")
+    mine = start(labels=("nightly",))
+    for run in (theirs, mine):
+        end(rig, kubelet, run)
+    swept = sweep_what_is_asked_for(environment(), 0.0, delete=True, labels=["nightly"])
+    assert [(one.run_id, one.submitter, one.removed) for one in swept.found] == [
+        (mine.id, "ada@mill", True)
+    ]
+    assert [one.run_id for one in find_runs(environment())] == [theirs.id]
+    (left,) = sweep_what_is_asked_for(environment(), 0.0).of_others
+    assert (left.run_id, left.submitter) == (theirs.id, "bob@mill")
+
+
+def test_a_run_that_is_over_is_deleted_with_what_it_owns(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, environment: Environments
+) -> None:
+    run = start()
+    again = attach(run.reference, environment())
+    with pytest.raises(UnsupportedOperation, match="only one that is over can be deleted"):
+        again.delete()
+    end(rig, kubelet, run, result=7)
+    again.delete()
+    with pytest.raises(RunNotFound):
+        attach(run.reference, environment())
+    rig.wait_until(lambda: rig.pods_of(run.reference.partition("/")[2]) == [], "no pod")
+    found = journal().named(run.id)
+    assert found is not None
+    assert found.outcome is not None
+    assert (found.summary.status.state, found.outcome.value()) == (State.COMPLETED, 7)
+    assert run.id in {one.run_id for one in find_runs(environment(), forgotten=True)}

@@ -12,7 +12,14 @@ from typing import Any
 from flowenv.plugin import Leftover, moment, seconds_since
 from flowenv_dask_cloud.api import clients, code_of, refused
 from flowenv_dask_cloud.cluster.leftovers import UNSEEN
-from flowenv_dask_cloud.spec.tags import CREATED, LOG_PREFIX, RUN_ID, STARTED_BY, cluster_name
+from flowenv_dask_cloud.spec.tags import (
+    CREATED,
+    LOG_PREFIX,
+    RUN_ID,
+    STARTED_BY,
+    SUBMITTER,
+    cluster_name,
+)
 
 _DEFAULT_LOG_GROUP = "dask-ecs"
 _FAMILY_PREFIX = ROLE_PREFIX = "dask-"
@@ -34,6 +41,7 @@ class Thing:
         run_id: the run.
         created: when, as far as it is known.
         remove: removes it.
+        submitter: who submitted the run, if the thing says so.
     """
 
     kind: str
@@ -41,11 +49,14 @@ class Thing:
     run_id: str
     created: datetime.datetime | None
     remove: Callable[[], object]
+    submitter: str = ""
 
     def leftover(self, *, removed: bool = False, problem: str = "") -> Leftover:
         """The thing as a sweep reports it."""
         age = seconds_since(self.created) if self.created else None
-        return Leftover(self.kind, self.name, self.run_id, age, removed, problem)
+        return Leftover(
+            self.kind, self.name, self.run_id, age, removed, problem, submitter=self.submitter
+        )
 
 
 class Account:
@@ -255,7 +266,8 @@ class Account:
     def _thing(
         self, kind: str, name: str, tags: Mapping[str, str], remove: Callable[[], object]
     ) -> Thing:
-        return Thing(kind, name, tags[RUN_ID], moment(tags.get(CREATED)), remove)
+        created, whose = moment(tags.get(CREATED)), tags.get(SUBMITTER, "")
+        return Thing(kind, name, tags[RUN_ID], created, remove, whose)
 
 
 def run_of(task: Mapping[str, Any]) -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from flowenv.errors import PlatformUnreachable, UnsupportedOperation
+from flowenv.errors import PlatformError, PlatformUnreachable, UnsupportedOperation
 from flowenv.plugin import Leftover, revealed, seconds_since
 from flowenv_dask_cloud.api import any_error
 from flowenv_dask_cloud.cluster.aws_account import Account, Thing, is_scheduler, run_of
@@ -59,8 +60,17 @@ def _swept(account: Account, older_than: float, delete: bool) -> Iterator[Leftov
     for source in (account.things(is_over), account.log_streams(is_over)):
         for thing in source:
             if is_old(thing):
-                yield account.remove(thing) if delete else thing.leftover()
+                yield (
+                    account.remove(thing)
+                    if delete
+                    else thing.leftover().swept(partial(_remove, account, thing), delete=False)
+                )
     yield from account.unseen
+
+
+def _remove(account: Account, thing: Thing) -> None:
+    if problem := account.remove(thing).problem:
+        raise PlatformError(problem)
 
 
 def _living_runs(account: Account) -> set[str]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from flowenv.plugin import FlowRun
 
 RUN_ID, FLOW, CREATED = "flowenv-dask:run-id", "flowenv-dask:flow", "flowenv-dask:created"
+SUBMITTER = "flowenv-dask:submitter"
 """Tags on everything that is made for a run; other names than those of flows that are tasks."""
 STARTED_BY = "flowenv-dask/"
 LOG_PREFIX = "flowenv-dask/"
@@ -40,6 +41,8 @@ def run_tags(flow_run: FlowRun) -> dict[str, str]:
     tags = {RUN_ID: flow_run.id, FLOW: tag_value(flow_run.flow_name)}
     if flow_run.created:
         tags[CREATED] = flow_run.created.isoformat(timespec="seconds")
+    if flow_run.submitter:
+        tags[SUBMITTER] = tag_value(flow_run.submitter)
     return tags
 
 

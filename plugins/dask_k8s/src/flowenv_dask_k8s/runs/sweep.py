@@ -47,7 +47,7 @@ def sweep(client: Client, namespace: str, *, older_than: float, delete: bool) ->
         age = age_of(found)
         silent = seconds_silent(found)
         if min(age, age if silent is None else silent) >= older_than:
-            yield leftover(resource, found, functools.partial(remove, client) if delete else None)
+            yield leftover(resource, found, functools.partial(remove, client), delete)
 
 
 def _is_left(cluster: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> bool:

@@ -46,7 +46,14 @@ def sweep(
         age = seconds_since(task.get("createdAt"))
         stuck = diagnose(task, identity.container).state is State.STARTING
         if stuck and age > max(older_than, environment.start_timeout):
-            leftover = Leftover("task", task["taskArn"], identity.run_id, age)
+            leftover = Leftover(
+                "task",
+                task["taskArn"],
+                identity.run_id,
+                age,
+                submitter=identity.submitter,
+                labels=identity.labels,
+            )
             stop = partial(_stop, account, cluster, task["taskArn"], age)
             yield leftover.swept(stop, delete)
     if place := payload_place(environment):

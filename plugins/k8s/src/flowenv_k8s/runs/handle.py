@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.plugin import Outcome, Status, without_lines
+from flowenv.plugin import Outcome, Status, storage, without_lines
 from flowenv_k8s.api.client import Client
+from flowenv_k8s.api.resources import JOBS
 from flowenv_k8s.runs.cancellation import DEFAULT_GRACE, delete_job
 from flowenv_k8s.runs.logs.run_log import RunLog
 from flowenv_k8s.runs.tracking import RunTracker
@@ -48,6 +49,7 @@ class KubernetesHandle:
         self.tracker = RunTracker(client, job, start_deadline, age, payload=payload)
         self.tracker.before_pods_go = self._keep_result
         self._is_own = is_own
+        self._payload = payload
         self._watched: Watched | None = None
         self._watched_lock = threading.Lock()
         self._result_lines: list[str] | None = None
@@ -167,3 +169,10 @@ class KubernetesHandle:
         """
         if self.tracker.final is None:
             delete_job(self._client, self.tracker, self._grace)
+
+    def delete(self) -> None:
+        """Delete the Job of a run that is over, and its payload if that is in a store."""
+        where = (self.tracker.namespace, self.tracker.name)
+        self._client.delete(JOBS, *where, uid=self.tracker.uid)
+        if self._payload:
+            storage.remove(self._payload)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import logging
@@ -21,7 +22,6 @@ from flowenv_k8s.spec.job import DAY
 from flowenv_k8s.spec.labels import (
     CONTROLLER_UID,
     JOB_NAME,
-    RUN_ID,
     RunMarks,
     age_of,
     job_of,
@@ -54,18 +54,18 @@ def sweep(
     pods = pods_by_job(client, namespace, pod_selector())
     runs = Counter(run_of(job) for job in jobs)
     twice = {run_id for run_id, number in runs.items() if number > 1}
-    remove = functools.partial(_remove, client, environment, twice) if delete else None
+    remove = functools.partial(_remove, client, environment, twice)
     for job in jobs:
         marks = RunMarks.of(job)
         age = age_of(job)
         mine = pods.pop(job["metadata"]["uid"], [])
         is_late = 0 < start_deadline < age
         if age >= older_than and _is_over(job, marks, mine, is_late):
-            yield leftover(JOBS, job, remove)
+            yield leftover(JOBS, job, remove, delete)
     for pod in itertools.chain.from_iterable(pods.values()):
         if age_of(pod) >= older_than and _is_orphan(client, pod):
-            yield leftover(PODS, pod, remove)
-    yield from _unused_runtimes(client, namespace, older_than, jobs, remove)
+            yield leftover(PODS, pod, remove, delete)
+    yield from _unused_runtimes(client, namespace, older_than, jobs, remove, delete)
 
 
 def _unused_runtimes(
@@ -73,7 +73,8 @@ def _unused_runtimes(
     namespace: str,
     older_than: float,
     jobs: Sequence[Mapping[str, Any]],
-    remove: Callable[[Resource, Mapping[str, Any]], object] | None,
+    remove: Callable[[Resource, Mapping[str, Any]], object],
+    delete: bool,
 ) -> Iterator[Leftover]:
     """The ConfigMaps that brought flowenv to runs none of which is there any more.
 
@@ -85,12 +86,15 @@ def _unused_runtimes(
     except FlowenvError as error:  # a right that runs and other sweeps don't need
         _log.warning("ConfigMaps of flowenv's own may be left over: %s", error)
         return
+
+    def forget(resource: Resource, found: Mapping[str, Any]) -> None:
+        forget_runtime(client, namespace, found["metadata"]["name"])
+        remove(resource, found)
+
     for one in found:
         name = one["metadata"]["name"]
         if name not in used and age_of(one) >= max(older_than, DAY):
-            if remove:
-                forget_runtime(client, namespace, name)
-            yield leftover(CONFIG_MAPS, one, remove)
+            yield leftover(CONFIG_MAPS, one, forget, delete)
 
 
 def _is_orphan(client: Client, pod: Mapping[str, Any]) -> bool:
@@ -137,18 +141,21 @@ def _remove(
 def leftover(
     resource: Resource,
     found: Mapping[str, Any],
-    remove: Callable[[Resource, Mapping[str, Any]], object] | None,
+    remove: Callable[[Resource, Mapping[str, Any]], object],
+    delete: bool,
 ) -> Leftover:
-    """What a run has left, removed if there is a way given.
+    """What a run has left, removed if that is said.
 
     Args:
         resource: the object's type.
         found: the object.
-        remove: removes it; None to leave it alone.
+        remove: removes it.
+        delete: False to leave it alone for now.
     """
     metadata = found["metadata"]
     name = f"{metadata['namespace']}/{metadata['name']}"
-    left = Leftover(
-        resource.kind, name, (metadata.get("labels") or {}).get(RUN_ID, ""), age_of(found)
-    )
-    return left.swept(lambda: remove(resource, found)) if remove else left
+    left = Leftover(resource.kind, name, run_of(found), age_of(found))
+    if left.run_id:
+        marks = RunMarks.of(found)
+        left = dataclasses.replace(left, submitter=marks.submitter, labels=marks.labels)
+    return left.swept(lambda: remove(resource, found), delete)
