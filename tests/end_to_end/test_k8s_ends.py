@@ -303,6 +303,19 @@ def test_what_is_given_up_is_over_on_the_cluster_first(
     assert later(run).refresh() == status
 
 
+def test_a_container_that_must_not_be_root_and_is_ends_at_once(
+    submit: Submit, cluster: ClusterUnderTest
+) -> None:
+    root = {"runAsNonRoot": True, "runAsUser": 0}
+    run = submit("large", job_spec=in_pod(containers=[{}], securityContext=root))
+    status = run.wait(PATIENCE)
+    assert (status.state, status.reason) == (State.CRASHED, Reason.CONFIGURATION)
+    assert "non-root policy" in status.message
+    assert "USER 1000" in status.hint
+    assert run.phases()["total"] < 20
+    assert later(run).refresh() == status
+
+
 def test_looking_changes_nothing(submit: Submit, cluster: ClusterUnderTest) -> None:
     run = submit("large", metadata={"image": "repo/never:1"}, image_pull_policy="Never")
     of_run = f"flowenv.io/run-id={run.id}"

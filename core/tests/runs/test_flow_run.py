@@ -109,6 +109,15 @@ def test_what_plugins_are_told_of_stays_as_it_was(submitted):
     assert told.state is State.RUNNING
 
 
+def test_who_waits_hears_why_a_run_does_not_start(submitted, caplog):
+    waits = Status(State.STARTING, Reason.IMAGE_PULL, "ErrImagePull: not found")
+    statuses = (Status(State.STARTING), waits, Status(State.RUNNING), Status(State.COMPLETED))
+    submitted(*statuses).wait()
+    assert [one.getMessage() for one in caplog.records] == [
+        "The run there: Starting (image_pull): ErrImagePull: not found"
+    ]
+
+
 def test_while_somebody_waits_nobody_else_asks(submitted):
     run = submitted(COMPLETED)
     states = []

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rigs.kubernetes.objects import Manifest, object_reference, random_suffix, timestamp
+from rigs.kubernetes.objects import (
+    Manifest,
+    micro_timestamp,
+    object_reference,
+    random_suffix,
+    timestamp,
+)
 from rigs.kubernetes.resources import EVENT
 from rigs.kubernetes.store import Key, Store
+
+_SCHEDULER = "default-scheduler"
+"""It writes its events in the newer way: with microseconds, counted in a series."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +48,7 @@ class EventRecorder:
         key = self._said.get(said)
         old = self._store.find(key) if key else None
         if key and old:
-            again = {**old, "count": old["count"] + 1, "lastTimestamp": timestamp()}
-            self._store.replace(key, again)
+            self._store.replace(key, {**old, **_again(old)})
             return
         namespace = about.namespace or "default"
         key = Key(EVENT, namespace, f"{about.name}.{random_suffix(16)}")
@@ -58,17 +66,31 @@ def _event(
     name: str,
 ) -> Manifest:
     now = timestamp()
+    times: Manifest = {
+        "firstTimestamp": now,
+        "lastTimestamp": now,
+        "eventTime": None,
+        "count": 1,
+    }
+    if component == _SCHEDULER:
+        none = {"firstTimestamp": None, "lastTimestamp": None}
+        times = {**none, "eventTime": micro_timestamp(), "series": None}
     return {
         "metadata": {"name": name},
         "involvedObject": object_reference(about.resource, subject),
         "reason": reason,
         "message": message,
         "type": kind,
-        "source": {"component": component},
+        "source": {} if component == _SCHEDULER else {"component": component},
         "reportingComponent": component,
         "reportingInstance": "",
-        "firstTimestamp": now,
-        "lastTimestamp": now,
-        "eventTime": None,
-        "count": 1,
+        **times,
     }
+
+
+def _again(event: Manifest) -> Manifest:
+    """What changes of an event that is said again."""
+    if event["eventTime"] is None:
+        return {"count": event["count"] + 1, "lastTimestamp": timestamp()}
+    count = (event["series"] or {}).get("count", 1)
+    return {"series": {"count": count + 1, "lastObservedTime": micro_timestamp()}}

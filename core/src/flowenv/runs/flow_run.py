@@ -298,7 +298,8 @@ class FlowRun:
 
         Args:
             timeout: seconds to wait at most; None waits for ever.
-            on_status: called with each status that is news.
+            on_status: called with each status that is news; without it a warning says why a run
+                doesn't start.
 
         Returns:
             The final status.
@@ -308,10 +309,14 @@ class FlowRun:
             KeyboardInterrupt: at Ctrl-C; the run goes on, and a warning says how to get back to it.
                 At SIGTERM the process ends with the same warning.
         """
+        from flowenv.runs.waiting import say_what_it_waits_for
+
         with self._told():
             for status in self.follow(timeout):
                 if on_status:
                     on_status(status)
+                else:
+                    say_what_it_waits_for(self, status)
         if not self.last_status.state.is_final:
             waited = "" if timeout is None else f" after {timeout:g} seconds"
             raise WaitTimeout(

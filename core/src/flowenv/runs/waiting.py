@@ -47,6 +47,12 @@ def says_that_it_goes_on(flow_run: AwaitedRun) -> Iterator[None]:
             raise
 
 
+def say_what_it_waits_for(flow_run: AwaitedRun, status: Status) -> None:
+    """Have a warning say why a run doesn't start, since that may last."""
+    if status.reason is not None and not status.state.is_final:
+        _log.warning("The run %s: %s", flow_run.reference, status)
+
+
 @contextmanager
 def cancelled_at_the_end(flow_run: AwaitedRun) -> Iterator[None]:
     """Cancel the run at the end of the block if it isn't over; SIGTERM ends the block, too."""

@@ -86,9 +86,16 @@ def test_a_running_sidecar_is_not() -> None:
     )
 
 
+IS_ROOT = "CreateContainerConfigError: container has runAsNonRoot and image will run as root (pod:"
+WANTS_ROOT = "CreateContainerConfigError: container's runAsUser breaks non-root policy (pod: x"
+
+
 @pytest.mark.parametrize(
     ("word", "reason", "hopeless"),
     [
+        (IS_ROOT, Reason.CONFIGURATION, True),
+        (WANTS_ROOT, Reason.CONFIGURATION, True),
+        ('CreateContainerConfigError: secret "x" not found', Reason.CONFIGURATION, False),
         ("ErrImagePull", Reason.IMAGE_PULL, False),
         ("ImagePullBackOff", Reason.IMAGE_PULL, False),
         ("InvalidImageName", Reason.IMAGE_PULL, True),
@@ -98,7 +105,9 @@ def test_a_running_sidecar_is_not() -> None:
     ],
 )
 def test_what_a_container_waits_for_is_said(word: str, reason: Reason, hopeless: bool) -> None:
-    waits = {"reason": word, "message": "the kubelet's words"}
+    word, _, more = word.partition(": ")
+    words = f"{more} the kubelet's words".lstrip()
+    waits = {"reason": word, "message": words}
     of_flow = pod(container(waiting=waits), phase="Pending")
     of_init = pod(
         container(waiting={"reason": "PodInitializing"}),
@@ -109,7 +118,7 @@ def test_what_a_container_waits_for_is_said(word: str, reason: Reason, hopeless:
         found = verdict(job(), waiting)
         # the Job goes on, and the kubelet starts the container when the image is there
         assert (found.status.state, found.status.reason) == (State.STARTING, reason)
-        assert found.status.message == f"{whose}{word}: the kubelet's words"
+        assert found.status.message == f"{whose}{word}: {words}"
         assert found.is_hopeless is hopeless
 
 
@@ -432,16 +441,55 @@ def test_an_injected_first_container_is_not_the_flows() -> None:
 # -- events, and other pods -------------------------------------------------------------------
 
 
-def event(reason: str, message: str, when: str = "1", kind: str = "Warning") -> dict[str, str]:
-    return {"reason": reason, "message": message, "lastTimestamp": when, "type": kind}
+def event(
+    reason: str, message: str, second: int = 1, kind: str = "Warning", version: int = 1
+) -> dict[str, Any]:
+    when = f"2026-11-22T18:00:{second:02}Z"
+    return {
+        "metadata": {"resourceVersion": str(version)},
+        "reason": reason,
+        "message": message,
+        "lastTimestamp": when,
+        "type": kind,
+    }
+
+
+def scheduling(message: str, when: str, last: str = "") -> dict[str, Any]:
+    """An event as the scheduler writes it."""
+    made = {"reason": "FailedScheduling", "message": message, "type": "Warning"}
+    series = {"lastObservedTime": f"2026-11-22T18:00:{last}Z"} if last else None
+    at = f"2026-11-22T18:00:{when}Z"
+    return {**made, "lastTimestamp": None, "eventTime": at, "series": series}
+
+
+def test_the_newest_is_known_whoever_wrote_it() -> None:
+    one, two = "0/1 nodes: cpu", "0/1 nodes: memory"
+    refused = event("FailedCreate", "no", 3)
+    assert explain([scheduling(one, "03.250000"), refused]) == (
+        (Reason.UNSCHEDULABLE, f"FailedScheduling: {one}")
+    )
+    assert explain([scheduling(one, "01.000000", "09.500000"), scheduling(two, "08.000000")]) == (
+        (Reason.UNSCHEDULABLE, f"FailedScheduling: {one}")
+    )
+    quota = event("FailedCreate", "exceeded quota", 3, version=9)
+    for events in ([refused, quota], [quota, refused]):
+        assert (explain(events) or ("",))[0] is Reason.QUOTA
+
+
+def test_what_can_not_be_mounted_is_told_of_every_volume_and_no_longer_than_it_holds() -> None:
+    secret, path = 'secret "x" not found', "hostPath type check failed"
+    both = [event("FailedMount", secret, 20), event("FailedMount", path, 21)]
+    assert explain(both) == (Reason.CONFIGURATION, f"FailedMount: {path}; {secret}")
+    later = [both[0], event("FailedMount", path, 40)]
+    assert explain(later) == (Reason.CONFIGURATION, f"FailedMount: {path}")
 
 
 def test_the_newest_telling_event_explains() -> None:
     events = [
-        event("FailedScheduling", "0/1 nodes", "1"),
-        event("FailedMount", 'secret "x" not found', "2"),
-        event("Pulled", "fine", "3", "Normal"),
-        event("SomethingElse", "hm", "4"),
+        event("FailedScheduling", "0/1 nodes", 1),
+        event("FailedMount", 'secret "x" not found', 2),
+        event("Pulled", "fine", 3, "Normal"),
+        event("SomethingElse", "hm", 4),
     ]
     assert explain(events) == (Reason.CONFIGURATION, 'FailedMount: secret "x" not found')
 
@@ -473,7 +521,7 @@ def test_a_start_that_fails_speaks_of_a_shell_only_where_a_file_is_missing() -> 
 
 
 def test_what_came_before_a_pod_had_a_node_explains_nothing_later() -> None:
-    events = [event("FailedScheduling", "0/1 nodes", "1")]
+    events = [event("FailedScheduling", "0/1 nodes", 1)]
     assert explain(events)
     assert explain(events, has_node=True) is None
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flowenv.plugin import Reason, State, Status
+from flowenv.plugin import Reason, State, Status, moment
 from flowenv_k8s.runs.diagnosis.reasons import hint_for
 from flowenv_k8s.runs.diagnosis.run_status import Verdict
 from flowenv_k8s.spec.labels import RUN_ID
@@ -25,11 +25,22 @@ _EVENTS: tuple[tuple[str, str, Reason], ...] = (
 )
 
 
+_OF_EACH_VOLUME = frozenset({"FailedMount", "FailedAttachVolume"})
 _BEFORE_A_NODE = frozenset({"FailedCreate", "FailedScheduling"})
 
 
-def _when(event: Mapping[str, Any]) -> str:
-    return event.get("lastTimestamp") or event.get("eventTime") or ""
+_ONE_ROUND = 5.0
+"""Seconds within which what the kubelet says of several volumes is one attempt to mount them."""
+_MOST_WORDS = 3
+
+
+def _when(event: Mapping[str, Any]) -> tuple[float, int]:
+    """When an event was last told, and its place among those of the same second."""
+    # the scheduler counts in a series, all others in lastTimestamp
+    told = (event.get("series") or {}).get("lastObservedTime")
+    found = moment(told or event.get("lastTimestamp") or event.get("eventTime"))
+    version = str((event.get("metadata") or {}).get("resourceVersion") or "")
+    return found.timestamp() if found else 0.0, int(version) if version.isdecimal() else 0
 
 
 def explain(
@@ -37,19 +48,37 @@ def explain(
 ) -> tuple[Reason, str] | None:
     """The reason that the newest telling event gives, with its words; None without one.
 
+    Where several of its kind are as new, as of two volumes that can't be mounted, all are told.
+
     Args:
         events: of the Job or of a pod, in any order.
         has_node: True if a pod has a node, so that what came before is past.
     """
-    for event in sorted(events, key=_when, reverse=True):
-        if has_node and event.get("reason") in _BEFORE_A_NODE:
-            continue
-        if event.get("type") == "Normal":
-            continue
-        message = event.get("message") or ""
-        for name, part, reason in _EVENTS:
-            if event.get("reason") == name and part in message:
-                return reason, f"{name}: {message}"
+    telling = [
+        (_when(event), event, reason)
+        for event in events
+        if not (has_node and event.get("reason") in _BEFORE_A_NODE)
+        and event.get("type") != "Normal"
+        and (reason := _reason_of(event))
+    ]
+    if not telling:
+        return None
+    (newest, _), last, reason = max(telling, key=lambda one: one[0])
+    name = str(last.get("reason"))
+    words = {
+        str(event.get("message") or "")
+        for (when, _), event, _ in telling
+        if event is last
+        or (event.get("reason") == name in _OF_EACH_VOLUME and newest - when <= _ONE_ROUND)
+    }
+    return reason, f"{name}: {'; '.join(sorted(words)[:_MOST_WORDS])}"
+
+
+def _reason_of(event: Mapping[str, Any]) -> Reason | None:
+    message = event.get("message") or ""
+    for name, part, reason in _EVENTS:
+        if event.get("reason") == name and part in message:
+            return reason
     return None
 
 

@@ -12,12 +12,12 @@ from flowenv_k8s.runs.diagnosis.reasons import (
     CONFIGURATION_WAITS,
     DISRUPTIONS,
     HINTS,
-    HOPELESS_WAITS,
     IMAGE_WAITS,
     POD_REASONS,
     START_FAILURES,
     UNKNOWN_TO_THE_NODE,
     hint_for,
+    is_hopeless,
 )
 
 
@@ -192,7 +192,7 @@ def _crash(reason: Reason, words: str | None, message: str | None) -> Status:
 def living(pod: Mapping[str, Any], container: str) -> Status:
     """How a pod stands whose flow container hasn't ended: Running, or what it waits for.
 
-    Crashed if it waits for an image that the kubelet won't try to pull. Its Job isn't over then.
+    Crashed if it won't start, however long one waits. Its Job isn't over then.
     """
     state = container_status(pod, container).get("state") or {}
     if "running" in state:
@@ -224,14 +224,15 @@ def _waiting(pod: Mapping[str, Any], waiting: Mapping[str, Any]) -> Status | Non
 def _kept_from_starting(waiting: Mapping[str, Any], whose: str = "") -> Status | None:
     """The status of a container that may wait for ever to be started."""
     word = waiting.get("reason") or ""
-    words = whose + ": ".join(filter(None, (word, waiting.get("message"))))
+    said = ": ".join(filter(None, (word, waiting.get("message"))))
+    words = whose + said
     for known, reason in (
         (IMAGE_WAITS, Reason.IMAGE_PULL),
         (CONFIGURATION_WAITS, Reason.CONFIGURATION),
         (START_FAILURES, Reason.START_ERROR),
     ):
         if word in known:
-            state = State.CRASHED if word in HOPELESS_WAITS else State.STARTING
+            state = State.CRASHED if is_hopeless(said) else State.STARTING
             return Status(state, reason, words, hint_for(reason, words))
     return None
 

@@ -30,7 +30,12 @@ START_FAILURES = frozenset(
         "ContainerCannotRun",
     }
 )
-HOPELESS_WAITS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
+_HOPELESS = re.compile(
+    r"(InvalidImageName|ErrImageNeverPull)\b"
+    # what the pod's manifest says doesn't fit the image, and neither will change
+    r"|CreateContainerConfigError: container("
+    r"'s runAsUser breaks non-root policy| has runAsNonRoot and image )"
+)
 DISRUPTIONS = {
     "PreemptionByScheduler": Reason.PREEMPTED,
     "TerminationByKubelet": Reason.EVICTED,
@@ -118,6 +123,17 @@ _BY_WORDS: tuple[tuple[Reason, str, str], ...] = (
     ),
     (Reason.START_ERROR, "PostStartHook", "See the manifest's lifecycle.postStart."),
 )
+
+
+def is_hopeless(words: str) -> bool:
+    """True if a container that waits so won't start, however long one waits.
+
+    An image that can't be pulled may come; one that the kubelet won't try to pull doesn't.
+
+    >>> is_hopeless("ErrImageNeverPull: …"), is_hopeless("ErrImagePull: not found")
+    (True, False)
+    """
+    return _HOPELESS.match(words) is not None
 
 
 def hint_for(reason: Reason, words: str) -> str:
