@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from flowenv.runs.environment import Environment
     from flowenv.runs.flow_run import FlowRun
     from flowenv.runs.summaries import RunSummary
+    from flowenv.runs.times import Phase, RunTimes
     from flowenv.secret import Secret
     from flowenv.states import Reason, State, Status
     from flowenv.submission.explain import Preview, preview
@@ -44,7 +45,9 @@ __all__ = [
     "Flow",
     "FlowRun",
     "Preview",
+    "Phase",
     "RunSummary",
+    "RunTimes",
     "attach",
     "find_runs",
     "flow",
@@ -87,6 +90,7 @@ __getattr__, __dir__ = names_of(
         "runs.environment": "Environment",
         "runs.flow_run": "FlowRun",
         "runs.summaries": "RunSummary",
+        "runs.times": "Phase RunTimes",
         "secret": "Secret",
         "states": "Reason State Status",
         "submission.explain": "Preview preview",

@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from flowenv.runs.running import Returned, call_with_callbacks
     from flowenv.runs.seal import seal_of
     from flowenv.runs.summaries import Finding, Leftover, RunSummary
+    from flowenv.runs.times import RunTimes
     from flowenv.secret import Secret, revealed
     from flowenv.serialization import storage
     from flowenv.serialization.encoding import Encoder
@@ -158,6 +159,7 @@ __all__ = [
     "Leftover",
     "Marks",
     "RunSummary",
+    "RunTimes",
     "moment",
     "texts_by_name",
     "seconds_since",
@@ -215,6 +217,7 @@ __getattr__, __dir__ = names_of(
         "runs.seal": "seal_of",
         "runs.running": "Returned call_with_callbacks",
         "runs.summaries": "Finding Leftover RunSummary",
+        "runs.times": "RunTimes",
         "secret": "Secret revealed",
         "serialization.encoding": "Encoder",
         "serialization.storage": "storage",

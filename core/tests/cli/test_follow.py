@@ -251,7 +251,7 @@ def test_a_platform_that_is_lost_says_how_to_attach_again(between: tuple[str, st
 def test_the_last_line_has_the_time_of_each_phase() -> None:
     run = follow_run(ScriptedHandle(STARTING, Status(State.RUNNING), Status(State.COMPLETED)))
     seconds = r"\d\.\d s"
-    phases = rf"pending {seconds}, starting {seconds}, running {seconds}"
+    phases = rf"scheduling {seconds}, starting {seconds}, running {seconds}"
     assert re.fullmatch(rf"Completed after {seconds} \({phases}\)", summary(run))
 
 

@@ -292,3 +292,21 @@ def test_anything_else_is_crashed_with_the_last_line():
     assert (status.state, status.reason) == (State.CRASHED, Reason.EXITED)
     assert "exit code 139" in status.message
     assert "Segmentation fault" in status.message
+
+
+# -- when the flow ran --------------------------------------------------------------------
+
+
+def test_a_record_says_when_the_flow_was_called_and_how_long_it_took():
+    record = Outcome("r", State.COMPLETED, ran=(1764331200.25, 3.5)).to_bytes()
+    found = Outcome.from_text(record, "r")
+    assert found.ran == (1764331200.25, 3.5)
+    assert found.began == datetime.datetime(2025, 11, 28, 12, 0, 0, 250000, datetime.UTC)
+
+
+@pytest.mark.parametrize(
+    "ran", ["5", "[]", "[1]", "[1,2,3]", '["a",1]', "[1e99,1]", "[-1,1]", "[NaN,1]", "[null,1]"]
+)
+def test_what_is_no_time_is_none(ran):
+    record = f'{{"run":"r","state":"Completed","ran":{ran}}}'
+    assert Outcome.from_text(record, "r").began is None

@@ -23,6 +23,7 @@ class _Said:
     uid: str
     reason: str
     message: str
+    container: str
 
 
 class EventRecorder:
@@ -32,19 +33,25 @@ class EventRecorder:
         self._store = store
         self._said: dict[_Said, Key] = {}
 
-    def normal(self, about: Key, reason: str, message: str, component: str) -> None:
-        """Record that something happened as it should."""
-        self._record("Normal", about, reason, message, component)
+    def normal(
+        self, about: Key, reason: str, message: str, component: str, container: str = ""
+    ) -> None:
+        """Record that something happened as it should; `container` is `spec.containers{name}`."""
+        self._record("Normal", about, reason, message, component, container)
 
-    def warning(self, about: Key, reason: str, message: str, component: str) -> None:
+    def warning(
+        self, about: Key, reason: str, message: str, component: str, container: str = ""
+    ) -> None:
         """Record that something went wrong."""
-        self._record("Warning", about, reason, message, component)
+        self._record("Warning", about, reason, message, component, container)
 
-    def _record(self, kind: str, about: Key, reason: str, message: str, component: str) -> None:
+    def _record(
+        self, kind: str, about: Key, reason: str, message: str, component: str, container: str
+    ) -> None:
         subject = self._store.find(about)
         if subject is None:
             return
-        said = _Said(subject["metadata"]["uid"], reason, message)
+        said = _Said(subject["metadata"]["uid"], reason, message, container)
         key = self._said.get(said)
         old = self._store.find(key) if key else None
         if key and old:
@@ -53,7 +60,10 @@ class EventRecorder:
         namespace = about.namespace or "default"
         key = Key(EVENT, namespace, f"{about.name}.{random_suffix(16)}")
         self._said[said] = key
-        self._store.create(key, _event(kind, about, subject, reason, message, component, key.name))
+        event = _event(kind, about, subject, reason, message, component, key.name)
+        if container:
+            event["involvedObject"]["fieldPath"] = container
+        self._store.create(key, event)
 
 
 def _event(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, Any
 
 from flowenv.cli.printing import echo, echo_json, results
 
 if TYPE_CHECKING:
     from flowenv.runs.flow_run import FlowRun
+    from flowenv.runs.times import RunTimes
     from flowenv.states import Status
 
 
@@ -26,6 +28,22 @@ def describe(flow_run: FlowRun) -> dict[str, Any]:
     }
 
 
+def describe_times(flow_run: FlowRun) -> dict[str, Any]:
+    """When what of a run happened, and its phases, as plain data; empty if nobody can tell."""
+    times = _times(flow_run)
+    return {"times": times.to_json(), "phases": [one.to_json() for one in times.phases()]}
+
+
+def _times(flow_run: FlowRun) -> RunTimes:
+    from flowenv.errors import FlowenvError
+    from flowenv.runs.times import RunTimes
+
+    try:
+        return flow_run.times()
+    except FlowenvError:  # they are no reason to say nothing of the run
+        return RunTimes()
+
+
 def describe_end(flow_run: FlowRun) -> dict[str, Any]:
     """A finished run as plain data: also the time of each phase and the result."""
     from flowenv.errors import FlowenvError
@@ -37,7 +55,7 @@ def describe_end(flow_run: FlowRun) -> dict[str, Any]:
     except FlowenvError as failure:
         # what became of a run that didn't complete is in its state and message
         error = failure if flow_run.last_status.state is State.COMPLETED else None
-    return {**describe(flow_run), "phases": flow_run.phases(), **describe_result(value, error)}
+    return {**describe(flow_run), **describe_times(flow_run), **describe_result(value, error)}
 
 
 def describe_result(value: Any, error: Exception | None) -> dict[str, Any]:
@@ -105,15 +123,31 @@ def show_traceback(flow_run: FlowRun) -> None:
 
 
 def summary(flow_run: FlowRun) -> str:
-    """One line: how a run ended and the time of each phase, if this process saw any."""
-    phases = flow_run.phases()
-    if list(phases) == ["pending", "total"]:  # it was over when this process attached to it
-        return flow_run.last_status.state.value
-    total = phases.pop("total")
-    parts = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in phases.items())
-    return f"{flow_run.last_status.state.value} after {total:.1f} s" + (
-        f" ({parts})" if parts else ""
-    )
+    """One line: how a run ended and the time of each phase, as far as that is known."""
+    state, times = flow_run.last_status.state.value, _times(flow_run)
+    if not times.ended or (total := times.total()) is None:
+        return state
+    parts = ", ".join(f"{one.name} {one.seconds():.1f} s" for one in times.phases())
+    return f"{state} after {total:.1f} s ({parts})"
+
+
+def details(flow_run: FlowRun) -> list[str]:
+    """A line each on what is known of a run besides its status."""
+    from flowenv.wording import shown
+
+    parameters = ", ".join(f"{name}={text}" for name, text in flow_run.shown_parameters.items())
+    known = {
+        "flow": flow_run.flow_name,
+        "parameters": parameters,
+        "labels": ", ".join(flow_run.labels),
+        "by": flow_run.submitter,
+    }
+    lines = [f"{name:<11} {shown(text, lines=False)}" for name, text in known.items() if text]
+    for one in _times(flow_run).phases():
+        began = one.began.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
+        so_far = "" if one.ended else " so far"
+        lines.append(f"{one.name:<11} {began} UTC, {one.seconds():.1f} s{so_far}")
+    return lines
 
 
 def exit_code(status: Status, *, lacks_result: bool = False) -> int:

@@ -162,7 +162,7 @@ def status(
     plugins: tuple[str, ...],
     output: str,
 ) -> None:
-    """Show how a run stands.
+    """Show how a run stands, and when what happened.
 
     REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. Exits with 0 whatever
     the state is. Of a run that the platform has forgotten it says what this machine's
@@ -185,7 +185,7 @@ def status(
         else:
             echo(words(found))
         return
-    _print_status(flow_run, flow_run.refresh, output)
+    _print_status(flow_run, flow_run.refresh, output, with_times=True)
 
 
 @click.command()
@@ -261,14 +261,17 @@ def cancel(
     _print_status(flow_run, flow_run.cancel, output)
 
 
-def _print_status(flow_run: FlowRun, look: Callable[[], object], output: str) -> None:
+def _print_status(
+    flow_run: FlowRun, look: Callable[[], object], output: str, *, with_times: bool = False
+) -> None:
     """Look, print how the run stands, and let plugins be told if that is news."""
-    from flowenv.cli.report import describe
+    from flowenv.cli.report import describe, describe_times, details
     from flowenv.hooks.notifications import lines_first
 
     with lines_first():
         look()
         if output == "json":
-            echo_json(describe(flow_run))
+            echo_json({**describe(flow_run), **(describe_times(flow_run) if with_times else {})})
         else:
-            echo(str(flow_run.last_status))
+            lines = details(flow_run) if with_times else []
+            echo("\n".join([str(flow_run.last_status), *lines]))

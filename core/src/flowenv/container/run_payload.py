@@ -228,9 +228,9 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
         else:
             value = run.hooks.run_flow(run)
     except KeyboardInterrupt as error:
-        return interrupted(error)
+        return dataclasses.replace(interrupted(error), ran=run.ran)
     except Exception as error:
-        outcome = outcome_of_error(run, error)
+        outcome = dataclasses.replace(outcome_of_error(run, error), ran=run.ran)
         if outcome.state is State.FAILED:
             show_user_traceback(error)
             outcome = dataclasses.replace(outcome, traceback=_without_token(user_traceback(error)))
@@ -241,8 +241,9 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
 
     rehearsal = os.environ.get(contract.REHEARSAL) and os.environ.get(contract.OUTCOME)
     log_file = Path(rehearsal).with_name(REHEARSED_RESULT) if rehearsal else None
-    ways = Ways(_limit(), _Known.proof, unpacked.results_url, unpacked.logs_results, log_file)
-    return completed(run.id, value, ways)
+    ways = Ways(_limit(), unpacked.results_url, unpacked.logs_results, log_file)
+    outcome = Outcome(run.id, State.COMPLETED, ran=run.ran, proof=_Known.proof)
+    return completed(outcome, value, ways)
 
 
 def _without_token(text: str) -> str:

@@ -12,6 +12,7 @@ from flowenv.states import Status
 if TYPE_CHECKING:
     from flowenv.runs.handle import Handle
     from flowenv.runs.outcome import Outcome
+    from flowenv.runs.times import RunTimes
 
 RAISED = (Exception, SystemExit)
 """What somebody else's module or hook may raise without being an interrupt."""
@@ -127,6 +128,12 @@ class AskedHandle:
     def latest(self) -> Status | None:
         """What the backend's own watch says; None if it has none."""
         return self._one("latest", Status) if hasattr(self._handle, "latest") else None
+
+    def times(self) -> RunTimes | None:
+        """When what happened, by the platform's clock; None if the backend can't tell."""
+        from flowenv.runs.times import RunTimes
+
+        return self._one("times", RunTimes) if hasattr(self._handle, "times") else None
 
     def follow(self, timeout: float | None) -> Iterator[Status]:
         """Each change; without a timeout up to and with the final one."""

@@ -7,7 +7,6 @@ import copy
 import datetime
 import secrets
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -25,6 +24,7 @@ from flowenv.errors import (
     WaitTimeout,
 )
 from flowenv.runs.live_status import LiveStatus
+from flowenv.runs.times import Phase, RunTimes, times_seen
 from flowenv.states import State, Status
 from flowenv.wording import shown
 
@@ -77,11 +77,14 @@ class FlowRun:
         nonce: a random text that goes into the payload, so that nobody can guess its digest.
         directory: where the flow runs: the folder of the payload's files.
         is_preview: True if the run is only shown, as by `flowenv explain`, and never submitted.
+        is_attached: True if another process has submitted the run.
         listeners: called with each status of a new state, in this process, before the plugins are
             told of it.
         witnesses: called with the outcome record when this process reads it.
         raised: where the flow runs: the exception that the flow itself raised, so that it can
             be told from one of the start.
+        ran: where the flow runs: when it was called, in seconds since 1970, and how many seconds
+            it took; empty before.
     """
 
     def __init__(
@@ -113,10 +116,12 @@ class FlowRun:
         self.nonce = secrets.token_hex(16)
         self.directory: Path | None = None
         self.is_preview = False
+        self.is_attached = False
         self.listeners: list[Callable[[Status], object]] = []
         self.witnesses: list[Callable[[Outcome], object]] = []
         self.raised: BaseException | None = None
-        self._seen: list[tuple[State, float]] = [(State.PENDING, time.monotonic())]
+        self.ran: tuple[float, ...] = ()
+        self._seen = [(State.PENDING, _now())]
         self._source_files: tuple[Path, ...] | None = None
         self._hooks = hooks
         self._result_lines: list[str] = []
@@ -261,7 +266,7 @@ class FlowRun:
                 return False
             self.last_status = status
             if not same_state:
-                self._seen.append((status.state, time.monotonic()))
+                self._seen.append((status.state, _now()))
                 for listener in self.listeners:
                     listener(status)
                 if self._hooks is not None:
@@ -335,20 +340,35 @@ class FlowRun:
             else says_that_it_goes_on(self)
         )
 
-    def phases(self) -> dict[str, float]:
-        """Seconds that this process saw the run in each state that is over, and in all.
+    def times(self) -> RunTimes:
+        """When what of the run happened, by the platform's own clock, whoever asks.
+
+        A backend that can't tell gives what this process saw, if it submitted the run.
+
+        Raises:
+            FlowenvError: if the platform can't be asked.
 
         >>> from flowenv import submit
-        >>> list(submit(dict).phases())
-        ['pending', 'running', 'total']
+        >>> times = submit(dict).times()
+        >>> times.made <= times.running <= times.ended
+        True
         """
-        ends = [at for _, at in self._seen[1:]]
-        found = {
-            state.value.lower(): round(end - at, 3)
-            for (state, at), end in zip(self._seen, ends, strict=False)
-        }
-        last = self._seen[-1][1] if self.last_status.state.is_final else time.monotonic()
-        return {**found, "total": round(last - self._seen[0][1], 3)}
+        told = self._asked().times() if self.handle is not None else None
+        if told is None and self.is_attached:
+            return RunTimes(self.created)
+        return told or times_seen(self._seen)
+
+    def phases(self) -> tuple[Phase, ...]:
+        """What the run's time went to: scheduling, pulling, starting, loading, running.
+
+        Each phase has a name, and when it began and ended, as far as the platform tells. Asks
+        as `times` does.
+
+        >>> from flowenv import submit
+        >>> [phase.name for phase in submit(dict).phases()]
+        ['starting', 'running']
+        """
+        return self.times().phases()
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
         """The lines of the flow's log, without line ends.
@@ -518,3 +538,7 @@ class FlowRun:
         if self.handle is None:
             raise UnsupportedOperation(f"The run {self.id} isn't submitted.")
         return self.handle
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

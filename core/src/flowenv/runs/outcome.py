@@ -6,6 +6,7 @@ it, it is one marked line of the log.
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -56,6 +57,8 @@ class Outcome:
         reason: for Crashed.
         hint: what to do about it.
         traceback: the end of the flow's own traceback, for Failed.
+        ran: when the flow was called, in seconds since 1970, and how many seconds it took; empty
+            if that isn't known.
         proof: that the process which wrote the record had read the run's payload.
         is_cut: True if the platform has cut the record, and what came last is missing.
 
@@ -76,6 +79,7 @@ class Outcome:
     reason: Reason | None = None
     hint: str = ""
     traceback: str = ""
+    ran: tuple[float, ...] = ()
     proof: str = ""
     is_cut: bool = False
 
@@ -234,9 +238,21 @@ class Outcome:
             return False
         return len(dump({**self._beginning(), "result": self.result})) <= limit
 
+    @property
+    def began(self) -> datetime.datetime | None:
+        """When the flow was called, if that is known."""
+        return datetime.datetime.fromtimestamp(self.ran[0], datetime.UTC) if self.ran else None
+
+    @property
+    def returned(self) -> datetime.datetime | None:
+        """When the flow returned or raised, if that is known."""
+        began = self.began
+        return began and began + datetime.timedelta(seconds=self.ran[1])
+
     def _beginning(self) -> dict[str, Any]:
         proof = {"proof": self.proof} if self.proof else {}
-        return {"run": self.run_id, "state": self.state.value, **proof}
+        ran = {"ran": [round(one, 3) for one in self.ran]} if self.ran else {}
+        return {"run": self.run_id, "state": self.state.value, **proof, **ran}
 
     def to_line(self) -> str:
         """The record as one line of a log."""
@@ -287,7 +303,23 @@ class Outcome:
         texts = {n: str(data.get(n, "")) for n in (*_TEXTS, "proof")}
         has_result = "result" in data and not is_cut
         result = data["result"] if has_result else None
-        return cls(run_id, state, result, has_result, reason=reason, is_cut=is_cut, **texts)
+        ran = _seconds(data.get("ran"))
+        return cls(
+            run_id, state, result, has_result, reason=reason, ran=ran, is_cut=is_cut, **texts
+        )
+
+
+_LATEST = 16_725_225_600.0
+"""The year 2500, in seconds since 1970."""
+
+
+def _seconds(data: object) -> tuple[float, ...]:
+    """When a flow was called and how long it took, if a record tells that."""
+    if not isinstance(data, list) or len(data) != 2:
+        return ()
+    if not all(isinstance(one, int | float) and 0 <= one < _LATEST for one in data):
+        return ()
+    return tuple(float(one) for one in data)
 
 
 def _records_in(text: str, run_id: str) -> Iterator[tuple[str, bool]]:

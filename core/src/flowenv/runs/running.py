@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,6 +74,7 @@ def _call_to_its_end(flow_run: FlowRun) -> Any:
             `Exception` and no interrupt, such as `asyncio.CancelledError`.
     """
     assert flow_run.flow is not None
+    began, at = time.time(), time.monotonic()
     try:
         return to_its_end(flow_run.flow.call(flow_run.parameters))
     except KeyboardInterrupt:
@@ -88,6 +90,8 @@ def _call_to_its_end(flow_run: FlowRun) -> Any:
         ) from error
     except BaseException as error:
         raise RunFailed(str(error), error_class=type(error).__name__) from error
+    finally:
+        flow_run.ran = (began, time.monotonic() - at)
 
 
 def _callback(callback: Callback | None, name: str) -> None:

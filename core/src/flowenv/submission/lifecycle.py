@@ -319,6 +319,7 @@ def attach(reference: str, environment: Environment | str | None = None) -> Flow
     one(run, FlowRun, hooks.owner, "flowenv_attach")
     check_handle(run.handle, hooks.owner, "flowenv_attach")
     run.hooks = hooks
+    run.is_attached = True
     from flowenv.journal.notes import journal
 
     journal().follow(run, is_own=False)

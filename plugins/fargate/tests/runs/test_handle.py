@@ -86,6 +86,22 @@ def looked_at_until(run: FlowRun, text: str) -> None:
         time.sleep(0.001)
 
 
+def test_the_submitter_and_who_attaches_know_the_same_phases(
+    rig: EcsRig, on_rig: OnRig, submit: Submit, scripts: Any
+) -> None:
+    began = time.time()
+    scripts.outcome = Outcome("", State.COMPLETED, result=3, has_result=True, ran=(began, 0.0))
+    run = submit(on_rig())
+    run.wait(20)
+
+    names = [phase.name for phase in run.phases()]
+    assert names == ["scheduling", "pulling", "starting", "loading", "running"]
+    for _ in range(5):  # each look moves the task one state on
+        rig.client("ecs").describe_tasks(cluster="flows", tasks=[run.reference])
+    assert flowenv.attach(run.reference, on_rig()).times() == run.times()
+    assert run.times().ended
+
+
 def test_a_flow_that_raised_is_failed_with_its_error(
     on_rig: OnRig, submit: Submit, scripts: Any
 ) -> None:

@@ -373,4 +373,6 @@ class Container:
 
     def _event(self, reason: str, message: str, *, is_warning: bool = False) -> None:
         record = self._cluster.events.warning if is_warning else self._cluster.events.normal
-        record(self._context.key, reason, message, _COMPONENT)
+        kind = "initContainers" if self.status.is_init else "containers"
+        container = f"spec.{kind}{{{self.status.name}}}"
+        record(self._context.key, reason, message, _COMPONENT, container)

@@ -277,6 +277,9 @@ class ScriptedKubelet:
         for container in pod.containers:
             container.state = running()
             container.ready = container.started = True
+            words = f'Container image "{container.image}" already present on machine'
+            place = f"spec.containers{{{container.name}}}"
+            self._cluster.events.normal(pod.key, "Pulled", words, "kubelet", place)
         if pod.script.log:
             pod.logs[pod.containers[0].name].write(pod.script.log.encode())
         self._push(pod, startTime=timestamp(), podIP=self._cluster.network.new_pod_address(pod.key))

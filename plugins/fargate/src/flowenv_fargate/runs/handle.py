@@ -16,6 +16,7 @@ from flowenv.plugin import (
     Outcome,
     Patience,
     Reason,
+    RunTimes,
     State,
     Status,
     TryAgain,
@@ -37,6 +38,7 @@ from flowenv_fargate.runs.diagnosis import (
 from flowenv_fargate.runs.flow_log import FlowLog
 from flowenv_fargate.runs.latest import Latest
 from flowenv_fargate.runs.tasks import TaskPoller
+from flowenv_fargate.runs.times import times_of
 
 _log = logging.getLogger("flowenv.fargate")
 
@@ -120,6 +122,19 @@ class TaskHandle:
             PlatformError: if AWS refuses, or hasn't answered for too long.
         """
         return self._latest.status()
+
+    def times(self) -> RunTimes:
+        """When what of the run happened, by ECS's clock and the flow's own record.
+
+        Raises:
+            PlatformError: if AWS can't be asked.
+        """
+        self._look(self._poller.interval)
+        times = times_of(self._task, self._outcome)
+        if self._final and not times.ended and (seen := self._poller.look(self._arn).found):
+            times = times_of(seen, self._outcome)  # a flow ends before its task does
+        outcome = self._outcome
+        return times if times.ended or not outcome else replace(times, ended=outcome.returned)
 
     def _look_for_latest(self) -> Status:
         status = self._look(self._poller.interval)

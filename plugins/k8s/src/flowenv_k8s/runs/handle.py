@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.plugin import Outcome, Status, storage, without_lines
+from flowenv.plugin import Outcome, RunTimes, Status, storage, without_lines
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS
 from flowenv_k8s.runs.cancellation import DEFAULT_GRACE, delete_job
@@ -87,6 +87,14 @@ class KubernetesHandle:
             if status.state.is_final:
                 self._unwatch()
             return status
+
+    def times(self) -> RunTimes:
+        """When what of the run happened, by the cluster's clocks and the flow's own record.
+
+        Raises:
+            FlowenvError: if the cluster can't be asked.
+        """
+        return self.tracker.times()
 
     def _unwatch(self) -> None:
         if self._watched is not None:

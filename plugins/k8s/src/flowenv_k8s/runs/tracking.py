@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import logging
@@ -12,13 +13,23 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.plugin import OUTAGES, Outcome, Patience, Reason, State, Status, storage
+from flowenv.plugin import (
+    OUTAGES,
+    Outcome,
+    Patience,
+    Reason,
+    RunTimes,
+    State,
+    Status,
+    storage,
+)
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
 from flowenv_k8s.runs.diagnosis import events
 from flowenv_k8s.runs.diagnosis.job_status import is_marked_cancelled, is_over
 from flowenv_k8s.runs.diagnosis.pod_status import by_age
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
+from flowenv_k8s.runs.diagnosis.times import times_of
 from flowenv_k8s.runs.runtime import bring_runtime, lacks_runtime
 from flowenv_k8s.runs.start import Start
 from flowenv_k8s.runs.termination import end_job, leave_outcome, wait_until_over
@@ -85,6 +96,7 @@ class RunTracker:
         self._lock = threading.RLock()
         self._cancelled = False
         self._had_pod = False
+        self._pods: Sequence[Mapping[str, Any]] = ()
         self._is_settled = False
         self._start = Start(start_deadline, age, self._events, self._looked_at_job)
         now = time.monotonic()
@@ -191,6 +203,20 @@ class RunTracker:
                 self._judge(pods, frozenset(pod["metadata"]["uid"] for pod in pods), acts=False)
                 self._settle(acts=True)
 
+    def times(self) -> RunTimes:
+        """When what of the run happened; asks when its image was there, which only events say."""
+        with self._lock:
+            if not self._pods and self.final is None:
+                self.look()
+            pods, job = self._pods, self._job
+            pulls: list[dict[str, Any]] = []
+            for pod in pods:
+                fields = f"involvedObject.uid={pod['metadata']['uid']},reason=Pulled"
+                with contextlib.suppress(FlowenvError):  # who may not see them misses a phase
+                    pulls += self._client.list(EVENTS, self.namespace, fields=fields)[0]
+            outcome = self.final.outcome if self.final else None
+            return times_of(job, pods, self.marks.flow_container, pulls, outcome)
+
     def list_pods(self) -> list[dict[str, Any]]:
         """Ask the cluster for the Job's pods, oldest first."""
         labels = pod_selector(run_id=self.marks.run_id)
@@ -204,6 +230,7 @@ class RunTracker:
         if self._had_pod and not pods and not verdict.status.state.is_final:
             verdict = Verdict(Status(State.STARTING, message="The pod is gone."), ask_job=True)
         self._had_pod = self._had_pod or bool(pods)
+        self._pods = pods or self._pods
         verdict = self._start.judge(verdict, self._job, pods, is_blind=self._is_blind)
         if acts and self.runtime and self._lacks_runtime:
             bring_runtime(self._client, self.runtime, anew=True)

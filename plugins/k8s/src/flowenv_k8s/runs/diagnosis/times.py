@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from flowenv.plugin import moment
+from flowenv.plugin import Outcome, RunTimes, moment
 from flowenv_k8s.runs.diagnosis.job_status import job_condition
 from flowenv_k8s.runs.diagnosis.pod_status import container_status
 
@@ -36,6 +36,62 @@ def run_times(
     of_end = over[0].get("lastTransitionTime") if over else None
     begun, end = moment(of_job.get("startTime")), moment(of_end)
     return min(started, default=begun if end else None), max(ended, default=end)
+
+
+def times_of(
+    job: Mapping[str, Any] | None,
+    pods: Sequence[Mapping[str, Any]],
+    container: str,
+    pulls: Sequence[Mapping[str, Any]] = (),
+    outcome: Outcome | None = None,
+) -> RunTimes:
+    """When what of a run happened; of several attempts the first start and the last end.
+
+    Args:
+        job: the run's Job, if it is there.
+        pods: its pods.
+        container: the flow's container; empty for the first.
+        pulls: the events that say that an image of theirs is there.
+        outcome: the flow's own record, if there is one.
+    """
+    started, ended = run_times(job, pods, container)
+    given = (one for pod in pods for one in (pod.get("status") or {}).get("conditions") or ())
+    places = (one.get("lastTransitionTime") for one in given if _says_that_it_has_a_node(one))
+    names = {container_status(pod, container).get("name") or container for pod in pods}
+    images = (
+        one.get("firstTimestamp") or one.get("eventTime")
+        for one in pulls
+        if _container(one) in names
+    )
+    made = ((job or {}).get("metadata") or {}).get("creationTimestamp")
+    return RunTimes(
+        made=moment(made),
+        scheduled=_first(places),
+        pulled=_first(images),
+        started=started,
+        running=outcome.began if outcome and not _attempts(pods, container) else None,
+        ended=ended,
+    )
+
+
+def _first(texts: Iterable[str | None]) -> Moment:
+    return min((found for text in texts if (found := moment(text))), default=None)
+
+
+def _says_that_it_has_a_node(condition: Mapping[str, Any]) -> bool:
+    return (condition.get("type"), condition.get("status")) == ("PodScheduled", "True")
+
+
+def _container(event: Mapping[str, Any]) -> str:
+    """The container that a pod's event is about."""
+    path = str((event.get("involvedObject") or {}).get("fieldPath") or "")
+    return path.removeprefix("spec.containers{").removesuffix("}")
+
+
+def _attempts(pods: Sequence[Mapping[str, Any]], container: str) -> bool:
+    """True if there was more than one, so that the record tells of the last one only."""
+    statuses = (container_status(pod, container) for pod in pods)
+    return len(pods) > 1 or any(one.get("restartCount") for one in statuses)
 
 
 def _states(pod: Mapping[str, Any], container: str) -> Iterator[Mapping[str, Any]]:

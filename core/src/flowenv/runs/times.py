@@ -1,0 +1,148 @@
+"""When what of a run happened, and the phases between: for people, texts and pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from flowenv.states import State
+
+Moment = datetime.datetime | None
+
+_PHASES = {
+    "scheduled": "scheduling",
+    "pulled": "pulling",
+    "started": "starting",
+    "running": "loading",
+}
+"""What a phase is called that ends with the moment."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a run's life.
+
+    Args:
+        name: `scheduling`, `pulling`, `starting`, `loading`, `running`.
+        began: when it began, with a time zone.
+        ended: when it ended; None while it goes on.
+    """
+
+    name: str
+    began: datetime.datetime
+    ended: Moment = None
+
+    def seconds(self, now: Moment = None) -> float:
+        """How long it took, or has taken by now.
+
+        Args:
+            now: the moment; by default this one.
+        """
+        end = self.ended or now or datetime.datetime.now(datetime.UTC)
+        return max((end - self.began).total_seconds(), 0.0)
+
+    def to_json(self) -> dict[str, Any]:
+        """The phase as plain data."""
+        return {
+            "name": self.name,
+            "began": self.began.isoformat(),
+            "ended": self.ended.isoformat() if self.ended else None,
+            "seconds": round(self.seconds(), 3),
+        }
+
+
+@dataclass(frozen=True)
+class RunTimes:
+    """When what of a run happened, as its platform says; None for what isn't known, or not yet.
+
+    All are moments with a time zone. Some platforms count whole seconds.
+
+    Args:
+        made: the platform's object was made.
+        scheduled: there was a place for it.
+        pulled: its image was there.
+        started: the flow's container was started.
+        running: the flow itself was called; before, Python and what the flow needs was loaded.
+        ended: the flow's container ended.
+
+    >>> import datetime
+    >>> made = datetime.datetime(2026, 11, 28, 12, tzinfo=datetime.UTC)
+    >>> later = made + datetime.timedelta(seconds=3)
+    >>> times = RunTimes(made, started=later, ended=later + datetime.timedelta(seconds=60))
+    >>> [(phase.name, phase.seconds()) for phase in times.phases()]
+    [('starting', 3.0), ('running', 60.0)]
+    """
+
+    made: Moment = None
+    scheduled: Moment = None
+    pulled: Moment = None
+    started: Moment = None
+    running: Moment = None
+    ended: Moment = None
+
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases between the moments that are known; the last one is open until the end.
+
+        >>> RunTimes().phases()
+        ()
+        """
+        known = list(self._in_order())
+        found = [
+            Phase(_name(name, before), began, ended)
+            for (before, began), (name, ended) in pairwise(known)
+        ]
+        if known and not self.ended:
+            last, began = known[-1]
+            found.append(Phase(_name("ended", last), began))
+        return tuple(found)
+
+    def total(self, now: Moment = None) -> float | None:
+        """Seconds from the first moment to the end, or to now; None if no moment is known.
+
+        Args:
+            now: the moment; by default this one.
+        """
+        phases = self.phases()
+        if not phases:
+            return None
+        return Phase("", phases[0].began, phases[-1].ended).seconds(now)
+
+    def to_json(self) -> dict[str, Any]:
+        """The moments as plain data."""
+        moments = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        return {name: at.isoformat() if at else None for name, at in moments.items()}
+
+    def _in_order(self) -> Iterator[tuple[str, datetime.datetime]]:
+        """The moments that are known; several clocks, and whole seconds, turn none back."""
+        last: Moment = None
+        for one in dataclasses.fields(self):
+            at: Moment = getattr(self, one.name)
+            if at is not None:
+                last = max(at, last or at)
+                yield one.name, last
+
+
+def _name(ends_with: str, begins_with: str) -> str:
+    if ends_with != "ended":
+        is_loading = begins_with == "started"
+        return _PHASES[ends_with] if ends_with != "running" or is_loading else "starting"
+    if begins_with in ("started", "running"):
+        return "running"
+    return "starting" if begins_with != "made" else "scheduling"
+
+
+def times_seen(seen: Sequence[tuple[State, datetime.datetime]]) -> RunTimes:
+    """The times of a run as the process that submitted it has seen them.
+
+    Args:
+        seen: each state, and when it was there first.
+    """
+    at = dict(seen)
+    ended = next((when for state, when in seen if state.is_final), None)
+    return RunTimes(
+        at.get(State.PENDING), at.get(State.STARTING), running=at.get(State.RUNNING), ended=ended
+    )

@@ -1,0 +1,68 @@
+"""When what of a run happened, and the phases between."""
+
+from __future__ import annotations
+
+import datetime
+
+from flowenv.runs.times import Phase, RunTimes, times_seen
+from flowenv.states import State
+
+
+def at(seconds: float) -> datetime.datetime:
+    return datetime.datetime(2026, 11, 28, 12, tzinfo=datetime.UTC) + datetime.timedelta(
+        seconds=seconds
+    )
+
+
+WHOLE = RunTimes(at(0), at(1), at(3), at(4), at(4.5), at(10))
+
+
+def named(times: RunTimes) -> list[tuple[str, float]]:
+    return [(one.name, one.seconds()) for one in times.phases()]
+
+
+def test_every_moment_ends_a_phase_and_begins_the_next():
+    assert named(WHOLE) == [
+        *(("scheduling", 1), ("pulling", 2), ("starting", 1)),
+        *(("loading", 0.5), ("running", 5.5)),
+    ]
+    assert WHOLE.total() == 10
+
+
+def test_the_last_phase_is_open_until_the_end():
+    [_, pulling, starting] = RunTimes(at(0), at(1), at(3)).phases()
+    assert (starting.name, starting.ended) == ("starting", None)
+    assert starting.seconds(at(9)) == 6
+    assert pulling.seconds(at(9)) == 2
+    assert RunTimes(at(0)).total(at(9)) == 9
+
+
+def test_what_is_not_known_is_part_of_the_next_phase():
+    assert named(RunTimes(at(0), started=at(4), ended=at(10))) == [("starting", 4), ("running", 6)]
+    assert named(RunTimes(at(0), running=at(4), ended=at(10))) == [("starting", 4), ("running", 6)]
+
+
+def test_a_run_that_never_started_has_no_running_phase():
+    assert named(RunTimes(at(0), at(1), ended=at(10))) == [("scheduling", 1), ("starting", 9)]
+    assert named(RunTimes(at(0), ended=at(10))) == [("scheduling", 10)]
+
+
+def test_clocks_that_differ_and_whole_seconds_turn_no_moment_back():
+    times = RunTimes(at(2), at(1), started=at(4), running=at(4.7), ended=at(4))
+    assert named(times) == [("scheduling", 0), ("starting", 2), ("loading", 0.7), ("running", 0)]
+
+
+def test_the_json_has_each_moment_and_phase():
+    assert WHOLE.to_json()["pulled"] == "2026-11-28T12:00:03+00:00"
+    assert RunTimes(at(0)).to_json()["ended"] is None
+    assert Phase("running", at(0), at(1.23456)).to_json() == {
+        "name": "running",
+        "began": "2026-11-28T12:00:00+00:00",
+        "ended": "2026-11-28T12:00:01.234560+00:00",
+        "seconds": 1.235,
+    }
+
+
+def test_where_no_platform_tells_what_was_seen_counts():
+    seen = [(State.PENDING, at(0)), (State.RUNNING, at(1)), (State.FAILED, at(3))]
+    assert named(times_seen(seen)) == [("starting", 1), ("running", 2)]

@@ -1,0 +1,72 @@
+"""When what of a run happened, by the cluster's clocks, whoever asks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+from flowenv import attach
+from flowenv.plugin import FlowRun, Outcome, State
+from flowenv_k8s import KubernetesJobEnvironment
+from on_kubernetes.job_runs import pod_of, running
+from on_kubernetes.proofs import proof
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
+
+Start = Callable[..., FlowRun]
+Environment = Callable[..., KubernetesJobEnvironment]
+
+
+def test_the_submitter_and_who_attaches_know_the_same_phases(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, environment: Environment
+) -> None:
+    run = start()
+    running(run)
+    began = run.times().started
+    assert began
+    told = Outcome(run.id, State.COMPLETED, ran=(began.timestamp(), 0.0), proof=proof(run))
+    kubelet.end(pod_of(rig, run), message=told.to_bytes().decode())
+    run.wait(20)
+
+    times = run.times()
+    assert [one.name for one in run.phases()] == [
+        *("scheduling", "pulling", "starting", "loading", "running")
+    ]
+    moments = [times.made, times.scheduled, times.pulled, times.started, times.running, times.ended]
+    assert all(a and b and a <= b for a, b in itertools.pairwise(moments))
+    assert attach(run.reference, environment()).times() == times
+
+
+def test_while_it_runs_the_last_phase_is_open(start: Start, environment: Environment) -> None:
+    run = start()
+    running(run)
+    [*_, last] = attach(run.reference, environment()).phases()
+    assert (last.name, last.ended) == ("running", None)
+
+
+def test_without_its_pod_the_job_still_says_when_it_began_and_ended(
+    rig: KubernetesRig,
+    kubelet: ScriptedKubelet,
+    start: Start,
+    environment: Environment,
+) -> None:
+    run = start()
+    running(run)
+    pod = pod_of(rig, run)
+    told = Outcome(run.id, State.FAILED, message="no", ran=(1.0, 2.0), proof=proof(run))
+    kubelet.end(pod, exit_code=1, message=told.to_bytes().decode())
+    run.wait(20)
+    rig.delete("Pod", pod)
+    times = attach(run.reference, environment()).times()
+    assert times.made
+    assert times.ended
+
+
+def test_who_may_not_see_events_misses_when_the_image_was_there(
+    rig: KubernetesRig, start: Start
+) -> None:
+    run = start()
+    running(run)
+    with rig.faults.inject("forbidden", verb="list", resource="events", times=None):
+        times = run.times()
+    assert times.started
+    assert times.pulled is None
