@@ -198,3 +198,5 @@ class RunCancelled(FlowenvError, RuntimeError):
 
 class ResultUnavailable(FlowenvError, LookupError):
     """The run completed, but its result didn't travel back."""
+
+    exit_code = 4

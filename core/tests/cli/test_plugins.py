@@ -6,6 +6,10 @@ import json
 import re
 
 import pytest
+from click.testing import CliRunner
+
+from flowenv.cli import loading
+from flowenv.cli.doctor import doctor
 
 from .project import Project
 
@@ -199,6 +203,16 @@ def test_doctor_asks_the_platform(fake: Project) -> None:
 def test_doctor_asks_the_platform_of_the_configured_environment(fake: Project) -> None:
     assert "folder: is there" not in fake.flowenv("doctor").stdout
     assert "folder: is there" in fake.flowenv("doctor", FLOWENV_ENVIRONMENT="fake").stdout
+
+
+def test_doctor_says_that_the_default_environment_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert "a run that names none" not in CliRunner().invoke(doctor).output
+    others = [one for one in loading.load_all(()) if one.name != "local"]
+    monkeypatch.setattr(loading, "load_all", lambda given: others)
+    said = CliRunner().invoke(doctor).output
+    assert "warning  environment: a run that names none is local, and the backend local" in said
 
 
 def test_doctor_names_every_problem(project: Project) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from flowenv import Capabilities, Flow, FlowRun, LocalDaskExecutor, Reason, State, contract
-from flowenv.container.run_payload import extra_loggers
-from flowenv.errors import PayloadError, ResultUnavailable
+from flowenv.contract.logging_variables import extra_loggers
+from flowenv.errors import ResultUnavailable
 from flowenv.flows.finding import find_flow
 from flowenv.runs.process import COMMAND
 from flowenv.runs.record import LIMIT
@@ -316,7 +316,7 @@ def test_an_executor_that_can_not_be_opened_is_a_start_error(run_flow):
 
 def test_a_wrong_logging_level_is_a_start_error(run_flow):
     ended = run_flow("greet", variables={contract.LOGGING_LEVEL: "loud"})
-    assert_start_error(ended, "'LOUD', which is no logging level")
+    assert_start_error(ended, "'loud', which is no logging level")
 
 
 def test_an_error_on_start_fails_the_run(run_flow):
@@ -362,7 +362,7 @@ def test_extra_loggers_are_a_list(text, names):
 
 @pytest.mark.parametrize("text", ["3", "[1]", "{'a': 1}"])
 def test_extra_loggers_that_are_no_list_are_an_error(text):
-    with pytest.raises(PayloadError, match="no list of names"):
+    with pytest.raises(ValueError, match="no list of names"):
         extra_loggers(text)
 
 

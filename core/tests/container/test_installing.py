@@ -109,6 +109,11 @@ def test_uv_is_taken_where_the_image_has_it(image, tmp_path):
     record, log = image(file, tmp_path / "run", PATH=path)
     assert (record["state"], record.get("result")) == ("Completed", ["2.0", "2.0"]), log
 
+    file = flow_file(tools, '(requirements=["parcel>=3"])')
+    record, _ = image(file, tmp_path / "failing", PATH=path)
+    assert "can't be installed: " in record["message"]
+    assert "Using Python" not in record["message"]
+
 
 def test_what_is_there_already_is_not_installed_again(image, tmp_path):
     there = tmp_path / "there"

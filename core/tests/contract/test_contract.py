@@ -77,9 +77,10 @@ def test_a_runs_id_can_not_be_configured(toy, tmp_path):
 @pytest.mark.parametrize("name", sorted(contract.CONFIGURABLE - {contract.NAMESPACE}))
 def test_a_contract_variable_of_this_process_counts_as_configured(toy, tmp_path, monkeypatch, name):
     (tmp_path / "flowenv.toml").write_text(f'[env]\n{name} = "the configuration\'s"\n')
-    monkeypatch.setenv(name, "this process's")
+    value = "DEBUG" if name == contract.LOGGING_LEVEL else "this process's"
+    monkeypatch.setenv(name, value)
     _, found = merged()
-    assert found.values[name] == "this process's"
+    assert found.values[name] == value
     assert layer_of(found, name) == "this process"
 
 

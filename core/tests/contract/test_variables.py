@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowenv import Secret
-from flowenv.contract import Target
+from flowenv.contract import EXTRA_LOGGERS, LOGGING_LEVEL, Target
 from flowenv.contract.variables import SPEC_FILE, Layer, Variables
 from flowenv.errors import SpecError
 
@@ -199,3 +199,29 @@ def test_without_layers_the_file_stays_as_it_is(file):
     assert [(e.name, e.value or "", e.reference) for e in merged] == [
         (e["name"], e.get("value", ""), e.get("valueFrom")) for e in file
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (
+            LOGGING_LEVEL,
+            "bogus",
+            "(set by: configuration) is 'bogus', which is no logging level: DEBUG",
+        ),
+        (EXTRA_LOGGERS, "3", "(set by: configuration) is '3', which is no list of names"),
+    ],
+)
+def test_a_logging_variable_that_no_process_could_read_is_refused(
+    name: str, value: str, said: str
+) -> None:
+    layer = Layer("configuration", {name: value})
+    with pytest.raises(SpecError) as caught:
+        Variables(lambda _: [layer]).merge()
+    assert f"{name} {said}" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["debug", "", "Warn", "$(LEVEL)"])
+def test_a_logging_level_may_be_written_in_many_ways(value: str) -> None:
+    layer = Layer("configuration", {LOGGING_LEVEL: value})
+    assert Variables(lambda _: [layer]).merge().values == {LOGGING_LEVEL: value}

@@ -35,6 +35,8 @@ def doctor(
     findings = _installation(plugins)
     if env or settings or _is_configured():
         findings += _platform(env, settings, plugins)
+    else:
+        findings += _default({finding.subject for finding in findings})
     if output == "json":
         echo_json([finding.to_json() for finding in findings])
     else:
@@ -123,6 +125,18 @@ def _names_of_settings(loaded: Sequence[Loaded]) -> list[Finding]:
     except ConfigurationError as error:
         return [Finding("configuration", False, error.message, error.hint)]
     return []
+
+
+def _default(seen: set[str]) -> list[Finding]:
+    """Whether there is the environment of runs that name none."""
+    from flowenv.origin import how_to_install
+    from flowenv.runs.summaries import Finding
+
+    if "backends" in seen or "backend local" in seen:  # none at all is said already
+        return []
+    message = "a run that names none is local, and the backend local isn't installed."
+    hint = "Name one, by --env or by environment in the configuration. Or install that backend: "
+    return [Finding("environment", None, message, hint + how_to_install("flowenv-local"))]
 
 
 def _platform(env: str | None, settings: Sequence[str], plugins: Sequence[str]) -> list[Finding]:

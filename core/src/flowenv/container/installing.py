@@ -82,7 +82,8 @@ def _is_met(requirement: str, library: Any) -> bool:
 def _installer(folder: Path) -> list[str]:
     python = str(folder / "bin" / "python")
     if uv := shutil.which("uv"):
-        return [uv, "pip", "install", "--no-progress", "--python", python]
+        # quiet: else its first line, which Python it installs for, reads as the reason
+        return [uv, "pip", "install", "--quiet", "--no-progress", "--python", python]
     return [
         *(sys.executable, "-m", "pip", "--python", python, "install"),
         *("--no-input", "--disable-pip-version-check", "--progress-bar=off"),

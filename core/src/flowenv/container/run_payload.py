@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import dataclasses
 import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from flowenv import contract
 from flowenv.container.temporary_folder import ensure_temporary_folder
 from flowenv.container.tracebacks import show_user_traceback, user_traceback
+from flowenv.contract.logging_variables import extra_loggers, logging_level
 from flowenv.errors import FlowenvError, PayloadError, PlatformError
 from flowenv.remote.retries import Retries, TryAgain
 from flowenv.runs.log_lines import BEGINNING
@@ -30,6 +30,8 @@ from flowenv.states import Reason, State
 if TYPE_CHECKING:
     from flowenv.container.unpacking import Unpacked
     from flowenv.runs.flow_run import FlowRun
+
+_Read = TypeVar("_Read")
 
 _log = logging.getLogger("flowenv")
 
@@ -67,32 +69,26 @@ def _run_id() -> str:
 
 def _configure_logging() -> None:
     """Log to the standard error as the contract's logging variables say."""
-    level = (os.environ.get(contract.LOGGING_LEVEL) or "INFO").upper()
-    known = logging.getLevelNamesMapping()
-    if level not in known:
-        raise PayloadError(f"{contract.LOGGING_LEVEL} is {level!r}, which is no logging level.")
+    level = _read(contract.LOGGING_LEVEL, logging_level)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    for name in ("flowenv", *extra_loggers(os.environ.get(contract.EXTRA_LOGGERS, "[]"))):
+    for name in ("flowenv", *_read(contract.EXTRA_LOGGERS, extra_loggers)):
         logger = logging.getLogger(name)
-        logger.setLevel(known[level])
+        logger.setLevel(level)
         logger.addHandler(handler)
         logger.propagate = False
 
 
-def extra_loggers(text: str) -> list[str]:
-    """The logger names in `PREFECT__LOGGING__EXTRA_LOGGERS`, a list as Python or JSON writes it.
+def _read(variable: str, read: Callable[[str], _Read]) -> _Read:
+    """What a variable says.
 
-    >>> extra_loggers("['sqlalchemy', 'boto3']")
-    ['sqlalchemy', 'boto3']
+    Raises:
+        PayloadError: if it can't be read.
     """
     try:
-        names = ast.literal_eval(text) if text.strip() else []
-    except (ValueError, SyntaxError):
-        names = [part.strip() for part in text.split(",") if part.strip()]
-    if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
-        raise PayloadError(f"{contract.EXTRA_LOGGERS} is {text!r}, which is no list of names.")
-    return list(names)
+        return read(os.environ.get(variable, ""))
+    except ValueError as error:
+        raise PayloadError(f"{variable} is {error}.") from None
 
 
 def _load_and_run(run_id: str) -> Outcome:

@@ -33,7 +33,8 @@ class Executor:
 
     def __post_init__(self) -> None:
         for one in settings_of(type(self)):
-            check_type(getattr(self, one.name), one.annotation, f"{type(self).__name__} {one.name}")
+            name = f"{type(self).__name__} {one.name}"
+            check_type(getattr(self, one.name), one.annotation, name, hint=one.reminder)
 
     @contextlib.contextmanager
     def open(self, source_files: Sequence[Path] = ()) -> Iterator[Any]:

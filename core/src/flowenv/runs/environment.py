@@ -71,7 +71,8 @@ class Environment:
             hidden = isinstance(self.__dict__.get(one.name), Secret)  # and so a text
             if one.name not in ("executor", "labels") and not hidden:
                 value = getattr(self, one.name)
-                check_type(value, one.annotation, f"{name} {one.name}", secret=one.secret)
+                called = f"{name} {one.name}"
+                check_type(value, one.annotation, called, secret=one.secret, hint=one.reminder)
         if dataclasses.is_dataclass(self):
             hide_secrets(self)
         self.labels = Labels.of(self.labels, f"{name} labels")

@@ -59,6 +59,11 @@ class Setting:
     secret: bool
     is_path: bool = False
 
+    @property
+    def reminder(self) -> str:
+        """What the setting is, for the hint of a message on a value that it can't have."""
+        return f"{self.name}: {self.help}" if self.help else ""
+
 
 def settings_of(cls: type) -> list[Setting]:
     """The settings of an environment or executor class, in the constructor's order.
@@ -124,7 +129,9 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"Known: {', '.join(names)}." if names else ""
 
 
-def check_type(value: object, annotation: Any, name: str, *, secret: bool = False) -> None:
+def check_type(
+    value: object, annotation: Any, name: str, *, secret: bool = False, hint: str = ""
+) -> None:
     """Check a setting's value against its annotation.
 
     Args:
@@ -132,6 +139,7 @@ def check_type(value: object, annotation: Any, name: str, *, secret: bool = Fals
         annotation: the setting's annotation.
         name: what to call the setting in the error.
         secret: True keeps the value itself out of the error.
+        hint: what it is, for the error.
 
     Raises:
         SettingError: naming the setting, what it is and what it should be.
@@ -143,5 +151,5 @@ def check_type(value: object, annotation: Any, name: str, *, secret: bool = Fals
 
         shown = "" if secret else f" ({value!r})"
         raise SettingError(
-            f"{name} must be {describe(annotation)}, not {type(value).__name__}{shown}."
+            f"{name} must be {describe(annotation)}, not {type(value).__name__}{shown}.", hint=hint
         )

@@ -155,7 +155,8 @@ def load_setting(value: Any, known: Setting, place: str) -> Any:
         return _function(value, known, place)
     shown = type(value).__name__ if known.secret else repr(value)
     wanted = describe(known.annotation)
-    raise ConfigurationError(f"{place}: {known.name} must be {wanted}, not {shown}.")
+    message = f"{place}: {known.name} must be {wanted}, not {shown}."
+    raise ConfigurationError(message, hint=known.reminder)
 
 
 def _function(dotted: str, known: Setting, place: str) -> Any:
@@ -210,4 +211,4 @@ def read_setting(known: Setting, text: str, place: str) -> Any:
         return parse(text, known.annotation)
     except ValueError as error:
         shown = "***" if known.secret else text
-        raise ConfigurationError(f"{place}={shown}: {error}.") from error
+        raise ConfigurationError(f"{place}={shown}: {error}.", hint=known.reminder) from error

@@ -20,7 +20,7 @@ from flowenv_k8s.spec.manifest import (
     mapping_at,
     read_manifest,
 )
-from flowenv_k8s.spec.quantities import HINT, wrong_quantities
+from flowenv_k8s.spec.quantities import HINT, MEMORY_HINT, too_little_memory, wrong_quantities
 from flowenv_k8s.spec.structure import check_fields
 from flowenv_k8s.spec.user_manifest import as_given
 from flowenv_k8s.spec.yaml_text import Path_
@@ -281,6 +281,8 @@ def check_resources(environment: Environment, *settings: str) -> None:
                 f"{name} has {', '.join(sorted(unknown))}; it takes requests and limits.",
                 hint='Such as {"requests": {"cpu": "1", "memory": "2Gi"}}.',
             )
+        if little := too_little_memory(given):
+            raise SettingError(f"{name}: {little}", hint=MEMORY_HINT)
         for place, amount in wrong_quantities(given):
             raise SettingError(
                 f"{name}: {dotted(place)} is {amount!r}, which is no quantity.", hint=HINT

@@ -95,7 +95,7 @@ def test_what_kubernetes_would_not_take_is_said_with_its_path(
 @pytest.mark.parametrize(
     "manifest",
     [
-        job(resources={"limits": {"cpu": 0.5, "memory": 5000, "nvidia.com/gpu": 1}}),
+        job(resources={"limits": {"cpu": 0.5, "memory": 50000000, "nvidia.com/gpu": 1}}),
         job(livenessProbe={"httpGet": {"port": "http"}}, readinessProbe={"tcpSocket": {"port": 1}}),
         in_pod(volumes=[{"name": "a", "emptyDir": {"sizeLimit": 5000}}]),
         in_pod(

@@ -133,6 +133,12 @@ def test_a_file_may_go_once_the_environment_is_made(write: Write) -> None:
             13,
             "limits.memory is '1 Gigs', which is no quantity",
         ),
+        (
+            ":1\n",
+            ":1\n        resources:\n          limits: {memory: 128m}\n",
+            12,
+            "limits.memory is '128m', which is 0.128 bytes",
+        ),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(
@@ -199,6 +205,7 @@ def test_a_date_in_yaml_is_a_string_as_for_kubernetes(write: Write) -> None:
         ({"image_pull_policy": "Sometimes"}, "image_pull_policy must be"),
         ({"resources": {"memory": "2Gi"}}, "resources has memory"),
         ({"resources": {"limits": {"memory": "1 Gigs"}}}, "limits.memory is '1 Gigs'"),
+        ({"resources": {"limits": {"memory": 5}}}, "'5', which is 5 bytes.*512Mi"),
         ({"resources": {"requests": "2Gi"}}, "requests is '2Gi', which is no quantity"),
         ({"job_spec": {}, "job_spec_file": "a"}, "not both"),
     ],

@@ -12,6 +12,7 @@ from typing import Any
 from flowenv.errors import SpecError
 from flowenv_k8s.spec.manifest import Manifest, dotted, list_at, mapping_at
 from flowenv_k8s.spec.names import LONGEST, is_label_key, is_label_value, is_name
+from flowenv_k8s.spec.quantities import MEMORY_HINT, too_little_memory
 from flowenv_k8s.spec.yaml_text import Path_
 
 TEMPLATE = ("spec", "template")
@@ -127,6 +128,8 @@ def _check_container(
     image = container.get("image")
     if (finished or needs_image or image is not None) and not (isinstance(image, str) and image):
         manifest.fail(f"the container {name or dotted(at[-2:])} has no image.", *at)
+    if little := too_little_memory(mapping_at(manifest, *at, "resources")):
+        manifest.fail(little, *(*at, "resources", "limits", "memory"), hint=MEMORY_HINT)
     _check_env(manifest, at)
 
 

@@ -14,6 +14,10 @@ _NUMBER = r"(\d+(\.\d*)?|\.\d+)"
 _SUFFIX = r"([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?"
 _QUANTITY = re.compile(rf"\+?{_NUMBER}{_SUFFIX}")
 
+_LEAST_MEMORY = 1024 * 1024
+"""Bytes: fewer are a number whose unit is missing."""
+
+MEMORY_HINT = "Give it a unit, such as 512Mi or 2Gi."
 HINT = "Such as 0.5, 500m, 2Gi or 4G."
 
 
@@ -28,6 +32,25 @@ def is_quantity(value: object) -> bool:
     if isinstance(value, int | float):
         return value >= 0
     return isinstance(value, str) and bool(_QUANTITY.fullmatch(value))
+
+
+def too_little_memory(resources: Mapping[str, Any]) -> str:
+    """A memory limit with which no container starts, since its unit is missing, as a sentence.
+
+    >>> too_little_memory({"limits": {"memory": 512}})
+    "limits.memory is '512', which is 512 bytes: no container starts with that."
+    >>> too_little_memory({"limits": {"memory": "128m"}})
+    "limits.memory is '128m', which is 0.128 bytes: no container starts with that."
+    >>> too_little_memory({"limits": {"memory": "128Mi"}})
+    ''
+    """
+    limits = resources.get("limits")
+    given = str((limits if isinstance(limits, Mapping) else {}).get("memory", ""))
+    number, unit = given.removesuffix("m"), given.endswith("m")
+    if not re.fullmatch(_NUMBER, number) or float(number) >= _LEAST_MEMORY:
+        return ""
+    size = float(number) / 1000 if unit else float(number)
+    return f"limits.memory is {given!r}, which is {size:g} bytes: no container starts with that."
 
 
 def merged_resources(given: Any, setting: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -28,6 +28,8 @@ _DEADLINE = "activeDeadlineSeconds"
 _LABELS = ("controller-uid", "job-name", "pod-template-hash", "batch.kubernetes.io/", "dask.org/")
 """Labels that controllers give, or how they begin."""
 _ANNOTATIONS = ("kubectl.kubernetes.io/last-applied-configuration", "batch.kubernetes.io/")
+_SHOWN = 5
+"""How many of the fields that are left out one line names."""
 _TOKEN_VOLUME = "kube-api-access-"
 
 
@@ -46,9 +48,12 @@ def as_given(manifest: Manifest, kind: str) -> Manifest:
     if left_out := list(_leave_out(data, kind, pod_at)):
         import logging  # seldom needed, and `flowenv spec` is to be quick
 
-        logging.getLogger("flowenv.k8s").warning(
-            "%s: left out what a server had set: %s", manifest.source, _listed(left_out)
-        )
+        log, names = logging.getLogger("flowenv.k8s"), list(dict.fromkeys(left_out))
+        log.debug("%s: left out what a server had set: %s", manifest.source, ", ".join(names))
+        shown = ", ".join(sorted(names, key=len)[:_SHOWN])
+        if len(names) > _SHOWN:
+            shown += f" and {len(names) - _SHOWN} more"
+        log.warning("%s: left out what a server had set: %s", manifest.source, shown)
     return dataclasses.replace(manifest, data=data, kind=kind)
 
 
@@ -142,7 +147,3 @@ def _at(data: Any, at: Path_) -> dict[str, Any]:
 def _mappings(value: Any) -> list[dict[str, Any]]:
     is_right = isinstance(value, list) and all(isinstance(one, dict) for one in value)
     return value if is_right else []
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(dict.fromkeys(names))

@@ -1,0 +1,41 @@
+"""The contract's logging variables, as a flow's process reads them."""
+
+from __future__ import annotations
+
+import ast
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_LEVELS = frozenset({*LEVELS, "WARN", "FATAL", "NOTSET"})
+
+
+def logging_level(text: str) -> str:
+    """The level that `PREFECT__LOGGING__LEVEL` names, in capitals; INFO if it is empty.
+
+    Raises:
+        ValueError: if it names none; the message says what is wrong.
+
+    >>> logging_level("debug")
+    'DEBUG'
+    """
+    level = text.strip().upper() or "INFO"
+    if level not in _LEVELS:
+        raise ValueError(f"{text!r}, which is no logging level: {', '.join(LEVELS)}")
+    return level
+
+
+def extra_loggers(text: str) -> list[str]:
+    """The logger names in `PREFECT__LOGGING__EXTRA_LOGGERS`, a list as Python or JSON writes it.
+
+    Raises:
+        ValueError: if it is no such list; the message says what is wrong.
+
+    >>> extra_loggers("['sqlalchemy', 'boto3']")
+    ['sqlalchemy', 'boto3']
+    """
+    try:
+        names = ast.literal_eval(text) if text.strip() else []
+    except (ValueError, SyntaxError):
+        names = [part.strip() for part in text.split(",") if part.strip()]
+    if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
+        raise ValueError(f"{text!r}, which is no list of names")
+    return list(names)
