@@ -18,8 +18,11 @@ def cache_folder() -> Path:
 def state_folder() -> Path:
     """Where flowenv remembers what it did: below `$XDG_STATE_HOME`, else `~/.local/state`.
 
-    For a user without a home it is a folder that can't be made.
+    Raises:
+        RuntimeError: if the user has no home directory.
     """
+    if home_folder() is None and not os.environ.get("XDG_STATE_HOME"):
+        raise RuntimeError("This user has no home directory.")
     return _below("XDG_STATE_HOME", ".local/state")
 
 
