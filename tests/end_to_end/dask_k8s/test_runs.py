@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local_index import wheel
 
+from flowenv.plugin import configuration
 from flowenv.runs.flow_run import FlowRun
 from flowenv_k8s.spec.labels import label_of
-from on_kubernetes.cluster_under_test import BOKEH_IMAGE, IMAGE, PATIENCE, ClusterUnderTest
+from on_kubernetes.cluster_under_test import (
+    BOKEH_IMAGE,
+    IMAGE,
+    KUBECONFIG,
+    PATIENCE,
+    ClusterUnderTest,
+)
 from on_kubernetes.dask_objects import OF_THE_CLUSTER, line_with, of_run
 
 ROOT = Path(__file__).parents[3]
@@ -147,3 +157,42 @@ def test_a_flow_runs_here_on_a_cluster_there(
     assert (done.returncode, done.stdout.strip()) == (0, "10"), done.stderr
     assert "Dask Performance Report" in report.read_text()
     assert cluster.names("Job", label_of(label)) == []
+
+
+NEEDY = """
+from flowenv import flow, get_executor
+
+
+@flow(requirements=["parcel>=1"])
+def versions() -> list[str]:
+    return [_version(), get_executor().submit(_version).result()]
+
+
+def _version() -> str:
+    import parcel
+
+    return parcel.VERSION
+"""
+
+
+@pytest.mark.skipif(bool(KUBECONFIG), reason="its wheels are a folder of this machine")
+def test_workers_get_what_the_flow_requires(
+    submit: Submit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uv = shutil.which("uv")
+    if not uv:
+        pytest.skip("there is no uv here")
+    index, tools = tmp_path / "index", tmp_path / "tools"
+    wheel(index, "1.0")
+    tools.mkdir()
+    (tools / "uv").symlink_to(uv)
+    file = tmp_path / "needy.py"
+    file.write_text(NEEDY)
+    path = f"{Path(sys.executable).parent}:{tools}:{os.defpath}"
+    (tmp_path / "flowenv.toml").write_text(
+        f'[env]\nPATH = "{path}"\nUV_OFFLINE = "1"\nUV_FIND_LINKS = "{index}"\n'
+    )
+    monkeypatch.setenv("FLOWENV_CONFIG", str(tmp_path / "flowenv.toml"))
+    configuration.cache_clear()
+
+    assert submit(file).result(PATIENCE) == ["1.0", "1.0"]

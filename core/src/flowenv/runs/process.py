@@ -115,8 +115,7 @@ class Process:
 
         What the flow's process can import, what runs there can import too: flowenv and the flow's
         requirements, which are installed first. The container has the variables of
-        `other_variables`, and the file of `runtime` where those say. Kubernetes takes the first
-        four parts as `command`, and what is given here as `args`.
+        `other_variables`, and the file of `runtime` where those say. Further arguments may follow.
 
         Args:
             arguments: the program and its arguments. Unchanged, if it needs nothing of that.

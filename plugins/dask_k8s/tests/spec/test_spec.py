@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import datetime
 import importlib
 import json
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from flowenv import Flow, Secret, preview
 from flowenv.errors import SpecError
 from flowenv.hooks.registry import reset
+from flowenv.plugin import configuration
 from flowenv.submission.explain import masked
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
@@ -491,3 +493,47 @@ def test_the_operator_takes_every_clusters_name(name: str) -> None:
     spec = build(environment, Flow(flows.add.function, name=name))
 
     validate_cluster_name(spec["dask_cluster"]["metadata"]["name"])
+
+
+class TestWhatWorkersFind:
+    """Scheduler and workers find flowenv and what the flow requires, as the flow does."""
+
+    @pytest.fixture
+    def pods(
+        self, monkeypatch: pytest.MonkeyPatch, environment: Environments
+    ) -> Callable[..., list[dict[str, Any]]]:
+        monkeypatch.setenv("FLOWENV_RUNTIME", "shipped")
+        configuration.cache_clear()
+        needy = Flow(dict, requirements=["parcel>=1"])
+
+        def build(**settings: Any) -> list[dict[str, Any]]:
+            spec = preview(needy, environment(**settings)).spec["dask_cluster"]["spec"]
+            return [spec[part]["spec"] for part in ("scheduler", "worker")]
+
+        return build
+
+    def test_both_start_by_the_checked_command(
+        self, pods: Callable[..., list[dict[str, Any]]]
+    ) -> None:
+        for pod, program in zip(pods(), ("scheduler", "worker"), strict=True):
+            [container] = pod["containers"]
+            assert container["command"][:2] == ["/bin/sh", "-c"]
+            assert container["command"][3:] == ["flowenv", "dask"]
+            assert container["args"][0] == program
+            variables = {one["name"]: one.get("value") for one in container["env"]}
+            assert variables["FLOWENV_REQUIREMENTS"] == '["parcel>=1"]'
+            assert variables["FLOWENV_RUNTIME_FILE"].startswith("/var/run/flowenv-runtime/")
+            [volume] = [one for one in pod["volumes"] if "configMap" in one]
+            assert volume["configMap"]["name"].startswith("flowenv-runtime-")
+
+    def test_a_command_of_the_users_is_run_by_it_and_an_image_s_own_is_left_alone(
+        self, pods: Callable[..., list[dict[str, Any]]]
+    ) -> None:
+        own = copy.deepcopy(CUSTOM_POD)
+        _, worker = pods(worker_spec=own)
+        assert worker["containers"][0]["args"] == ["dask", "worker", "--nthreads", "1"]
+        assert "command" not in worker["containers"][0]
+        own["spec"]["containers"][0]["command"] = ["/opt/start"]
+        _, worker = pods(worker_spec=own)
+        assert worker["containers"][0]["command"][3:] == ["flowenv", "/opt/start"]
+        assert worker["containers"][0]["args"][0] == "dask"

@@ -46,6 +46,7 @@ from flowenv_k8s.spec.manifest import Manifest, list_at, mapping_at
 from flowenv_k8s.spec.names import is_name, object_name, run_suffix
 from flowenv_k8s.spec.pod_security import restrict
 from flowenv_k8s.spec.quantities import merged_resources
+from flowenv_k8s.spec.runtime import start_alike
 from flowenv_k8s.spec.structure import check_fields
 from flowenv_k8s.spec.variables import SecretEntries, container_env, secret_manifest
 
@@ -65,7 +66,7 @@ __all__ += ["MOUNT_PATH", "POD_SPEC", "JobSettings", "Manifest", "SecretEntries"
 __all__ += ["base_name", "check_fields"]
 __all__ += ["build_spec", "check_metadata", "check_pod_spec", "check_spec", "container_env"]
 __all__ += ["is_name", "list_at", "mapping_at", "merged_resources", "object_name", "restrict"]
-__all__ += ["run_suffix", "secret_manifest"]
+__all__ += ["run_suffix", "secret_manifest", "start_alike"]
 # how a run is marked on its objects
 __all__ += ["FLOW_CONTAINER", "PREFIX", "RUN_ID", "age_of", "run_of"]
 __all__ += ["run_annotations", "run_labels", "selector"]

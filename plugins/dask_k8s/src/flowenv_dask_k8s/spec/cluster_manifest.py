@@ -28,6 +28,7 @@ from flowenv_k8s.plugin import (
     run_annotations,
     run_labels,
     run_suffix,
+    start_alike,
 )
 
 LONGEST_NAME = 53
@@ -220,7 +221,7 @@ def _complete(
         container.setdefault("name", f"container-{index}")
     if environment.image_pull_policy:
         first["imagePullPolicy"] = environment.image_pull_policy
-    container_env(first, process, target, secrets)
+    container_env(first, process, target, secrets, start_alike(pod, first, process))
     for container in (*sidecars, *inits):
         container_env(container, process, Target.SIDECAR, secrets)
     restrict(pod, first)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.plugin import Runtime
+from flowenv.plugin import Process, Runtime
 
 MOUNT_PATH = "/var/run/flowenv-runtime"
 """Where the flow's container finds the zip."""
@@ -63,6 +63,32 @@ def mount_runtime(pod: dict[str, Any], container: dict[str, Any], runtime: Runti
     pod["volumes"] = [*(pod.get("volumes") or []), volume]
     mount = {"name": VOLUME, "mountPath": MOUNT_PATH, "readOnly": True}
     container["volumeMounts"] = [*(container.get("volumeMounts") or []), mount]
+
+
+def start_alike(pod: dict[str, Any], container: dict[str, Any], process: Process) -> dict[str, str]:
+    """Let another container of the run find what the flow's process finds, before it starts.
+
+    That is flowenv, if it travels, and what the flow requires. A container that leaves its command
+    to its image is left as it is.
+
+    Args:
+        pod: the pod's spec.
+        container: one of its containers; its command is changed.
+        process: what the flow's container runs.
+
+    Returns:
+        The variables that it needs.
+    """
+    given = container.get("command")
+    if not given:
+        return {}
+    command = process.other_command(given)
+    if list(command) == list(given):
+        return {}
+    container["command"] = list(command)  # its arguments stay what they are
+    if process.runtime:
+        mount_runtime(pod, container, process.runtime)
+    return process.other_variables(MOUNT_PATH)
 
 
 def runtime_of(pod: Mapping[str, Any]) -> str:
