@@ -124,19 +124,22 @@ FLOW = """
     from flowenv import flow
 
     @flow
-    def where() -> list[str]:
+    def where() -> list:
         import os, subprocess, sys
         import flowenv
         child = [sys.executable, "-c", "import flowenv; print(flowenv.__file__)"]
         in_child = subprocess.check_output(child, text=True).strip()
-        return [flowenv.__file__, in_child, os.environ["PYTHONPATH"]]
+        ours = [m for name, m in sys.modules.items() if name.split(".")[0] == "flowenv"]
+        compiled_here = [m.__file__ for m in ours if not m.__file__.endswith(".pyc")]
+        return [flowenv.__file__, in_child, os.environ["PYTHONPATH"], compiled_here]
 """
 
 
 def test_a_flow_runs_where_there_is_only_python(image, tmp_path):
     record = image.run(str(write(tmp_path / "where.py", FLOW)))
     assert record["state"] == "Completed", record
-    here, in_child, _ = record["result"]
+    here, in_child, _, compiled_here = record["result"]
+    assert compiled_here == []  # it has the bytecode of all that a start imports
     assert here == in_child == f"{image.folder}/{shipped_runtime().name}/flowenv/__init__.pyc"
 
 

@@ -33,8 +33,22 @@ _LEFT_OUT = {("flowenv", "cli"), ("flowenv", "_template")}
 """What a flow's process never imports."""
 
 _WITH_BYTECODE = tuple(f"{name}/" for name in CORE)
-_WITHOUT = ("flowenv/submission/", "flowenv/testing/")
-"""What every start imports, but for these; with all else the file would outgrow a ConfigMap."""
+_WITHOUT = tuple(
+    f"flowenv/{name}"
+    for name in (
+        *("testing/", "journal/", "submission/container_process", "submission/explain"),
+        *("submission/known_runs", "submission/sweeping"),
+        *("submission/lifecycle", "submission/named_environments", "submission/packing"),
+        *("submission/rehearsal", "submission/runtime", "submission/spec_checks"),
+        *("executors/dask.", "executors/dask_c", "executors/dask_report", "executors/local_"),
+        *("contract/spec_views", "contract/variables", "flows/code_reference"),
+        *("flows/further_files", "flows/requirements", "hooks/notifications"),
+        *("hooks/settings_of_plugins", "origin", "plugin.py", "remote/marks", "remote/outages"),
+        *("remote/poller", "runs/process", "runs/shipped_command", "runs/shown_parameters"),
+        *("runs/submitter", "runs/summaries", "runs/waiting", "settings/plugin_settings"),
+    )
+)
+"""What few starts import, or none; with all else the file would outgrow a ConfigMap."""
 
 _OLDEST = (1980, 1, 1, 0, 0, 0)  # what a zip can say; so that the same content is the same bytes
 
