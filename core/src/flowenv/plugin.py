@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from flowenv.hooks.specs import API_VERSION, hookimpl
     from flowenv.remote.marks import Marks, moment, seconds_since, texts_by_name
     from flowenv.remote.outages import OUTAGES, Patience
+    from flowenv.remote.polled_handle import PolledHandle
     from flowenv.remote.poller import Poller
+    from flowenv.remote.rate_limit import RateLimit
     from flowenv.remote.retries import Retries, TryAgain
     from flowenv.runs.capabilities import Capabilities
     from flowenv.runs.common_environment import (
@@ -135,7 +137,9 @@ __all__ = [
     # calls to a platform
     "OUTAGES",
     "Patience",
+    "PolledHandle",
     "Poller",
+    "RateLimit",
     "Retries",
     "TryAgain",
     # how a run ended
@@ -195,7 +199,9 @@ __getattr__, __dir__ = names_of(
         "hooks.secrets": "find_secret",
         "remote.marks": "Marks moment seconds_since texts_by_name",
         "remote.outages": "OUTAGES Patience",
+        "remote.polled_handle": "PolledHandle",
         "remote.poller": "Poller",
+        "remote.rate_limit": "RateLimit",
         "remote.retries": "Retries TryAgain",
         "runs.capabilities": "Capabilities",
         "runs.common_environment": (

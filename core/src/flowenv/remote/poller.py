@@ -93,6 +93,11 @@ class Poller(Generic[T]):
         calls = math.ceil(max(len(self._watched), 1) / self._batch) if self._batch else 1
         return max(self._interval, calls / self._calls_per_second)
 
+    @property
+    def fresh(self) -> float:
+        """Seconds; a look that is younger serves everybody who asks for one."""
+        return self._fresh
+
     def look(self, name: str, max_age: float | None = None) -> Seen[T]:
         """What is known of a thing, at most so old.
 

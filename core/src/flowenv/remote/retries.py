@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from flowenv.remote.rate_limit import RateLimit
+
 T = TypeVar("T")
 
 
@@ -40,6 +42,7 @@ class Retries:
         longest: the most seconds between two tries, whatever `Retry-After` says.
         draw: gives a random number from 0 to 1.
         sleep: waits so many seconds.
+        limit: which each try waits for, so that there are no more calls a second than it says.
 
     >>> answers = iter(["busy", "busy", "done"])
     >>> def ask() -> str:
@@ -57,6 +60,7 @@ class Retries:
     longest: float = 30.0
     draw: Callable[[], float] = field(default=random.random, repr=False)
     sleep: Callable[[float], object] = field(default=time.sleep, repr=False)
+    limit: RateLimit | None = None
 
     def call(self, attempt: Callable[[], T]) -> T:
         """What an attempt gives, tried again for as long as it raises `TryAgain`.
@@ -67,6 +71,8 @@ class Retries:
         tried, is_renewed = 0, False
         while True:
             tried += 1
+            if self.limit:
+                self.limit.wait()
             try:
                 return attempt()
             except TryAgain as again:

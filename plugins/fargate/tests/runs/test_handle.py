@@ -17,9 +17,9 @@ from flowenv.errors import (
     UnsupportedOperation,
 )
 from flowenv.plugin import FlowRun, Outcome, Reason, State
-from flowenv.remote import outages
+from flowenv.remote import outages, polled_handle
 from flowenv_fargate import FargateTaskEnvironment
-from flowenv_fargate.runs import cloudwatch, handle, latest
+from flowenv_fargate.runs import cloudwatch, handle
 from rigs.ecs import Account, EcsRig, Script
 
 OnRig = Callable[..., FargateTaskEnvironment]
@@ -49,7 +49,7 @@ def test_a_run_goes_through_its_states_to_its_result(on_rig: OnRig, submit: Subm
 def test_a_loop_that_looks_at_the_state_ends(
     rig: EcsRig, on_rig: OnRig, submit: Submit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(latest, "PAUSE", 0.01)
+    monkeypatch.setattr(polled_handle, "_PAUSE", 0.01)
     runs = [submit(on_rig()) for _ in range(3)]
     while {run.state for run in runs} != {State.COMPLETED}:
         time.sleep(0.001)
@@ -60,7 +60,7 @@ def test_a_loop_that_looks_at_the_state_ends(
 def test_a_loop_that_looks_at_the_state_bears_an_outage_and_says_so(
     rig: EcsRig, on_rig: OnRig, submit: Submit, scripts: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(latest, "PAUSE", 0.0)
+    monkeypatch.setattr(polled_handle, "_PAUSE", 0.0)
     monkeypatch.setattr(outages, "SPOKEN_OF", 0.0)
     scripts.chosen = ENDLESS
     run = submit(on_rig())

@@ -6,8 +6,7 @@ import re
 import threading
 from typing import Any
 
-from flowenv.plugin import Retries, TryAgain
-from flowenv_fargate.api.rate_limit import Rate
+from flowenv.plugin import RateLimit, Retries, TryAgain
 from flowenv_fargate.api.refusals import AwsBusy, AwsRefused, Kind, Refusal
 from flowenv_fargate.api.session import Access, session_of
 from flowenv_fargate.api.vendor_errors import (
@@ -21,8 +20,8 @@ _CONNECTIONS = 50
 REGION_HEADER = "x-amz-bucket-region"
 _AWS_HOST = re.compile(r"\.amazonaws\.com(\.cn)?$")
 _REGIONAL: Any = {"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"}
-_RATES = {"RunTask": (100, 20), "RegisterTaskDefinition": (20, 1), "GetLogEvents": (25, 25)}
-"""Calls at once, and a second after that: what AWS grants an account by default."""
+_RATES = {"RunTask": (20, 100), "RegisterTaskDefinition": (1, 20), "GetLogEvents": (25, 25)}
+"""Calls a second, and at once after a while without: what AWS grants an account by default."""
 RETRIES = Retries(tries=8, first=0.3, longest=8.0)
 
 
@@ -40,7 +39,7 @@ class Aws:
         self._session: Any = None
         self._bucket_regions: dict[str, str | None] = {}
         self.retries = RETRIES
-        self._rates = {name: Rate(*rate) for name, rate in _RATES.items()}
+        self._limits = {name: RateLimit(*rate) for name, rate in _RATES.items()}
 
     @property
     def region(self) -> str:
@@ -94,8 +93,8 @@ class Aws:
         from botocore import xform_name
 
         client = self._client(service, region)
-        if rate := self._rates.get(operation):
-            rate.take()
+        if limit := self._limits.get(operation):
+            limit.wait()
         try:
             answer: dict[str, Any] = getattr(client, xform_name(operation))(**parameters)
             check_is_answer(operation, answer)

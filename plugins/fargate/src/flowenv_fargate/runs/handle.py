@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import logging
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,9 +11,8 @@ from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError
 from flowenv.plugin import (
-    OUTAGES,
     Outcome,
-    Patience,
+    PolledHandle,
     Reason,
     RunTimes,
     State,
@@ -36,9 +34,8 @@ from flowenv_fargate.runs.diagnosis import (
     lost,
 )
 from flowenv_fargate.runs.flow_log import FlowLog
-from flowenv_fargate.runs.latest import Latest
-from flowenv_fargate.runs.tasks import TaskPoller
 from flowenv_fargate.runs.times import times_of
+from flowenv_fargate.spec.tags import Task
 
 _log = logging.getLogger("flowenv.fargate")
 
@@ -49,7 +46,7 @@ STOP_SECONDS = 180.0
 LATE_RECORD = "The flow's process has ended; how it ended isn't in its log yet."
 
 
-class TaskHandle:
+class TaskHandle(PolledHandle[Task]):
     """A handle on one task.
 
     Args:
@@ -77,51 +74,26 @@ class TaskHandle:
         task: Mapping[str, Any],
         submitted: bool = False,
     ) -> None:
+        super().__init__(account.poller(cluster), arn, task)
         self._account = account
         self._aws = account.aws
-        self._poller: TaskPoller = account.poller(cluster)
         self._cluster = cluster
         self._arn = arn
         self._flow_log = FlowLog(account, arn, run_id, container)
         self._container = container
         self._start_timeout = start_timeout
         self._payload_url = payload_url
-        self._made = time.monotonic()
         self._task: Mapping[str, Any] = task
         self._answer = task if submitted else None
         self._shown = not submitted  # by DescribeTasks, not only in RunTask's answer
-        self._seen_at = 0.0
         self._missing_since: float | None = None
         self._seen_living = submitted
         self._over_since: float | None = None
-        self._final: Status | None = None
         self._cleaned_up = False
         self._is_cancelled = False
         self._outcome: Outcome | None = None
-        self._latest = Latest(self._look_for_latest)
-        self._lock = threading.RLock()
-        self._poller.watch(arn, self, task)
-
-    @property
-    def reference(self) -> str:
-        """The task's ARN."""
-        return self._arn
 
     # -- status -------------------------------------------------------------------------
-
-    def status(self) -> Status:
-        """What is known of the run now; looks by many handles share their calls."""
-        return self._look(None)
-
-    def latest(self) -> Status:
-        """What is known of the run by a look that is seldom older than two seconds.
-
-        The looks of all runs in a cluster are one call, however often somebody asks.
-
-        Raises:
-            PlatformError: if AWS refuses, or hasn't answered for too long.
-        """
-        return self._latest.status()
 
     def times(self) -> RunTimes:
         """When what of the run happened, by ECS's clock and the flow's own record.
@@ -129,77 +101,41 @@ class TaskHandle:
         Raises:
             PlatformError: if AWS can't be asked.
         """
-        self._look(self._poller.interval)
+        is_final = self.look(self.poller.interval).state.is_final
         times = times_of(self._task, self._outcome)
-        if self._final and not times.ended and (seen := self._poller.look(self._arn).found):
+        if is_final and not times.ended and (seen := self.poller.look(self._arn).found):
             times = times_of(seen, self._outcome)  # a flow ends before its task does
         outcome = self._outcome
         return times if times.ended or not outcome else replace(times, ended=outcome.returned)
 
-    def _look_for_latest(self) -> Status:
-        status = self._look(self._poller.interval)
+    def look_for_latest(self) -> Status:
+        """One look, seldom older than two seconds."""
+        status = super().look_for_latest()
         if self._answer is not None:  # whoever has submitted the run looks after it, too
-            self._look_after(status)
+            self.look_after(status)
         return status
 
-    def _look_after(self, status: Status) -> None:
+    def look_after(self, status: Status) -> None:
+        """Stop what should have started by now; clean up after what is over."""
         if status.state is State.STARTING:
             self._enforce_deadline(self._task)
         if status.state.is_final:
             self._clean_up()
 
-    def follow(self, timeout: float | None = None) -> Iterator[Status]:
-        """The current status, then each change, up to and with the final one."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        shown: Status | None = None
-        max_age: float | None = None
-        patience = Patience()
-        while True:
-            try:
-                status = self._look(max_age)
-                patience.succeeded()
-            except OUTAGES as error:
-                patience.failed(error)
-                if patience.is_over:
-                    raise
-                told = replace(shown or Status(State.SUBMITTED), message=patience.outage, hint="")
-                if patience.outage and told != shown:
-                    yield (shown := told)
-            else:
-                self._look_after(status)
-                if status != shown:
-                    shown = status
-                    yield status
-                if status.state.is_final:
-                    return
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
-                return
-            interval = self._poller.interval
-            max_age = interval if left is None else min(interval, left)
-            self._poller.wait(max_age, self._arn, self._seen_at)
+    def judge(self, found: Mapping[str, Any] | None) -> Status:
+        """The status that a look means.
 
-    def _look(self, max_age: float | None) -> Status:
-        if self._final is not None:
-            return self._final
-        seen = self._poller.look(self._arn, max_age)
-        with self._lock:
-            if self._final is not None:
-                return self._final
-            self._seen_at = seen.at
-            if seen.found is None:
-                status = self._missing()
-            else:
-                self._shown = self._shown or seen.found is not self._answer
-                self._task, self._missing_since = seen.found, None
-                status = self.judge(seen.found)
-            if status.state.is_final:
-                self._final = status
-                self._poller.unwatch(self._arn)
-            return status
+        Args:
+            found: the task as DescribeTasks shows it; None if it doesn't.
+        """
+        if found is None:
+            return self._missing()
+        self._shown = self._shown or found is not self._answer
+        self._task, self._missing_since = found, None
+        return self.status_of(found)
 
-    def judge(self, task: Mapping[str, Any]) -> Status:
-        """The status that a look at the task means.
+    def status_of(self, task: Mapping[str, Any]) -> Status:
+        """The status that a task means.
 
         Args:
             task: as DescribeTasks shows it; if it is over, its log is read.
@@ -236,7 +172,7 @@ class TaskHandle:
             return lost(seen=False)
         self._missing_since = self._missing_since or time.monotonic()
         if is_over(self._task, self._container):
-            return self.judge(self._task)
+            return self.status_of(self._task)
         end = self._flow_log.try_end(self._task)
         self._outcome = end.outcome
         if end.outcome and not end.outcome.was_stopped:
@@ -317,7 +253,7 @@ class TaskHandle:
         return reader.result_lines(self._flow_log.run_id) if reader else []
 
     def _is_over(self) -> bool:
-        return self._look(self._poller.interval).state.is_final
+        return self.look(self.poller.interval).state.is_final
 
     def _has_record(self) -> bool:
         return self._outcome is not None
@@ -330,7 +266,7 @@ class TaskHandle:
         Raises:
             PlatformError: if it hasn't stopped in time.
         """
-        if self._look(0).state.is_final:
+        if self.look(0.0).state.is_final:
             return
         self._is_cancelled = True
         self._aws.retries.call(self._stop_for_cancel)

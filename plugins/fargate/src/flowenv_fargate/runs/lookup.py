@@ -154,5 +154,5 @@ def find_runs(environment: FargateTaskEnvironment, labels: Sequence[str]) -> Ite
         handle = _handle(environment, account, cluster, task, identity)
         ended = task.get("executionStoppedAt") or task.get("stoppedAt")
         yield identity.summary(
-            task["taskArn"], handle.judge(task), started=task.get("startedAt"), ended=ended
+            task["taskArn"], handle.status_of(task), started=task.get("startedAt"), ended=ended
         )
