@@ -83,6 +83,10 @@ class Patience:
         """Note an answer: all is well."""
         self.outage, self._since, self._failures = "", None, 0
 
+    def begin_anew(self) -> None:
+        """Count from the next failure on, as something else is waited for now."""
+        self.succeeded()
+
     def failed(self, error: Exception) -> float:
         """Note that there was no answer.
 

@@ -38,6 +38,18 @@ def test_a_task_that_ran_is_running_until_its_flow_has_ended(status: str) -> Non
     assert diagnose(living, "flow").state is State.RUNNING
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"), [(CANCEL_REASON, "run is being cancelled"), ("late", "being stopped")]
+)
+def test_a_task_that_is_told_to_stop_says_so_until_it_has(reason: str, words: str) -> None:
+    stopping = {"lastStatus": "STOPPING", "startedAt": 1, "containers": []}
+
+    found = diagnose({**stopping, "desiredStatus": "STOPPED", "stoppedReason": reason}, "flow")
+
+    assert found.state is State.RUNNING
+    assert words in found.message
+
+
 def test_a_run_is_judged_by_the_flows_container_and_not_by_the_others() -> None:
     both = task("RUNNING", 0)
     both["containers"].append({"name": "side", "lastStatus": "RUNNING"})

@@ -12,6 +12,7 @@ from flowenv_k8s.runs.diagnosis.events import explain
 from flowenv_k8s.runs.diagnosis.pod_status import pod_status
 from flowenv_k8s.runs.diagnosis.reasons import hint_for
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
+from flowenv_k8s.spec.labels import CANCELLED
 
 RUN = "11111111-2222-4333-8444-555555555555"
 NOW = datetime.datetime(2026, 11, 22, 18, 0, tzinfo=datetime.UTC)
@@ -120,6 +121,18 @@ def test_what_a_container_waits_for_is_said(word: str, reason: Reason, hopeless:
         assert (found.status.state, found.status.reason) == (State.STARTING, reason)
         assert found.status.message == f"{whose}{word}: {words}"
         assert found.is_hopeless is hopeless
+
+
+@pytest.mark.parametrize("state", [{"running": {}}, {"waiting": {"reason": "ErrImageNeverPull"}}])
+def test_a_run_that_is_being_cancelled_says_so_until_it_is(state: dict[str, Any]) -> None:
+    living = pod(container(**state))
+    living["metadata"]["deletionTimestamp"] = "2026-11-22T18:00:00Z"
+    marked = job()
+    marked["metadata"]["annotations"] = {CANCELLED: "2026-11-22T18:00:00Z"}
+    found = verdict(marked, living)
+    assert not found.status.state.is_final
+    assert found.status.message == "The run is being cancelled."
+    assert not found.is_hopeless
 
 
 def test_an_unschedulable_pod_says_why() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -208,6 +209,25 @@ def test_a_log_whose_end_falls_into_an_outage_of_the_kubelet_is_complete(
         complete(rig, kubelet, run)
         asked = rig.requests.count(subresource="log")
         rig.wait_until(lambda: rig.requests.count(subresource="log") > asked + 7, "tries")
+    assert reader.all() == ["one", "two"]
+
+
+def test_an_outage_longer_than_patience_before_the_end_leaves_the_log_its_time_after_it(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start()
+    reader, pod = Reader(run, rig), pod_of(rig, run)
+    kubelet.run(pod)
+    kubelet.write(pod, "one\n")
+    reader.saw("one")
+    with rig.faults.inject("kubelet_down"):
+        kubelet.write(pod, "two\n")
+        asked, began = rig.requests.count(subresource="log"), time.monotonic()
+        rig.wait_until(lambda: rig.requests.count(subresource="log") > asked + 15, "tries")
+        monkeypatch.setattr(outages, "PATIENCE", (time.monotonic() - began) * 0.9)
+        complete(rig, kubelet, run)
+        asked = rig.requests.count(subresource="log")
+        rig.wait_until(lambda: rig.requests.count(subresource="log") > asked + 1, "a try")
     assert reader.all() == ["one", "two"]
 
 

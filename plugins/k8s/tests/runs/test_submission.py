@@ -16,12 +16,13 @@ from flowenv.errors import (
     SpecError,
     TransientPlatformError,
 )
-from flowenv.plugin import FlowRun, configuration, storage
+from flowenv.plugin import FlowRun, Outcome, State, configuration, storage
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import CONFIG_MAPS, JOBS, SECRETS, Resource
+from on_kubernetes.proofs import proof
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
 Environments = Callable[..., KubernetesJobEnvironment]
@@ -171,22 +172,26 @@ def test_the_same_name_again_says_which_run_owns_it(
     assert rig.get("Job", "my-job")["metadata"]["labels"]["flowenv.io/run-id"] == first.id
 
 
-@pytest.mark.parametrize(
-    ("is_over", "way_out"),
-    [(True, "TTL of 86400 s is over, or remove it: kubectl delete job my-job"), (False, "or wait")],
-)
+@pytest.mark.parametrize("over", ["", "the Job", "the flow"])
 def test_the_way_out_of_a_conflict_fits_how_the_other_run_stands(
-    is_over: bool, way_out: str, rig: KubernetesRig, environment: Environments
+    over: str, rig: KubernetesRig, environment: Environments
 ) -> None:
-    submit(environment(job_spec=NAMED))
-    if is_over:
-        job = rig.get("Job", "my-job")
+    run = submit(environment(job_spec=NAMED))
+    job = rig.get("Job", "my-job")
+    if over == "the Job":
         ended = {"conditions": [{"type": "Complete", "status": "True"}]}
         rig.apply({**job, "status": {**job["status"], **ended}})
+    elif over:  # a sidecar is still ending
+        record = Outcome(run.id, State.COMPLETED, proof=proof(run)).to_bytes().decode()
+        job["metadata"]["annotations"]["flowenv.io/outcome"] = record
+        rig.apply(job)
     with pytest.raises(RunConflict) as caught:
         submit(environment(job_spec=NAMED))
-    assert way_out in caught.value.hint
-    assert ("kubectl delete" in caught.value.hint) is is_over
+    hint = caught.value.hint
+    way_out = "TTL of 86400 s is over, or remove it: kubectl delete job my-job" if over else "gone."
+    assert "(-s unique_job_name=true; in Python unique_job_name=True)" in hint
+    assert hint.endswith(f"{way_out} -n default" if over else way_out)
+    assert ("which is over" in caught.value.message) is bool(over)
 
 
 def test_a_job_of_somebody_else_is_left_alone(

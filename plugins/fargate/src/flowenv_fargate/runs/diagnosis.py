@@ -144,9 +144,14 @@ def diagnose(
 
 def _living(task: Task) -> Status:
     status = str(task.get("lastStatus") or "PROVISIONING")
+    state = State.RUNNING
+    message = ""
     if status in _STARTING or ("startedAt" not in task and status != "RUNNING"):
-        return Status(State.STARTING, message=f"The task is {status}.")
-    return Status(State.RUNNING)
+        state, message = State.STARTING, f"The task is {status}."
+    if task.get("desiredStatus") == "STOPPED":
+        is_cancelled = task.get("stoppedReason") == CANCEL_REASON
+        message = f"The {'run is being cancelled' if is_cancelled else 'task is being stopped'}."
+    return Status(state, message=message)
 
 
 def _stopped_from_outside(task: Task) -> Status | None:

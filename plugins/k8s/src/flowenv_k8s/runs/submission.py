@@ -12,7 +12,7 @@ from flowenv.plugin import storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import NotSent, Refused
 from flowenv_k8s.api.resources import JOBS, SECRETS
-from flowenv_k8s.runs.diagnosis.job_status import is_over
+from flowenv_k8s.runs.diagnosis.job_status import is_over, left_outcome
 from flowenv_k8s.runs.runtime import bring_runtime
 from flowenv_k8s.spec.labels import RUN_ID, RunMarks, run_of
 from flowenv_k8s.spec.variables import secret_manifest
@@ -74,25 +74,32 @@ def _is_this(found: Mapping[str, Any], job: Mapping[str, Any]) -> bool:
     return RunMarks.of(found).seal == RunMarks.of(job).seal
 
 
+_OTHER_NAME = (
+    "Let each run's Job have a name of its own (-s unique_job_name=true; in Python "
+    "unique_job_name=True)"
+)
+
+
 def _conflict(metadata: Mapping[str, Any], found: Mapping[str, Any] | None) -> RunConflict:
     what = f"The Job {metadata['name']} is already there in the namespace {metadata['namespace']}"
     if found is None:
         return RunConflict(f"{what}, but it is just going.", hint="Try again.")
     if found["metadata"].get("deletionTimestamp"):
         return RunConflict(f"{what}, and is being deleted.", hint="Try again when it is gone.")
-    run_id = (found["metadata"].get("labels") or {}).get(RUN_ID)
+    run_id = (found["metadata"].get("labels") or {}).get(RUN_ID) or ""
     owner = f"the run {run_id} of {RunMarks.of(found).flow}" if run_id else "no flowenv run"
     remove = f"kubectl delete job {metadata['name']} -n {metadata['namespace']}"
-    if is_over(found):
+    # a run is over with its flow; what else is in its pod may still be ending
+    if is_over(found) or (run_id and left_outcome(found, run_id, RunMarks.of(found).seal)):
         ttl = (found.get("spec") or {}).get("ttlSecondsAfterFinished")
         wait = "" if ttl is None else f", wait until its TTL of {ttl} s is over"
         return RunConflict(
             f"{what}; it belongs to {owner}, which is over.",
-            hint=f"Set unique_job_name=True{wait}, or remove it: {remove}",
+            hint=f"{_OTHER_NAME}{wait}, or remove it: {remove}",
         )
     return RunConflict(
         f"{what}; it belongs to {owner}, which isn't over.",
-        hint="Set unique_job_name=True, or wait until it is over and gone.",
+        hint=f"{_OTHER_NAME}, or wait until it is over and gone.",
     )
 
 

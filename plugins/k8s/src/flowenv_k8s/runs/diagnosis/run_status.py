@@ -101,6 +101,14 @@ def judge(observed: Observed) -> Verdict:
         observed: the Job and its pods. Without a look at the Job lately, pass the last one
             known: the verdict's `ask_job` says when a new look is needed.
     """
+    verdict = _judge(observed)
+    if observed.is_cancelled and not verdict.status.state.is_final:
+        status = Status(verdict.status.state, message="The run is being cancelled.")
+        return dataclasses.replace(verdict, status=status, is_hopeless=False)
+    return verdict
+
+
+def _judge(observed: Observed) -> Verdict:
     job, pod = observed.job, observed.newest
     if job is not None and (left := left_outcome(job, observed.run_id, observed.seal)):
         return Verdict(left.status(), left, is_left=True)

@@ -131,6 +131,7 @@ class RunLog:
             if not self._has_ended(uid, updates):
                 updates.wait(pause)
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
+        patience.begin_anew()  # the run has ended, and only its log is waited for
         yield from self._rest(log, updates.pods[uid], patience)
 
     def _earlier(self, pod: Mapping[str, Any]) -> Iterator[str]:
