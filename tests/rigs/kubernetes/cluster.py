@@ -15,7 +15,7 @@ from rigs.kubernetes.faults import Faults
 from rigs.kubernetes.gatekeeping import refuse_unwanted
 from rigs.kubernetes.log_files import LOG_FILE_BYTES
 from rigs.kubernetes.network import Network
-from rigs.kubernetes.objects import Manifest, condition
+from rigs.kubernetes.objects import Manifest, condition, generated_name
 from rigs.kubernetes.requests_log import RequestLog
 from rigs.kubernetes.resources import (
     CUSTOM_RESOURCE_DEFINITION,
@@ -27,7 +27,7 @@ from rigs.kubernetes.resources import (
     ResourceType,
     types_of_definition,
 )
-from rigs.kubernetes.status import not_found
+from rigs.kubernetes.status import ApiError, not_found
 from rigs.kubernetes.store import Change, Key, Store
 from rigs.kubernetes.timing import Timing
 
@@ -112,6 +112,24 @@ class Cluster:
             spec = {**made["spec"], "clusterIP": address, "clusterIPs": [address]}
             made = {**made, "spec": spec}
         return self.store.create(Key(resource, space, made["metadata"]["name"]), made)
+
+    def check_quota(self, key: Key, manifest: Manifest, struck: str) -> None:
+        """Refuse a pod as a quota on pods does, for as long as that fault is there.
+
+        Args:
+            key: the pod's, or what its name is generated from.
+            manifest: the pod.
+            struck: what stands for the pod's UID, which it hasn't yet.
+
+        Raises:
+            ApiError: 403.
+        """
+        marked = {**manifest, "metadata": {**manifest["metadata"], "uid": struck}}
+        if self.faults.of_pod(["quota"], key, marked):
+            name = generated_name(key.name) if key.name.endswith("-") else key.name
+            counts = "requested: pods=1, used: pods=4, limited: pods=4"
+            words = f'pods "{name}" is forbidden: exceeded quota: compute, {counts}'
+            raise ApiError(403, "Forbidden", words)
 
     def account_token(self, namespace: str, account: str) -> str:
         """Return a token for a service account, valid as long as the cluster."""

@@ -62,7 +62,7 @@ _KINDS = (
         },
         lasting=True,
     ),
-    FaultKind("quota", "pod", "a quota keeps controllers from making the pod", lasting=True),
+    FaultKind("quota", "pod", "a quota keeps everybody from making the pod", lasting=True),
     FaultKind(
         "unschedulable",
         "pod",

@@ -56,6 +56,12 @@ def owner_uids(manifest: Mapping[str, Any]) -> list[str]:
     return [owner["uid"] for owner in manifest["metadata"].get("ownerReferences") or []]
 
 
+def controller_uid(manifest: Mapping[str, Any]) -> str:
+    """Return the UID of the owner that controls an object; empty if none does."""
+    owners = manifest["metadata"].get("ownerReferences") or []
+    return next((owner["uid"] for owner in owners if owner.get("controller")), "")
+
+
 def condition(
     kind: str, status: bool | str, reason: str | None = None, message: str | None = None
 ) -> Manifest:

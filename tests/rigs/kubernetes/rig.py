@@ -145,6 +145,11 @@ class KubernetesRig(ClusterView):
         """Where the API server listens, for HTTPS."""
         return f"https://127.0.0.1:{self._cluster.tls_port}"
 
+    @property
+    def authority(self) -> bytes:
+        """The certificate (PEM) by which clients know the API server."""
+        return self._cluster.authority
+
     def kubeconfig(
         self,
         path: Path | str,

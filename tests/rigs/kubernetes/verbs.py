@@ -14,6 +14,7 @@ from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.deletion import DeleteOptions
 from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.paths import Asked
+from rigs.kubernetes.resources import POD
 from rigs.kubernetes.selectors import Predicate, both, field_selector, label_selector
 from rigs.kubernetes.status import bad_request, number, unsupported_patch
 from rigs.kubernetes.store import Key
@@ -68,6 +69,9 @@ class Verbs:
 
     def create(self, asked: Asked, body: Any) -> Manifest:
         """Create an object."""
+        if asked.resource == POD and isinstance(body, dict):
+            name = (body.get("metadata") or {}).get("name") or ""
+            self._cluster.check_quota(Key(POD, asked.namespace, name), body, name)
         return self._cluster.create(asked.resource, asked.namespace, body)
 
     def update(self, asked: Asked, body: Any) -> Manifest:

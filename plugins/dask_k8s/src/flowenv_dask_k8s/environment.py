@@ -6,7 +6,7 @@ import dataclasses
 import json
 import warnings
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from flowenv.errors import SettingError
 from flowenv.plugin import (
@@ -170,6 +170,11 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
     log_k8s_errors: bool = setting(
         False, help="Have what dask-kubernetes logs in the run's log as well."
     )
+    cluster: Literal["pods", "operator"] = setting(
+        "operator",
+        help="Who makes the cluster: `pods`, the run itself; `operator`, the Dask operator.",
+        kw_only=True,
+    )
     scheduler_spec: dict[str, Any] | None = setting(
         None, help="The Job manifest as data, instead of a file.", kw_only=True
     )
@@ -266,7 +271,9 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         """What Dask's scheduler is told by variables."""
         if target is not Target.SCHEDULER:
             return {}
-        told = {HTTP_ROUTES: json.dumps(SCHEDULER_ROUTES)}
+        told = {}
+        if self.cluster == "operator":
+            told[HTTP_ROUTES] = json.dumps(SCHEDULER_ROUTES)
         if not self.manifest.data:
             told[WORK_STEALING] = str(self.work_stealing)
         if self.scheduler_logs:
@@ -281,7 +288,7 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         """
         from flowenv_dask_k8s.spec.job import check_spec
 
-        check_spec(spec, flow_run)
+        check_spec(spec, flow_run, self)
 
 
 def _check_workers(minimum: int, maximum: int) -> None:

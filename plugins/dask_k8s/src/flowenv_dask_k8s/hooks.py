@@ -41,7 +41,8 @@ def flowenv_setup(
     from flowenv_k8s.plugin import connect
 
     client = connect(environment.context)
-    check_operator(client)
+    if environment.cluster == "operator":
+        check_operator(client)
     if environment.private_registry:
         name = environment.docker_secret or DEFAULT_DOCKER_SECRET
         credentials = find_secret(name, environment)
@@ -53,7 +54,12 @@ def flowenv_execute(
     environment: DaskKubernetesEnvironment, flow_run: FlowRun, spec: dict[str, Any]
 ) -> Handle:
     """Create the Job, then its Secret with the DaskCluster inside."""
-    return job_hooks.flowenv_execute(environment, flow_run, packed(spec))
+    certificates = None
+    if environment.cluster == "pods":
+        from flowenv_dask_k8s.cluster.certificates import make_certificates
+
+        certificates = make_certificates()
+    return job_hooks.flowenv_execute(environment, flow_run, packed(spec, environment, certificates))
 
 
 @hookimpl

@@ -19,7 +19,8 @@ from flowenv.plugin import Reason, Secret
 from flowenv.remote import outages
 from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
-from flowenv_dask_k8s import DaskKubernetesEnvironment, api
+from flowenv_dask_k8s import DaskKubernetesEnvironment
+from flowenv_dask_k8s.api import connection, kube_cluster
 from flowenv_dask_k8s.cluster import heartbeat, operator, removal, startup
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
 from flowenv_dask_k8s.cluster.operator import OperatorCluster, check_operator
@@ -32,7 +33,7 @@ RUN_ID = "11111111-2222-4333-8444-555555555555"
 
 @pytest.fixture(autouse=True)
 def no_dask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "load", lambda: None)
+    monkeypatch.setattr(kube_cluster, "load", lambda: None)
     monkeypatch.setattr(heartbeat, "_PERIOD", 3600.0)
 
 
@@ -371,7 +372,7 @@ def test_what_dask_says_of_a_cluster_that_is_taken_away_is_not_shown(
     def close(dask: Any, timeout: float) -> None:
         shown.append(logging.getLogger("distributed.core").isEnabledFor(logging.ERROR))
 
-    monkeypatch.setattr(api, "close", close)
+    monkeypatch.setattr(kube_cluster, "close", close)
     cluster = OperatorCluster(client, plan, RUN_ID, said.append)
     with pytest.raises(PlatformError):
         cluster.open()
@@ -419,8 +420,8 @@ def test_an_operator_that_asks_a_living_scheduler_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(operator, "_TURN_WITH_SCHEDULER", 30.0)
-    monkeypatch.setattr(api, "connect", lambda *place, is_inside: None)
-    monkeypatch.setattr(api, "scheduler_id", lambda dask, timeout: "Scheduler-1")
+    monkeypatch.setattr(kube_cluster, "connect", lambda *place, is_inside: None)
+    monkeypatch.setattr(connection, "scheduler_id", lambda dask, timeout: "Scheduler-1")
     monkeypatch.setattr(startup.Startup, "wait_for_scheduler", lambda self: scheduler_pod(plan))
     cluster = OperatorCluster(client, changed(plan, minimum=2), RUN_ID, said.append)
     cluster.open()

@@ -122,6 +122,7 @@ def env(container: dict[str, Any]) -> dict[str, Any]:
             "custom_specs",
             {"namespace": "team-a", "scheduler_spec": CUSTOM_JOB, "worker_spec": CUSTOM_POD},
         ),
+        ("pods", {"namespace": "team-a", "cluster": "pods", "worker_spec": CUSTOM_POD}),
         (
             "settings",
             {
@@ -445,7 +446,7 @@ def test_what_plugins_change_in_the_cluster_is_what_is_shipped(environment: Envi
     spec = build(environment())
     spec["dask_cluster"]["spec"]["worker"]["spec"]["nodeSelector"] = {"pool": "gpu"}
 
-    shipped = json.loads(packed(spec)["secret"]["stringData"][CLUSTER_FILE].reveal())
+    shipped = json.loads(packed(spec, environment())["secret"]["stringData"][CLUSTER_FILE].reveal())
 
     assert shipped == spec["dask_cluster"]
     assert spec["secret"]["stringData"][CLUSTER_FILE].reveal() == ""

@@ -30,6 +30,7 @@ from flowenv_k8s.runs.diagnosis.events import explain, is_refused_for_good
 from flowenv_k8s.runs.diagnosis.job_status import is_over
 from flowenv_k8s.runs.diagnosis.pod_status import container_status, disruption, is_back_off, living
 from flowenv_k8s.runs.diagnosis.reasons import HINTS, hint_for
+from flowenv_k8s.runs.watch.trimming import trimmed_pod
 from flowenv_k8s.spec.checks import POD_SPEC, check_metadata, check_pod_spec
 from flowenv_k8s.spec.job import MOUNT_PATH, JobSettings, base_name, build_spec, check_spec
 from flowenv_k8s.spec.labels import (
@@ -52,6 +53,7 @@ from flowenv_k8s.spec.variables import SecretEntries, container_env, secret_mani
 
 if TYPE_CHECKING:
     from flowenv_k8s.api.client import Client, connect
+    from flowenv_k8s.api.session import Stream
     from flowenv_k8s.doctor import examine, job_findings, permission_findings
     from flowenv_k8s.runs.logs.container_log import ContainerLog
     from flowenv_k8s.runs.logs.last_lines import last_lines
@@ -72,10 +74,10 @@ __all__ += ["FLOW_CONTAINER", "PREFIX", "RUN_ID", "age_of", "run_of"]
 __all__ += ["run_annotations", "run_labels", "selector"]
 # the connection
 __all__ += ["EVENTS", "JOBS", "PODS", "SECRETS", "Client", "ContainerLog", "Refused", "Request"]
-__all__ += ["Resource", "connect", "is_allowed", "last_lines", "rbac_rule"]
+__all__ += ["Resource", "Stream", "connect", "is_allowed", "last_lines", "rbac_rule"]
 # what Kubernetes says of Jobs and pods
 __all__ += ["HINTS", "container_status", "disruption", "explain", "is_back_off", "is_over"]
-__all__ += ["hint_for", "is_refused_for_good", "living"]
+__all__ += ["hint_for", "is_refused_for_good", "living", "trimmed_pod"]
 # what `flowenv doctor` finds
 __all__ += ["examine", "job_findings", "permission_findings"]
 # what `flowenv sweep` finds
@@ -83,6 +85,7 @@ __all__ += ["leftover"]
 
 _WHEN_USED = {
     "Client": "api.client",
+    "Stream": "api.session",
     "ContainerLog": "runs.logs.container_log",
     "last_lines": "runs.logs.last_lines",
     "connect": "api.client",

@@ -6,7 +6,12 @@ import copy
 from collections.abc import Mapping
 
 from rigs.kubernetes.cluster import Cluster
-from rigs.kubernetes.objects import Manifest, generated_name, is_true, owner_reference
+from rigs.kubernetes.objects import (
+    Manifest,
+    controller_uid,
+    is_true,
+    owner_reference,
+)
 from rigs.kubernetes.resources import POD, ResourceType
 from rigs.kubernetes.status import ApiError
 from rigs.kubernetes.store import Key
@@ -29,7 +34,10 @@ def create_pod(
     manifest = {"metadata": metadata, "spec": copy.deepcopy(template["spec"])}
     component = f"{owner.resource.kind.lower()}-controller"
     try:
-        _check_quota(cluster, Key(POD, owner.namespace, base_name), manifest, found)
+        # the pod has no UID yet; its owner goes on trying
+        cluster.check_quota(
+            Key(POD, owner.namespace, base_name), manifest, found["metadata"]["uid"]
+        )
         pod = cluster.create(POD, owner.namespace, manifest)
     except ApiError as refusal:
         words = f"Error creating: {refusal.message}"
@@ -38,18 +46,6 @@ def create_pod(
     words = f"Created pod: {pod['metadata']['name']}"
     cluster.events.normal(owner, "SuccessfulCreate", words, component)
     return pod
-
-
-def _check_quota(cluster: Cluster, key: Key, manifest: Manifest, owner: Manifest) -> None:
-    """Refuse a pod as a quota on pods does, for as long as that fault is there."""
-    # the pod has no UID yet; its owner goes on trying
-    struck = {**manifest, "metadata": {**manifest["metadata"], "uid": owner["metadata"]["uid"]}}
-    if cluster.faults.of_pod(["quota"], key, struck):
-        name = generated_name(key.name)
-        counts = "requested: pods=1, used: pods=4, limited: pods=4"
-        raise ApiError(
-            403, "Forbidden", f'pods "{name}" is forbidden: exceeded quota: compute, {counts}'
-        )
 
 
 def adopt(cluster: Cluster, key: Key, label: str, resource: ResourceType) -> None:
@@ -81,9 +77,10 @@ def _owners(pod: Manifest) -> list[Manifest]:
 
 
 def pods_of(cluster: Cluster, uid: str) -> list[Manifest]:
-    """Return the pods that an object owns."""
+    """Return the pods that an object controls; others that it owns only go with it."""
     keys = [key for key in cluster.store.dependents(uid) if key.resource == POD]
-    return [cluster.store.get(key) for key in keys]
+    owned = [cluster.store.get(key) for key in keys]
+    return [pod for pod in owned if controller_uid(pod) == uid]
 
 
 def key_of_pod(pod: Manifest) -> Key:

@@ -12,8 +12,8 @@ from rigs.kubernetes.deletion import DeleteOptions
 from rigs.kubernetes.objects import (
     Manifest,
     condition,
+    controller_uid,
     is_true,
-    owner_uids,
     timestamp,
     with_condition,
 )
@@ -46,13 +46,13 @@ class JobController:
         elif change.key.resource == POD:
             if change.kind == "ADDED":
                 self._cluster.loop.call_soon(adopt, self._cluster, change.key, _UID_LABEL, JOB)
-            for uid in owner_uids(change.object):
-                job = self._store.key_of_uid(uid)
-                if job is not None and job.resource == JOB:
-                    if change.kind == "DELETED":
-                        progress = self._progress.setdefault(uid, Progress())
-                        progress.count(change.object, is_lost=True)
-                    self._queue.add(job)
+            uid = controller_uid(change.object)
+            job = self._store.key_of_uid(uid)
+            if job is not None and job.resource == JOB:
+                if change.kind == "DELETED":
+                    progress = self._progress.setdefault(uid, Progress())
+                    progress.count(change.object, is_lost=True)
+                self._queue.add(job)
 
     def _sync(self, key: Key) -> None:
         job = self._store.find(key)

@@ -14,6 +14,8 @@ from flowenv.plugin import Reason, State, Status
 from flowenv_dask_k8s.spec.resources import INSTALL
 from flowenv_k8s.plugin import HINTS, container_status, disruption, hint_for, living
 
+KILLED = frozenset({137, 143})
+"""Exit codes of a process that SIGKILL or SIGTERM has ended."""
 ENOUGH_RESTARTS = 2
 """Restarts after which a container that ends again counts as unable to run."""
 _OPERATOR_HINT = (
@@ -92,6 +94,51 @@ def _ended(terminated: Mapping[str, Any], restarts: int, state: State) -> Status
     if "dask-worker" in words or "dask-scheduler" in words:
         hint = "The dask-worker and dask-scheduler scripts are gone: write `dask worker`."
     return Status(state, Reason.START_ERROR, message, hint)
+
+
+def worker_end(pod: Mapping[str, Any]) -> tuple[Status, bool]:
+    """Why a worker's plain pod is over, and whether the worker itself is to blame.
+
+    Args:
+        pod: the pod, as it was last seen.
+    """
+    if why := disruption(pod):
+        return why, False
+    status = pod.get("status") or {}
+    terminated = (container_status(pod, "").get("state") or {}).get("terminated")
+    is_deleted = bool(pod["metadata"].get("deletionTimestamp"))
+    if terminated and (terminated.get("reason") == "OOMKilled" or not is_deleted):
+        code = int(terminated.get("exitCode") or 0)
+        if terminated.get("reason") != "OOMKilled" and code in KILLED:
+            words = f"its process was killed by signal {code - 128}."
+            return Status(State.CRASHED, Reason.LOST, words, HINTS[Reason.LOST]), True
+        return _ended(terminated, 0, State.CRASHED), True
+    if status.get("phase") == "Failed" and not is_deleted:
+        words = ": ".join(filter(None, (status.get("reason"), status.get("message"))))
+        return Status(State.CRASHED, Reason.EXITED, words or "its pod failed."), True
+    return Status(State.CRASHED, Reason.LOST, "its pod was deleted."), False
+
+
+def is_alive(pod: Mapping[str, Any]) -> bool:
+    """Whether a pod isn't over, and isn't about to be."""
+    phase = (pod.get("status") or {}).get("phase")
+    return phase not in ("Failed", "Succeeded") and not pod["metadata"].get("deletionTimestamp")
+
+
+def too_many_failed(count: int, name: str, status: Status) -> PlatformError:
+    """Workers fail again and again, and aren't replaced any more.
+
+    Args:
+        count: how many have failed in an hour.
+        name: the last one.
+        status: how that one ended.
+    """
+    return PlatformError(
+        f"{count} Dask workers have failed within an hour, and no more are made. The last one, "
+        f"{name}: {status.message}",
+        hint=status.hint,
+        reason=status.reason,
+    )
 
 
 def not_started(

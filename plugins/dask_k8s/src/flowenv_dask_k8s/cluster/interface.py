@@ -1,17 +1,31 @@
 """The seam: what a run needs of whoever makes its Dask cluster.
 
-`operator.py` is the one way there is. Another one, without an operator and with TLS, would be
-another class with these methods; `docs/backends/dask_k8s_without_operator.md` says what it would
-take.
+`pods.py` is the run itself, `operator.py` the Dask operator.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from flowenv.errors import PlatformError
+
+
+@dataclass(frozen=True)
+class OwnPod:
+    """The pod that this process runs in.
+
+    Args:
+        name: its name.
+        address: its address in the cluster's network.
+        certificates: the folder with the run's.
+    """
+
+    name: str
+    address: str
+    certificates: str
 
 
 @dataclass(frozen=True)
@@ -19,7 +33,7 @@ class ClusterPlan:
     """What is to be made, finished: nothing is added to it but what only Kubernetes knows.
 
     Args:
-        manifest: the DaskCluster, with the pods of scheduler and workers.
+        manifest: the DaskCluster, with the pods of scheduler and workers; or a worker's pod.
         minimum: the fewest workers.
         maximum: the most workers.
         owner: the ownerReference to the run's Job; None where there is no Job.
@@ -28,6 +42,9 @@ class ClusterPlan:
             by a forwarded port.
         context: the kubeconfig's context.
         deadline: seconds until the scheduler must answer.
+        here: the pod that this process is in, where it makes the cluster itself.
+        variables: what the scheduler gets besides this process's variables.
+        has_log: whether all of the scheduler's log is in the run's.
     """
 
     manifest: Mapping[str, Any]
@@ -38,6 +55,9 @@ class ClusterPlan:
     is_inside: bool = True
     context: str | None = None
     deadline: float = 300.0
+    here: OwnPod | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    has_log: bool = False
 
     @property
     def name(self) -> str:
@@ -63,8 +83,11 @@ class RunCluster(Protocol):
         """The `distributed` Cluster that a Client connects to, once it is open."""
 
     @property
-    def scheduler_pod(self) -> str:
-        """The name of the pod with the scheduler, once it is open."""
+    def forwarded(self) -> str:
+        """What `kubectl port-forward` takes to reach the dashboard, once it is open."""
+
+    def scheduler_log(self) -> contextlib.AbstractContextManager[None]:
+        """Has the scheduler's log in the run's while the block lasts, if that is asked for."""
 
     def open(self) -> None:
         """Make the cluster, and return when its scheduler answers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 import uuid
@@ -10,18 +11,19 @@ from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError, RunConflict
 from flowenv.plugin import silenced
-from flowenv_dask_k8s import api
+from flowenv_dask_k8s.api import kube_cluster
 from flowenv_dask_k8s.cluster import diagnosis, heartbeat
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
 from flowenv_dask_k8s.cluster.removal import OPERATORS_TURN, remove
 from flowenv_dask_k8s.cluster.rights import check_allowed
+from flowenv_dask_k8s.cluster.scheduler_log import relay_log
 from flowenv_dask_k8s.cluster.scheduler_loss import SchedulerWatch
 from flowenv_dask_k8s.cluster.startup import Startup
 from flowenv_dask_k8s.cluster.worker_loss import what_they_lack, why_died
+from flowenv_dask_k8s.spec.dask_pods import DASHBOARD_PORT
 from flowenv_dask_k8s.spec.permissions import CONNECTING, FORWARDING
-from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS, GROUP, VERSION
+from flowenv_dask_k8s.spec.resources import ATTEMPT, AUTOSCALERS, CLUSTERS, GROUP, VERSION
 from flowenv_k8s.plugin import (
-    PREFIX,
     SECRETS,
     Client,
     Refused,
@@ -32,8 +34,6 @@ from flowenv_k8s.plugin import (
 
 _log = logging.getLogger("flowenv.dask_k8s")
 
-ATTEMPT = PREFIX + "attempt"
-"""Annotation: which process made the DaskCluster, as a Job may try again."""
 _TURN_WITH_SCHEDULER = 1.0
 """Seconds for the operator to end what it asks a scheduler that was up.
 
@@ -70,9 +70,15 @@ class OperatorCluster:
         self.dask: Any = None
 
     @property
-    def scheduler_pod(self) -> str:
-        """The name of the scheduler's pod."""
-        return str(self._pod["metadata"]["name"])
+    def forwarded(self) -> str:
+        """The scheduler's service, and the dashboard's port."""
+        return f"service/{self._plan.name}-scheduler {DASHBOARD_PORT}"
+
+    def scheduler_log(self) -> contextlib.AbstractContextManager[None]:
+        """Has the scheduler's log in the run's while the block lasts, if that is asked for."""
+        if not self._plan.has_log:
+            return contextlib.nullcontext()
+        return relay_log(self._client, self._pod)
 
     def open(self) -> None:
         """Make the cluster, and return when its scheduler answers.
@@ -80,7 +86,7 @@ class OperatorCluster:
         Raises:
             PlatformError: if it can't be made, or isn't up in time; it says why.
         """
-        api.load()
+        kube_cluster.load()
         further = () if self._plan.is_inside else FORWARDING
         check_allowed(self._client, self._plan.namespace, (*CONNECTING, *further))
         self._say(f"Making the DaskCluster {self._plan.name}.")
@@ -94,7 +100,7 @@ class OperatorCluster:
         self._pod = self._startup.wait_for_scheduler()
         plan = self._plan
         left = max(plan.deadline - self._startup.seconds, 1.0)
-        self.dask = api.connect(plan.name, plan.namespace, left, is_inside=plan.is_inside)
+        self.dask = kube_cluster.connect(plan.name, plan.namespace, left, is_inside=plan.is_inside)
         self._watch = SchedulerWatch(self._client, plan, self._pod, self.dask)
         if plan.maximum > plan.minimum:
             self._may_adapt = True
@@ -145,7 +151,7 @@ class OperatorCluster:
         if self.dask is None:
             return
         try:
-            api.close(self.dask, _CLOSE)
+            kube_cluster.close(self.dask, _CLOSE)
         except Exception as error:  # it is gone; only this process's connections are left
             _log.debug("The connection to the cluster can't be closed: %r", error)
 

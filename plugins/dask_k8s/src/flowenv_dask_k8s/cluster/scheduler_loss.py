@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError
-from flowenv_dask_k8s import api
+from flowenv_dask_k8s.api import connection
 from flowenv_dask_k8s.cluster import diagnosis
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
 from flowenv_dask_k8s.cluster.startup import pods_of
@@ -39,7 +39,7 @@ class SchedulerWatch:
         self, client: Client, plan: ClusterPlan, pod: Mapping[str, Any], dask: Any
     ) -> None:
         self._client, self._plan, self._pod, self._dask = client, plan, pod, dask
-        self._id = api.scheduler_id(dask, _ANSWER)
+        self._id = connection.scheduler_id(dask, _ANSWER)
 
     def why_lost(self, error: Exception) -> PlatformError | None:
         """What became of the scheduler; None if it is there.
@@ -50,9 +50,9 @@ class SchedulerWatch:
         Args:
             error: what made somebody ask.
         """
-        found = api.scheduler_id(self._dask, _ANSWER)
+        found = connection.scheduler_id(self._dask, _ANSWER)
         if found is not None and found == self._id:
-            return self._cut_off() if api.is_cut_off(error, answers=True) else None
+            return self._cut_off() if connection.is_cut_off(error, answers=True) else None
         end = time.monotonic() + NEWS
         while True:
             if (lost := self._look()) or time.monotonic() > end:
@@ -62,7 +62,7 @@ class SchedulerWatch:
             return lost
         if found is not None:
             return diagnosis.lost(self._name, "another one has taken its place")
-        return self._cut_off() if api.is_cut_off(error, answers=False) else None
+        return self._cut_off() if connection.is_cut_off(error, answers=False) else None
 
     @property
     def _name(self) -> str:

@@ -111,7 +111,7 @@ class Startup:
         if phase is None:
             self._tell("The Dask operator hasn't answered yet.")
             return
-        told = self._told_of_replica_sets("scheduler")
+        told = self.told_of_makers("scheduler")
         waiting = Status(State.STARTING, message="It has no pod")
         if told and is_refused_for_good(told):
             raise diagnosis.not_started("scheduler", waiting, told=told)
@@ -136,7 +136,7 @@ class Startup:
                 words = diagnosis.not_started(_named("worker", pod), status, told=told)
                 self._tell_wait("A worker", status)
                 return words.message
-        if not pods and (told := self._told_of_replica_sets("default-worker")):
+        if not pods and (told := self.told_of_makers("default-worker")):
             if is_refused_for_good(told):
                 waiting = Status(State.STARTING, message="There is no pod")
                 raise diagnosis.not_started("worker", waiting, told=told)
@@ -150,7 +150,7 @@ class Startup:
         if pod is not None:
             return self._error("worker", pod, diagnosis.standing(pod), seconds)
         waiting = Status(State.STARTING, message="There is no pod")
-        told = self._told_of_replica_sets("default-worker")
+        told = self.told_of_makers("default-worker")
         return diagnosis.not_started("worker", waiting, seconds=seconds, told=told)
 
     def pods(self, component: str) -> list[dict[str, Any]]:
@@ -182,7 +182,8 @@ class Startup:
     def _told_of(self, pod: Mapping[str, Any]) -> tuple[Reason, str] | None:
         return self._explained(fields=f"involvedObject.uid={pod['metadata']['uid']}")
 
-    def _told_of_replica_sets(self, part: str) -> tuple[Reason, str] | None:
+    def told_of_makers(self, part: str) -> tuple[Reason, str] | None:
+        """What those say who make the pods of a part of the cluster, if they can't."""
         return self._explained(
             fields="involvedObject.kind=ReplicaSet", prefix=f"{self._plan.name}-{part}-"
         )

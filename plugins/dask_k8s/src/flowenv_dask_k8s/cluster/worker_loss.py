@@ -9,7 +9,7 @@ from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError
 from flowenv.plugin import Reason
-from flowenv_dask_k8s import api
+from flowenv_dask_k8s.api import connection
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
 from flowenv_dask_k8s.cluster.startup import pods_of
 from flowenv_k8s.plugin import Client, container_status, last_lines
@@ -31,7 +31,7 @@ def why_died(error: Exception, client: Client, plan: ClusterPlan) -> PlatformErr
         client: the connection.
         plan: the cluster.
     """
-    if not api.is_killed_worker(error):
+    if not connection.is_killed_worker(error):
         return None
     try:
         words = next(_of_memory(client, plan, pods_of(client, plan, "worker")), None)

@@ -17,6 +17,7 @@ from flowenv.plugin import (
     FlowRun,
     Reason,
     Returned,
+    Target,
     call_with_callbacks,
     check_versions,
     keep_awake,
@@ -24,22 +25,24 @@ from flowenv.plugin import (
     run_on,
     wait_for_workers,
 )
-from flowenv_dask_k8s import api
-from flowenv_dask_k8s.cluster.interface import ClusterPlan, RunCluster
+from flowenv_dask_k8s.api import connection, kube_cluster
+from flowenv_dask_k8s.cluster.interface import ClusterPlan, OwnPod, RunCluster
 from flowenv_dask_k8s.cluster.operator import OperatorCluster
+from flowenv_dask_k8s.cluster.pods import PodsCluster
 from flowenv_dask_k8s.environment import DaskKubernetesEnvironment
 from flowenv_dask_k8s.runs.reporting import (
     K8S_LOGGERS,
     raise_loggers,
-    relay_scheduler_log,
     report_dashboard,
     report_workers,
     shown_here,
 )
 from flowenv_dask_k8s.spec.job import (
+    ADDRESS_VARIABLE,
     CLUSTER_VARIABLE,
     JOB_UID_VARIABLE,
     JOB_VARIABLE,
+    POD_VARIABLE,
     check_no_secret,
     cluster_secret,
 )
@@ -69,18 +72,19 @@ def run_on_cluster(environment: DaskKubernetesEnvironment, flow_run: FlowRun) ->
             plan = plan_inside(environment, inside)
         else:
             plan = plan_outside(environment, flow_run, client)
-        with api.kubeconfig_context(context):
+        with kube_cluster.kubeconfig_context(context):
             return _run_planned(environment, flow_run, client, plan)
 
 
 def _run_planned(
     environment: DaskKubernetesEnvironment, flow_run: FlowRun, client: Client, plan: ClusterPlan
 ) -> Returned:
-    cluster = OperatorCluster(client, plan, flow_run.id, lambda text: _log.info("%s", text))
+    make = PodsCluster if environment.cluster == "pods" else OperatorCluster
+    cluster: RunCluster = make(client, plan, flow_run.id, lambda text: _log.info("%s", text))
     try:
         cluster.open()
         try:
-            return _run_on(environment, flow_run, client, plan, cluster)
+            return _run_on(environment, flow_run, plan, cluster)
         except Exception as error:
             is_told = isinstance(error, PlatformError) and error is not flow_run.raised
             if not is_told and (fault := cluster.fault(error)):
@@ -93,13 +97,12 @@ def _run_planned(
 def _run_on(
     environment: DaskKubernetesEnvironment,
     flow_run: FlowRun,
-    client: Client,
     plan: ClusterPlan,
     cluster: RunCluster,
 ) -> Returned:
     report = environment.performance_report_path
     with (
-        _ready(environment, client, plan, cluster) as dask,
+        _ready(environment, plan, cluster) as dask,
         run_on(dask, flow_run.source_files, performance_report_path=report),
     ):
         return call_with_callbacks(environment, flow_run)
@@ -126,13 +129,27 @@ def plan_inside(environment: DaskKubernetesEnvironment, file: str) -> ClusterPla
             "the Job; its idle timeout removes it."
         )
     owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": uid} if uid else None
+    here, variables = None, {}
+    if environment.cluster == "pods":
+        place = (os.environ.get(POD_VARIABLE, ""), os.environ.get(ADDRESS_VARIABLE, ""))
+        here = OwnPod(*place, certificates=str(Path(file).parent))
+        variables = scheduler_variables(environment)
     return ClusterPlan(
         manifest,
         environment.min_workers,
         environment.max_workers,
         owner=owner,
         deadline=environment.cluster_deadline,
+        here=here,
+        variables=variables,
+        has_log=environment.scheduler_logs,
     )
+
+
+def scheduler_variables(environment: DaskKubernetesEnvironment) -> dict[str, str]:
+    """What a scheduler in this process's pod gets besides the variables that are here."""
+    given = environment.variables(Target.SCHEDULER)
+    return {name: str(value) for name, value in given.items() if name not in os.environ}
 
 
 def plan_outside(
@@ -151,22 +168,23 @@ def plan_outside(
         is_inside=client.where.in_cluster,
         context=environment.context,
         deadline=environment.cluster_deadline,
+        has_log=environment.scheduler_logs,
     )
 
 
 @contextlib.contextmanager
 def _ready(
-    environment: DaskKubernetesEnvironment, client: Client, plan: ClusterPlan, cluster: RunCluster
+    environment: DaskKubernetesEnvironment, plan: ClusterPlan, cluster: RunCluster
 ) -> Iterator[Any]:
     """A Dask client of the cluster, kept awake, with a first worker if one comes by itself."""
     with contextlib.ExitStack() as stack:
-        if environment.scheduler_logs:
-            stack.enter_context(relay_scheduler_log(client, plan, cluster.scheduler_pod))
-        dask = stack.enter_context(api.dask_client(cluster.dask))
+        stack.enter_context(cluster.scheduler_log())
+        dask = stack.enter_context(connection.dask_client(cluster.dask))
         check_versions(dask)
-        report_dashboard(cluster.dask, plan)
-        # the operator looks for idle clusters itself: the scheduler has no timeout of its own
-        stack.enter_context(keep_awake(dask, environment.idle_timeout))
+        report_dashboard(cluster, plan)
+        if environment.cluster == "operator":
+            # it looks for idle clusters itself: the scheduler has no timeout of its own
+            stack.enter_context(keep_awake(dask, environment.idle_timeout))
         if environment.min_workers:
             _wait_for_first_worker(dask, cluster, environment.worker_deadline)
         stack.enter_context(report_workers(dask))

@@ -6,17 +6,14 @@ import contextlib
 import logging
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
-from flowenv.errors import FlowenvError, PlatformError
-from flowenv.plugin import OUTAGES, Patience, check_versions
-from flowenv_dask_k8s.cluster.interface import ClusterPlan
-from flowenv_k8s.plugin import Client, ContainerLog, Refused
+from flowenv.errors import PlatformError
+from flowenv.plugin import check_versions
+from flowenv_dask_k8s.cluster.interface import ClusterPlan, RunCluster
 
 _log = logging.getLogger("flowenv.dask_k8s")
-_scheduler_log = logging.getLogger("flowenv.dask_k8s.scheduler")
 
 _LOOK = 0.5
 """Seconds between two questions to the scheduler how many workers it has."""
@@ -64,15 +61,16 @@ def shown_here() -> Iterator[None]:
         own.removeHandler(handler)
 
 
-def report_dashboard(dask: Any, plan: ClusterPlan) -> None:
+def report_dashboard(cluster: RunCluster, plan: ClusterPlan) -> None:
     """Say where Dask's dashboard is."""
-    _log.info("Dask dashboard: %s", dask.dashboard_link)
+    _log.info("Dask dashboard: %s", cluster.dask.dashboard_link)
     if plan.is_inside:
+        port = cluster.forwarded.rpartition(" ")[2]
         _log.info(
-            "From your machine: kubectl port-forward -n %s service/%s-scheduler 8787, then "
-            "http://localhost:8787/status",
+            "From your machine: kubectl port-forward -n %s %s, then http://localhost:%s/status",
             plan.namespace,
-            plan.name,
+            cluster.forwarded,
+            port,
         )
 
 
@@ -132,32 +130,6 @@ def _compare_versions(client: Any) -> None:
 
 def _workers(count: int) -> str:
     return f"{count} worker" if count == 1 else f"{count} workers"
-
-
-@contextlib.contextmanager
-def relay_scheduler_log(client: Client, plan: ClusterPlan, pod: str) -> Iterator[None]:
-    """Put the scheduler's log into the run's, line by line, for as long as the block lasts."""
-    container = plan.manifest["spec"]["scheduler"]["spec"]["containers"][0]["name"]
-
-    def relay() -> None:
-        log, patience = ContainerLog(client, plan.namespace, pod, container), Patience()
-        has_news = True
-        while has_news and not patience.is_over:
-            try:
-                has_news = False
-                for line in log.follow():
-                    has_news = True
-                    _scheduler_log.info("%s", line)
-                patience.succeeded()
-            except OUTAGES as error:
-                has_news = True  # maybe: it can't be read now
-                time.sleep(patience.failed(error))
-            except (Refused, FlowenvError) as error:
-                _log.debug("No log of the scheduler: %s", error)
-
-    # it ends with the scheduler, which outlives this block
-    threading.Thread(target=relay, name="relay-scheduler-log", daemon=True).start()
-    yield
 
 
 @contextlib.contextmanager

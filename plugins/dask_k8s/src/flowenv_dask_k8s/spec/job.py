@@ -1,4 +1,4 @@
-"""From an environment and a run to the Job, the Secret and the DaskCluster: plain data."""
+"""From an environment and a run to the Job, the Secret, and what makes its cluster: plain data."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import Any
 
 from flowenv.errors import SpecError
 from flowenv.plugin import FlowRun, Process, Secret
-from flowenv_dask_k8s.spec.cluster_manifest import LONGEST_NAME, ClusterSettings, cluster_manifest
+from flowenv_dask_k8s.spec.cluster_manifest import LONGEST_NAME, cluster_manifest
+from flowenv_dask_k8s.spec.dask_pods import ClusterSettings
+from flowenv_dask_k8s.spec.pods_manifest import worker_manifest
+from flowenv_dask_k8s.spec.tls import FILES as CERTIFICATES
 from flowenv_k8s.plugin import (
     MOUNT_PATH,
     JobSettings,
@@ -25,11 +28,14 @@ from flowenv_k8s.plugin import build_spec as build_job_spec
 from flowenv_k8s.plugin import check_spec as check_job_spec
 
 CLUSTER_FILE = "dask-cluster.json"
-"""The file in the run's Secret that carries the DaskCluster to the flow's container."""
+"""The file in the run's Secret that carries the DaskCluster, or the worker's pod, to the flow's
+container."""
 CLUSTER_VARIABLE = "FLOWENV_DASK_CLUSTER"
 """Where the flow's container finds that file."""
 JOB_VARIABLE, JOB_UID_VARIABLE = "FLOWENV_JOB", "FLOWENV_JOB_UID"
 """The Job's name and UID, which only Kubernetes knows: the owner of what the container makes."""
+POD_VARIABLE, ADDRESS_VARIABLE = "FLOWENV_POD", "FLOWENV_POD_IP"
+"""The flow's pod's own name and address, where the cluster is made of pods."""
 
 _LABEL_PATH = "metadata.labels['batch.kubernetes.io/{}']"
 
@@ -43,60 +49,81 @@ def build_spec(environment: ClusterSettings, flow_run: FlowRun, process: Process
         process: what the flow's container runs.
 
     Returns:
-        `{"job": …, "secret": …, "dask_cluster": …}`, and `payload` if that is too large for
-        a Secret. The flow's container makes the DaskCluster; the Secret carries it there.
+        `{"job": …, "secret": …}`, `payload` if that is too large for a Secret, and what the
+        flow's container makes the cluster of, which the Secret carries there: `worker_pod`, or
+        for the operator `dask_cluster`.
 
     Raises:
         SpecError: if the payload is too large and no `payload_url` is configured.
     """
     spec = build_job_spec(job_settings(environment), flow_run, process)
     secrets = SecretEntries.of(spec["secret"])
-    cluster = cluster_manifest(environment, flow_run, process, secrets)
+    build = worker_manifest if environment.cluster == "pods" else cluster_manifest
+    part = {part_of(environment): build(environment, flow_run, process, secrets)}
     marks = spec["secret"]["metadata"]
-    return {
-        **spec,
-        "secret": secrets.manifest(marks["namespace"], marks["labels"]),
-        "dask_cluster": cluster,
-    }
+    return {**spec, "secret": secrets.manifest(marks["namespace"], marks["labels"]), **part}
+
+
+def part_of(environment: ClusterSettings) -> str:
+    """What part of a spec the cluster is made of."""
+    return "worker_pod" if environment.cluster == "pods" else "dask_cluster"
 
 
 def job_settings(environment: ClusterSettings) -> JobSettings:
     """What the flow's Job is built from."""
     is_custom = bool(environment.manifest.data)
+    files, env = {CLUSTER_FILE: b""}, []
+    if environment.cluster == "pods":
+        files |= dict.fromkeys(CERTIFICATES, b"")
+        env = [
+            _from_field(POD_VARIABLE, "metadata.name"),
+            _from_field(ADDRESS_VARIABLE, "status.podIP"),
+        ]
     return environment.job_settings(
         unique_name=True,
         needs_token=True,
         labels={} if is_custom else {"app": "prefect-dask-job"},
-        # the content comes when plugins have changed the DaskCluster
-        files={CLUSTER_FILE: b""},
+        # the contents come when plugins have changed what the cluster is made of
+        files=files,
         env=(
             {"name": CLUSTER_VARIABLE, "value": f"{MOUNT_PATH}/{CLUSTER_FILE}"},
-            _from_label(JOB_VARIABLE, "job-name"),
-            _from_label(JOB_UID_VARIABLE, "controller-uid"),
+            _from_field(JOB_VARIABLE, _LABEL_PATH.format("job-name")),
+            _from_field(JOB_UID_VARIABLE, _LABEL_PATH.format("controller-uid")),
+            *env,
         ),
         image_pull_secrets=() if is_custom else environment.pull_secrets,
     )
 
 
-def _from_label(variable: str, label: str) -> dict[str, Any]:
-    path = _LABEL_PATH.format(label)
+def _from_field(variable: str, path: str) -> dict[str, Any]:
     return {"name": variable, "valueFrom": {"fieldRef": {"fieldPath": path}}}
 
 
-def packed(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The finished spec as it is submitted: with the DaskCluster inside the Secret.
+def packed(
+    spec: Mapping[str, Any],
+    environment: ClusterSettings,
+    certificates: Mapping[str, Secret] | None = None,
+) -> dict[str, Any]:
+    """The finished spec as it is submitted: all that the flow's container needs in the Secret.
+
+    Args:
+        spec: the spec.
+        environment: what the user has set.
+        certificates: the run's, by the names of their files.
 
     Raises:
-        SpecError: if a plugin has removed the Secret or the DaskCluster, or has put a
-            secret into the DaskCluster, where everybody could read it.
+        SpecError: if a plugin has removed the Secret or what the cluster is made of, or has put
+            a secret there, where everybody could read it.
     """
-    for part in ("secret", "dask_cluster"):
+    of_cluster = part_of(environment)
+    for part in ("secret", of_cluster):
         if not isinstance(spec.get(part), dict):
             raise SpecError(f"The spec has no {part}.")
-    check_no_secret(spec["dask_cluster"], "spec.dask_cluster")
-    text = json.dumps(spec["dask_cluster"], separators=(",", ":"))
+    check_no_secret(spec[of_cluster], f"spec.{of_cluster}")
+    text = json.dumps(spec[of_cluster], separators=(",", ":"))
     secret = spec["secret"]
-    entries = {**(secret.get("stringData") or {}), CLUSTER_FILE: Secret(text)}
+    given = secret.get("stringData") or {}
+    entries = {**given, CLUSTER_FILE: Secret(text), **(certificates or {})}
     return {**spec, "secret": {**secret, "stringData": entries}}
 
 
@@ -130,7 +157,7 @@ def check_no_secret(value: object, where: str) -> None:
     """
     if isinstance(value, Secret):
         raise SpecError(
-            f"{where} is a Secret, which a DaskCluster would show to everybody.",
+            f"{where} is a Secret, which that object would show to everybody.",
             hint="Set it as a variable with flowenv_environment_variables, or refer to a "
             "Kubernetes Secret with valueFrom.",
         )
@@ -142,18 +169,32 @@ def check_no_secret(value: object, where: str) -> None:
             check_no_secret(one, f"{where}[{index}]")
 
 
-def check_spec(spec: Mapping[str, Any], flow_run: FlowRun) -> None:
-    """Check a finished spec: the Job, the Secret with everything in it, the DaskCluster.
+def check_spec(spec: Mapping[str, Any], flow_run: FlowRun, environment: ClusterSettings) -> None:
+    """Check a finished spec: the Job, the Secret with everything in it, the cluster's pods.
 
     Raises:
         SpecError: if Kubernetes or the operator would refuse it.
     """
-    check_job_spec(packed(spec), flow_run)
+    check_job_spec(packed(spec, environment), flow_run)
+    if environment.cluster == "pods":
+        manifest = Manifest(
+            copy.deepcopy(spec["worker_pod"]),
+            "spec.worker_pod",
+            kind="Pod",
+            origin=environment.worker_pod,
+        )
+        check_metadata(manifest, (), named=True)
+        check_pod_spec(manifest, ("spec",), finished=True)
+    else:
+        _check_dask_cluster(spec["dask_cluster"], environment)
+
+
+def _check_dask_cluster(cluster: Mapping[str, Any], environment: ClusterSettings) -> None:
     manifest = Manifest(
-        copy.deepcopy(spec["dask_cluster"]),
+        copy.deepcopy(dict(cluster)),
         "spec.dask_cluster",
         kind="DaskCluster",
-        origin=getattr(flow_run.environment, "worker_pod", None),
+        origin=environment.worker_pod,
         origin_at=("spec", "worker"),
     )
     check_fields(manifest, ("metadata",), "ObjectMeta")

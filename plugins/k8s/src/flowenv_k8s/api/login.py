@@ -1,11 +1,13 @@
-"""Loading a login: from the pod, or as the kubeconfig says, with all the ways that knows."""
+"""A login as the kubeconfig says, with all the ways that the `kubernetes` package knows."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+import urllib3
 
 from flowenv.errors import ConfigurationError, FlowenvError, PlatformUnreachable
 from flowenv_k8s.api.kubeconfig import Source, current_context
@@ -14,25 +16,45 @@ _LONGEST = 2000
 """The most characters of a plugin's own words that are shown."""
 
 
-def load(where: Source, configuration: Any) -> None:
-    """Load server and credentials.
+class KubeconfigLogin:
+    """Settings and credentials of a kubeconfig, loaded once, and the HTTP pool made from them.
 
     Args:
         where: where they come from.
-        configuration: the `kubernetes` package's Configuration that gets them.
 
     Raises:
         PlatformUnreachable: if there are none, or a credential plugin fails.
         ConfigurationError: if the kubeconfig has no such context.
     """
+
+    def __init__(self, where: Source) -> None:
+        from kubernetes.client.configuration import Configuration
+        from kubernetes.client.rest import RESTClientObject
+
+        self._configuration: Any = Configuration()
+        # retried by the client, which knows what may be sent twice
+        self._configuration.retries = False
+        self._configuration.connection_pool_maxsize = 16
+        _load(where, self._configuration)
+        self.host = str(self._configuration.host).rstrip("/")
+        self.pool: urllib3.PoolManager = RESTClientObject(self._configuration).pool_manager
+
+    def headers(self) -> Mapping[str, str]:
+        """What says who asks."""
+        # asking for it lets the configuration read a token that is due again
+        return {
+            setting["key"]: setting["value"]
+            for setting in self._configuration.auth_settings().values()
+            if setting["in"] == "header" and setting["value"]
+        }
+
+
+def _load(where: Source, configuration: Any) -> None:
     import yaml
     from kubernetes import config
 
     try:
-        if where.in_cluster:
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        else:
-            _loader(where).load_and_set(configuration)
+        _loader(where).load_and_set(configuration)
     except FlowenvError:
         raise
     except (config.ConfigException, OSError, yaml.YAMLError) as error:
@@ -95,12 +117,6 @@ def _plugin_failed(where: Source, plugin: dict[str, Any], words: str) -> Flowenv
 
 
 def _no_way(where: Source, error: Exception) -> FlowenvError:
-    if where.in_cluster:
-        return PlatformUnreachable(
-            f"The pod's in-cluster configuration can't be used: {error}",
-            hint="Does the pod mount its service account's token? A `context` on the "
-            "environment means the kubeconfig instead.",
-        )
     if where.context:
         return ConfigurationError(
             f"The {where} can't be used: {error}.",

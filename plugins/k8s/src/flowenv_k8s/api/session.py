@@ -1,22 +1,22 @@
 """One login to a cluster: settings, credentials, and the HTTP pool made from them.
 
-Here and in `login` the `kubernetes` package is imported: for its configuration loading, with all
-ways to log in, and for its pool with TLS and proxies. Its typed API classes take half a second
-to import and are left alone.
+For a kubeconfig, here and in `login`, the `kubernetes` package is imported: for its configuration
+loading, with all ways to log in, and for its pool with TLS and proxies. Its typed API classes take
+half a second to import and are left alone. In a pod nothing of it is needed.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
 
 import urllib3
 
 from flowenv import __version__
 from flowenv_k8s.api.kubeconfig import Source
 from flowenv_k8s.api.lines import LONGEST, lines_of
-from flowenv_k8s.api.login import load
+from flowenv_k8s.api.login import KubeconfigLogin
+from flowenv_k8s.api.pod_login import PodLogin
 
 
 class Session:
@@ -31,16 +31,8 @@ class Session:
     """
 
     def __init__(self, where: Source) -> None:
-        from kubernetes.client.configuration import Configuration
-        from kubernetes.client.rest import RESTClientObject
-
-        self._configuration: Any = Configuration()
-        # retried here, where it is known what may be sent twice
-        self._configuration.retries = False
-        self._configuration.connection_pool_maxsize = 16
-        load(where, self._configuration)
-        self.host = str(self._configuration.host).rstrip("/")
-        self._pool: urllib3.PoolManager = RESTClientObject(self._configuration).pool_manager
+        self._login = PodLogin() if where.in_cluster else KubeconfigLogin(where)
+        self.host = self._login.host
 
     def send(
         self,
@@ -69,11 +61,8 @@ class Session:
             headers["Accept"] = "*/*"
         if content_type:
             headers["Content-Type"] = content_type
-        # asking for it lets the configuration read a token that is due again
-        for setting in self._configuration.auth_settings().values():
-            if setting["in"] == "header" and setting["value"]:
-                headers[setting["key"]] = setting["value"]
-        answer: urllib3.BaseHTTPResponse = self._pool.request(
+        headers |= self._login.headers()
+        answer: urllib3.BaseHTTPResponse = self._login.pool.request(
             method,
             self.host + url,
             body=data,

@@ -8,7 +8,7 @@ import pwd
 
 import pytest
 
-from flowenv_dask_k8s import api
+from flowenv_dask_k8s.api import kube_cluster
 
 
 def test_a_user_whom_the_image_does_not_know_gets_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -19,9 +19,9 @@ def test_a_user_whom_the_image_does_not_know_gets_a_name(monkeypatch: pytest.Mon
         raise KeyError(f"getpwuid(): uid not found: {uid}")
 
     monkeypatch.setattr(pwd, "getpwuid", unknown)
-    monkeypatch.setattr(api, "_kube_cluster", lambda: KubeCluster)
+    monkeypatch.setattr(kube_cluster, "_kube_cluster", lambda: KubeCluster)
 
-    assert api.connect("c", "n", 5.0, is_inside=True) == str(os.getuid())
+    assert kube_cluster.connect("c", "n", 5.0, is_inside=True) == str(os.getuid())
     monkeypatch.delenv("LOGNAME")
 
 

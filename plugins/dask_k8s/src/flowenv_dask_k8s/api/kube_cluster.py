@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import logging
 import os
 import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 from flowenv.errors import PlatformError
 from flowenv.plugin import Reason
-
-_log = logging.getLogger("flowenv.dask_k8s")
 
 
 def load() -> None:
@@ -103,50 +100,6 @@ def _forget(name: str) -> None:
     for one in list(getattr(_kube_cluster(), "_instances", ())):
         if one.name == name:
             one.shutdown_on_close = False
-
-
-def dask_client(cluster: Any) -> Any:
-    """A Dask client of a cluster; a context manager that closes it."""
-    from distributed import Client
-
-    return Client(cluster, set_as_default=False)
-
-
-def scheduler_id(cluster: Any, timeout: float) -> str | None:
-    """The id of the scheduler that answers, which no other one has; None if none does.
-
-    Args:
-        cluster: a KubeCluster.
-        timeout: seconds that it may take.
-    """
-    try:
-        asked = cluster.scheduler_comm.identity
-        return str(cluster.sync(asked, n_workers=0, callback_timeout=timeout)["id"])
-    except Exception as error:  # whatever comes of a connection that is no more
-        _log.debug("The scheduler doesn't answer: %r", error)
-        return None
-
-
-def is_cut_off(error: BaseException, *, answers: bool) -> bool:
-    """Whether an error may come of a connection to the scheduler that broke.
-
-    Args:
-        error: what the flow, or what is around it, raised.
-        answers: whether the scheduler answers now; then only what Dask says itself counts.
-    """
-    from distributed.comm.core import CommClosedError
-
-    if isinstance(error, CommClosedError) or "scheduler-connection-lost" in str(error):
-        return True
-    # concurrent.futures' futures don't carry Dask's words
-    return not answers and isinstance(error, CancelledError | OSError)
-
-
-def is_killed_worker(error: BaseException) -> bool:
-    """Whether Dask gave a task up because the workers that ran it died."""
-    from distributed import KilledWorker
-
-    return isinstance(error, KilledWorker)
 
 
 def close(cluster: Any, timeout: float) -> None:

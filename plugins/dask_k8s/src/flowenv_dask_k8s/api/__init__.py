@@ -1,0 +1,1 @@
+"""What imports Dask and dask-kubernetes; nothing else of this backend does."""

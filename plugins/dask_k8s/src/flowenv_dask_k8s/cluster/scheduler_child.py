@@ -1,0 +1,162 @@
+"""The scheduler as a child process of the flow's: nobody has to be asked for it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from flowenv.errors import PlatformError
+from flowenv.plugin import Reason
+from flowenv_dask_k8s.cluster import diagnosis
+from flowenv_dask_k8s.spec.dask_pods import COMM_PORT, DASHBOARD_PORT
+
+_log = logging.getLogger("flowenv.dask_k8s")
+_scheduler_log = logging.getLogger("flowenv.dask_k8s.scheduler")
+
+_LINES = 15
+"""The last lines of its log that an error shows."""
+_POLL = 0.02
+_GRACE = 3.0
+"""Seconds for it to end by itself."""
+
+
+class SchedulerChild:
+    """A scheduler of this run only, which listens on the pod's own address by TLS alone.
+
+    Args:
+        host: the pod's address, by which the workers reach it.
+        variables: what it gets besides this process's own.
+        without: the names of those that it doesn't get.
+        has_log: whether all that it logs is in the run's log.
+        on_end: called, in a thread, when it ends before it is told to.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        variables: Mapping[str, str],
+        *,
+        without: tuple[str, ...] = (),
+        has_log: bool = False,
+        on_end: Callable[[], object] = lambda: None,
+    ) -> None:
+        self._host = host
+        self._on_end = on_end
+        self._has_log = has_log
+        self._lines: deque[str] = deque(maxlen=_LINES)
+        self._is_closing = False
+        self._folder = tempfile.TemporaryDirectory(prefix="flowenv-scheduler-")
+        self._file = Path(self._folder.name) / "scheduler.json"
+        self.port = free_port(host, COMM_PORT)
+        self.dashboard_port = free_port("127.0.0.1", DASHBOARD_PORT)
+        environ = {name: value for name, value in os.environ.items() if name not in without}
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "distributed.cli.dask_scheduler"),
+                *("--host", host, "--port", str(self.port), "--protocol", "tls"),
+                *("--dashboard-address", f"127.0.0.1:{self.dashboard_port}"),
+                *("--scheduler-file", str(self._file)),
+            ],
+            env={**environ, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, name="dask-scheduler", daemon=True)
+        self._reader.start()
+
+    @property
+    def address(self) -> str:
+        """Where clients and workers reach it."""
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"tls://{host}:{self.port}"
+
+    def wait_until_up(self, deadline: float) -> None:
+        """Wait until it listens.
+
+        Args:
+            deadline: when, by the monotonic clock, it must.
+
+        Raises:
+            PlatformError: if it ends before that, or doesn't listen in time.
+        """
+        while not self._file.exists():
+            if self._process.poll() is not None:
+                self._reader.join(_GRACE)
+                raise self._error(f"can't run: {self._how()}", Reason.START_ERROR)
+            if time.monotonic() > deadline:
+                raise self._error("doesn't listen in time", Reason.DEADLINE)
+            time.sleep(_POLL)
+
+    def why_lost(self) -> PlatformError | None:
+        """What became of it while the flow ran; None if it is there."""
+        if self._process.poll() is None:
+            return None
+        self._reader.join(_GRACE)
+        return diagnosis.lost("process", f"{self._how()}{self._end_of_log()}")
+
+    def stop(self) -> None:
+        """End it, if it hasn't."""
+        self._is_closing = True
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(_GRACE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._reader.join(_GRACE)
+        with contextlib.suppress(OSError):
+            self._folder.cleanup()
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            text = line.decode(errors="replace").rstrip()
+            self._lines.append(text)
+            if self._has_log:
+                _scheduler_log.info("%s", text)
+        self._process.stdout.close()
+        self._process.wait()
+        if not self._is_closing:
+            self._on_end()
+
+    def _how(self) -> str:
+        code = self._process.returncode
+        return f"it was killed by signal {-code}" if code < 0 else f"it ended with exit code {code}"
+
+    def _end_of_log(self) -> str:
+        return "".join(["\nThe end of its log:", *(f"\n  {line}" for line in self._lines)])
+
+    def _error(self, words: str, reason: Reason) -> PlatformError:
+        return PlatformError(
+            f"The Dask scheduler {words}{self._end_of_log()}",
+            hint="Can the flow's image run `dask scheduler`? It needs dask and distributed.",
+            reason=reason,
+        )
+
+
+def free_port(host: str, wanted: int) -> int:
+    """A port that nobody listens on: the one that is wanted, if it is free."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in (wanted, 0):
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                _log.debug("%s:%s can't be listened on: %s", host, port, error)
+                continue
+            return int(probe.getsockname()[1])
+    return wanted

@@ -1,0 +1,319 @@
+"""A run's workers: plain pods, made and removed as is asked for, and replaced if they fail."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from flowenv.errors import FlowenvError, PlatformError
+from flowenv.plugin import OUTAGES, Patience, Reason, State, Status
+from flowenv_dask_k8s.cluster import diagnosis
+from flowenv_dask_k8s.cluster.interface import ClusterPlan
+from flowenv_dask_k8s.cluster.worker_watch import WorkerWatch
+from flowenv_dask_k8s.spec.pods_manifest import COMPONENT
+from flowenv_dask_k8s.spec.resources import ATTEMPT
+from flowenv_k8s.plugin import (
+    PODS,
+    RUN_ID,
+    Client,
+    Refused,
+    container_status,
+    explain,
+    is_refused_for_good,
+    last_lines,
+)
+
+_log = logging.getLogger("flowenv.dask_k8s")
+
+REPLACED = 10
+"""How many workers that failed are replaced in an hour; where `max_workers` is more, so many."""
+_HOUR = 3600.0
+ENOUGH_STARTS = 3
+"""How many workers may fail before any has joined."""
+_SENT_AWAY = 1.0
+"""Seconds for the cluster to tell that a worker which ended well was sent away."""
+_REQUESTS = 8
+"""How many requests are under way at once."""
+_QUOTA_PAUSE = 2.0
+_GONE = 25.0
+"""Seconds for removed pods to be gone."""
+_LOG_LINES = 15
+
+
+@dataclass
+class _Worker:
+    """One worker: whether it is to be there, and what is known of its pod."""
+
+    name: str
+    is_wanted: bool = True
+    uid: str = ""
+    has_ended: bool = False
+
+
+class WorkerPods:
+    """Makes and removes the pods. All requests are made in threads of its own.
+
+    Args:
+        client: the connection.
+        plan: the cluster.
+        run_id: the run.
+        scheduler: the scheduler's address for workers.
+        say: tells what is going on.
+        on_end: called with the name of a worker that another one is to take the place of.
+        on_give_up: called with the error when no worker is there and none is replaced any more.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        plan: ClusterPlan,
+        run_id: str,
+        scheduler: str,
+        *,
+        say: Callable[[str], object],
+        on_end: Callable[[str], object],
+        on_give_up: Callable[[PlatformError], object],
+    ) -> None:
+        self._client, self.plan, self._scheduler = client, plan, scheduler
+        self._say, self._on_end, self._on_give_up = say, on_end, on_give_up
+        self._attempt = uuid.uuid4().hex[:4]
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._workers: dict[str, _Worker] = {}
+        self._pool = ThreadPoolExecutor(_REQUESTS, "worker-pods")
+        self._selector = f"{RUN_ID}={run_id},{COMPONENT}=worker"
+        self._watch = WorkerWatch(client, plan.namespace, self._selector, self._heard)
+        self._failures: list[float] = []
+        self.is_exhausted = False
+        self.problem: tuple[Reason, str] | None = None
+        self.refusal: FlowenvError | None = None
+        self.last_failure: PlatformError | None = None
+
+    # -- what is asked for (see `api.spec_cluster.Workers`) ----------------------------------
+
+    def new_name(self) -> str:
+        """A name that no worker has had."""
+        return f"{self.plan.name}-{self._attempt}-{next(self._numbers)}"
+
+    def want(self, name: str) -> None:
+        """A worker is to be there, if it isn't asked for already."""
+        with self._lock:
+            if name in self._workers or self.is_exhausted:
+                return
+            worker = self._workers[name] = _Worker(name)
+        self._pool.submit(self._logged, self._make, worker)
+
+    def unwant(self, name: str) -> None:
+        """A worker is to be there no more."""
+        with self._lock:
+            worker = self._workers.get(name)
+            if worker is None or not worker.is_wanted:
+                return
+            worker.is_wanted = False
+        self._pool.submit(self._logged, self._remove, worker)
+
+    # -- from the first to the last ----------------------------------------------------------
+
+    def start(self) -> None:
+        """Watch the workers, and remove those of an attempt that is over.
+
+        Raises:
+            FlowenvError: if pods can't be listed.
+        """
+        for pod in self._watch.start():
+            metadata = pod["metadata"]
+            self._pool.submit(self._logged, self._delete, metadata["name"], metadata["uid"])
+
+    def pods(self) -> list[dict[str, Any]]:
+        """The pods of the workers that are to be there."""
+        known = self._watch.pods
+        with self._lock:
+            wanted = [one.name for one in self._workers.values() if one.is_wanted]
+        return [known[name] for name in wanted if name in known]
+
+    @property
+    def failures(self) -> int:
+        """How many workers have failed in the last hour."""
+        limit = time.monotonic() - _HOUR
+        self._failures = [one for one in self._failures if one > limit]
+        return len(self._failures)
+
+    def begin_to_close(self) -> None:
+        """Remove all of them, and make no more."""
+        self.is_exhausted = True
+        for name in list(self._workers):
+            self.unwant(name)
+
+    def close(self) -> None:
+        """Return when all of them are gone.
+
+        Raises:
+            FlowenvError: if that can't be seen.
+            PlatformError: if some are still there after a while.
+        """
+        self.begin_to_close()
+        self._pool.shutdown(wait=False)
+        end, pause = time.monotonic() + _GONE, 0.05
+        try:
+            while True:
+                found, _ = self._client.list(PODS, self.plan.namespace, labels=self._selector)
+                left = [pod for pod in found if self._is_own(pod)]
+                if not left:
+                    return
+                if time.monotonic() > end:
+                    names = ", ".join(pod["metadata"]["name"] for pod in left)
+                    raise PlatformError(f"still there after {_GONE:g} s: {names}")
+                time.sleep(pause)
+                pause = min(pause * 1.5, 1.0)
+        finally:
+            self._watch.stop()
+
+    # -- requests, each in a thread ----------------------------------------------------------
+
+    def _logged(self, work: Callable[..., None], *arguments: Any) -> None:
+        try:
+            work(*arguments)
+        except FlowenvError as error:
+            _log.warning("%s", error)
+        except Exception:
+            _log.exception("A worker's pod can't be looked after")
+
+    def _make(self, worker: _Worker) -> None:
+        patience = Patience()
+        while worker.is_wanted:
+            try:
+                worker.uid = self._create(worker.name)
+                self.problem = None
+                break
+            except OUTAGES as error:
+                time.sleep(patience.failed(error))
+            except FlowenvError as error:
+                told = _told(error)
+                if told[0] is not Reason.QUOTA:
+                    self.refusal = _refusal(error, told)
+                    raise self.refusal from error
+                self.problem = told
+                time.sleep(_QUOTA_PAUSE)
+        if worker.uid and not worker.is_wanted:
+            self._delete(worker.name, worker.uid)
+
+    def _create(self, name: str) -> str:
+        manifest = self._manifest(name)
+        try:
+            made = self._client.create(PODS, manifest)
+        except Refused as refused:  # there already: the answer to the first try was lost
+            found = self._client.get(PODS, self.plan.namespace, name)
+            if found is None or not self._is_own(found):
+                raise refused.error() from refused
+            made = found
+        return str(made["metadata"]["uid"])
+
+    def _is_own(self, pod: Mapping[str, Any]) -> bool:
+        notes = pod["metadata"].get("annotations") or {}
+        return bool(notes.get(ATTEMPT) == self._attempt)
+
+    def _manifest(self, name: str) -> dict[str, Any]:
+        given = self.plan.manifest
+        metadata, spec = given["metadata"], given["spec"]
+        first, *others = spec["containers"]
+        told = [
+            {"name": "DASK_SCHEDULER_ADDRESS", "value": self._scheduler},
+            {"name": "DASK_WORKER_NAME", "value": name},
+        ]
+        named = {entry["name"] for entry in told}
+        env = [entry for entry in first.get("env") or () if entry["name"] not in named]
+        return {
+            **given,
+            "metadata": {
+                **metadata,
+                "name": name,
+                "annotations": {**(metadata.get("annotations") or {}), ATTEMPT: self._attempt},
+                **({"ownerReferences": [dict(self.plan.owner)]} if self.plan.owner else {}),
+            },
+            "spec": {**spec, "containers": [{**first, "env": [*told, *env]}, *others]},
+        }
+
+    def _remove(self, worker: _Worker) -> None:
+        # what is being made is removed by who makes it
+        if worker.uid:
+            self._delete(worker.name, worker.uid)
+
+    def _delete(self, name: str, uid: str) -> None:
+        patience = Patience(_GONE)
+        while True:
+            try:
+                self._client.delete(PODS, self.plan.namespace, name, uid=uid)
+                return
+            except OUTAGES as error:
+                pause = patience.failed(error)
+                if patience.is_over:
+                    raise
+                time.sleep(pause)
+
+    # -- what becomes of them ----------------------------------------------------------------
+
+    def _heard(self, pod: Mapping[str, Any], is_gone: bool) -> None:
+        # a sidecar may go on when the worker has ended
+        has_ended = "terminated" in (container_status(pod, "").get("state") or {})
+        if not (is_gone or has_ended or not diagnosis.is_alive(pod)):
+            return
+        with self._lock:
+            worker = self._workers.get(pod["metadata"]["name"])
+            if worker is None or not worker.is_wanted or worker.has_ended:
+                return
+            worker.has_ended = True
+        self._pool.submit(self._logged, self._ended, worker, pod)
+
+    def _ended(self, worker: _Worker, pod: Mapping[str, Any]) -> None:
+        """A worker that is to be there has ended: say why, and have another one."""
+        ended = (container_status(pod, "").get("state") or {}).get("terminated") or {}
+        if ended.get("exitCode") == 0:
+            time.sleep(_SENT_AWAY)
+            if not worker.is_wanted:
+                return
+        status, is_failure = diagnosis.worker_end(pod)
+        if is_failure:
+            log = self._log_of(pod) if status.reason is Reason.START_ERROR else []
+            self._failures.append(time.monotonic())
+            self.last_failure = diagnosis.not_started(f"worker {worker.name}", status, log=log)
+        if is_failure and self.failures > max(REPLACED, self.plan.maximum):
+            self._exhaust(worker, status)
+            return
+        self._say(f"The worker {worker.name} is gone: {status.message} Another one is made.")
+        self._on_end(worker.name)
+
+    def _exhaust(self, worker: _Worker, status: Status) -> None:
+        self.is_exhausted = True
+        error = diagnosis.too_many_failed(self.failures, worker.name, status)
+        _log.error("%s", error.message)
+        if not any(diagnosis.is_alive(pod) for pod in self.pods()):
+            self._on_give_up(error)
+
+    def _log_of(self, pod: Mapping[str, Any]) -> list[str]:
+        container = pod["spec"]["containers"][0]["name"]
+        where = (self.plan.namespace, pod["metadata"]["name"], container)
+        return last_lines(self._client, *where, _LOG_LINES)
+
+
+def _told(error: FlowenvError) -> tuple[Reason, str]:
+    """Why a pod can't be made, as the event of a controller that makes pods would say it."""
+    cause = error.__cause__
+    words = cause.message if isinstance(cause, Refused) else error.message
+    told = explain([{"reason": "FailedCreate", "message": words}])
+    assert told
+    return told
+
+
+def _refusal(error: FlowenvError, told: tuple[Reason, str]) -> FlowenvError:
+    """The error of the run for a pod that can't ever be made."""
+    if isinstance(error, PlatformError) and not is_refused_for_good(told):
+        return error
+    waiting = Status(State.STARTING, message="There is no pod")
+    return diagnosis.not_started("worker", waiting, told=told)

@@ -1,0 +1,83 @@
+"""The pods of a run that makes its Dask cluster itself: plain ones, owned by a Job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flowenv.plugin import FlowRun, Process, Target
+from flowenv_dask_k8s.spec.dask_pods import (
+    WORKER_DASHBOARD_PORT,
+    ClusterSettings,
+    annotations_of,
+    complete,
+    worker_pod,
+)
+from flowenv_dask_k8s.spec.tls import MOUNT_PATH, mount_certificates, tls_variables
+from flowenv_k8s.plugin import (
+    PODS,
+    PREFIX,
+    SecretEntries,
+    base_name,
+    object_name,
+    run_labels,
+    run_suffix,
+)
+
+COMPONENT = PREFIX + "dask"
+"""Label: `scheduler` or `worker`, of the pods that a run makes for Dask."""
+LONGEST_NAME = 43
+"""The most characters of what a run's workers are named after: `-worker-1a2b-12345` follows."""
+DEATH_TIMEOUT = 60
+"""Seconds after which a worker that finds no scheduler ends."""
+WORKER_COMMAND = ("python", "-m", "distributed.cli.dask_worker")
+"""A worker; by its module, which is there before the `dask` script has looked for all commands."""
+_ONE_PROCESS = {
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""What Dask's nanny sets in a worker (`distributed.nanny.pre-spawn-environ`). There is none here:
+what watches over the worker's process is Kubernetes."""
+
+
+def worker_manifest(
+    environment: ClusterSettings, flow_run: FlowRun, process: Process, secrets: SecretEntries
+) -> dict[str, Any]:
+    """A worker's pod, finished but for its number, its owner and where the scheduler is.
+
+    Args:
+        environment: what the user has set.
+        flow_run: the run.
+        process: whose variables are merged.
+        secrets: the run's Secret, where secret variables go and the certificates are.
+    """
+    further = (
+        "--no-nanny",
+        *("--death-timeout", str(DEATH_TIMEOUT)),
+        *("--dashboard-address", f"127.0.0.1:{WORKER_DASHBOARD_PORT}"),
+    )
+    made = worker_pod(environment, flow_run, WORKER_COMMAND, further)
+    pod, metadata = made["spec"], made.get("metadata") or {}
+    pod["restartPolicy"] = "Never"
+    container = pod["containers"][0]
+    named = {one["name"] for one in container.get("env") or ()}
+    own = [{"name": n, "value": v} for n, v in _ONE_PROCESS.items() if n not in named]
+    container["env"] = [*own, *(container.get("env") or ())]
+    told = [{"name": name, "value": value} for name, value in tls_variables(MOUNT_PATH).items()]
+    complete(pod, environment, process, Target.WORKER, secrets, told)
+    mount_certificates(pod, secrets.name)
+    base = base_name(environment.manifest, flow_run)
+    name = object_name(base, run_suffix(flow_run.id), LONGEST_NAME)
+    labels = {**(metadata.get("labels") or {}), **run_labels(flow_run), COMPONENT: "worker"}
+    return {
+        "apiVersion": PODS.api_version,
+        "kind": PODS.kind,
+        "metadata": {
+            "name": f"{name}-worker",
+            "namespace": environment.target_namespace,
+            "labels": labels,
+            "annotations": {**(metadata.get("annotations") or {}), **annotations_of(flow_run)},
+        },
+        "spec": pod,
+    }
