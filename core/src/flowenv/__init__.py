@@ -98,4 +98,5 @@ __getattr__, __dir__ = names_of(
         "submission.lifecycle": "attach submit",
         "submission.named_environments": "make_environment",
     },
+    former="flows.prefect_names",
 )

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def names_of(
-    door: dict[str, object], places: Mapping[str, str]
+    door: dict[str, object], places: Mapping[str, str], former: str = ""
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """A door's `__getattr__` and `__dir__`.
 
@@ -18,11 +18,17 @@ def names_of(
         door: the module's globals, with its `__name__` and `__all__`.
         places: names by the module below `flowenv` that they come from, as one text each; a
             module may be a name itself.
+        former: a module below `flowenv` whose `IMPORTED` says what became of other names.
     """
     where = {name: module for module, names in places.items() for name in names.split()}
 
     def get(name: str) -> object:
         if name not in where:
+            if former and not name.startswith("_"):
+                known = importlib.import_module(f"flowenv.{former}")
+                if name in known.IMPORTED:  # an AttributeError's words are lost in an import
+                    what = f"{door['__name__']} has no {name!r}: {known.IMPORTED[name]}"
+                    raise ImportError(f"{what} {known.PAGE}")
             raise AttributeError(f"module {door['__name__']!r} has no attribute {name!r}")
         module = importlib.import_module(f"flowenv.{where[name]}")
         value = getattr(module, name, module)  # the module itself can be the name

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from flowenv import Flow, LocalExecutor, flow
-from flowenv.errors import ParameterError
+from flowenv.errors import ParameterError, SettingError
 
 
 @flow
@@ -321,3 +321,30 @@ def test_run_takes_parameters_by_their_place_as_a_call_does():
 def test_what_has_no_place_or_two_is_an_error(args, named, message):
     with pytest.raises(ParameterError, match=message):
         Flow(lambda a: a).run(*args, **named)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("from flowenv import task", "a task is a plain function here"),
+        ("from flowenv import Flow, Parameter", "a flow's parameters are its function's here"),
+        ("Flow('etl')", "'etl' is a name. A flow is a function with @flow above it"),
+        ("Flow(dict).register(project_name='a')", "nothing is registered"),
+        ("Flow(dict).storage = 1", "its file travels with the run"),
+        ("Flow(dict).run_config = 1", "its environment alone"),
+    ],
+)
+def test_a_name_of_prefect_is_answered_with_what_became_of_it(code: str, said: str) -> None:
+    with pytest.raises((ImportError, AttributeError, SettingError)) as caught:
+        exec(code, {"Flow": Flow})
+    assert said in str(caught.value)
+    assert "Coming from Prefect 0.x" in str(caught.value)
+
+
+def test_a_property_that_fails_says_its_own_reason() -> None:
+    def wrong(a):
+        """Its annotation can't be evaluated."""
+
+    wrong.__annotations__["a"] = "threading.nothing"
+    with pytest.raises(AttributeError, match="module 'threading' has no attribute 'nothing'"):
+        _ = Flow(wrong).signature

@@ -103,6 +103,11 @@ def test_a_wrong_setting_is_named(
         ),
         (
             "worker_spec_file",
+            "kind: Pod\nspec:\n  replicas: 2\n",
+            "spec.yaml:3: a Pod has no replicas. How many workers there are is said by min_workers",
+        ),
+        (
+            "worker_spec_file",
             "kind: Pod\nspec: {backoffLimit: 1}\n",
             "It is a field of the Job's spec",
         ),
@@ -144,6 +149,14 @@ def test_manifests_travel_without_their_files(environment: Environments, tmp_pat
         assert isinstance(again, DaskKubernetesEnvironment)
         assert again.spec_image == "a:1"
         assert again.worker_pod.data["spec"]["containers"][0]["image"] == "b:1"
+
+
+def test_a_pull_secret_that_a_manifest_lacks_is_warned_of(environment: Environments) -> None:
+    pod = {"spec": {"imagePullSecrets": [{"name": "a"}]}}
+    job = {"spec": {"template": pod}}
+    environment(image_pull_secret="a", worker_spec=pod, scheduler_spec=job)
+    with pytest.warns(UserWarning, match="isn't added to worker_spec: name"):
+        environment(image_pull_secret="a", worker_spec={"spec": {}, "kind": "Pod"})
 
 
 def test_pull_secrets_are_a_list_with_commas(environment: Environments) -> None:

@@ -100,6 +100,20 @@ class Flow(Generic[P, R]):
     def __repr__(self) -> str:
         return f"Flow({self.name!r})"
 
+    if not TYPE_CHECKING:  # type checkers would take any name
+
+        def __getattr__(self, name: str) -> Any:
+            from flowenv.flows.prefect_names import ON_FLOWS, PAGE
+
+            if name in ON_FLOWS:
+                raise AttributeError(f"A flow has no {name!r}: {ON_FLOWS[name]} {PAGE}")
+            return super().__getattribute__(name)  # raises, for its own reason
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if name in ("run_config", "executor", "schedule", "storage", "state_handlers"):
+                getattr(self, name)  # raises: nobody would look at it
+            super().__setattr__(name, value)
+
     @functools.cached_property
     def signature(self) -> inspect.Signature:
         """The callable's signature, with its annotations resolved where they can be."""
@@ -204,12 +218,20 @@ class Flow(Generic[P, R]):
 
 
 def _no_callable(given: object) -> SettingError:
+    from flowenv.flows import prefect_names
+
     kind = type(given)
     if any(one.__name__ == "Flow" and one.__module__.startswith("prefect") for one in kind.__mro__):
         return SettingError(
             f"{given!r} is a flow of Prefect, which can't be called like a function.",
             hint="Wrap it in a function with @flow that calls its run(parameters=…) and raises if "
             "the state that this gives is_failed(); or make its tasks plain functions.",
+        )
+    if isinstance(given, str):
+        return SettingError(
+            f"A flow needs a callable, and {given!r} is a name.",
+            hint="A flow is a function with @flow above it, or @flow(name=…); there is no "
+            f"`with Flow(…)`. {prefect_names.PAGE}",
         )
     return SettingError(
         f"A flow needs a callable, not {kind.__name__}.",

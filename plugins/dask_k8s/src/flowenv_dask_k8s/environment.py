@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
@@ -218,8 +219,14 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         check_resources(self, "scheduler_resources", "worker_resources")
         if self.nthreads is not None and self.nthreads < 1:
             raise SettingError(f"nthreads must be 1 or more, not {self.nthreads}.")
-        without = [name for name, given in self._manifests.items() if given.data]
-        if self.image_pull_secret and without:
+        pods = {"scheduler_spec": POD_SPEC, "worker_spec": ("spec",)}
+        without = [
+            name
+            for name, given in self._manifests.items()
+            if given.data and not mapping_at(given, *pods[name]).get("imagePullSecrets")
+        ]
+        is_submitter = contract.PAYLOAD not in os.environ  # in the container it is too late
+        if self.image_pull_secret and without and is_submitter:
             warnings.warn(
                 f"image_pull_secret isn't added to {' and '.join(without)}: name the secret there, "
                 "in imagePullSecrets.",

@@ -24,6 +24,7 @@ from flowenv.plugin import (
     payload_url,
     runtime_setting,
     setting,
+    settings_of,
 )
 from flowenv_fargate.api.service_model import parameters_of
 from flowenv_fargate.spec.arguments import (
@@ -188,7 +189,8 @@ class FargateTaskEnvironment(Environment):
         if self.start_timeout <= 0:
             raise SettingError(f"start_timeout must be more than 0, not {self.start_timeout:g}.")
         if self.kwargs:
-            check_arguments(self.kwargs, self.launch_type, parameters_of)
+            own = [one.name for one in settings_of(type(self))]
+            check_arguments(self.kwargs, self.launch_type, parameters_of, own)
         self._take_from_variables()
 
     def _take_from_variables(self) -> None:

@@ -223,8 +223,9 @@ def user_manifest(
     else:
         return Manifest({}, f"the default {kind}")
     manifest = as_given(manifest, kind)
-    _note_unknown(manifest, check_fields(manifest, (), kind))
+    unknown = check_fields(manifest, (), kind)
     check(manifest)
+    _note_unknown(manifest, unknown)
     return manifest
 
 

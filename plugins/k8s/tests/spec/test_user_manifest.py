@@ -96,6 +96,15 @@ def test_the_old_name_of_the_service_account_counts(
     assert "serviceAccount" not in pod
 
 
+def test_an_image_that_is_an_empty_text_is_none(environment: Environments) -> None:
+    """As Prefect's documentation had it, since the image was always replaced."""
+    flow: dict[str, Any] = {"name": "flow-container", "image": "", "command": [], "args": []}
+    made = {"spec": {"template": {"spec": {"containers": [flow]}}}}
+    spec = prepare(flows.add, environment=environment(job_spec=made), parameters={"a": 1}).spec
+    (built,) = spec["job"]["spec"]["template"]["spec"]["containers"]
+    assert built["image"] == "repo/flow:1"
+
+
 def test_what_the_cluster_prints_can_be_given_as_it_is(
     environment: Environments, rig: KubernetesRig, caplog: pytest.LogCaptureFixture
 ) -> None:

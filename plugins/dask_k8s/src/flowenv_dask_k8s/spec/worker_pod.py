@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from flowenv_k8s.plugin import Manifest, check_metadata, check_pod_spec, list_at
+from flowenv_k8s.plugin import Manifest, check_metadata, check_pod_spec, list_at, mapping_at
 
 _GONE = re.compile(r"(?<![\w/.-])(\S*/)?dask-worker\b|--(no-)?bokeh\b")
 """What a worker's command had in Dask's earlier days, as in the worker_pod.yaml of Prefect 0.x."""
@@ -16,6 +16,12 @@ def check_worker_pod(manifest: Manifest) -> None:
     Raises:
         SpecError: naming the place and what is wrong there.
     """
+    if "replicas" in mapping_at(manifest, "spec"):
+        manifest.fail(
+            "a Pod has no replicas.",
+            *("spec", "replicas"),
+            hint="How many workers there are is said by min_workers and max_workers.",
+        )
     check_metadata(manifest, ())
     check_pod_spec(manifest, ("spec",))
     for container in list_at(manifest, "spec", "containers")[:1]:

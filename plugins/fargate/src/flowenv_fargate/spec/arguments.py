@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowenv.errors import SettingError
@@ -23,7 +23,10 @@ FARGATE_PROVIDERS = frozenset({"FARGATE", "FARGATE_SPOT"})
 
 
 def check_arguments(
-    arguments: Arguments, launch_type: str | None, parameters_of: ParametersOf
+    arguments: Arguments,
+    launch_type: str | None,
+    parameters_of: ParametersOf,
+    own: Iterable[str] = (),
 ) -> None:
     """Check names, and combinations that can't be meant.
 
@@ -31,6 +34,7 @@ def check_arguments(
         arguments: the environment's keyword arguments.
         launch_type: the environment's.
         parameters_of: knows what the operations take.
+        own: the environment's own settings, one of which may be meant.
 
     Raises:
         SettingError: with the nearest right name, or the next step.
@@ -42,7 +46,7 @@ def check_arguments(
             raise SettingError(
                 f"FargateTaskEnvironment has no setting {name!r}, and neither boto3's "
                 "register_task_definition nor its run_task takes it.",
-                hint=where_to(name, known, shapes[REGISTER], shapes[RUN]),
+                hint=where_to(name, known | {*own}, shapes[REGISTER], shapes[RUN]),
             )
     check_launch_type(arguments.get("launchType"))
     for name, value in arguments.items():

@@ -45,6 +45,9 @@ def as_given(manifest: Manifest, kind: str) -> Manifest:
     pod = _at(data, pod_at)
     if pod and (account := pod.pop("serviceAccount", None)) is not None:
         pod.setdefault("serviceAccountName", account)
+    for container in _mappings(pod.get("containers") if pod else None)[:1]:
+        if container.get("image") == "":  # as in Prefect's examples: the run's is meant
+            del container["image"]
     if left_out := list(_leave_out(data, kind, pod_at)):
         import logging  # seldom needed, and `flowenv spec` is to be quick
 
