@@ -300,3 +300,33 @@ def test_colours_are_for_terminals_and_no_color_forbids_them(project: Project) -
 
 def test_the_module_is_the_command_line_too(project: Project) -> None:
     assert "flowenv, version" in project.shell("bash", "python -m flowenv --version")
+
+
+def test_a_secret_that_reaches_nobody_is_said(project: Project) -> None:
+    project.write("flow.py", "from flowenv import flow\n@flow\ndef f(): pass\n")
+    project.write("flowenv.toml", '[secrets]\ndb-password = "a"\nused = "b"\nauth_token = "c"\n'
+                  '[env]\nKEY = { secret = "used" }\n')  # fmt: skip
+    said = project.flowenv("run", "flow.py").stderr
+    use = '[env] DB_PASSWORD = { secret = "db-password" } gives it to all runs.'
+    assert f"Nothing uses the secret db-password of [secrets]: {use}\n" in said
+    assert said.count("Nothing uses") == 1
+    found = project.flowenv("doctor").stdout
+    assert "warning  secret db-password: nothing in the configuration uses it" in found
+    assert "secret used" not in found
+
+
+def test_variables_for_one_run(project: Project) -> None:
+    project.write("flow.py", "import os\nfrom flowenv import flow\n"
+                  "@flow\ndef f(): return os.environ.get('REGION')\n")  # fmt: skip
+    project.write("flowenv.toml", '[env]\nREGION = "eu"\n[secrets]\nplace = "asia"\n')
+    assert project.flowenv("run", "flow.py").stdout == "Result: 'eu'\n"
+    given = ("--variable", 'REGION={secret = "place"}')
+    for more in ([], ["--rehearse"]):
+        ended = project.flowenv("run", "flow.py", *given, *more)
+        assert ended.stdout.splitlines()[-1] == "Result: 'asia'"
+        assert "Nothing uses" not in ended.stderr
+    explained = project.flowenv("explain", "flow.py", "--variable", "REGION=us").stdout
+    assert "this run" in explained
+    assert "asia" not in project.flowenv("spec", "flow.py", *given).stdout
+    wrong = project.flowenv("run", "flow.py", "--variable", "REGION")
+    assert (wrong.returncode, "'REGION' is not NAME=VALUE" in wrong.stderr) == (2, True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from flowenv import Flow, Secret, contract, hookimpl
@@ -242,6 +244,85 @@ def test_configured_variables_can_be_secrets(toy, tmp_path, monkeypatch):
     assert found.secrets["ARN"] == Secret(reference="vault/key")
     assert found.values["PLAIN"] == "yes"
     assert "hunter2" not in repr(found)
+
+
+ENVIRONMENT = """
+    [env]
+    REGION = "eu"
+    ZONE = "a"
+    [environments.prod]
+    type = "toy"
+    [environments.prod.env]
+    REGION = "us"
+    PREFECT__LOGGING__EXTRA_LOGGERS = "['mine']"
+    PASSWORD = { file = "key.txt" }
+"""
+
+
+def of_prod(**given):
+    """What the flow's container of a run of the environment `prod` gets."""
+    made = prepare(Flow(dict, name="f"), environment="prod", **given)
+    return made.process.variables.merge()
+
+
+def test_one_environment_has_variables_of_its_own(toy, tmp_path):
+    (tmp_path / "key.txt").write_text("hunter2")
+    write(tmp_path / "flowenv.toml", ENVIRONMENT)
+    found = of_prod()
+    assert (found.values["REGION"], found.values["ZONE"]) == ("us", "a")
+    assert found.values[contract.EXTRA_LOGGERS] == "['mine']"
+    assert found.secrets["PASSWORD"].reveal() == "hunter2"
+    (region,) = (one for one in found if one.name == "REGION")
+    assert (region.layer, region.replaced) == ("configuration of prod", ("configuration",))
+    plain = prepare(Flow(dict, name="f"), environment="toy").process.variables.merge()
+    assert plain.values["REGION"] == "eu"
+    assert "PASSWORD" not in plain.values
+
+
+def test_one_run_has_variables_of_its_own_over_all_but_hooks(toy, tmp_path):
+    (tmp_path / "key.txt").write_text("hunter2")
+    write(tmp_path / "flowenv.toml", ENVIRONMENT)
+    given = {"REGION": "asia", contract.EXTRA_LOGGERS: "[]", "PASSWORD": {"reference": "vault/a"}}
+    made = prepare(Flow(dict, name="f"), environment="prod", variables=given)
+    found = made.process.variables.merge([{"name": "REGION", "value": "file"}])
+    assert found.values["REGION"] == "asia"
+    assert found.values[contract.EXTRA_LOGGERS] == "[]"
+    assert found.secrets["PASSWORD"] == Secret(reference="vault/a")
+
+
+def test_the_token_of_one_environment_is_a_secret_for_the_flow_alone(toy, tmp_path):
+    text = ENVIRONMENT + '    PREFECT__CLOUD__AUTH_TOKEN = "tok-123"\n'
+    write(tmp_path / "flowenv.toml", text.replace('PASSWORD = { file = "key.txt" }', ""))
+    variables = prepare(Flow(dict, name="f"), environment="prod").process.variables
+    assert variables.merge().secrets[contract.AUTH_TOKEN].reveal() == "tok-123"
+    assert contract.AUTH_TOKEN not in variables.merge(target=contract.Target.SIDECAR).values
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("A B=", "x", "is no name for a variable"),
+        ("A", 5, "must be a string, {secret = …}, {file = …} or {reference = …}, not int"),
+        ("A", {"secret": 5}, "must be a string"),
+        ("A", "x\0y", "has a NUL character"),
+        (contract.FLOW_RUN_ID, "x", "is each run's own and can't be set"),
+        (contract.AUTH_TOKEN, "x", "is a secret, and no variable of one run"),
+        ("A", {"secret": "nosuch"}, "A is the secret nosuch, and nobody has it"),
+    ],
+)
+def test_a_variable_for_one_run_that_is_wrong_is_refused(toy, name, value, says):
+    with pytest.raises(ConfigurationError, match=re.escape(says)):
+        prepare(
+            Flow(dict, name="f"), environment="toy", variables={name: value}
+        ).process.variables.merge()
+
+
+@pytest.mark.parametrize("line", ["A = 5", "A = { secret = 5 }", "'A B=' = 'x'"])
+def test_a_variable_of_one_environment_that_is_wrong_is_refused_with_its_line(toy, tmp_path, line):
+    text = f"[environments.prod]\ntype = 'toy'\n[environments.prod.env]\n{line}\n"
+    write(tmp_path / "flowenv.toml", text)
+    with pytest.raises(ConfigurationError, match=r"flowenv.toml:4: environments\.prod\.env\.A"):
+        merged()
 
 
 def test_a_secret_that_nobody_has_is_named_with_its_line(toy, tmp_path):

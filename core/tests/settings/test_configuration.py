@@ -122,7 +122,7 @@ def test_it_is_read_once(tmp_path):
         ("[env]\nA = '1'\nB = 2\n", 3, "env.B must be a string, not int"),
         ("[env]\nA = '1'\n[env.B]\nC = '1'\n", 3, "env.B must be a string"),
         ("env = { A = 1 }\n", 1, "env.A must be a string, not int"),
-        ("[env]\n'A B=' = '1'\n", 2, "env has a variable with the name 'A B='. A name has"),
+        ("[env]\n'A B=' = '1'\n", 2, "env.A B= is no name for a variable. A name has"),
         ("environments = 3\n", 1, "environments must be"),
         ("[environments]\nprod = 3\n", 2, "environments.prod must be"),
         ("[environments.prod]\nnamespace = 'x'\n", 1, r"'prod' has no type, such as type ="),

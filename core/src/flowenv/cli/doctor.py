@@ -72,6 +72,7 @@ def _installation(plugins: Sequence[str]) -> list[Finding]:
     from flowenv.errors import ConfigurationError
     from flowenv.runs.summaries import Finding
     from flowenv.settings.configuration import configuration
+    from flowenv.settings.unused_secrets import how_to_use, unused_secrets
 
     python = platform.python_version()
     found = [Finding("flowenv", True, f"{__version__} on Python {python}")]
@@ -81,6 +82,9 @@ def _installation(plugins: Sequence[str]) -> list[Finding]:
         # without it there is no telling which plugins to load
         return [*found, Finding("configuration", False, error.message, error.hint)]
     found.append(Finding("configuration", True, str(path) if path else "no file; all defaults"))
+    for name in unused_secrets(configuration()):
+        text = "nothing in the configuration uses it; a plugin may ask for it."
+        found.append(Finding(f"secret {name}", None, text, how_to_use(name)))
     return found + _plugins(plugins)
 
 

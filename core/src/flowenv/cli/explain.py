@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import shutil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from flowenv.cli.options import flow_options, output_option
 from flowenv.cli.printing import echo, echo_json, echo_table
 from flowenv.wording import shown
+
+if TYPE_CHECKING:
+    from flowenv.submission.lifecycle import Prepared
 
 _LEAST_ROOM = 24
 
@@ -32,16 +35,13 @@ def explain(output: str, **target: Any) -> None:
     from flowenv.cli.prepare import prepare_run
     from flowenv.submission.explain import explain as explain_run
 
-    data = explain_run(prepare_run(**target, is_preview=True))
+    prepared = prepare_run(**target, is_preview=True)
+    data = explain_run(prepared)
     if output == "json":
         echo_json(data)
         return
     if not data["containers"]:
-        echo(
-            "The flow runs in this process and gets its own variables, neither [env] nor a "
-            "plugin's.\nFor a container's: --env with a backend that has some, or "
-            "`flowenv run --rehearse`, which gives the flow what a container would get."
-        )
+        _echo_here(prepared)
     for container in data["containers"]:
         name, kind = container["container"], container["target"]
         click.secho(f"{name} container" if name == kind else f"{name} ({kind})", bold=True)
@@ -51,6 +51,28 @@ def explain(output: str, **target: Any) -> None:
         _echo_runtime(data["runtime"])
     for change in data["changes"]:
         _echo_change(change["plugin"], change["differences"])
+
+
+def _echo_here(prepared: Prepared) -> None:
+    """What a flow that runs in this process finds there besides the process's own variables."""
+    from flowenv.submission.process_variables import given_here
+
+    given = given_here(prepared.flow_run, prepared.hooks, prepared.process.variables)
+    echo(
+        "The flow runs in this process, which has these variables meanwhile, besides its own:"
+        if given
+        else "The flow runs in this process and finds its variables; nobody sets others."
+    )
+    if given:
+        rows = [
+            [name, "(removed)" if value is None else str(value), layer]
+            for name, (value, layer) in given.items()
+        ]
+        echo_table(rows, ["variable", "value", "set by"])
+    echo(
+        "For a container's: --env with a backend that has some, or `flowenv run --rehearse`, which "
+        "gives the flow what a container would get."
+    )
 
 
 def _echo_runtime(runtime: dict[str, Any] | None) -> None:

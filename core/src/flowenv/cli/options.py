@@ -94,6 +94,14 @@ label_option = click.option(
 )
 
 
+variable_option = click.option(
+    "--variable",
+    "variables",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="An environment variable for this run, over the configured ones: a text, or as in "
+    """[env] '{secret = "name"}'. Repeatable.""",
+)
 mine_option = click.option(
     "--mine", is_flag=True, help="Only those that this user submitted from this machine."
 )
@@ -108,6 +116,7 @@ def flow_options(command: Command) -> Command:
         settings_option,
         parameter_option,
         label_option,
+        variable_option,
         plugin_option,
     )
 

@@ -21,6 +21,7 @@ def prepare_run(
     parameters: Sequence[str],
     labels: Sequence[str],
     plugins: Sequence[str],
+    variables: Sequence[str] = (),
     is_preview: bool = False,
 ) -> Prepared:
     """Load the flow and prepare a run as the options say; nothing is sent."""
@@ -32,8 +33,22 @@ def prepare_run(
     environment = choose_environment(flow, env, settings)
     values = parse_parameters(flow, parameters)
     return prepare(
-        flow, environment=environment, parameters=values, labels=labels, is_preview=is_preview
+        flow,
+        environment=environment,
+        parameters=values,
+        labels=labels,
+        variables=parse_variables(variables),
+        is_preview=is_preview,
     )
+
+
+def parse_variables(items: Sequence[str]) -> dict[str, Any]:
+    """The values of `--variable`."""
+    from flowenv.cli.options import split
+    from flowenv.submission.configured_variables import read_variable
+
+    given = split(items, "--variable", "NAME=VALUE")
+    return {name: read_variable(text) for name, text in given.items()}
 
 
 def load_flow(target: str) -> Flow[..., Any]:
@@ -127,7 +142,9 @@ def choose_environment(
             )
         given = {one.name: getattr(own, one.name) for one in _settings_of(own)}
         changed = parse_settings(type(own), settings, given)
-        return dataclasses.replace(own, **changed)  # type: ignore[type-var]
+        made: Environment = dataclasses.replace(own, **changed)  # type: ignore[type-var]
+        made.configured_as = own.configured_as
+        return made
     return make_environment(env, _given_settings(env, settings) if settings else None)
 
 

@@ -39,6 +39,7 @@ def run(
       flowenv run flow.py -s 'executor={"type": "LocalDaskExecutor", "num_workers": 2}'
       flowenv run flow.py -s executor.type=LocalDaskExecutor -s executor.num_workers=2
       flowenv run flow.py --env k8s -s metadata.image=repo/flow:1
+      flowenv run flow.py --env prod --variable REGION=eu-west-1
       flowenv run flow.py --env prod --rehearse
       flowenv run flow.py --env prod --detach -o json
 
@@ -60,10 +61,25 @@ def run(
         return (_detach if detach else _run)(prepared, where, output)
 
 
+def _say_unused(prepared: Prepared) -> None:
+    """Say which secrets are configured and reach nobody: that is seldom what was meant."""
+    from flowenv.cli.printing import echo
+    from flowenv.hooks.registry import registry
+    from flowenv.settings.configuration import configuration
+    from flowenv.settings.unused_secrets import how_to_use, unused_secrets
+
+    if not configuration().secrets or registry().plugins():  # a plugin may ask for any, any time
+        return
+    for name in unused_secrets(configuration(), prepared.flow_run.variables):
+        if name not in prepared.hooks.asked_for:
+            echo(f"Nothing uses the secret {name} of [secrets]: {how_to_use(name)}", err=True)
+
+
 def _run(prepared: Prepared, where: str, output: str) -> int:
     from flowenv.cli.follow import follow_to_end
 
     prepared.spec  # noqa: B018 - what is wrong with it shows before anything is followed
+    _say_unused(prepared)
     return follow_to_end(prepared.flow_run, where, output, submit=prepared.submit)
 
 
@@ -81,6 +97,7 @@ def _detach(prepared: Prepared, where: str, output: str) -> int:
             hint="Run it without --detach.",
         )
     prepared.spec  # noqa: B018 - as above
+    _say_unused(prepared)
     with Follower(flow_run, where) as follower:
         follower.submit(prepared.submit)
     if output == "json":

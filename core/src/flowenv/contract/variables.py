@@ -151,6 +151,10 @@ class Variables:
             self._known[target] = self.layers_for(target)
         return self._known[target]
 
+    def known(self, target: Target) -> Sequence[Layer] | None:
+        """The layers for a target, if somebody has asked for them already."""
+        return self._known.get(target)
+
     def merge(
         self,
         existing: Iterable[Mapping[str, Any]] = (),

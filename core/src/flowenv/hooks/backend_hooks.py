@@ -62,6 +62,7 @@ class BackendHooks:
 
     Attributes:
         owner: the backend and its distribution, as messages name them.
+        asked_for: the names of the secrets that somebody has asked for.
         with_entry_points: `backend ssh` and `plugin acme`, whose names are their entry points'.
     """
 
@@ -75,6 +76,7 @@ class BackendHooks:
         from flowenv.hooks import core_hooks
 
         self.name = name
+        self.asked_for: set[str] = set()
         self.owner = f"The backend {name}" + (f" of {distribution}" if distribution else "")
         self.manager = pluggy.PluginManager("flowenv")
         self.manager.add_hookspecs(hookspecs)
@@ -138,6 +140,7 @@ class BackendHooks:
         Raises:
             PluginError: if somebody gives anything else.
         """
+        self.asked_for.add(name)
         # asked as pluggy asks for a first result
         for one in reversed(self.hook.flowenv_get_secret.get_hookimpls()):
             giver = one.plugin_name

@@ -53,6 +53,8 @@ class Environment:
         Target.SIDECAR: BASIC,
     }
 
+    configured_as: str = ""
+    """The name in the configuration that it was made by; empty if it was made otherwise."""
     executor: Executor | None = None
     labels: Iterable[str] | None = None
     on_start: Callback | None = None

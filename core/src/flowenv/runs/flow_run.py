@@ -73,6 +73,8 @@ class FlowRun:
         created: when it was made, in UTC.
         last_status: what this process last saw of it; only goes forwards.
         handle: the backend's handle, once it is submitted.
+        variables: variables for this run's containers alone, as `[env]` has them.
+        surroundings: a context in which this process has the variables of the flow's container.
         spec: the finished spec, once the run is being submitted from this process.
         nonce: a random text that goes into the payload, so that nobody can guess its digest.
         directory: where the flow runs: the folder of the payload's files.
@@ -112,6 +114,8 @@ class FlowRun:
         self._shown_parameters = shown_parameters
         self.handle: Handle | None = None
         self.last_status = Status(State.PENDING)
+        self.variables: Mapping[str, Any] = {}
+        self.surroundings: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
         self.spec: dict[str, Any] | None = None
         self.nonce = secrets.token_hex(16)
         self.directory: Path | None = None

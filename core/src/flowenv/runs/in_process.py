@@ -27,9 +27,15 @@ def execute_here(flow_run: FlowRun, status: Status = _RUNNING) -> FinishedHandle
 
     Raises:
         SettingError: before the run begins, if its executor can't be had here.
+        ConfigurationError: before the run begins, if a variable of its is a secret nobody has.
     """
     if status.state is State.RUNNING:
         check_executor_here(flow_run.environment.executor)
+    with flow_run.surroundings():
+        return _executed(flow_run, status)
+
+
+def _executed(flow_run: FlowRun, status: Status) -> FinishedHandle:
     flow_run.observe(status)
     try:
         with closed_before_the_end():

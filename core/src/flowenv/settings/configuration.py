@@ -57,12 +57,14 @@ class NamedEnvironment:
         type: the backend.
         settings: the environment's settings.
         place: file and line, for messages.
+        env: variables for the containers of its runs, as `[env]` has them: texts and tables.
     """
 
     name: str
     type: str
     settings: Mapping[str, Any] = field(repr=False)  # there can be secrets among them
     place: str = ""
+    env: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -198,13 +200,7 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
             source.fail(f"unknown key {key!r}. {nearest(key, list(_TYPES))}", key)
         if not fits(value, _TYPES[key]):
             _fail_at_item(source, key, value)
-    for name, value in document.get("env", {}).items():
-        if not is_name(name):
-            source.fail(f"env has a variable with the name {name!r}. {NAME_RULE}", "env", name)
-        if isinstance(value, dict):
-            _check_secret_variable(source, name, value)
-        elif holds_nul(value):
-            source.fail(f"env.{name} has a NUL character. {NUL_RULE}", "env", name)
+    _check_variables(source, document.get("env", {}), "env")
     environments = {
         name: _named(source, name, dict(table))
         for name, table in document.get("environments", {}).items()
@@ -217,8 +213,7 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
             source.fail(message, "secrets", name)
     plain = {key: value for key, value in document.items() if key != "environments"}
     env = document.get("env", {})
-    plain["env"] = {name: value for name, value in env.items() if isinstance(value, str)}
-    plain["secret_env"] = {n: value for n, value in env.items() if not isinstance(value, str)}
+    plain["env"], plain["secret_env"] = split_variables(env)
     plain["plugins"] = tuple(_beside(path, name) for name in document.get("plugins", []))
     plain["required_plugins"] = tuple(document.get("required_plugins", []))
     for name in plain["plugins"]:
@@ -227,15 +222,40 @@ def _build(document: Mapping[str, Any], path: Path | None) -> Configuration:
     return Configuration(path=path, environments=environments, **plain)
 
 
-def _check_secret_variable(source: TomlSource, name: str, entry: Mapping[str, str]) -> None:
+def _check_variables(source: TomlSource, env: Mapping[str, Any], *where: str) -> None:
+    for name, value in env.items():
+        if wrong := wrong_variable(name, value):
+            source.fail(f"{'.'.join((*where, name))} {wrong}", *where, name)
+
+
+def wrong_variable(name: str, value: object) -> str:
+    """What is wrong with a variable for containers; empty if nothing is. Its value isn't shown.
+
+    Args:
+        name: its name.
+        value: a text, or one of `{secret = …}`, `{file = …}`, `{reference = …}`.
+    """
     from flowenv.contract import AUTH_TOKEN
 
-    if len(entry) != 1 or not entry.keys() <= _VARIABLE_KEYS:
-        message = f"env.{name} must be a string, {{secret = …}}, {{file = …}} or {{reference = …}}"
-        source.fail(message, "env", name)
-    if name in CONFIGURABLE or name == AUTH_TOKEN:
-        hint = "; for the token set auth_token in [secrets]" if name == AUTH_TOKEN else ""
-        source.fail(f"env.{name} can't be a secret{hint}", "env", name)
+    if not is_name(name):
+        return f"is no name for a variable. {NAME_RULE}"
+    if isinstance(value, str):
+        return f"has a NUL character. {NUL_RULE}" if holds_nul(value) else ""
+    forms = "a string, {secret = …}, {file = …} or {reference = …}"
+    if not isinstance(value, dict):
+        return f"must be {forms}, not {type(value).__name__}"
+    texts = all(isinstance(one, str) for one in value.values())
+    if len(value) != 1 or not value.keys() <= _VARIABLE_KEYS or not texts:
+        return f"must be {forms}"
+    if name == AUTH_TOKEN:
+        return "can't be a secret; for the token set auth_token in [secrets]"
+    return "can't be a secret" if name in CONFIGURABLE else ""
+
+
+def split_variables(env: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Variables as `[env]` has them: those that are texts, and those that are secrets."""
+    plain = {name: value for name, value in env.items() if isinstance(value, str)}
+    return plain, {name: value for name, value in env.items() if name not in plain}
 
 
 def _fail_at_item(source: TomlSource, key: str, value: object) -> NoReturn:
@@ -256,7 +276,12 @@ def _named(source: TomlSource, name: str, table: dict[str, Any]) -> NamedEnviron
         source.fail(
             f'the environment {name!r} has no type, such as type = "local"', "environments", name
         )
-    return NamedEnvironment(name, kind, table, source.place("environments", name))
+    env = table.pop("env", {})
+    where = ("environments", name, "env")
+    if not isinstance(env, dict):
+        source.fail(f"{'.'.join(where)} must be a table of variables", *where)
+    _check_variables(source, env, *where)
+    return NamedEnvironment(name, kind, table, source.place("environments", name), env)
 
 
 def _beside(path: Path, plugin: str) -> str:
@@ -301,7 +326,7 @@ def configured_secret(name: str) -> Secret | None:
     if entry is not None:
         if reference := entry.get("reference"):
             return Secret(reference=reference)
-        return Secret(_read_secret("secrets", name, entry))
+        return Secret(_read_secret(name, entry))
     variables = ["FLOWENV_SECRET_" + re.sub(r"\W", "_", name).upper()]
     if name == AUTH_TOKEN_SECRET:
         variables.append(AUTH_TOKEN)
@@ -311,42 +336,54 @@ def configured_secret(name: str) -> Secret | None:
     return None
 
 
-def secret_variables(find: Callable[[str], Secret | None]) -> dict[str, Secret]:
-    """The variables of `[env]` that are secrets.
+def secret_variables(
+    entries: Mapping[str, Mapping[str, str]],
+    find: Callable[[str], Secret | None],
+    place_of: Callable[[str], str],
+    folder: Path,
+) -> dict[str, Secret]:
+    """The values of variables that are secrets.
 
     Args:
+        entries: `{secret = …}`, `{file = …}` or `{reference = …}` by the variable's name.
         find: finds a named secret.
+        place_of: where a variable is set, for messages.
+        folder: what a file's name is relative to.
 
     Raises:
-        ConfigurationError: if one isn't there; with file and line.
+        ConfigurationError: if one isn't there; with its place.
     """
-    found, values = configuration(), dict[str, Secret]()
-    for name, entry in found.secret_env.items():
+    values = dict[str, Secret]()
+    for name, entry in entries.items():
         secret: Secret | None
         if named := entry.get("secret"):
             secret = find(named)
         elif reference := entry.get("reference"):
             secret = Secret(reference=reference)
         else:
-            secret = Secret(_read_secret("env", name, entry))
+            file = folder / Path(entry["file"]).expanduser()
+            secret = Secret(_text_of(file, place_of(name)))
         if secret is None:
             variable = "FLOWENV_SECRET_" + re.sub(r"\W", "_", named or "").upper()
             raise ConfigurationError(
-                f"{found.place('env', name)}: {name} is the secret {named}, and nobody has it.",
+                f"{place_of(name)}: {name} is the secret {named}, and nobody has it.",
                 hint=f"Set it in [secrets], or as {variable}.",
             )
         values[name] = secret
     return values
 
 
-def _read_secret(table: str, name: str, entry: Mapping[str, str]) -> str:
+def _read_secret(name: str, entry: Mapping[str, str]) -> str:
     found = configuration()
-    place = found.place(table, name)
+    place = found.place("secrets", name)
     if variable := entry.get("env"):
         if variable not in os.environ:
             raise ConfigurationError(f"{place}: the environment variable {variable} isn't set.")
         return os.environ[variable]
-    path = found.beside(entry["file"])
+    return _text_of(found.beside(entry["file"]), place)
+
+
+def _text_of(path: Path, place: str) -> str:
     try:
         return path.read_text("utf-8").rstrip("\n")
     except OSError as error:

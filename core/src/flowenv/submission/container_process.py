@@ -12,7 +12,13 @@ from flowenv.contract.variables import THIS_PROCESS, Layer, Value, checked
 from flowenv.runs.answers import blamed
 from flowenv.runs.process import Process, Runtime
 from flowenv.secret import Secret
-from flowenv.settings.configuration import configuration, contract_variables_here, secret_variables
+from flowenv.settings.configuration import configuration, contract_variables_here
+from flowenv.submission.configured_variables import (
+    ConfiguredVariables,
+    configured_secrets,
+    of_environment,
+    of_run,
+)
 
 if TYPE_CHECKING:
     from flowenv.hooks.backend_hooks import BackendHooks
@@ -50,9 +56,11 @@ def process_of(flow_run: FlowRun, hooks: BackendHooks) -> Process:
 class VariableLayers:
     """The layers of variables of a run's containers."""
 
-    def __init__(self, flow_run: FlowRun, hooks: BackendHooks) -> None:
+    def __init__(self, flow_run: FlowRun, hooks: BackendHooks, *, with_token: bool = True) -> None:
+        self._with_token = with_token
         self._flow_run = flow_run
         self._hooks = hooks
+        self._known_secrets: dict[str, Mapping[str, Value]] = {}
 
     def of(self, target: Target) -> Sequence[Layer]:
         """The layers for one kind of container, later wins."""
@@ -62,16 +70,24 @@ class VariableLayers:
         logging = {n: v for n, v in values.items() if n in contract.LOGGING}
         others = {n: v for n, v in values.items() if n not in logging}
         configured = configuration().env.items()
+        named, given = of_environment(environment), of_run(run)
         here = {n: v for n, v in contract_variables_here().items() if n not in known}
         layers = [
             *self._token_layer(target),
             Layer("contract logging", logging),
             Layer("configuration", {n: v for n, v in configured if n not in {*others, *_SECRET}}),
             Layer("configuration", self._secrets),
+            Layer(
+                named.layer,
+                {n: v for n, v in named.plain.items() if n not in {*others, *_SECRET}},
+            ),
+            Layer(named.layer, self._secrets_of(named)),
             Layer(THIS_PROCESS, {n: v for n, v in here.items() if n not in others}),
             Layer("environment", self._of_environment(target)),
             Layer("contract", others, above_file=True),
             Layer(THIS_PROCESS, {n: v for n, v in here.items() if n in others}, above_file=True),
+            Layer(given.layer, given.plain, True, True),
+            Layer(given.layer, self._secrets_of(given), True, True),
         ]
         hooked = self._hooks.each(
             "flowenv_environment_variables", environment=environment, flow_run=run, target=target
@@ -99,13 +115,18 @@ class VariableLayers:
         self, names: Sequence[str], facts: Mapping[str, Value]
     ) -> dict[str, Value]:
         """The contract's variables but for secrets; configuration wins over the defaults."""
-        known = {**contract.DEFAULTS, **configuration().env, **facts}
+        known = {**contract.DEFAULTS, **self._configured, **facts}
         return {name: known.get(name, "") for name in names if name not in _SECRET}
+
+    @property
+    def _configured(self) -> Mapping[str, str]:
+        """The configured variables that are texts: for all runs, over them the environment's."""
+        return {**configuration().env, **of_environment(self._flow_run.environment).plain}
 
     def _token_layer(self, target: Target) -> Iterator[Layer]:
         """The auth token, as a layer that is named after who gives it."""
         names = self._flow_run.environment.contract.get(target, ())
-        if contract.AUTH_TOKEN in names and target is Target.FLOW:
+        if self._with_token and contract.AUTH_TOKEN in names and target is Target.FLOW:
             token, giver = self._token
             # without a token there is nothing that could win over the user's own
             values = checked({contract.AUTH_TOKEN: token or ""}, giver)
@@ -114,12 +135,18 @@ class VariableLayers:
     @functools.cached_property
     def _secrets(self) -> Mapping[str, Value]:
         """The configured variables that are secrets."""
-        return secret_variables(lambda name: self._hooks.find_secret(name)[0])
+        return configured_secrets(self._hooks)
+
+    def _secrets_of(self, variables: ConfiguredVariables) -> Mapping[str, Value]:
+        if variables.layer not in self._known_secrets:
+            found = variables.secrets(self._hooks) if variables.secret else {}
+            self._known_secrets[variables.layer] = found
+        return self._known_secrets[variables.layer]
 
     @functools.cached_property
     def _token(self) -> tuple[Secret | None, str]:
         """The auth token and who gives it; even from `[env]` it comes as a secret."""
         token, giver = self._hooks.find_secret(contract.AUTH_TOKEN_SECRET)
-        if token is None and (text := configuration().env.get(contract.AUTH_TOKEN)):
+        if token is None and (text := self._configured.get(contract.AUTH_TOKEN)):
             token = Secret(text)
         return token, giver if giver.startswith(("plugin ", "backend ")) else "contract"

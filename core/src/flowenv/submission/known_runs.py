@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 
 from flowenv.errors import SettingError, UnsupportedOperation
 from flowenv.hooks.registry import registry
-from flowenv.journal.notes import journal
 from flowenv.runs.answers import many
 from flowenv.runs.environment import Environment
 from flowenv.runs.submitter import submitter
@@ -16,6 +15,7 @@ from flowenv.runs.summaries import RunSummary
 from flowenv.settings.declaration import check_type
 from flowenv.states import State
 from flowenv.submission.named_environments import as_environment
+from flowenv.submission.remembering import journal_here
 
 
 def find_runs(
@@ -65,10 +65,11 @@ def find_runs(
         raise UnsupportedOperation(f"The backend {environment.backend} can't list its runs.")
     answer = hooks.claimed("find", "flowenv_find_runs", environment=environment, labels=labels)
     found = list(many(answer, RunSummary, hooks.owner, "flowenv_find_runs"))
-    journal().note_found(found, environment)
-    if forgotten:
+    if journal := journal_here():
+        journal.note_found(found, environment)
+    if forgotten and journal:
         there = {one.run_id for one in found}
-        known = (one.summary for one in journal().at(environment))
+        known = (one.summary for one in journal.at(environment))
         found += [
             one for one in known if one.run_id not in there and set(labels) <= set(one.labels)
         ]

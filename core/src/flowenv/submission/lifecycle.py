@@ -29,8 +29,11 @@ from flowenv.runs.submitter import submitter
 from flowenv.serialization.plain_data import own_copy
 from flowenv.settings.configuration import configuration
 from flowenv.states import State, Status
+from flowenv.submission.configured_variables import checked_variables
 from flowenv.submission.container_process import VariableLayers, process_of
 from flowenv.submission.named_environments import as_environment
+from flowenv.submission.process_variables import variables_here
+from flowenv.submission.remembering import journal_here
 from flowenv.submission.spec_checks import check_built, check_modified
 
 
@@ -113,10 +116,8 @@ class Prepared:
         )
         check_handle(handle, self.hooks.owner)
         run.handle = handle
-        if not isinstance(handle, FinishedHandle):
-            from flowenv.journal.notes import journal
-
-            journal().follow(run)
+        if not isinstance(handle, FinishedHandle) and (journal := journal_here()):
+            journal.follow(run)
         if run.last_status.state is State.PENDING:
             run.observe(Status(State.SUBMITTED))
         if isinstance(handle, FinishedHandle):
@@ -125,7 +126,7 @@ class Prepared:
 
     def run_here(self) -> Any:
         """Run the flow from this process, and return its result."""
-        with closed_before_the_end():
+        with self.flow_run.surroundings(), closed_before_the_end():
             return self.hooks.run_flow(self.flow_run)
 
 
@@ -150,6 +151,7 @@ def prepare(
     environment: Environment | str | None = None,
     parameters: Mapping[str, Any] | None = None,
     labels: Sequence[str] = (),
+    variables: Mapping[str, Any] | None = None,
     draft: bool = False,
     is_preview: bool = False,
 ) -> Prepared:
@@ -161,6 +163,7 @@ def prepare(
             default the flow's own.
         parameters: the flow's parameters.
         labels: labels besides the environment's.
+        variables: variables for this run's containers, over the configured ones.
         draft: True for a run without identity that only serves to build specs.
         is_preview: True if the run is only shown and will never be submitted.
 
@@ -192,7 +195,10 @@ def prepare(
         shown_parameters=None if configuration().show_parameters else {},
     )
     run.is_preview = is_preview
-    return Prepared(run, hooks, process_of(run, hooks))
+    run.variables = checked_variables(variables or {})
+    process = process_of(run, hooks)
+    run.surroundings = functools.partial(variables_here, run, hooks, process.variables)
+    return Prepared(run, hooks, process)
 
 
 def _all_labels(environment: Environment, labels: Iterable[str]) -> tuple[str, ...]:
@@ -208,6 +214,7 @@ def submit(
     environment: Environment | str | None = None,
     parameters: Mapping[str, Any] | None = None,
     labels: Sequence[str] = (),
+    variables: Mapping[str, Any] | None = None,
     **given: Any,
 ) -> FlowRun:
     """Run a flow where an environment says.
@@ -219,6 +226,8 @@ def submit(
             default, else the local process.
         parameters: the flow's parameters by name.
         labels: strings to find the run by, besides the environment's.
+        variables: environment variables for this run, over the configured ones: a text, or
+            `{"secret": name}`, `{"file": path}`, `{"reference": …}` as in `[env]`.
         **given: parameters too; those that are called as an argument above go by `parameters`.
 
     Returns:
@@ -240,7 +249,9 @@ def submit(
         if twice := given.keys() & dict(parameters or {}).keys():
             raise ParameterError(f"The parameter {min(twice)} is given twice.")
         parameters = {**given, **(parameters or {})}
-    return prepare(flow, environment=environment, parameters=parameters, labels=labels).submit()
+    return prepare(
+        flow, environment=environment, parameters=parameters, labels=labels, variables=variables
+    ).submit()
 
 
 def setup(flow: Flow[..., Any] | Callable[..., Any], environment: Environment) -> None:
@@ -320,7 +331,6 @@ def attach(reference: str, environment: Environment | str | None = None) -> Flow
     check_handle(run.handle, hooks.owner, "flowenv_attach")
     run.hooks = hooks
     run.is_attached = True
-    from flowenv.journal.notes import journal
-
-    journal().follow(run, is_own=False)
+    if journal := journal_here():
+        journal.follow(run, is_own=False)
     return run  # type: ignore[no-any-return]

@@ -43,12 +43,14 @@ def make_environment(
                 f"{found.__name__} has no setting {setting!r}.", hint=nearest(setting, known)
             )
     try:
-        return found(**{**configured, **given})
+        made = found(**{**configured, **given})
     except SettingError:
         raise
     except TypeError as error:  # a setting without a default is missing
         name = name or default_name()
         raise ConfigurationError(f"The environment {name} can't be made: {error}.") from error
+    made.configured_as = named.name if named else ""
+    return made
 
 
 def as_environment(environment: object) -> Environment:

@@ -29,7 +29,7 @@ CORE = ("flowenv", "cloudpickle", "pluggy")
 _PACKAGES = {"PyYAML": "yaml"}
 """Distributions whose package has another name; PyYAML does without its compiled part."""
 
-_LEFT_OUT = {("flowenv", "cli"), ("flowenv", "_template")}
+_LEFT_OUT = {("flowenv", "cli"), ("flowenv", "journal"), ("flowenv", "_template")}
 """What a flow's process never imports."""
 
 _WITH_BYTECODE = tuple(f"{name}/" for name in CORE)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from flowenv.errors import UnsupportedOperation
 from flowenv.hooks.registry import registry
-from flowenv.journal.notes import journal
 from flowenv.runs.answers import many
 from flowenv.runs.environment import Environment
 from flowenv.runs.submitter import submitter
 from flowenv.runs.summaries import Leftover
+from flowenv.submission.remembering import journal_here
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,14 @@ def sweep(
 
 def _with_submitters(left: Sequence[Leftover]) -> list[Leftover]:
     """Things that don't say whose they are, told from others of the same run, or by the journal."""
-    known = {one.run_id: one for one in left if one.submitter}
+    known, journal = {one.run_id: one for one in left if one.submitter}, journal_here()
 
     def completed(one: Leftover) -> Leftover:
         if one.submitter or not one.run_id:
             return one
         if other := known.get(one.run_id):
             whose, labels = other.submitter, other.labels
-        elif found := journal().named(one.run_id):
+        elif journal and (found := journal.named(one.run_id)):
             whose, labels = found.summary.submitter, found.summary.labels
         else:
             return one
