@@ -175,23 +175,12 @@ FLOW = "from flowenv import flow\n\n@flow\ndef hello() -> int:\n    return 1\n"
     [
         ["run", "hello.py", "--env", "fargate", "-s", f"aws_secret_access_key=[{TOKEN}"],
         ["run", "hello.py", "--env", "k8s", "-s", f"metadata.password=[{TOKEN}", "--rehearse"],
-        ["spec", "hello.py", "--env", "k8s", "-s", "metadata.image=a"],
-        ["spec", "hello.py", "--env", "k8s", "-s", "metadata.image=a", "--format", "yaml"],
-        ["explain", "hello.py", "--env", "k8s", "-s", "metadata.image=a"],
         ["explain", "hello.py", "--env", "k8s", "-s", "metadata.image=a", "--output", "json"],
-        ["spec", "hello.py", "--env", "dask_k8s", "-s", "metadata.image=a"],
-        ["spec", "hello.py", "--env", "fargate", "-s", "metadata.image=a"],
-        ["spec", "hello.py", "--env", "dask_cloud"],
-        ["run", "hello.py", "--rehearse", "--env", "k8s", "-s", "metadata.image=a"],
-        ["run", "hello.py", "--env", "local"],
-        ["run", "hello.py", "--env", "k8s", "-s", "metadata.image=a"],
-        ["plugins"],
-        ["doctor", "--env", "local"],
         ["doctor", "--env", "k8s"],
     ],
     ids=lambda arguments: " ".join(arguments)[:60],
 )
-def test_no_command_shows_the_token(tmp_path: Path, arguments: list[str]) -> None:
+def test_no_command_shows_what_variables_and_arguments_held(tmp_path: Path, arguments: list[str]) -> None:
     (tmp_path / "hello.py").write_text(FLOW)
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("FLOWENV_", "AWS_"))}
     ended = subprocess.run(
