@@ -86,6 +86,20 @@ def test_a_traceback_shows_no_secret(debug_log: Callable[[], str]) -> None:
     assert not shows(debug_log())
 
 
+def test_a_short_secret_takes_nothing_out_of_other_lines(debug_log: Callable[[], str]) -> None:
+    Secret("root").reveal()
+    logging.getLogger("a").debug("the user root")
+    assert "the user root" in debug_log()
+
+
+def test_a_password_that_is_a_word_takes_that_word_out_of_other_lines(
+    debug_log: Callable[[], str],
+) -> None:
+    Secret("table").reveal()
+    logging.getLogger("a").debug("read the table in comfortable time")
+    assert "read the *** in comfor*** time" in debug_log()
+
+
 def test_a_wrong_log_call_is_still_reported(capsys: pytest.CaptureFixture[str]) -> None:
     Secret(TOKEN).reveal()
     record = logging.getLogger("a").makeRecord("a", 10, "f", 1, "%d", ("x",), None)
@@ -180,7 +194,7 @@ FLOW = "from flowenv import flow\n\n@flow\ndef hello() -> int:\n    return 1\n"
     ],
     ids=lambda arguments: " ".join(arguments)[:60],
 )
-def test_no_command_shows_what_variables_and_arguments_held(tmp_path: Path, arguments: list[str]) -> None:
+def test_no_command_shows_what_variables_held(tmp_path: Path, arguments: list[str]) -> None:
     (tmp_path / "hello.py").write_text(FLOW)
     kept = {n: v for n, v in os.environ.items() if not n.startswith(("FLOWENV_", "AWS_"))}
     ended = subprocess.run(
