@@ -17,6 +17,9 @@ from flowenv._version import __version__
 
 TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its time
 if TYPE_CHECKING:
+    from flowenv.batches.batch import Batch
+    from flowenv.batches.mapping import map
+    from flowenv.batches.waiting import as_completed, wait
     from flowenv.container.entry_point import load_and_run_flow
     from flowenv.errors import FlowenvError, RunRefused
     from flowenv.executors import (
@@ -53,6 +56,11 @@ __all__ = [
     "flow",
     "preview",
     "submit",
+    # many runs
+    "Batch",
+    "as_completed",
+    "map",
+    "wait",
     # environments
     "Capabilities",
     "Environment",
@@ -81,6 +89,9 @@ __all__ = [
 __getattr__, __dir__ = names_of(
     globals(),
     {
+        "batches.batch": "Batch",
+        "batches.mapping": "map",
+        "batches.waiting": "as_completed wait",
         "container.entry_point": "load_and_run_flow",
         "errors": "FlowenvError RunRefused",
         "executors": "DaskExecutor Executor LocalDaskExecutor LocalExecutor get_executor",

@@ -243,4 +243,9 @@ def _refused_by(fault: Fault, asked: Asked, request: Request) -> web.Response:
         headers = {} if after is None else {"Retry-After": str(after)}
         message = "the server is currently unable to handle the request"
         raise ApiError(503, "ServiceUnavailable", message, headers=headers)
+    if fault.kind.name == "over_quota":
+        name = asked.resource.qualified_name
+        counts = f"requested: count/{name}=1, used: count/{name}=2, limited: count/{name}=2"
+        why = f"is forbidden: exceeded quota: objects, {counts}"
+        raise ApiError(403, "Forbidden", f'{name} "{asked.name}" {why}')
     raise _forbidden(asked, request)

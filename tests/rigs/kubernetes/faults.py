@@ -47,6 +47,7 @@ _KINDS = (
     FaultKind("500", "request", "internal error", {"message": "etcdserver: leader changed"}),
     FaultKind("503", "request", "the server is unavailable", {"retry_after": None}),
     FaultKind("forbidden", "request", "the user may not do this"),
+    FaultKind("over_quota", "request", "a quota counts such objects, and is full", verb="create"),
     FaultKind("token_expired", "token", "401 for the present token; a new one is written"),
     FaultKind("watch_cut", "watch", "the connection drops", {"after_events": 0}),
     FaultKind("watch_gone", "watch", "410 inside the stream", {"after_events": 0}),

@@ -102,6 +102,20 @@ variable_option = click.option(
     help="An environment variable for this run, over the configured ones: a text, or as in "
     """[env] '{secret = "name"}'. Repeatable.""",
 )
+
+
+def _as_label(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    from flowenv.batches.rows import BATCH
+
+    return None if value is None else f"{BATCH}{_given(ctx, param, value)}"
+
+
+batch_option = click.option(
+    "--batch",
+    metavar="NAME",
+    callback=_as_label,
+    help="Only the runs of this batch, which `flowenv run --each` or `flowenv.map` submitted.",
+)
 mine_option = click.option(
     "--mine", is_flag=True, help="Only those that this user submitted from this machine."
 )

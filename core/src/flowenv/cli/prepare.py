@@ -25,13 +25,9 @@ def prepare_run(
     is_preview: bool = False,
 ) -> Prepared:
     """Load the flow and prepare a run as the options say; nothing is sent."""
-    from flowenv.hooks.registry import use_local_plugins
     from flowenv.submission.lifecycle import prepare
 
-    use_local_plugins(plugins)
-    flow = load_flow(target)
-    environment = choose_environment(flow, env, settings)
-    values = parse_parameters(flow, parameters)
+    flow, environment, values = prepare_flow(target, env, settings, parameters, plugins)
     return prepare(
         flow,
         environment=environment,
@@ -40,6 +36,22 @@ def prepare_run(
         variables=parse_variables(variables),
         is_preview=is_preview,
     )
+
+
+def prepare_flow(
+    target: str,
+    env: str | None,
+    settings: Sequence[str],
+    parameters: Sequence[str],
+    plugins: Sequence[str],
+) -> tuple[Flow[..., Any], Environment, dict[str, Any]]:
+    """The flow, the environment and the parameters that the options name."""
+    from flowenv.hooks.registry import use_local_plugins
+
+    use_local_plugins(plugins)
+    flow = load_flow(target)
+    environment = choose_environment(flow, env, settings)
+    return flow, environment, parse_parameters(flow, parameters)
 
 
 def parse_variables(items: Sequence[str]) -> dict[str, Any]:
@@ -102,13 +114,13 @@ def parse_parameters(flow: Flow[..., Any], items: Sequence[str]) -> dict[str, An
     values: dict[str, Any] = {}
     for name, text in split(items, "-p", "PARAM=VALUE").items():
         try:
-            values[name] = parse(text, _annotation(flow, name))
+            values[name] = parse(text, annotation_of(flow, name))
         except ValueError as error:
             raise ParameterError(f"-p {name}={text}: {error}.") from error
     return values
 
 
-def _annotation(flow: Flow[..., Any], name: str) -> Any:
+def annotation_of(flow: Flow[..., Any], name: str) -> Any:
     """A parameter's annotation; without one the type of its default says as much."""
     parameter = flow.signature.parameters.get(name)
     if parameter is None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowenv.cli.each import check_options, each_options
 from flowenv.cli.options import flow_options, output_option
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Run what the container would run, its variables and payload, in a local process.",
 )
+@each_options
 @output_option("text", "json")
 def run(
     env: str | None,
@@ -42,6 +44,7 @@ def run(
       flowenv run flow.py --env prod --variable REGION=eu-west-1
       flowenv run flow.py --env prod --rehearse
       flowenv run flow.py --env prod --detach -o json
+      flowenv run flow.py --env prod --each days.csv --at-once 50
 
     The result is printed to the standard output behind the flow's log; changes of state and
     the time of each phase go to the standard error. With -o json the standard output holds
@@ -53,6 +56,11 @@ def run(
 
     if detach and rehearse:
         raise click.UsageError("--detach and --rehearse exclude each other.")
+    of_batch = check_options(options)
+    if of_batch["each"]:
+        if detach or rehearse:
+            raise click.UsageError("--each goes with neither --detach nor --rehearse.")
+        return _run_each(env, settings, output, of_batch, **options)
     prepared = prepare_run(env=env, settings=settings, **options)
     if rehearse:
         return _rehearse(prepared, output)
@@ -73,6 +81,39 @@ def _say_unused(prepared: Prepared) -> None:
     for name in unused_secrets(configuration(), prepared.flow_run.variables):
         if name not in prepared.hooks.asked_for:
             echo(f"Nothing uses the secret {name} of [secrets]: {how_to_use(name)}", err=True)
+
+
+def _run_each(
+    env: str | None,
+    settings: tuple[str, ...],
+    output: str,
+    of_batch: dict[str, Any],
+    **options: Any,
+) -> int:
+    from flowenv.batches.mapping import make_batch
+    from flowenv.cli.each import default_name, run_each
+    from flowenv.cli.prepare import parse_variables, prepare_flow, where_options
+    from flowenv.cli.rows_file import read_rows
+    from flowenv.hooks.notifications import lines_first
+
+    labels, variables = options.pop("labels"), parse_variables(options.pop("variables"))
+    flow, environment, common = prepare_flow(env=env, settings=settings, **options)
+    rows = read_rows(of_batch["each"], flow, common)
+    batch = make_batch(
+        flow,
+        rows,
+        environment=environment,
+        parameters={},
+        labels=labels,
+        variables=variables,
+        at_once=of_batch["at_once"],
+        name=of_batch["batch"] or default_name(flow, rows),
+        again=of_batch["again"],
+        only_failed=of_batch["only_failed"],
+    )
+    where = where_options(batch.rows[0].prepared.flow_run, env, settings)
+    with lines_first():
+        return run_each(batch, output, where)
 
 
 def _run(prepared: Prepared, where: str, output: str) -> int:

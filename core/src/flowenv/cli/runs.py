@@ -8,6 +8,7 @@ import click
 
 from flowenv.cli.durations import since as since_moment
 from flowenv.cli.options import (
+    batch_option,
     label_option,
     mine_option,
     output_option,
@@ -92,6 +93,7 @@ def _known_states(
 @click.command()
 @platform_options
 @label_option
+@batch_option
 @click.option(
     "--state",
     "states",
@@ -120,6 +122,8 @@ def runs(
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
     output: str,
+    labels: tuple[str, ...],
+    batch: str | None,
     **chosen: Any,
 ) -> None:
     """List the runs that a platform knows of, newest first.
@@ -135,7 +139,9 @@ def runs(
     from flowenv.cli.runs_table import print_runs
     from flowenv.submission.known_runs import find_runs
 
-    found = find_runs(find_environment(env, settings, plugins, "find"), **chosen)
+    labels = (*labels, *([batch] if batch else ()))
+    environment = find_environment(env, settings, plugins, "find")
+    found = find_runs(environment, labels=labels, **chosen)
     if output == "json":
         echo_json([one.to_json() for one in found])
     elif not found:
@@ -240,25 +246,60 @@ def logs(
 
 
 @click.command()
-@reference_options
+@click.argument("reference", metavar="REFERENCE", required=False)
+@platform_options
+@batch_option
 @output_option("text", "json")
 def cancel(
-    reference: str,
+    reference: str | None,
     env: str | None,
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
+    batch: str | None,
     output: str,
-) -> None:
-    """Stop a run, and wait until it has stopped.
+) -> int:
+    """Stop a run, or all runs of a batch, and wait until they have stopped.
 
     REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. Cancelling a run that
     is over changes nothing.
 
     \b
       flowenv cancel REFERENCE --env prod
+      flowenv cancel --batch days --env prod
     """
-    flow_run = _attached(reference, env, settings, plugins, "cancel")
+    if (reference is None) == (batch is None):
+        raise click.UsageError("Give a REFERENCE, or --batch NAME.")
+    if batch is not None:
+        return _cancel_batch(
+            batch, find_environment(env, settings, plugins, "cancel", "find"), output
+        )
+    flow_run = _attached(str(reference), env, settings, plugins, "cancel")
     _print_status(flow_run, flow_run.cancel, output)
+    return 0
+
+
+def _cancel_batch(label: str, environment: Environment, output: str) -> int:
+    from flowenv.batches.cancelling import cancel_all
+    from flowenv.cli.report import describe
+    from flowenv.hooks.notifications import lines_first
+    from flowenv.submission.known_runs import find_runs
+    from flowenv.submission.lifecycle import attach
+
+    active = [
+        run for run in find_runs(environment, labels=[label]) if not run.status.state.is_final
+    ]
+    with lines_first():
+        runs = [attach(one.reference, environment) for one in active]
+        problems = cancel_all(runs)
+        if output == "json":
+            echo_json([describe(one) for one in runs])
+        for one in runs if output == "text" else ():
+            echo(f"{one.reference}: {one.last_status}")
+        for error in problems:
+            echo(f"Error: {error}", err=True)
+    if not runs:
+        echo("No run of the batch goes on.", err=True)
+    return 3 if problems else 0
 
 
 def _print_status(

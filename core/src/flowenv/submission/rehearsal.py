@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,43 @@ class Rehearsed:
     result_error: FlowenvError | None = None
 
 
-def rehearse(prepared: Prepared) -> Rehearsed:
+class Processes:
+    """The processes of rehearsals that several threads wait for, to end them together.
+
+    Args:
+        variables: what each has besides the run's own.
+
+    Attributes:
+        are_ended: True once no more are wanted.
+    """
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self.variables = dict(variables or {})
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self.are_ended = False
+
+    def end(self) -> None:
+        """Ask those that run to stop, as the platform would, and those that begin."""
+        with self._lock:
+            self.are_ended = True
+            for process in self._running:
+                process.terminate()
+
+    def begun(self, process: subprocess.Popen[bytes]) -> None:
+        """Note a process."""
+        with self._lock:
+            self._running.add(process)
+            if self.are_ended:
+                process.terminate()
+
+    def ended(self, process: subprocess.Popen[bytes]) -> None:
+        """Forget a process that has ended."""
+        with self._lock:
+            self._running.discard(process)
+
+
+def rehearse(prepared: Prepared, processes: Processes | None = None) -> Rehearsed:
     """Run what the container would run, with its variables and payload, and wait for it.
 
     The spec is built and checked first. Nothing is sent to the platform, and no cluster is
@@ -67,11 +104,15 @@ def rehearse(prepared: Prepared) -> Rehearsed:
     `flowenv_state_changed` isn't called. What the process prints goes to this one's output.
     An interrupt ends it as the platform would, with SIGTERM.
 
+    Args:
+        prepared: the run.
+        processes: where the process is noted while it runs, for whoever may end it.
+
     Raises:
         UnsupportedOperation: if the backend runs flows in this process anyway.
         SpecError: if a variable is too large for a process.
     """
-    run = prepared.flow_run
+    run, processes = prepared.flow_run, processes or Processes()
     if not run.environment.capabilities.rehearse:
         raise UnsupportedOperation(
             f"The backend {run.environment.backend} has nothing to rehearse."
@@ -89,6 +130,7 @@ def rehearse(prepared: Prepared) -> Rehearsed:
         outcome_file = folder / "outcome.json"
         variables = {
             **_base(folder),
+            **processes.variables,
             **values,
             contract.PAYLOAD: str(folder / PAYLOAD_FILE),
             contract.PAYLOAD_SEAL: (seal := seal_of(prepared.process.files[PAYLOAD_FILE])),
@@ -96,7 +138,7 @@ def rehearse(prepared: Prepared) -> Rehearsed:
             contract.REHEARSAL: "1",
             **(runtime.variables(name) if runtime else {}),
         }
-        exit_code = _call(process.command, variables, folder)
+        exit_code = _call(process.command, variables, folder, processes)
         text = outcome_file.read_bytes() if outcome_file.exists() else b""
         carried = folder / REHEARSED_RESULT
         lines = carried.read_text().split("\n") if carried.exists() else []
@@ -195,11 +237,14 @@ def _base(folder: Path) -> dict[str, str]:
     return {**kept, "PATH": f"{python.parent}:{path}"}
 
 
-def _call(command: tuple[str, ...], variables: dict[str, str], folder: Path) -> int:
+def _call(
+    command: tuple[str, ...], variables: dict[str, str], folder: Path, processes: Processes
+) -> int:
     """Run the command to its end; nothing that it started outlives it, as in a container."""
     process = subprocess.Popen(
         command, env=variables, cwd=folder, stdin=subprocess.DEVNULL, start_new_session=True
     )
+    processes.begun(process)
     try:
         return process.wait()
     except BaseException:
@@ -211,3 +256,4 @@ def _call(command: tuple[str, ...], variables: dict[str, str], folder: Path) -> 
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        processes.ended(process)

@@ -1,0 +1,1 @@
+"""Many runs at once: submitted together, followed together, picked up again together."""

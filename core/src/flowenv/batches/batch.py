@@ -1,0 +1,271 @@
+"""A batch: many runs of one flow, and what one does with them together."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+from flowenv.batches.cancelling import cancel_all
+from flowenv.batches.local_processes import LocalProcesses
+from flowenv.batches.rows import Row
+from flowenv.batches.waiting import Rounds
+from flowenv.errors import FlowenvError, PlatformError, WaitTimeout
+from flowenv.runs.flow_run import FlowRun
+from flowenv.states import Reason, State, Status
+
+_log = logging.getLogger("flowenv")
+
+CALLERS = 8
+"""How many runs are submitted at a time."""
+_AGAIN = 10.0
+"""Seconds after which a platform whose quota was used up is asked again."""
+
+
+class Batch:
+    """Many runs of one flow; what `flowenv.map` gives. Not for several threads at once.
+
+    Args:
+        name: what it is found by again.
+        rows: its rows, those that the platform has taken already among them.
+        at_once: how many of them may run at a time; None for all.
+
+    Attributes:
+        waits: why no more runs are submitted for now, such as a quota; empty if nothing is in
+            the way.
+    """
+
+    def __init__(self, name: str, rows: Sequence[Row], at_once: int | None = None) -> None:
+        self.name = name
+        self.rows = list(rows)
+        self.waits = ""
+        self._at_once = at_once
+        self._waiting = [row for row in self.rows if not row.is_submitted]
+        self._active = [
+            row for row in self.rows if row.is_submitted and not row.last_status.state.is_final
+        ]
+        self._retry = Rounds(0.0)
+        self._processes: LocalProcesses | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"Batch({self.name!r}, {self.summary()})"
+
+    def __iter__(self) -> Iterator[FlowRun]:
+        """Each run as soon as it is over, and submit the next one in its place.
+
+        Raises:
+            FlowenvError: if the platform refuses a run, or can't be asked; what is submitted
+                goes on.
+        """
+        for row in self.follow():
+            yield row.run
+
+    def __enter__(self) -> Self:
+        """The batch itself: at the end of the block it is over."""
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        """Cancel what isn't over, also when the block ends by an exception or Ctrl-C."""
+        self.cancel()
+
+    # -- submitting -----------------------------------------------------------------------
+
+    @property
+    def is_here(self) -> bool:
+        """True if its flows run in this process, in which nobody else could stop them."""
+        capable = (row.prepared.flow_run.environment.capabilities for row in self.rows)
+        return not next((one.cancel for one in capable), True)
+
+    def start(self) -> None:
+        """Submit as many runs as may run at once; in the local process run all, in their order.
+
+        Raises:
+            FlowenvError: what the first run met that the platform refused, if it isn't a quota.
+        """
+        self._submit_more()
+        while self.is_here and self._waiting:
+            self._submit_more()
+
+    def _submit_more(self) -> None:
+        if not self.is_here:
+            self._send_more()
+        elif (self._at_once or 1) > 1 and self._waiting:
+            self._processes = LocalProcesses(self._at_once or 1)
+            for row in self._waiting:
+                self._processes.start(row)
+            self._active, self._waiting = self._waiting, []
+        elif self._waiting:
+            self._waiting.pop(0).submit()
+
+    def _send_more(self) -> None:
+        room = len(self.rows) if self._at_once is None else self._at_once - len(self._active)
+        if not self._waiting or room <= 0 or not self._retry.is_late:
+            return
+        self.waits = ""
+        self._waiting[0].prepared.spec  # noqa: B018 - what is wrong with all shows before any
+        chosen, problems = self._waiting[:room], list[FlowenvError]()
+        pool = ThreadPoolExecutor(CALLERS, thread_name_prefix="flowenv-submit")
+        try:
+            futures = [pool.submit(self._submit, row, problems) for row in chosen]
+            for future in futures:
+                future.result()
+        finally:
+            # an interrupt waits for what is on its way: only then it is known what there is
+            pool.shutdown(cancel_futures=True)
+            self._active += [row for row in chosen if row.is_submitted]
+            self._waiting = [row for row in self._waiting if not row.is_submitted]
+        self._judge(problems)
+
+    def _submit(self, row: Row, problems: list[FlowenvError]) -> None:
+        if problems:
+            return  # what holds for one holds for the next one
+        try:
+            row.submit()
+        except FlowenvError as error:
+            problems.append(error)
+
+    def _judge(self, problems: Sequence[FlowenvError]) -> None:
+        for error in problems:
+            if not (isinstance(error, PlatformError) and error.reason is Reason.QUOTA):
+                sent = len(self.rows) - len(self._waiting)
+                if sent:
+                    error.add_note(f"{sent} of {len(self.rows)} runs are submitted and go on.")
+                raise error
+        if problems:
+            self._retry = Rounds(_AGAIN)
+            self.waits = problems[0].message
+            _log.warning("%d runs wait: %s", len(self._waiting), self.waits)
+
+    # -- following -------------------------------------------------------------------------
+
+    def follow(
+        self, timeout: float | None = None, *, on_round: Callable[[], object] = lambda: None
+    ) -> Iterator[Row]:
+        """Each row as soon as its run is over; the next ones are submitted meanwhile.
+
+        Args:
+            timeout: seconds after which to stop; None for never.
+            on_round: called after each look at all.
+
+        Raises:
+            FlowenvError: if the platform refuses a run, or can't be asked; what is submitted
+                goes on.
+        """
+        given = [row for row in self.rows if row.last_status.state.is_final]
+        yield from given
+        told, rounds = set(given), Rounds(timeout)
+        while len(told) < len(self.rows):
+            rounds.begin()
+            self._look()
+            self._submit_more()
+            on_round()
+            over = [r for r in self.rows if r not in told and r.last_status.state.is_final]
+            yield from over
+            told.update(over)
+            if rounds.is_late:
+                return
+            if len(told) < len(self.rows) and not (self.is_here and over):
+                rounds.pause()
+
+    def _look(self) -> None:
+        """Ask how all stand; a run that is over makes place, so that a quota is tried again."""
+        going_on = [row for row in self._active if not row.look().state.is_final]
+        if len(going_on) < len(self._active):
+            self._retry = Rounds(0.0)
+        self._active = going_on
+
+    def wait(self, timeout: float | None = None) -> Counter[State]:
+        """Wait until all runs are over; the next ones are submitted meanwhile.
+
+        Args:
+            timeout: seconds to wait at most; None for ever.
+
+        Returns:
+            How many runs ended in which state.
+
+        Raises:
+            WaitTimeout: if not all are over by then; what is submitted goes on.
+            FlowenvError: if the platform refuses a run, or can't be asked.
+        """
+        for _ in self.follow(timeout):
+            pass
+        if not all(row.last_status.state.is_final for row in self.rows):
+            raise WaitTimeout(
+                f"The batch {self.name} isn't over after {timeout:g} seconds: {self.summary()}.",
+                hint="What is submitted goes on; wait again or cancel it.",
+            )
+        return self.counts()
+
+    def results(self, *, raise_first: bool = True, allow_pickle: bool | None = None) -> list[Any]:
+        """The results of all runs, in the order of the rows, once they are over.
+
+        Args:
+            raise_first: True to raise what the first run that has no result raises; False to have
+                these errors in the results' places.
+            allow_pickle: as for `FlowRun.result`.
+
+        Raises:
+            FlowenvError: as `FlowRun.result` does.
+        """
+        self.wait()
+        found: list[Any] = []
+        for row in self.rows:
+            try:
+                found.append(row.run.result(allow_pickle=allow_pickle))
+            except FlowenvError as error:
+                if raise_first:
+                    error.add_note(f"It is row {row.number} of the batch {self.name}.")
+                    raise
+                found.append(error)
+        return found
+
+    def counts(self) -> Counter[State]:
+        """How many runs stand in which state, as far as this process has seen."""
+        return Counter(row.last_status.state for row in self.rows)
+
+    def summary(self) -> str:
+        """The counts for people: `2 Running, 1 Completed`."""
+        counts = self.counts()
+        return ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state])
+
+    def table(self) -> list[dict[str, Any]]:
+        """A dictionary for each row, for `pandas.DataFrame`: its parameters, and how it stands.
+
+        A parameter that is called as one of the columns behind them hides it.
+        """
+        return [
+            {
+                "row": row.number,
+                "state": row.last_status.state.value,
+                "reason": row.last_status.reason.value if row.last_status.reason else None,
+                "message": row.last_status.message,
+                "reference": row.reference,
+                **row.parameters,
+            }
+            for row in self.rows
+        ]
+
+    def cancel(self) -> Counter[State]:
+        """Stop what runs, submit nothing more, and return when the platform shows that.
+
+        Raises:
+            UnsupportedOperation: if the backend can't cancel.
+            PlatformError: if a run still goes on; the others are stopped.
+        """
+        for row in self._waiting:
+            never = Status(State.CANCELLED, message="It was never submitted.")
+            row.prepared.flow_run.observe(never)
+        self._waiting = []
+        if self._processes:
+            self._processes.end()
+        else:
+            active = (row.run for row in self._active if not row.last_status.state.is_final)
+            if problems := cancel_all(active):
+                raise problems[0]
+        self._active = []
+        return self.counts()

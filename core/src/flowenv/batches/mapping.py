@@ -1,0 +1,158 @@
+"""`flowenv.map`: a run of a flow for each of many sets of parameters."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from flowenv.batches.batch import Batch
+from flowenv.batches.rows import BATCH, ROW, Row, is_tried_again, prepare_rows
+from flowenv.errors import SettingError
+from flowenv.flows.definition import Flow
+from flowenv.runs.environment import Environment
+from flowenv.runs.summaries import RunSummary
+from flowenv.submission.known_runs import find_runs
+from flowenv.submission.lifecycle import as_flow, environment_of
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,38}[A-Za-z0-9])?")
+
+
+def map(
+    flow: Flow[..., Any] | Callable[..., Any],
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    environment: Environment | str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    labels: Sequence[str] = (),
+    variables: Mapping[str, Any] | None = None,
+    at_once: int | None = None,
+    name: str | None = None,
+    again: bool = False,
+    only_failed: bool = False,
+) -> Batch:
+    """Run a flow once for each row of parameters.
+
+    All rows are checked before the first run is submitted. Called again with the same name, from
+    any machine, it picks up what runs, leaves what has completed as it is, and submits what is
+    missing or crashed for a reason that trying again can help.
+
+    Args:
+        flow: a flow, or any callable.
+        rows: the parameters of each run by name.
+        environment: where to run them, as for `flowenv.submit`.
+        parameters: parameters that all runs have.
+        labels: labels of all runs, besides the environment's.
+        variables: environment variables for all runs, as `flowenv.submit` takes them.
+        at_once: how many runs there are at a time at most; the next ones are submitted while
+            somebody iterates, waits or asks for results. By default all, and in the local process
+            one, here; more of them run in processes of their own.
+        name: what the batch is known by; by default a new one.
+        again: True to run all rows once more that are over.
+        only_failed: True to run only rows once more that have run and didn't complete; of the
+            others those that have a run are shown, and those that have none are left out.
+
+    Returns:
+        The batch: iterate over it, `wait`, `results`, `cancel`, `counts`, `table`.
+
+    Raises:
+        ParameterError: naming the row that is wrong; nothing is submitted.
+        SettingError: if another argument is wrong.
+        FlowenvError: if the platform refuses a run; those that it has taken go on.
+
+    >>> import flowenv
+    >>> batch = flowenv.map(dict, [{"day": 1}, {"day": 2}], parameters={"size": 3})
+    >>> batch.results()
+    [{'size': 3, 'day': 1}, {'size': 3, 'day': 2}]
+    """
+    batch = make_batch(
+        flow,
+        rows,
+        environment=environment,
+        parameters=parameters,
+        labels=labels,
+        variables=variables,
+        at_once=at_once,
+        name=name,
+        again=again,
+        only_failed=only_failed,
+    )
+    batch.start()
+    return batch
+
+
+def make_batch(
+    flow: Flow[..., Any] | Callable[..., Any],
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    environment: Environment | str | None,
+    parameters: Mapping[str, Any] | None,
+    labels: Sequence[str],
+    variables: Mapping[str, Any] | None,
+    at_once: int | None,
+    name: str | None,
+    again: bool,
+    only_failed: bool,
+) -> Batch:
+    """A batch whose rows are checked and whose earlier runs are found; nothing is submitted.
+
+    The arguments are those of `map`.
+    """
+    flow = as_flow(flow)
+    if at_once is not None and at_once < 1:
+        raise SettingError(f"at_once must be at least 1, not {at_once}.")
+    if again and only_failed:
+        raise SettingError("again and only_failed exclude each other.")
+    chosen = environment_of(flow, environment)
+    called = name or f"{label_part(flow.name)}-{secrets.token_hex(4)}"
+    if not _NAME.fullmatch(called):
+        raise SettingError(
+            f"A batch can't be called {called!r}.",
+            hint="Up to 40 letters, digits, '.', '_' and '-', the first and last no sign.",
+        )
+    prepared = prepare_rows(flow, rows, parameters or {}, chosen, labels, called, variables)
+    if name and chosen.capabilities.find:
+        earlier = newest_by_row(find_runs(chosen, labels=[f"{BATCH}{called}"]))
+        prepared = _picked_up(prepared, earlier, again=again, only_failed=only_failed)
+    return Batch(called, prepared, at_once)
+
+
+def newest_by_row(runs: Iterable[RunSummary]) -> dict[str, RunSummary]:
+    """The newest run of each row, by the row's fingerprint.
+
+    Args:
+        runs: the batch's runs, newest first.
+    """
+    found: dict[str, RunSummary] = {}
+    for run in runs:
+        for label in run.labels:
+            if label.startswith(ROW):
+                found.setdefault(label.removeprefix(ROW), run)
+    return found
+
+
+def _picked_up(
+    rows: Sequence[Row], earlier: Mapping[str, RunSummary], *, again: bool, only_failed: bool
+) -> list[Row]:
+    kept = []
+    for row in rows:
+        run = earlier.get(row.fingerprint)
+        if run is None:
+            if not only_failed:
+                kept.append(row)
+            continue
+        goes_on = not run.status.state.is_final
+        if goes_on or not is_tried_again(run.status, again=again, only_failed=only_failed):
+            row.take_up(run)
+        kept.append(row)
+    return kept
+
+
+def label_part(text: str) -> str:
+    """A text made fit to be a part of a batch's name.
+
+    >>> label_part("Ma réport")
+    'Ma-r-port'
+    """
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:24] or "batch"

@@ -1,0 +1,173 @@
+"""The rows of a batch: what each is run with, by what it is known again, and its run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from flowenv.errors import ParameterError
+from flowenv.flows.definition import Flow
+from flowenv.runs.environment import Environment
+from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.summaries import RunSummary
+from flowenv.serialization.encoding import Encoder
+from flowenv.serialization.plain_data import to_json_bytes
+from flowenv.states import State, Status
+from flowenv.submission.lifecycle import Prepared, attach, prepare
+
+BATCH, ROW = "batch=", "row="
+"""What the labels begin with by which a batch and its rows are known again."""
+
+
+class Row:
+    """One row of a batch, and its run.
+
+    Args:
+        number: its place in the batch, from 1.
+        prepared: its run, which isn't submitted yet.
+        fingerprint: what its parameters are known by.
+    """
+
+    def __init__(self, number: int, prepared: Prepared, fingerprint: str) -> None:
+        self.number = number
+        self.prepared = prepared
+        self.fingerprint = fingerprint
+        self.parameters: Mapping[str, Any] = prepared.flow_run.parameters
+        self._found: RunSummary | None = None
+        self._run: FlowRun | None = None
+
+    def __repr__(self) -> str:
+        return f"Row({self.number}, {self.last_status.state.value})"
+
+    @property
+    def is_submitted(self) -> bool:
+        """True once it has a run on the platform, or has had one."""
+        return self._run is not None or self._found is not None
+
+    @property
+    def reference(self) -> str | None:
+        """What `flowenv attach` takes; None before it is submitted."""
+        if self._run is not None:
+            return self._run.reference if self._run.handle else None
+        return self._found.reference if self._found else None
+
+    @property
+    def run(self) -> FlowRun:
+        """The row's run. One that an earlier call submitted is attached to when it is asked for.
+
+        Raises:
+            FlowenvError: if the platform can't be asked, or no longer knows the run.
+        """
+        if self._run is None and self._found is not None:
+            self._run = attach(self._found.reference, self.prepared.flow_run.environment)
+        return self._run or self.prepared.flow_run
+
+    @property
+    def last_status(self) -> Status:
+        """How its run stands, as far as this process has seen; nobody is asked."""
+        if self._run is None and self._found is not None:
+            return self._found.status
+        return (self._run or self.prepared.flow_run).last_status
+
+    def look(self) -> Status:
+        """How its run stands now."""
+        return self.last_status if self.last_status.state.is_final else self.run.status
+
+    def take_up(self, found: RunSummary) -> None:
+        """Take a run that is on the platform already for the row's."""
+        self._found = found
+
+    def submit(self) -> None:
+        """Submit the row's run."""
+        self._run = self.prepared.submit()
+
+    def begun(self) -> FlowRun:
+        """The row's run, which goes its own way from here on."""
+        self._run = self.prepared.flow_run
+        return self._run
+
+    def to_json(self) -> dict[str, Any]:
+        """The row as plain data: its number, parameters as texts, and how its run stands."""
+        return {
+            "row": self.number,
+            "parameters": self.prepared.flow_run.shown_parameters,
+            "reference": self.reference,
+            **self.last_status.to_json(),
+        }
+
+
+def prepare_rows(
+    flow: Flow[..., Any],
+    rows: Iterable[Mapping[str, Any]],
+    common: Mapping[str, Any],
+    environment: Environment,
+    labels: Sequence[str],
+    name: str,
+    variables: Mapping[str, Any] | None = None,
+) -> list[Row]:
+    """Check all rows, and prepare a run of each; nothing is sent.
+
+    Raises:
+        ParameterError: naming the row that is wrong.
+    """
+    found, seen = [], Counter[str]()
+    for number, row in enumerate(rows, 1):
+        parameters = _joined(row, common, number)
+        fingerprint = fingerprint_of(flow.name, parameters)
+        seen[fingerprint] += 1
+        if seen[fingerprint] > 1:  # the same row once more is another run
+            fingerprint += f"-{seen[fingerprint]}"
+        marks = [f"{BATCH}{name}", f"{ROW}{fingerprint}"]
+        try:
+            prepared = prepare(
+                flow,
+                environment=environment,
+                parameters=parameters,
+                labels=[*labels, *marks],
+                variables=variables,
+            )
+        except ParameterError as error:
+            raise ParameterError(f"Row {number}: {error.message}", hint=error.hint) from error
+        found.append(Row(number, prepared, fingerprint))
+    return found
+
+
+def _joined(row: Mapping[str, Any], common: Mapping[str, Any], number: int) -> dict[str, Any]:
+    if not isinstance(row, Mapping):
+        raise ParameterError(
+            f"Row {number} is {type(row).__name__}, not parameters by name.",
+            hint="A row is a dictionary such as {'day': '2026-01-31'}.",
+        )
+    if twice := row.keys() & common.keys():
+        raise ParameterError(
+            f"Row {number} and the parameters for all rows both have {min(twice)}."
+        )
+    return {**common, **row}
+
+
+def fingerprint_of(flow_name: str, parameters: Mapping[str, Any]) -> str:
+    """What a row is known by: the same flow and parameters always have the same one.
+
+    >>> fingerprint_of("train", {"a": 1, "b": 2}) == fingerprint_of("train", {"b": 2, "a": 1})
+    True
+    """
+    encoder = Encoder()
+    data = [[name, encoder.encode(parameters[name], name)] for name in sorted(parameters)]
+    return hashlib.sha256(to_json_bytes([flow_name, data])).hexdigest()[:16]
+
+
+def is_tried_again(status: Status, *, again: bool, only_failed: bool) -> bool:
+    """Whether a row's run that is over is made once more.
+
+    Args:
+        status: how it ended.
+        again: all are.
+        only_failed: all that didn't complete are.
+    """
+    if again:
+        return True
+    if status.state is State.COMPLETED:
+        return False
+    return only_failed or (status.state is State.CRASHED and status.can_retry)

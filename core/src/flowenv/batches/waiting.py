@@ -1,0 +1,147 @@
+"""Waiting for many runs, of one environment or of several, without a thread for each."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from flowenv.errors import SettingError, WaitTimeout
+from flowenv.runs.flow_run import FlowRun
+
+_SHORTEST, _LONGEST = 0.05, 2.0
+"""Seconds between two rounds of looks."""
+_SHARE = 5.0
+"""How many times as long as the looks of a round take the pause after it is."""
+
+ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION = (
+    "ALL_COMPLETED",
+    "FIRST_COMPLETED",
+    "FIRST_EXCEPTION",
+)
+"""When `wait` returns; the words of `concurrent.futures`."""
+
+
+class Waited(NamedTuple):
+    """What `wait` found.
+
+    Args:
+        done: the runs that are over.
+        not_done: those that go on.
+    """
+
+    done: set[FlowRun]
+    not_done: set[FlowRun]
+
+
+class Rounds:
+    """The pauses between looks at many runs: short for few, and never most of a processor's time.
+
+    Args:
+        timeout: seconds after which it is over; None for never.
+    """
+
+    def __init__(self, timeout: float | None = None) -> None:
+        self._end = None if timeout is None else time.monotonic() + timeout
+        self._began = time.monotonic()
+
+    @property
+    def is_late(self) -> bool:
+        """True if the time is over."""
+        return self._end is not None and time.monotonic() >= self._end
+
+    def begin(self) -> None:
+        """Note that the looks of a round begin."""
+        self._began = time.monotonic()
+
+    def pause(self) -> None:
+        """Wait before the next round."""
+        now = time.monotonic()
+        seconds = min(max((now - self._began) * _SHARE, _SHORTEST), _LONGEST)
+        if self._end is not None:
+            seconds = min(seconds, max(self._end - now, 0.0))
+        threading.Event().wait(seconds)  # which an interrupt ends
+
+
+def as_completed(runs: Iterable[FlowRun], timeout: float | None = None) -> Iterator[FlowRun]:
+    """Each run as soon as it is over, as `concurrent.futures.as_completed` does it.
+
+    Args:
+        runs: runs of any environments.
+        timeout: seconds to wait at most, from the first run that is asked for; None for ever.
+
+    Raises:
+        WaitTimeout: if not all are over by then; they go on.
+        FlowenvError: if a platform can't be asked, and that isn't a short outage.
+
+    >>> import flowenv
+    >>> runs = [flowenv.submit(dict, n=n) for n in (1, 2)]
+    >>> [run.result()["n"] for run in flowenv.as_completed(runs)]
+    [1, 2]
+    """
+    waiting, rounds = list(dict.fromkeys(runs)), Rounds(timeout)
+    while True:
+        rounds.begin()
+        going_on = []
+        for run in waiting:
+            if run.state.is_final:
+                yield run
+            else:
+                going_on.append(run)
+        waiting = going_on
+        if not waiting:
+            return
+        if rounds.is_late:
+            raise WaitTimeout(
+                f"{len(waiting)} runs aren't over after {timeout:g} seconds.",
+                hint="They go on; wait again or cancel them.",
+            )
+        rounds.pause()
+
+
+def wait(
+    runs: Iterable[FlowRun],
+    timeout: float | None = None,
+    return_when: str = ALL_COMPLETED,
+) -> Waited:
+    """Wait for runs, as `concurrent.futures.wait` does it.
+
+    Args:
+        runs: runs of any environments.
+        timeout: seconds to wait at most; None for ever.
+        return_when: `ALL_COMPLETED`, `FIRST_COMPLETED`, or `FIRST_EXCEPTION`: as soon as one
+            ended in another way than completed.
+
+    Returns:
+        The runs that are over, and those that go on: `done` and `not_done`.
+
+    Raises:
+        SettingError: if `return_when` is another word.
+        FlowenvError: if a platform can't be asked, and that isn't a short outage.
+
+    >>> import flowenv
+    >>> done, not_done = flowenv.wait([flowenv.submit(dict)])
+    >>> len(done), len(not_done)
+    (1, 0)
+    """
+    if return_when not in (ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION):
+        raise SettingError(
+            f"return_when must be ALL_COMPLETED, FIRST_COMPLETED or FIRST_EXCEPTION, "
+            f"not {return_when!r}."
+        )
+    waiting, done, rounds = list(dict.fromkeys(runs)), set[FlowRun](), Rounds(timeout)
+    while True:
+        rounds.begin()
+        over = {run for run in waiting if run.state.is_final}
+        done |= over
+        waiting = [run for run in waiting if run not in over]
+        if not waiting or rounds.is_late or _is_enough(over, return_when):
+            return Waited(done, set(waiting))
+        rounds.pause()
+
+
+def _is_enough(over: set[FlowRun], return_when: str) -> bool:
+    if return_when == FIRST_EXCEPTION:
+        return any(run.last_status.state.value != "Completed" for run in over)
+    return bool(over) and return_when == FIRST_COMPLETED

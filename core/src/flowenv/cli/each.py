@@ -1,0 +1,192 @@
+"""`flowenv run --each`: a run for each row of a file, and how all of them go."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from flowenv.cli.printing import echo, echo_line, results
+
+if TYPE_CHECKING:
+    from flowenv.batches.batch import Batch
+    from flowenv.batches.rows import Row
+    from flowenv.flows.definition import Flow
+
+_Command = Callable[..., Any]
+_REFRESH = 0.5
+"""Seconds between two looks of the line with the counts on a terminal."""
+_OPTIONS = ("at_once", "batch", "again", "only_failed")
+
+
+def each_options(command: _Command) -> _Command:
+    """The options of `flowenv run` for many runs."""
+    options = (
+        click.option(
+            "--each",
+            metavar="FILE",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="A run for each row of a .csv, .jsonl or .parquet file, whose columns are "
+            "parameters. -p then gives parameters to all.",
+        ),
+        click.option(
+            "--at-once",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="With --each: how many runs at a time.  [default: all; local: one, in this "
+            "process, more in processes of their own]",
+        ),
+        click.option(
+            "--batch",
+            metavar="NAME",
+            help="With --each: the batch's name. The same command again picks up what runs and "
+            "submits what is missing.  [default: by the flow and the rows]",
+        ),
+        click.option("--again", is_flag=True, help="With --each: run all rows once more."),
+        click.option(
+            "--only-failed",
+            is_flag=True,
+            help="With --each: run only rows once more that have run and didn't complete.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def check_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Take the options that only `--each` has out of a command's.
+
+    Raises:
+        UsageError: if one is given without `--each`.
+    """
+    taken = {name: options.pop(name) for name in _OPTIONS}
+    given = [name for name, value in taken.items() if value]
+    if given and options.get("each") is None:
+        raise click.UsageError(f"--{given[0].replace('_', '-')} goes with --each FILE.")
+    return {**taken, "each": options.pop("each")}
+
+
+def default_name(flow: Flow[..., Any], rows: Sequence[dict[str, Any]]) -> str:
+    """The name of a batch: the same for the same flow and rows, in any order."""
+    import hashlib
+
+    from flowenv.batches.mapping import label_part
+    from flowenv.batches.rows import fingerprint_of
+
+    all_of_it = ",".join(sorted(fingerprint_of(flow.name, row) for row in rows))
+    return f"{label_part(flow.name)}-{hashlib.sha256(all_of_it.encode()).hexdigest()[:10]}"
+
+
+def run_each(batch: Batch, output: str, where: str) -> int:
+    """Submit a batch, show how it goes, and return what the command line exits with.
+
+    Args:
+        batch: the batch, of which nothing is submitted yet.
+        output: `json` for a line of JSON for each run that is over; `text` for one to read.
+        where: the options that name its environment, for the commands that are proposed.
+    """
+    taken = sum(row.is_submitted for row in batch.rows)
+    earlier = {row for row in batch.rows if row.last_status.state.is_final}
+    found = f", {taken} of them found from before" if taken else ""
+    echo(f"Batch {batch.name}: {len(batch)} runs{found}.", err=True)
+    lacking, counts = 0, Counts(batch)
+    try:
+        for row in batch.follow(on_round=counts.show):
+            counts.clear()
+            lacking += _report(row, output, is_earlier=row in earlier)
+    except KeyboardInterrupt:
+        counts.clear()
+        _interrupted(batch, where)
+        raise
+    counts.clear()
+    echo(batch.summary(), err=True)
+    return exit_code(batch, lacking)
+
+
+class Counts:
+    """A line on a terminal that says how many runs stand in which state, always the last one.
+
+    Args:
+        batch: the batch.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._shown = ""
+        self._next = 0.0
+        self._is_terminal = sys.stderr.isatty()
+
+    def show(self) -> None:
+        """Show the counts, if they are news."""
+        now = time.monotonic()
+        if not self._is_terminal or now < self._next:
+            return
+        self._next = now + _REFRESH
+        text = self._batch.summary()
+        if text != self._shown:
+            self.clear()
+            click.echo(click.style(text, dim=True), err=True, nl=False)
+            self._shown = text
+
+    def clear(self) -> None:
+        """Make place for other lines."""
+        if self._shown:
+            click.echo(f"\r{' ' * len(self._shown)}\r", err=True, nl=False)
+            self._shown = ""
+
+
+def _report(row: Row, output: str, *, is_earlier: bool) -> bool:
+    """Print how a row's run ended; True if it completed without its result coming back."""
+    import json
+
+    from flowenv.cli.report import describe_end
+
+    data = row.to_json() if is_earlier else {**row.to_json(), **describe_end(row.run)}
+    if output == "json":
+        click.echo(json.dumps({**data, "earlier": is_earlier}, default=repr), file=results())
+        return "result_error" in data
+    parameters = " ".join(f"{name}={value}" for name, value in data["parameters"].items())
+    text = f"{row.number:>4}  {row.last_status}  {parameters}"
+    if is_earlier:
+        text += "  (before)"
+    elif row.last_status.state.value != "Completed":
+        text += f"  {row.reference}"
+    elif "result_error" in data:
+        text += f"  Error: {data['result_error']}"
+    elif (shown := data.get("result_text") or data.get("result")) is not None:
+        text += f"  Result: {shown if 'result_text' in data else repr(shown)}"
+    echo_line(text)
+    return "result_error" in data
+
+
+def _interrupted(batch: Batch, where: str) -> None:
+    from flowenv.errors import FlowenvError
+
+    going_on = sum(row.is_submitted and not row.last_status.state.is_final for row in batch.rows)
+    if not going_on:
+        return
+    echo(f"Cancelling {going_on} runs. Ctrl-C again leaves them.", err=True)
+    left = f"They may still run: flowenv cancel --batch {batch.name}{where}"
+    try:
+        batch.cancel()
+    except KeyboardInterrupt:
+        echo(left, err=True)
+        raise
+    except FlowenvError as error:
+        echo(f"Error: {error}", err=True)
+        echo(left, err=True)
+    else:
+        echo(batch.summary(), err=True)
+
+
+def exit_code(batch: Batch, lacking: int) -> int:
+    """What the command line exits with: the worst of what a single run would exit with."""
+    from flowenv.cli.report import exit_code as of_one
+
+    codes = {of_one(row.last_status) for row in batch.rows}
+    return max(codes) if codes != {0} else 4 if lacking else 0

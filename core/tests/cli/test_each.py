@@ -1,0 +1,191 @@
+"""`flowenv run --each`: a run for each row of a file."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import pytest
+
+from .project import Project
+
+FLOW = """
+    import datetime
+    from flowenv import flow
+
+    @flow
+    def report(day: datetime.date, size: int = 1, fails: bool = False):
+        if fails:
+            raise ValueError("no data")
+        return f"{day:%A} {size}"
+"""
+
+
+@pytest.fixture
+def days(project: Project) -> Project:
+    project.install_fake()
+    project.write("report.py", FLOW)
+    project.write("days.csv", "day,size\n2024-02-29,3\n2024-03-01,\n")
+    return project
+
+
+def run(project: Project, file: str, *options: str):
+    return project.flowenv("run", "report.py", "--env", "fake", "--each", file, *options)
+
+
+def test_each_row_is_a_run_with_values_as_annotations_read_them(days):
+    done = run(days, "days.csv", "--batch", "leap")
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == [
+        "   1  Completed  day=datetime.date(2024, 2, 29) size=3  Result: 'Thursday 3'",
+        "   2  Completed  day=datetime.date(2024, 3, 1)  Result: 'Friday 1'",
+    ]
+    assert done.stderr.splitlines() == ["Batch leap: 2 runs.", "2 Completed"]
+
+
+def test_the_same_command_again_submits_only_what_is_missing(days):
+    assert run(days, "days.csv", "--batch", "leap").returncode == 0
+    days.write("days.csv", "day,size\n2024-02-29,3\n2024-03-01,\n2024-03-02,\n")
+    done = run(days, "days.csv", "--batch", "leap", "-o", "json")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [(one["row"], one["earlier"]) for one in lines] == [(1, True), (2, True), (3, False)]
+    assert lines[2]["result"] == "Saturday 1"
+    assert done.stderr.startswith("Batch leap: 3 runs, 2 of them found from before.")
+    assert len([path for path in days.fake.iterdir() if path.is_dir()]) == 3
+
+
+def test_without_a_name_the_same_rows_are_the_same_batch(days):
+    first, second = run(days, "days.csv"), run(days, "days.csv")
+    assert first.returncode == second.returncode == 0
+    assert second.stdout.count("(before)") == 2
+    assert run(days, "days.csv", "--again").stdout.count("(before)") == 0
+
+
+def test_what_failed_is_run_again_if_that_is_asked_for(days):
+    days.write("mixed.jsonl", '{"day": "2024-02-29"}\n\n{"day": "2024-03-01", "fails": true}\n')
+    done = run(days, "mixed.jsonl")
+    assert done.returncode == 1
+    assert "Failed: ValueError: no data" in done.stdout
+    assert done.stderr.splitlines()[-1] == "1 Completed, 1 Failed"
+    assert run(days, "mixed.jsonl").stdout.count("(before)") == 2
+    again = run(days, "mixed.jsonl", "--only-failed")
+    assert (again.returncode, again.stdout.count("(before)")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.csv", "day\nx\n", "a.csv, line 2, column day: expected an ISO date"),
+        ("a.csv", "dya\n2024-01-01\n", "a.csv, line 2: The flow report has no parameter 'dya'."),
+        ("a.csv", "day,size\n2024-01-01\n", "a.csv, line 2: 1 cells, but 2 columns."),
+        ("a.csv", "day,day\n", "a.csv, line 1: the column day is there twice."),
+        ("a.csv", "day,\n", "a.csv, line 1: the column '' can't be a parameter's name."),
+        ("a.csv", "day\n", "a.csv has no rows."),
+        ("a.csv", "", "a.csv has no rows."),
+        ("a.csv", "size\n3\n", "a.csv, line 2: The flow report needs the parameter day."),
+        ("a.jsonl", "{}\n[", "a.jsonl, line 1: The flow report needs the parameter day."),
+        ("a.jsonl", "[1]", "a.jsonl, line 1: list, not parameters by name."),
+        ("a.jsonl", "{", "a.jsonl, line 1: no JSON"),
+        ("a.txt", "day\n", "a.txt has rows in no format that is known."),
+        ("a.parquet", "day\n", "a.parquet "),
+    ],
+)
+def test_a_wrong_file_is_refused_before_anything_is_submitted(days, name, text, said):
+    days.write(name, text)
+    done = run(days, name)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not [path for path in days.fake.iterdir() if path.is_dir()]
+
+
+def test_a_parquet_file_has_rows_too(days):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import datetime
+
+    import pyarrow
+
+    table = pyarrow.table({"day": [datetime.date(2024, 2, 29)], "size": [2]})
+    parquet.write_table(table, days.folder / "days.parquet")
+    assert "Result: 'Thursday 2'" in run(days, "days.parquet").stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--at-once", "2"], "--at-once goes with --each FILE."),
+        (["--only-failed"], "--only-failed goes with --each FILE."),
+        (["--each", "days.csv", "--detach"], "--each goes with neither --detach nor --rehearse."),
+        (["--each", "days.csv", "--again", "--only-failed"], "exclude each other"),
+        (["--each", "days.csv", "-p", "size=3"], "line 2: the parameter size is given with -p"),
+        (["--each", "days.csv", "--batch", "a b"], "A batch can't be called 'a b'."),
+        (["--each", "none.csv"], "'none.csv' does not exist"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(days, options, said):
+    done = days.flowenv("run", "report.py", "--env", "fake", *options)
+    assert done.returncode == 2
+    assert said in done.stderr
+
+
+def test_a_batch_is_listed_and_cancelled_by_its_name(days):
+    days.write(
+        "long.py",
+        """
+        import threading
+        from flowenv import flow
+
+        @flow
+        def long(n: int):
+            threading.Event().wait(60)
+        """,
+    )
+    days.write("numbers.csv", "n\n1\n2\n")
+    command = ("run", "long.py", "--env", "fake", "--each", "numbers.csv", "--batch", "long")
+    with days.start(*command) as running:
+        while days.flowenv("runs", "--env", "fake", "--batch", "long").stdout.count("Running") < 2:
+            pass
+        done = days.flowenv("cancel", "--env", "fake", "--batch", "long")
+        assert done.returncode == 0
+        assert done.stdout.count("Cancelled") == 2
+        ended = running.wait()
+    assert ended.returncode == 3
+    assert ended.stdout.count("Cancelled") == 2
+    over = days.flowenv("cancel", "--env", "fake", "--batch", "long")
+    assert (over.returncode, over.stderr) == (0, "No run of the batch goes on.\n")
+    assert days.flowenv("cancel", "--env", "fake").returncode == 2
+
+
+def test_an_interrupt_cancels_what_goes_on_and_a_killed_submitter_leaves_it(days):
+    days.write(
+        "held.py",
+        """
+        import threading
+        from flowenv import flow
+
+        @flow
+        def held(n: int):
+            threading.Event().wait(60)
+        """,
+    )
+    days.write("numbers.csv", "n\n1\n2\n3\n")
+    command = ("run", "held.py", "--env", "fake", "--each", "numbers.csv")
+
+    def running_now() -> int:
+        return days.flowenv("runs", "--env", "fake").stdout.count("Running")
+
+    with days.start(*command, "--at-once", "2") as first:
+        while running_now() < 2:
+            pass
+        first.process.send_signal(signal.SIGKILL)
+        first.wait()
+    assert running_now() == 2
+    with days.start(*command) as second:
+        while running_now() < 3:
+            pass
+        second.process.send_signal(signal.SIGINT)
+        ended = second.wait()
+    assert ended.returncode == 130
+    assert "Cancelling 3 runs. Ctrl-C again leaves them." in ended.stderr
+    assert "3 Cancelled" in ended.stderr
+    assert running_now() == 0

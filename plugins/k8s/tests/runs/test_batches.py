@@ -1,0 +1,147 @@
+"""Many runs on Kubernetes: submitted, followed and picked up together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+import flowenv
+from flowenv import Batch, State
+from flowenv.batches import batch as batches
+from flowenv.errors import PlatformError
+from flowenv.plugin import Environment
+from flowenv.testing import flows
+from on_kubernetes.job_runs import complete, pod_of
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
+
+Make = Callable[..., Environment]
+Map = Callable[..., Batch]
+
+
+@pytest.fixture
+def make(environment: Make) -> Map:
+    """Submit a batch with so many rows."""
+
+    def submit(count: int, **options: object) -> Batch:
+        rows = [{"a": n, "b": 1} for n in range(count)]
+        return flowenv.map(flows.add, rows, environment=environment(), **options)  # type: ignore[arg-type]
+
+    return submit
+
+
+def jobs(rig: KubernetesRig, batch: Batch) -> int:
+    label = f"batch={batch.name}"
+    return len(flowenv.find_runs(batch.rows[0].prepared.flow_run.environment, labels=[label]))
+
+
+def test_all_are_submitted_and_come_as_they_end_without_a_thread_for_each(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, make: Map
+) -> None:
+    before = threading.active_count()
+    batch = make(20)
+    assert jobs(rig, batch) == 20
+    for row in batch.rows:
+        complete(rig, kubelet, row.run)
+    assert {run.parameters["a"] for run in batch} == set(range(20))
+    assert threading.active_count() - before <= 3  # the watch and what it needs
+    assert batch.wait() == {State.COMPLETED: 20}
+
+
+def test_not_more_run_at_once_than_was_said(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, make: Map
+) -> None:
+    batch, most = make(7, at_once=3), 0
+    assert jobs(rig, batch) == 3
+
+    def finish_one() -> None:
+        nonlocal most
+        active = [r for r in batch.rows if r.is_submitted and not r.last_status.state.is_final]
+        most = max(most, len(active))
+        for row in active[:1]:
+            complete(rig, kubelet, row.run)
+
+    done = sum(1 for _ in batch.follow(on_round=finish_one))
+    assert (done, most) == (7, 3)
+
+
+def test_the_same_call_again_picks_up_what_runs_and_submits_what_is_missing(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, make: Map
+) -> None:
+    first = make(4, name="days", at_once=3)  # and its process is killed here
+    complete(rig, kubelet, first.rows[0].run)
+    assert first.rows[0].run.wait(20).state is State.COMPLETED
+    kubelet.end(pod_of(rig, first.rows[1].run), exit_code=137, reason="OOMKilled")
+    assert first.rows[1].run.wait(20).state is State.CRASHED
+
+    again = make(4, name="days")
+    assert [row.last_status.state for row in again.rows[:2]] == [State.COMPLETED, State.CRASHED]
+    assert again.rows[2].reference == first.rows[2].reference
+    assert again.rows[3].is_submitted
+    assert jobs(rig, again) == 4
+
+    retried = make(4, name="days", only_failed=True)
+    assert retried.rows[1].reference != first.rows[1].reference
+    assert jobs(rig, again) == 5
+    for row in (retried.rows[1], first.rows[2], again.rows[3]):
+        complete(rig, kubelet, row.run)
+    assert retried.wait(20) == {State.COMPLETED: 4}
+
+    anew = make(4, name="days", again=True)
+    assert not {row.reference for row in anew.rows} & {row.reference for row in retried.rows}
+    assert anew.cancel() == {State.CANCELLED: 4}
+
+
+def test_what_a_platform_has_lost_is_tried_again(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, make: Map
+) -> None:
+    first = make(1, name="spot")
+    with rig.faults.inject("evicted", name=pod_of(rig, first.rows[0].run)):
+        assert first.rows[0].run.wait(20).can_retry
+    again = make(1, name="spot")
+    assert again.rows[0].reference != first.rows[0].reference
+    again.cancel()
+
+
+def test_a_quota_that_is_full_is_waited_for_and_said(
+    rig: KubernetesRig,
+    kubelet: ScriptedKubelet,
+    make: Map,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batches, "CALLERS", 1)
+    with rig.faults.inject("over_quota", verb="create", resource="jobs", times=1):
+        batch = make(3)
+    assert batch.waits.startswith("A quota refuses to create jobs")
+    assert "3 runs wait: A quota refuses" in caplog.text
+
+    def complete_those_there() -> None:
+        batch._retry = batches.Rounds(0.0)  # as if the time had passed
+        for row in batch.rows:
+            if row.is_submitted and not row.last_status.state.is_final:
+                complete(rig, kubelet, row.run)
+
+    assert sum(1 for _ in batch.follow(on_round=complete_those_there)) == 3
+    assert (batch.waits, batch.counts()) == ("", {State.COMPLETED: 3})
+
+
+def test_what_the_platform_refuses_is_raised_and_says_what_goes_on(
+    rig: KubernetesRig, make: Map, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "CALLERS", 1)
+    with rig.faults.inject("forbidden", verb="create", resource="jobs", times=None):
+        with pytest.raises(PlatformError, match="Not allowed to create jobs"):
+            make(3, labels=["refused"])
+    assert not flowenv.find_runs("k8s", labels=["refused"])
+
+
+def test_leaving_the_block_cancels_what_goes_on(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, make: Map
+) -> None:
+    with make(4, at_once=3) as batch:
+        complete(rig, kubelet, batch.rows[0].run)
+        assert next(iter(batch)) is batch.rows[0].run
+    assert batch.counts() == {State.COMPLETED: 1, State.CANCELLED: 3}
+    assert jobs(rig, batch) == 1

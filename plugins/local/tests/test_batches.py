@@ -1,0 +1,113 @@
+"""Batches in the local environment: in order here, or in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+import flowenv
+from flowenv import State, flow
+from flowenv.errors import ParameterError, RunFailed, SettingError
+
+
+@flow(code="source")
+def half(number: int) -> float:
+    if number % 2:
+        raise ValueError(f"{number} is odd")
+    return number / 2
+
+
+@flow(code="source")
+def who() -> int:
+    return os.getpid()
+
+
+def test_all_runs_are_made_in_their_order_in_this_process():
+    batch = flowenv.map(half, [{"number": n} for n in (4, 2)])
+    assert batch.counts() == {State.COMPLETED: 2}
+    assert batch.results() == [2.0, 1.0]
+    assert [run.parameters for run in batch] == [{"number": 4}, {"number": 2}]
+    assert flowenv.map(who, [{}]).results() == [os.getpid()]
+
+
+def test_a_failure_is_told_with_its_row_or_stands_in_the_results_place():
+    batch = flowenv.map(half, [{"number": n} for n in (2, 3)])
+    with pytest.raises(RunFailed, match="3 is odd") as raised:
+        batch.results()
+    assert raised.value.__notes__ == [f"It is row 2 of the batch {batch.name}."]
+    first, second = batch.results(raise_first=False)
+    assert first == 1.0
+    assert isinstance(second, RunFailed)
+    assert batch.table()[1] == {
+        "row": 2,
+        "state": "Failed",
+        "reason": None,
+        "message": "ValueError: 3 is odd",
+        "reference": "local",
+        "number": 3,
+    }
+    assert repr(batch) == f"Batch({batch.name!r}, 1 Completed, 1 Failed)"
+
+
+def test_several_at_once_run_in_processes_of_their_own(capfd):
+    batch = flowenv.map(who, [{}, {}, {}], at_once=2)
+    found = batch.results()
+    assert len({*found, os.getpid()}) == 4
+    failing = flowenv.map(half, [{"number": n} for n in (3, 4)], at_once=2)
+    assert [type(one).__name__ for one in failing.results(raise_first=False)] == [
+        "RunFailed",
+        "float",
+    ]
+
+
+def test_a_process_finds_the_modules_that_this_one_finds(tmp_path, monkeypatch):
+    (tmp_path / "only_here.py").write_text(
+        "from flowenv import flow\n@flow\ndef answer() -> int:\n    return 42\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    from only_here import answer
+
+    assert flowenv.map(answer, [{}, {}], at_once=2).results() == [42, 42]
+
+
+def test_all_rows_are_checked_before_the_first_one_runs(capsys):
+    @flow
+    def says(word: str) -> None:
+        print(word)
+
+    with pytest.raises(ParameterError, match=r"Row 2: The flow says has no parameter 'wrod'"):
+        flowenv.map(says, [{"word": "a"}, {"wrod": "b"}])
+    with pytest.raises(ParameterError, match="Row 1 is list, not parameters by name"):
+        flowenv.map(says, [["a"]])
+    with pytest.raises(ParameterError, match="Row 1 and the parameters for all rows both have w"):
+        flowenv.map(says, [{"word": "a"}], parameters={"word": "b"})
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("wrong", [{"at_once": 0}, {"name": "a b"}, {"again": 1, "only_failed": 1}])
+def test_an_argument_that_cannot_be_is_refused(wrong):
+    with pytest.raises(SettingError):
+        flowenv.map(half, [{"number": 2}], **wrong)
+
+
+def test_leaving_the_block_ends_the_processes(tmp_path):
+    @flow
+    def waits(folder: str) -> None:
+        import pathlib
+        import threading
+
+        pathlib.Path(folder, str(os.getpid())).touch()
+        threading.Event().wait(60)
+
+    with flowenv.map(waits, [{"folder": str(tmp_path)}] * 3, at_once=2) as batch:
+        for _ in range(1000):
+            if len(list(tmp_path.iterdir())) == 2:
+                break
+            threading.Event().wait(0.01)
+    assert all(row.run.state.is_final for row in batch.rows)
+    assert batch.counts()[State.CANCELLED] >= 1
+    for one in tmp_path.iterdir():
+        with pytest.raises(ProcessLookupError):
+            os.kill(int(one.name), 0)
