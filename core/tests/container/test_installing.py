@@ -94,6 +94,9 @@ def test_what_the_image_lacks_is_installed_for_the_flow_and_what_it_starts(image
     record, log = image(file, tmp_path / "run")
     assert (record["state"], record.get("result")) == ("Completed", ["1.0", "1.0"]), log
     assert "Installing parcel<2" in log
+    ended, seconds = record["installed"]
+    assert 0 < seconds < 60
+    assert ended <= record["ran"][0]
 
 
 def test_uv_is_taken_where_the_image_has_it(image, tmp_path):
@@ -126,6 +129,7 @@ def test_what_is_there_already_is_not_installed_again(image, tmp_path):
     record, log = image(file, tmp_path / "run", PYTHONPATH=str(there))
     assert record["result"] == ["1.0", "1.0"], log
     assert "Installing" not in log
+    assert "installed" not in record
 
 
 def _built(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 
 from flowenv.runs.times import Phase, RunTimes, times_seen
@@ -14,7 +15,7 @@ def at(seconds: float) -> datetime.datetime:
     )
 
 
-WHOLE = RunTimes(at(0), at(1), at(3), at(4), at(4.5), at(10))
+WHOLE = RunTimes(at(0), at(1), at(3), at(4), running=at(4.5), ended=at(10))
 
 
 def named(times: RunTimes) -> list[tuple[str, float]]:
@@ -27,6 +28,14 @@ def test_every_moment_ends_a_phase_and_begins_the_next():
         *(("loading", 0.5), ("running", 5.5)),
     ]
     assert WHOLE.total() == 10
+
+
+def test_installing_is_a_phase_of_its_own_where_something_was_installed():
+    assert named(dataclasses.replace(WHOLE, installed=at(4.2)))[3:] == [
+        *(("installing", 0.2), ("loading", 0.3), ("running", 5.5))
+    ]
+    never_called = RunTimes(at(0), started=at(1), installed=at(4), ended=at(5))
+    assert named(never_called) == [("starting", 1), ("installing", 3), ("running", 1)]
 
 
 def test_the_last_phase_is_open_until_the_end():

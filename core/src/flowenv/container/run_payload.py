@@ -8,9 +8,10 @@ import logging
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from flowenv import contract
 from flowenv.container.temporary_folder import ensure_temporary_folder
@@ -101,11 +102,14 @@ def _load_and_run(run_id: str) -> Outcome:
     _check_seal(payload)
     unpacked = unpack(payload)
     with _folder() as folder:
+        seconds = 0.0
         if unpacked.requirements:
             from flowenv.container.installing import install
 
-            install(unpacked.requirements, folder / "requirements")
+            seconds = install(unpacked.requirements, folder / "requirements")
+        installed = (time.time(), seconds) if seconds else ()
         run = load_run(unpacked, folder / "flow")
+        run.installed = installed
         run.directory = None if _scheme(where) else Path(where).parent
         return _run(run, unpacked)
 
@@ -224,9 +228,9 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
         else:
             value = run.hooks.run_flow(run)
     except KeyboardInterrupt as error:
-        return dataclasses.replace(interrupted(error), ran=run.ran)
+        return dataclasses.replace(interrupted(error), **_times(run))
     except Exception as error:
-        outcome = dataclasses.replace(outcome_of_error(run, error), ran=run.ran)
+        outcome = dataclasses.replace(outcome_of_error(run, error), **_times(run))
         if outcome.state is State.FAILED:
             show_user_traceback(error)
             outcome = dataclasses.replace(outcome, traceback=_without_token(user_traceback(error)))
@@ -238,8 +242,12 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
     rehearsal = os.environ.get(contract.REHEARSAL) and os.environ.get(contract.OUTCOME)
     log_file = Path(rehearsal).with_name(REHEARSED_RESULT) if rehearsal else None
     ways = Ways(_limit(), unpacked.results_url, unpacked.logs_results, log_file)
-    outcome = Outcome(run.id, State.COMPLETED, ran=run.ran, proof=_Known.proof)
+    outcome = Outcome(run.id, State.COMPLETED, proof=_Known.proof, **_times(run))
     return completed(outcome, value, ways)
+
+
+def _times(run: FlowRun) -> dict[str, Any]:
+    return {"ran": run.ran, "installed": run.installed}
 
 
 def _without_token(text: str) -> str:

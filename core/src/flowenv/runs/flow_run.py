@@ -87,6 +87,8 @@ class FlowRun:
             be told from one of the start.
         ran: where the flow runs: when it was called, in seconds since 1970, and how many seconds
             it took; empty before.
+        installed: where the flow runs: the same for what it requires; empty if nothing of that
+            had to be installed.
     """
 
     def __init__(
@@ -125,6 +127,7 @@ class FlowRun:
         self.witnesses: list[Callable[[Outcome], object]] = []
         self.raised: BaseException | None = None
         self.ran: tuple[float, ...] = ()
+        self.installed: tuple[float, ...] = ()
         self._seen = [(State.PENDING, _now())]
         self._source_files: tuple[Path, ...] | None = None
         self._hooks = hooks

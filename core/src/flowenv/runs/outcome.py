@@ -57,6 +57,8 @@ class Outcome:
         reason: for Crashed.
         hint: what to do about it.
         traceback: the end of the flow's own traceback, for Failed.
+        installed: when what the flow requires was installed, in seconds since 1970, and how many
+            seconds it took; empty if nothing was.
         ran: when the flow was called, in seconds since 1970, and how many seconds it took; empty
             if that isn't known.
         proof: that the process which wrote the record had read the run's payload.
@@ -80,6 +82,7 @@ class Outcome:
     hint: str = ""
     traceback: str = ""
     ran: tuple[float, ...] = ()
+    installed: tuple[float, ...] = ()
     proof: str = ""
     is_cut: bool = False
 
@@ -249,10 +252,17 @@ class Outcome:
         began = self.began
         return began and began + datetime.timedelta(seconds=self.ran[1])
 
+    @property
+    def installation_ended(self) -> datetime.datetime | None:
+        """When what the flow requires was installed, if anything was."""
+        end = self.installed[:1]
+        return datetime.datetime.fromtimestamp(end[0], datetime.UTC) if end else None
+
     def _beginning(self) -> dict[str, Any]:
         proof = {"proof": self.proof} if self.proof else {}
-        ran = {"ran": [round(one, 3) for one in self.ran]} if self.ran else {}
-        return {"run": self.run_id, "state": self.state.value, **proof, **ran}
+        times = {"ran": self.ran, "installed": self.installed}
+        told = {name: [round(one, 3) for one in at] for name, at in times.items() if at}
+        return {"run": self.run_id, "state": self.state.value, **proof, **told}
 
     def to_line(self) -> str:
         """The record as one line of a log."""
@@ -303,9 +313,17 @@ class Outcome:
         texts = {n: str(data.get(n, "")) for n in (*_TEXTS, "proof")}
         has_result = "result" in data and not is_cut
         result = data["result"] if has_result else None
-        ran = _seconds(data.get("ran"))
+        ran, installed = _seconds(data.get("ran")), _seconds(data.get("installed"))
         return cls(
-            run_id, state, result, has_result, reason=reason, ran=ran, is_cut=is_cut, **texts
+            run_id,
+            state,
+            result,
+            has_result,
+            reason=reason,
+            ran=ran,
+            installed=installed,
+            is_cut=is_cut,
+            **texts,
         )
 
 
@@ -314,7 +332,7 @@ _LATEST = 16_725_225_600.0
 
 
 def _seconds(data: object) -> tuple[float, ...]:
-    """When a flow was called and how long it took, if a record tells that."""
+    """A moment and how long something took, if a record tells that."""
     if not isinstance(data, list) or len(data) != 2:
         return ()
     if not all(isinstance(one, int | float) and 0 <= one < _LATEST for one in data):

@@ -17,6 +17,7 @@ _PHASES = {
     "scheduled": "scheduling",
     "pulled": "pulling",
     "started": "starting",
+    "installed": "installing",
     "running": "loading",
 }
 """What a phase is called that ends with the moment."""
@@ -27,7 +28,7 @@ class Phase:
     """A part of a run's life.
 
     Args:
-        name: `scheduling`, `pulling`, `starting`, `loading`, `running`.
+        name: `scheduling`, `pulling`, `starting`, `installing`, `loading`, `running`.
         began: when it began, with a time zone.
         ended: when it ended; None while it goes on.
     """
@@ -66,6 +67,7 @@ class RunTimes:
         scheduled: there was a place for it.
         pulled: its image was there.
         started: the flow's container was started.
+        installed: what the flow requires and the image lacks was installed.
         running: the flow itself was called; before, Python and what the flow needs was loaded.
         ended: the flow's container ended.
 
@@ -81,6 +83,7 @@ class RunTimes:
     scheduled: Moment = None
     pulled: Moment = None
     started: Moment = None
+    installed: Moment = None
     running: Moment = None
     ended: Moment = None
 
@@ -127,10 +130,10 @@ class RunTimes:
 
 
 def _name(ends_with: str, begins_with: str) -> str:
+    in_container = begins_with in ("started", "installed")
     if ends_with != "ended":
-        is_loading = begins_with == "started"
-        return _PHASES[ends_with] if ends_with != "running" or is_loading else "starting"
-    if begins_with in ("started", "running"):
+        return _PHASES[ends_with] if ends_with != "running" or in_container else "starting"
+    if in_container or begins_with == "running":
         return "running"
     return "starting" if begins_with != "made" else "scheduling"
 

@@ -27,6 +27,7 @@ def times_of(task: Task, outcome: Outcome | None = None) -> RunTimes:
         scheduled=at("connectivityAt", "pullStartedAt"),
         pulled=at("pullStoppedAt"),
         started=at("startedAt"),
+        installed=outcome.installation_ended if outcome else None,
         running=outcome.began if outcome else None,
         ended=at("executionStoppedAt", "stoppedAt"),
     )

@@ -64,12 +64,14 @@ def times_of(
         if _container(one) in names
     )
     made = ((job or {}).get("metadata") or {}).get("creationTimestamp")
+    of_one = None if _attempts(pods, container) else outcome
     return RunTimes(
         made=moment(made),
         scheduled=_first(places),
         pulled=_first(images),
         started=started,
-        running=outcome.began if outcome and not _attempts(pods, container) else None,
+        installed=of_one.installation_ended if of_one else None,
+        running=of_one.began if of_one else None,
         ended=ended,
     )
 
