@@ -33,6 +33,13 @@ def test_an_attribute_that_does_not_travel_is_said_when_it_is_lost(lose) -> None
         lose(WithAttribute("a"))
 
 
+@pytest.mark.parametrize("lose", [Environment.serialize, pickle.dumps])
+def test_the_name_in_the_configuration_need_not_travel(lose) -> None:
+    environment = ToyEnvironment()
+    environment.configured_as = "nightly"
+    lose(environment)
+
+
 def test_settings_travel_without_a_word() -> None:
     @dataclasses.dataclass(repr=False)
     class Mine(ToyEnvironment):

@@ -48,7 +48,7 @@ def explain(output: str, **target: Any) -> None:
         _echo_variables([*container["variables"], *container["removed"]])
         echo()
     if any(one["target"] == "flow" for one in data["containers"]):
-        _echo_runtime(data["runtime"])
+        _echo_runtime(data["runtime"], has_image=prepared.flow_run.environment.capabilities.image)
     for change in data["changes"]:
         _echo_change(change["plugin"], change["differences"])
 
@@ -75,12 +75,13 @@ def _echo_here(prepared: Prepared) -> None:
     )
 
 
-def _echo_runtime(runtime: dict[str, Any] | None) -> None:
+def _echo_runtime(runtime: dict[str, Any] | None, *, has_image: bool) -> None:
     if runtime:
         size = f"{runtime['bytes'] / 1000:,.0f} kB"
         echo(f"flowenv itself travels with the run, in {runtime['file']} ({size}).\n")
     else:
-        echo("flowenv itself doesn't travel with the run: its image has to have it.\n")
+        where = "its image" if has_image else "where it runs, Python"
+        echo(f"flowenv itself doesn't travel with the run: {where} has to have it.\n")
 
 
 def _echo_variables(variables: list[dict[str, Any]]) -> None:

@@ -294,7 +294,8 @@ class Environment:
         if not dataclasses.is_dataclass(self):
             raise SettingError(f"{type(self).__name__} must be a dataclass.")
         keywords = ["kwargs"] if self.takes_any_setting else []
-        warn_of_attributes(self, [*keywords, *(f.name for f in fields_of(type(self)))])
+        meant = [*keywords, "configured_as"]  # whose place is where the run is submitted
+        warn_of_attributes(self, [*meant, *(f.name for f in fields_of(type(self)))])
         return [f.name for f in fields_of(type(self)) if f.metadata.get("serialized", True)]
 
     def __getstate__(self) -> dict[str, Any]:

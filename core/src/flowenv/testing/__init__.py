@@ -21,14 +21,14 @@ TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its tim
 if TYPE_CHECKING:
     from flowenv.hooks.registry import use_local_plugins
     from flowenv.testing.conformance import BackendConformance
-    from flowenv.testing.plugins import loaded_plugins
-    from flowenv.testing.previews import preview_on_each_backend, preview_settings
+    from flowenv.testing.plugins import flush_notifications, loaded_plugins
+    from flowenv.testing.previews import preview_on_each_backend
 
 __all__ = [
     "BackendConformance",
+    "flush_notifications",
     "loaded_plugins",
     "preview_on_each_backend",
-    "preview_settings",
     "use_local_plugins",
 ]
 
@@ -38,7 +38,7 @@ __getattr__, __dir__ = names_of(
     {
         "hooks.registry": "use_local_plugins",
         "testing.conformance": "BackendConformance",
-        "testing.plugins": "loaded_plugins",
-        "testing.previews": "preview_on_each_backend preview_settings",
+        "testing.plugins": "flush_notifications loaded_plugins",
+        "testing.previews": "preview_on_each_backend",
     },
 )

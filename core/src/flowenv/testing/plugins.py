@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flowenv.hooks.notifications import flush
 from flowenv.hooks.registry import registry
 
 
@@ -12,3 +13,13 @@ def loaded_plugins() -> list[str]:
     False
     """
     return [plugin.name for plugin in registry().plugins()]
+
+
+def flush_notifications() -> None:
+    """Wait until plugins have been told of every change of state so far, at most 5 seconds.
+
+    They are told from threads of their own: a test of a notifier calls this before it looks.
+
+    >>> flush_notifications()
+    """
+    flush()

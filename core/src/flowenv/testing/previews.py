@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,26 +17,24 @@ IMAGE = "registry.example/flow:1"
 """The image of the environments, unless the settings name another."""
 
 
-@pytest.fixture
-def preview_settings() -> Mapping[str, Mapping[str, Any]]:
-    """Settings by backend, for those that have no environment without; override it."""
-    return {}
-
-
 @pytest.fixture(params=sorted({one.name for one in installed() if one.kind == "backend"}))
 def preview_on_each_backend(
-    request: pytest.FixtureRequest, preview_settings: Mapping[str, Mapping[str, Any]]
+    request: pytest.FixtureRequest,
 ) -> Callable[..., Preview]:
     """`flowenv.preview` on each installed backend in turn: a function of a flow.
 
-    A backend that has no environment without settings is skipped, with what it lacks.
+    A backend that has no environment without settings is skipped, with what it lacks, unless a
+    fixture of yours, `preview_settings`, gives them: a mapping of settings by backend.
     """
     name = request.param
-    settings = {"metadata": {"image": IMAGE}, **preview_settings.get(name, {})}
+    given: Mapping[str, Mapping[str, Any]] = {}
+    with contextlib.suppress(pytest.FixtureLookupError):
+        given = request.getfixturevalue("preview_settings")
+    settings = {"metadata": {"image": IMAGE}, **given.get(name, {})}
     try:
         environment = find_type(name)[0](**settings)
     except (TypeError, ConfigurationError) as error:
-        pytest.skip(f"give {name} its settings with preview_settings: {error}")
+        pytest.skip(f"give {name} its settings in a fixture preview_settings: {error}")
 
     def on_this_backend(flow: Any, **options: Any) -> Preview:
         return preview(flow, environment, **options)
