@@ -1,13 +1,17 @@
 """What runs have left in an AWS account: found by tags, removed, nothing else touched."""
 
+import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from aiobotocore.session import get_session
 
 from flowenv.errors import PlatformUnreachable
 from flowenv.plugin import Leftover
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
+from flowenv_dask_cloud.cluster.aws_account import Account
 from flowenv_dask_cloud.cluster.ecs_leftovers import EcsLeftovers
 from flowenv_dask_cloud.runs.sweep import sweep
 from rigs.ecs import EcsRig
@@ -127,3 +131,19 @@ def test_without_knowing_what_lives_nothing_is_swept(account: EcsRig) -> None:
 
     with pytest.raises(PlatformUnreachable, match="ecs:ListClusters"):
         sweep(environment(), 0, delete=True)
+
+
+def test_credentials_are_found_as_aws_tools_find_them_by_the_provider_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = tmp_path / "config"
+    keys = "aws_access_key_id = AKIAPROFILE\naws_secret_access_key = s\n"
+    config.write_text(f"[profile work]\nregion = eu-west-1\n{keys}")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_PROFILE", "work")
+    ours = Account({}).client("ecs")
+    theirs = asyncio.run(get_session().get_credentials())  # as dask-cloudprovider does
+    assert ours._request_signer._credentials.access_key == theirs.access_key == "AKIAPROFILE"
+    assert ours.meta.region_name == "eu-west-1"

@@ -19,6 +19,8 @@ from rigs.kubernetes import KubernetesRig
 Environments = Callable[..., KubernetesJobEnvironment]
 
 NULLS = """\
+apiVersion: null
+kind: null
 metadata: {name: null, namespace: null, labels: {a: null}, annotations: {b: null}}
 spec:
   backoffLimit: null

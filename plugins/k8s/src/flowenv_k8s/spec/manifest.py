@@ -124,12 +124,17 @@ def check_kind(manifest: Manifest, kind: str, api_version: str) -> None:
     Raises:
         SpecError: if it says that it is something else.
     """
-    found = manifest.data.get("kind", kind)
+    found = _given(manifest, "kind", kind)
     if found != kind:
         manifest.fail(f"this is a {found}, not a {kind}.", "kind")
-    version = manifest.data.get("apiVersion", api_version)
+    version = _given(manifest, "apiVersion", api_version)
     if version != api_version:
         manifest.fail(f"the apiVersion is {version!r}; it must be {api_version}.", "apiVersion")
+
+
+def _given(manifest: Manifest, name: str, default: str) -> Any:
+    value = manifest.data.get(name)
+    return default if value is None else value  # null is as if it weren't there
 
 
 _PLACE = re.compile(r"\b(?:spec|metadata)(?:\.[A-Za-z]\w*|\[\d+\])+")
