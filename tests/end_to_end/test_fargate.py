@@ -219,15 +219,17 @@ def test_a_secret_reaches_the_flow_by_its_arn_and_is_nowhere_else(
     assert "s3cr3t" not in str(sent)
 
 
-def test_a_result_travels_in_the_log_and_nobody_is_shown_it(
+def test_result_and_files_travel_in_the_log_and_nobody_is_shown_them(
     environment: Environment, write_flow: Callable[[str], Flow[..., Any]]
 ) -> None:
     flow = write_flow(
         """
         import random
+        from flowenv import output_dir
 
         @flow
         def noise(size: int) -> dict:
+            (output_dir() / "plot.png").write_bytes(random.Random(2).randbytes(size))
             for number in range(300):
                 print("line", number)
             return {(1, "key"): random.Random(1).randbytes(size)}
@@ -238,6 +240,7 @@ def test_a_result_travels_in_the_log_and_nobody_is_shown_it(
 
     assert run.result(120) == expected
     attached = attach(run.reference, run.environment)
+    assert dict(attached.files(60)) == {"plot.png": random.Random(2).randbytes(700_000)}
     assert attached.result(60) == expected
     shown = [line for line in attached.logs() if "INFO flowenv" not in line]
     assert shown == [f"line {number}" for number in range(300)]

@@ -183,10 +183,12 @@ def test_flowenv_is_brought_again_if_somebody_removes_it_while_a_run_waits(
 
 NOISE = """
 import random
-from flowenv import flow
+from flowenv import flow, output_dir
 
 @flow
 def noise(size: int) -> dict:
+    (output_dir() / "plots").mkdir()
+    (output_dir() / "plots" / "loss.png").write_bytes(random.Random(2).randbytes(size))
     print("no line end", end="")
     return {(1, "key"): random.Random(1).randbytes(size), "mean": float("inf")}
 """
@@ -201,6 +203,7 @@ expected = {(1, "key"): random.Random(1).randbytes(700_000), "mean": float("inf"
 run = submit(find_flow("noise.py"), environment=environment, parameters={"size": 700_000})
 run.wait()
 assert run.result() == expected
+assert dict(run.files()) == {"plots/loss.png": random.Random(2).randbytes(700_000)}
 print(run.reference)
 """
 ATTACH = """
@@ -210,6 +213,7 @@ from flowenv_k8s import KubernetesJobEnvironment
 
 run = attach(sys.argv[1], KubernetesJobEnvironment())
 expected = {(1, "key"): random.Random(1).randbytes(700_000), "mean": float("inf")}
+assert dict(run.files()) == {"plots/loss.png": random.Random(2).randbytes(700_000)}
 assert run.result() == expected
 print([line for line in run.logs() if "INFO flowenv" not in line])
 """
@@ -222,14 +226,14 @@ def noise(shell: Shell) -> Shell:
     return shell
 
 
-def test_a_result_travels_in_the_log_and_nobody_is_shown_it(noise: Shell) -> None:
+def test_result_and_files_travel_in_the_log_and_nobody_is_shown_them(noise: Shell) -> None:
     fetched = noise.python("fetch.py", "{}")
     assert fetched.returncode == 0, fetched.stderr
     attached = noise.python("attach.py", fetched.stdout.strip())
     assert attached.stdout == "['no line end']\n", attached.stderr
 
 
-def test_a_result_in_the_log_is_there_although_the_pod_was_ended(noise: Shell) -> None:
+def test_result_and_files_in_the_log_are_there_although_the_pod_was_ended(noise: Shell) -> None:
     side = {"name": "side", "image": IMAGE, "command": ["python", "-c"]}
     side["args"] = ["import signal; signal.pause()"]
     pod = {"terminationGracePeriodSeconds": 1, "containers": [{"name": "flow"}, side]}
@@ -239,6 +243,11 @@ def test_a_result_in_the_log_is_there_although_the_pod_was_ended(noise: Shell) -
     followed = noise.run("noise.py", "-p", "size=100000")
     assert followed["result_text"].startswith("{(1, 'key'): b")
     assert "flowenv-result" not in followed["stderr"]
+    assert followed["files"] == {"where": "log", "problem": ""}
+    plain = noise.run("noise.py", "-p", "size=10", "-s", "job_spec={}")
+    got = noise.python("-m", "flowenv", "files", plain["reference"], "-d", "got")
+    assert got.stdout == f"got{os.sep}plots{os.sep}loss.png\n", got.stderr
+    assert (noise.folder / "got/plots/loss.png").stat().st_size == 10
 
 
 @needs_the_rig("needs an image without flowenv")

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from flowenv.runs.capabilities import Capabilities
     from flowenv.runs.environment import Environment
     from flowenv.runs.flow_run import FlowRun
+    from flowenv.runs.output_files import OutputFiles
+    from flowenv.runs.output_folder import output_dir
     from flowenv.runs.summaries import RunSummary
     from flowenv.runs.times import Phase, RunTimes
     from flowenv.secret import Secret
@@ -47,13 +49,15 @@ __all__ = [
     # flows and runs
     "Flow",
     "FlowRun",
-    "Preview",
+    "OutputFiles",
     "Phase",
+    "Preview",
     "RunSummary",
     "RunTimes",
     "attach",
     "find_runs",
     "flow",
+    "output_dir",
     "preview",
     "submit",
     # many runs
@@ -100,6 +104,8 @@ __getattr__, __dir__ = names_of(
         "runs.capabilities": "Capabilities",
         "runs.environment": "Environment",
         "runs.flow_run": "FlowRun",
+        "runs.output_files": "OutputFiles",
+        "runs.output_folder": "output_dir",
         "runs.summaries": "RunSummary",
         "runs.times": "Phase RunTimes",
         "secret": "Secret",

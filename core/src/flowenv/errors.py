@@ -40,6 +40,7 @@ __all__ = [
     "RunCrashed",
     "RunCancelled",
     "ResultUnavailable",
+    "FileConflict",
 ]
 
 
@@ -200,3 +201,7 @@ class ResultUnavailable(FlowenvError, LookupError):
     """The run completed, but its result didn't travel back."""
 
     exit_code = 4
+
+
+class FileConflict(FlowenvError, FileExistsError):
+    """Something else is where a run's files should be written."""

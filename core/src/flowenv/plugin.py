@@ -65,7 +65,7 @@ if TYPE_CHECKING:
         without_record,
     )
     from flowenv.runs.process import PAYLOAD_FILE, Process, Runtime
-    from flowenv.runs.result_lines import without_lines
+    from flowenv.runs.result_lines import first_line_of, without_lines
     from flowenv.runs.running import Returned, call_with_callbacks
     from flowenv.runs.seal import seal_of
     from flowenv.runs.summaries import Finding, Leftover, RunSummary
@@ -150,6 +150,7 @@ __all__ = [
     "Outcome",
     "is_beginning",
     "is_outcome_line",
+    "first_line_of",
     "without_lines",
     "without_record",
     # runs whose flow runs in this process
@@ -219,7 +220,7 @@ __getattr__, __dir__ = names_of(
         ),
         "runs.object_urls": "payload_object payload_url",
         "runs.process": "PAYLOAD_FILE Process Runtime",
-        "runs.result_lines": "without_lines",
+        "runs.result_lines": "first_line_of without_lines",
         "runs.seal": "seal_of",
         "runs.running": "Returned call_with_callbacks",
         "runs.summaries": "Finding Leftover RunSummary",

@@ -250,7 +250,7 @@ def test_a_log_with_another_result_than_the_record_says_has_none(submitted, monk
     forged = lines_of(run.id, b'"forged"')
     first = run.handle.lines[1][6:].split(" ")[2]
     run.handle.lines = [line.replace(line.split(" ")[2], first) for line in forged]
-    with pytest.raises(ResultUnavailable, match="is in its log"):
+    with pytest.raises(ResultUnavailable, match="should be in its log"):
         run.result()
 
 

@@ -18,6 +18,7 @@ _COMMANDS = {
     "runs": "runs",
     "status": "runs",
     "result": "result",
+    "files": "files",
     "attach": "runs",
     "logs": "runs",
     "cancel": "runs",

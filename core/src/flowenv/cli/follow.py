@@ -58,7 +58,7 @@ def follow_to_end(
             echo_json(describe(flow_run))
         raise
     show_traceback(flow_run)
-    code = report_end(flow_run, output)
+    code = report_end(flow_run, output, where)
     return code or (BUG if follower.has_lost_output else 0)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flowenv.cli.printing import echo, echo_json, results
 
 if TYPE_CHECKING:
+    from flowenv.runs.files_of_run import LeftFiles
     from flowenv.runs.flow_run import FlowRun
     from flowenv.runs.times import RunTimes
     from flowenv.states import Status
@@ -83,20 +84,24 @@ def report_result(value: Any, error: Exception | None) -> None:
         echo(f"Result: {value!r}", file=results())
 
 
-def report_end(flow_run: FlowRun, output: str) -> int:
+def report_end(flow_run: FlowRun, output: str, where: str = "") -> int:
     """Print how a run ended, and return what the command line exits with.
 
     Args:
         flow_run: the run, which is over.
         output: `json` for its description; `text` for its result, and how it ended and why
             on the standard error.
+        where: the options that name its environment, for the command that is proposed.
     """
     from flowenv.errors import FlowenvError
 
+    left = _left_files(flow_run)
+    lacks_files = bool(left and left.problem)
     if output == "json":
-        described = describe_end(flow_run)
+        described = {**describe_end(flow_run), "files": left and left.to_json()}
         echo_json(described)
-        return exit_code(flow_run.last_status, lacks_result="result_error" in described)
+        lacks = lacks_files or "result_error" in described
+        return exit_code(flow_run.last_status, lacks_result=lacks)
     value, error = None, None
     try:
         value = flow_run.result()
@@ -105,8 +110,29 @@ def report_end(flow_run: FlowRun, output: str) -> int:
     try:
         report_result(value, error)
     finally:  # also where the result can't be written
+        if left:
+            echo(_words_on_files(flow_run, left, where), err=True)
         echo(summary(flow_run), err=True)
-    return exit_code(flow_run.last_status, lacks_result=error is not None)
+    return exit_code(flow_run.last_status, lacks_result=lacks_files or error is not None)
+
+
+def _left_files(flow_run: FlowRun) -> LeftFiles | None:
+    from flowenv.errors import FlowenvError
+    from flowenv.runs.files_of_run import left_files
+
+    try:
+        return left_files(flow_run, flow_run.read_outcome())
+    except FlowenvError:  # the result can't be had for the same reason, which says it
+        return None
+
+
+def _words_on_files(flow_run: FlowRun, left: LeftFiles, where: str) -> str:
+    if left.problem:
+        hint = "Set results_url, leave less in the output folder, or have the flow store them."
+        return f"Error: The files that the flow left stayed behind: {left.problem}. {hint}"
+    if left.where in ("log", "results_url"):
+        return f"It left files. Get them with: flowenv files {flow_run.reference}{where} -d FOLDER"
+    return f"Files: {left.where}"
 
 
 def show_traceback(flow_run: FlowRun) -> None:

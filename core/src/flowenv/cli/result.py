@@ -35,6 +35,7 @@ def result(
       flowenv result REFERENCE --env prod
       flowenv result REFERENCE --env prod -o json
     """
+    from flowenv.cli.prepare import where_options
     from flowenv.cli.report import report_end
     from flowenv.cli.runs import find_environment
     from flowenv.errors import RunNotFound
@@ -50,7 +51,7 @@ def result(
         raise
     with lines_first():
         flow_run.wait()
-        return report_end(flow_run, output)
+        return report_end(flow_run, output, where_options(flow_run, env, settings))
 
 
 def _report(found: Remembered, environment: Environment, output: str) -> int:

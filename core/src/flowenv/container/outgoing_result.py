@@ -30,6 +30,11 @@ class Ways:
     in_log: bool = False
     log_file: Path | None = None
 
+    @property
+    def is_rehearsal(self) -> bool:
+        """True if nobody fetches what is left."""
+        return self.log_file is not None
+
 
 def completed(outcome: Outcome, value: Any, ways: Ways) -> Outcome:
     """The outcome of a run whose flow returned; the result is on its way then.

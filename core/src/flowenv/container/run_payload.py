@@ -29,6 +29,7 @@ from flowenv.runs.terminated import Terminated
 from flowenv.states import Reason, State
 
 if TYPE_CHECKING:
+    from flowenv.container.outgoing_result import Ways
     from flowenv.container.unpacking import Unpacked
     from flowenv.runs.flow_run import FlowRun
 
@@ -111,6 +112,9 @@ def _load_and_run(run_id: str) -> Outcome:
         run = load_run(unpacked, folder / "flow")
         run.installed = installed
         run.directory = None if _scheme(where) else Path(where).parent
+        if not os.environ.get(contract.OUTPUT):  # else its files go where somebody wants them
+            run.output = folder / "output"
+            run.output.mkdir()
         return _run(run, unpacked)
 
 
@@ -218,32 +222,46 @@ def _fetch(url: str, scheme: str) -> bytes:
 
 
 def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
+    from flowenv.container.outgoing_files import send_files
+    from flowenv.container.outgoing_result import completed
     from flowenv.runs.in_process import outcome_of_error
-    from flowenv.runs.running import run_flow
 
     _log.info(BEGINNING, run.flow_name, run.id)
+    own_folder, value = run.output, None
     try:
-        if os.environ.get(contract.REHEARSAL):
-            value = run_flow(run.environment, run).value
-        else:
-            value = run.hooks.run_flow(run)
+        value = _result(run)
+        outcome = Outcome(run.id, State.COMPLETED)
     except KeyboardInterrupt as error:
         return dataclasses.replace(interrupted(error), **_times(run))
     except Exception as error:
-        outcome = dataclasses.replace(outcome_of_error(run, error), **_times(run))
+        outcome = outcome_of_error(run, error)
         if outcome.state is State.FAILED:
             show_user_traceback(error)
             outcome = dataclasses.replace(outcome, traceback=_without_token(user_traceback(error)))
         else:
             _log.error("%s", error)
-        return outcome
-    from flowenv.container.outgoing_result import Ways, completed
+    outcome, ways = dataclasses.replace(outcome, proof=_Known.proof, **_times(run)), _ways(unpacked)
+    if own_folder:
+        outcome = send_files(outcome, own_folder, ways)
+    return completed(outcome, value, ways) if outcome.state is State.COMPLETED else outcome
+
+
+def _result(run: FlowRun) -> object:
+    if not os.environ.get(contract.REHEARSAL):
+        return run.hooks.run_flow(run)
+    from flowenv.runs.output_folder import output_folder
+    from flowenv.runs.running import run_flow
+
+    with output_folder(run):
+        return run_flow(run.environment, run).value
+
+
+def _ways(unpacked: Unpacked) -> Ways:
+    from flowenv.container.outgoing_result import Ways
 
     rehearsal = os.environ.get(contract.REHEARSAL) and os.environ.get(contract.OUTCOME)
     log_file = Path(rehearsal).with_name(REHEARSED_RESULT) if rehearsal else None
-    ways = Ways(_limit(), unpacked.results_url, unpacked.logs_results, log_file)
-    outcome = Outcome(run.id, State.COMPLETED, proof=_Known.proof, **_times(run))
-    return completed(outcome, value, ways)
+    return Ways(_limit(), unpacked.results_url, unpacked.logs_results, log_file)
 
 
 def _times(run: FlowRun) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from flowenv.hooks.checks import (
 )
 from flowenv.hooks.ignored import check_ignores_nothing
 from flowenv.runs.answers import RAISED, blamed, failed
+from flowenv.runs.output_folder import output_folder
 from flowenv.runs.running import Returned
 from flowenv.secret import Secret
 
@@ -162,7 +163,8 @@ class BackendHooks:
         Raises:
             PluginError: if the hook that ran it gave anything but `Returned`.
         """
-        answer = self.hook.flowenv_run_flow(environment=flow_run.environment, flow_run=flow_run)
+        with output_folder(flow_run):
+            answer = self.hook.flowenv_run_flow(environment=flow_run.environment, flow_run=flow_run)
         return _returned(answer, self._wrappers_of_run_flow() or self.owner)
 
     def _wrappers_of_run_flow(self) -> str:

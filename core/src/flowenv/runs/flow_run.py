@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from flowenv.runs.environment import Environment
     from flowenv.runs.handle import Handle
     from flowenv.runs.outcome import Outcome
+    from flowenv.runs.output_files import OutputFiles
     from flowenv.secret import Secret
 
 DRAFT_ID = "00000000-0000-0000-0000-000000000000"
@@ -85,6 +86,7 @@ class FlowRun:
         witnesses: called with the outcome record when this process reads it.
         raised: where the flow runs: the exception that the flow itself raised, so that it can
             be told from one of the start.
+        output: where the flow runs: the folder that its files come back from.
         ran: where the flow runs: when it was called, in seconds since 1970, and how many seconds
             it took; empty before.
         installed: where the flow runs: the same for what it requires; empty if nothing of that
@@ -128,6 +130,7 @@ class FlowRun:
         self.raised: BaseException | None = None
         self.ran: tuple[float, ...] = ()
         self.installed: tuple[float, ...] = ()
+        self.output: Path | None = None
         self._seen = [(State.PENDING, _now())]
         self._source_files: tuple[Path, ...] | None = None
         self._hooks = hooks
@@ -426,7 +429,7 @@ class FlowRun:
             raise self._error(status) from getattr(handle, "error", None)
         if isinstance(handle, FinishedHandle):
             return handle.value
-        outcome = self._read_outcome()
+        outcome = self.read_outcome()
         if outcome is None:
             what = f"The run {self.id} completed, but its result isn't known."
             raise ResultUnavailable(
@@ -439,29 +442,57 @@ class FlowRun:
             results_url(self.environment), allow_pickle=allow_pickle, logged=self._logged
         )
 
-    def _read_outcome(self) -> Outcome | None:
+    def read_outcome(self) -> Outcome | None:
+        """The record of how the flow ended, if the run is over and there is one.
+
+        Raises:
+            FlowenvError: if it can't be read.
+        """
         outcome = self._asked().outcome()
         if outcome is not None:
             for witness in self.witnesses:
                 witness(outcome)
         return outcome
 
-    def _logged(self, sha256: str) -> bytes:
+    def files(self, timeout: float | None = None) -> OutputFiles:
+        """The files that the flow left in its output folder, once the run is over.
+
+        Args:
+            timeout: seconds to wait at most; None waits for ever.
+
+        Returns:
+            A mapping of names to contents; `save(folder)` writes them.
+
+        Raises:
+            ResultUnavailable: if they didn't travel back.
+            PlatformError: if they can't be read.
+            WaitTimeout: if the run isn't over by then.
+
+        >>> from flowenv import submit
+        >>> list(submit(dict).files())
+        []
+        """
+        from flowenv.runs.files_of_run import files_of_run
+
+        status = self.wait(timeout)
+        return files_of_run(self, status, self.read_outcome(), self._logged)
+
+    def _logged(self, sha256: str, what: str = "result") -> bytes:
         """The document that the run's log carries."""
         from flowenv.runs.logged_result import KeepsResultLines, read_logged
 
         def read() -> Iterable[str]:
             handle = self._handle()
             if isinstance(handle, KeepsResultLines):
-                return handle.result_lines()
+                return handle.result_lines(sha256)
             return self._asked().logs(follow=False)
 
-        return read_logged(read, self.id, sha256, self._result_lines)
+        return read_logged(read, self.id, sha256, self._result_lines, what)
 
     def _error(self, status: Status) -> Exception:
         what = f"The run {self.id} of {self.flow_name}"
         if status.state is State.FAILED:
-            outcome = self._read_outcome()
+            outcome = self.read_outcome()
             error = RunFailed(
                 f"{what} failed: {status.message}",
                 error_class=outcome.error_class if outcome else "",
@@ -503,7 +534,7 @@ class FlowRun:
             )
         # the last moment in which somebody can; what can't be read is no reason to keep it
         with contextlib.suppress(FlowenvError):
-            self._read_outcome()
+            self.read_outcome()
         self._asked().delete()
 
     def __enter__(self) -> Self:

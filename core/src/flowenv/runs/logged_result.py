@@ -17,12 +17,20 @@ PAUSES = (0.0, 0.5, 1.0, 2.0)
 class KeepsResultLines(Protocol):
     """A handle that has a shorter way to a result than the whole log."""
 
-    def result_lines(self) -> Iterable[str]:
-        """Lines of the log, in their order, that hold those of the result."""
+    def result_lines(self, sha256: str) -> Iterable[str]:
+        """Lines of the log, in their order, that hold those of a document.
+
+        Args:
+            sha256: the document's digest.
+        """
 
 
 def read_logged(
-    read: Callable[[], Iterable[str]], run_id: str, sha256: str, seen: Sequence[str]
+    read: Callable[[], Iterable[str]],
+    run_id: str,
+    sha256: str,
+    seen: Sequence[str],
+    what: str = "result",
 ) -> bytes:
     """The document that a run's log carries.
 
@@ -31,6 +39,7 @@ def read_logged(
         run_id: the run.
         sha256: the document's digest.
         seen: lines that were seen already.
+        what: what the document is, for errors.
 
     Raises:
         ResultUnavailable: if it isn't whole there, or the log can't be read.
@@ -48,6 +57,6 @@ def read_logged(
         if content is not None:
             return content
     raise ResultUnavailable(
-        f"The result of the run {run_id} is in its log, and can't be had from there. {why}",
+        f"The {what} of the run {run_id} should be in its log, and can't be had from there. {why}",
         hint="Set results_url in the configuration for results that outlive their log.",
     )

@@ -73,6 +73,19 @@ def result_object(base: str, run_id: str) -> str:
     return f"{base.rstrip('/')}/{_checked(run_id)}.json"
 
 
+def files_object(base: str, run_id: str) -> str:
+    """The URL of the files that a run left.
+
+    Args:
+        base: the `results_url`.
+        run_id: the run.
+
+    Raises:
+        SpecError: if the run's id is none.
+    """
+    return f"{base.rstrip('/')}/{_checked(run_id)}.files"
+
+
 def _url(environment: HasMetadata, name: str) -> str | None:
     from flowenv.settings.configuration import configuration
 

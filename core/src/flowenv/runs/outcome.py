@@ -25,6 +25,7 @@ from flowenv.runs.seal import fits
 from flowenv.serialization.plain_data import NotData, decode_data
 from flowenv.states import Reason, State, Status
 
+_FILES = ("files_stored", "files_logged", "files_left")
 _TEXTS = ("error_class", "result_type", "stored", "logged", "left", "message", "hint", "traceback")
 MARK = "flowenv-outcome"
 """What a log line with a record begins with; the run's id comes next."""
@@ -50,6 +51,9 @@ class Outcome:
         has_result: False if the result isn't in the record or there is none.
         stored: the SHA-256 of the stored result, if it was stored.
         logged: the SHA-256 of the result in the run's log, if it is there.
+        files_stored: the SHA-256 of the files that the flow left, if they were stored.
+        files_logged: the SHA-256 of the files, if they are in the run's log.
+        files_left: why the files stayed behind, if they did.
         left: why the result stayed behind, if it did.
         result_type: the type of a result that is not in the record.
         error_class: the exception's class, for Failed and Crashed.
@@ -74,6 +78,9 @@ class Outcome:
     has_result: bool = False
     stored: str = ""
     logged: str = ""
+    files_stored: str = ""
+    files_logged: str = ""
+    files_left: str = ""
     left: str = ""
     result_type: str = ""
     error_class: str = ""
@@ -262,7 +269,8 @@ class Outcome:
         proof = {"proof": self.proof} if self.proof else {}
         times = {"ran": self.ran, "installed": self.installed}
         told = {name: [round(one, 3) for one in at] for name, at in times.items() if at}
-        return {"run": self.run_id, "state": self.state.value, **proof, **told}
+        files = {name: value for name in _FILES if (value := getattr(self, name))}
+        return {"run": self.run_id, "state": self.state.value, **proof, **told, **files}
 
     def to_line(self) -> str:
         """The record as one line of a log."""
@@ -310,7 +318,7 @@ class Outcome:
             return None
         if not state.is_final:
             return None
-        texts = {n: str(data.get(n, "")) for n in (*_TEXTS, "proof")}
+        texts = {n: str(data.get(n, "")) for n in (*_TEXTS, *_FILES, "proof")}
         has_result = "result" in data and not is_cut
         result = data["result"] if has_result else None
         ran, installed = _seconds(data.get("ran")), _seconds(data.get("installed"))

@@ -16,6 +16,7 @@ _FIRST_CUT = {
     "error_class": 200,
     "result_type": 200,
     "left": 300,
+    "files_left": 300,
     "traceback": 2000,
 }
 

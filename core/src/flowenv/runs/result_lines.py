@@ -52,6 +52,11 @@ def lines_of(run_id: str, content: bytes) -> list[str] | None:
     ]
 
 
+def first_line_of(run_id: str, sha256: str) -> str:
+    """What the first line of a document begins with."""
+    return f"{MARK} {run_id} {sha256[:_DIGITS]} 1/"
+
+
 def write_lines(lines: Iterable[str], descriptor: int = 1) -> None:
     """Write the lines to the process's own output, each in one piece.
 
@@ -133,7 +138,7 @@ def without_lines(lines: Iterable[str], run_id: str, kept: list[str]) -> Iterato
             yield line
             continue
         kept.append(carried[:_LONGEST])
-        if len(kept) > 2 * MOST_LINES:
+        if len(kept) > 3 * MOST_LINES:  # a result and files have twice as many at most
             del kept[:MOST_LINES]
         if before:
             yield before

@@ -49,8 +49,12 @@ def _write_here(path: Path, data: bytes) -> None:
         raise
 
 
-def read(url: str) -> bytes:
+def read(url: str, most: int | None = None) -> bytes:
     """Read an object.
+
+    Args:
+        url: where it is.
+        most: the most bytes that it may have; None for any number.
 
     Raises:
         ConfigurationError: if fsspec, or what the scheme needs, isn't installed.
@@ -58,7 +62,11 @@ def read(url: str) -> bytes:
     """
     filesystem, path = _open(url)
     try:
-        return bytes(filesystem.cat_file(path))
+        # a byte more shows that there are too many; not all file systems know the size before
+        content = bytes(filesystem.cat_file(path, end=None if most is None else most + 1))
+        if most is not None and len(content) > most:
+            raise OSError(f"it has more than {most:,} bytes")
+        return content
     except Exception as error:
         raise PlatformError(f"{url} can't be read: {error}") from error
 

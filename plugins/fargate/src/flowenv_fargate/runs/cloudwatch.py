@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.errors import UnsupportedOperation
-from flowenv.plugin import OUTAGES, Patience, is_outcome_line, without_lines
+from flowenv.plugin import OUTAGES, Patience, first_line_of, is_outcome_line, without_lines
 from flowenv_fargate.api.client import Aws
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 
@@ -112,12 +112,14 @@ class LogReader:
             if lines or token is None or token == before:
                 return "\n".join(lines)
 
-    def result_lines(self, run_id: str) -> list[str]:
-        """The lines that carry a run's result, which are among the last ones.
+    def result_lines(self, run_id: str, sha256: str) -> list[str]:
+        """The lines that carry a run's result or files, which are among the last ones.
 
         Args:
             run_id: the run.
+            sha256: of what is looked for.
         """
+        first = first_line_of(run_id, sha256)
         found: list[str] = []
         token: str | None = None
         for _ in range(_RESULT_PAGES):
@@ -130,7 +132,7 @@ class LogReader:
                 pass
             found = page + found
             before, token = token, answer.get("nextBackwardToken")
-            if token is None or token == before or (found and " 1/" in found[0]):
+            if token is None or token == before or any(first in line for line in found):
                 break
         return found
 

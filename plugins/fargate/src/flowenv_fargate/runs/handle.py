@@ -243,14 +243,17 @@ class TaskHandle(PolledHandle[Task]):
         else:
             yield from reader.new_lines()
 
-    def result_lines(self) -> list[str]:
-        """The lines of the log that carry the flow's result.
+    def result_lines(self, sha256: str) -> list[str]:
+        """The lines of the log that carry the flow's result, or its files.
+
+        Args:
+            sha256: of which.
 
         Raises:
             PlatformError: if the log can't be read.
         """
         reader = self._flow_log.reader(self._task)
-        return reader.result_lines(self._flow_log.run_id) if reader else []
+        return reader.result_lines(self._flow_log.run_id, sha256) if reader else []
 
     def _is_over(self) -> bool:
         return self.look(self.poller.interval).state.is_final

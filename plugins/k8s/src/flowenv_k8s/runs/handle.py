@@ -142,8 +142,11 @@ class KubernetesHandle:
         log = RunLog(self._client, self.tracker)
         return log.follow() if follow else log.read()
 
-    def result_lines(self) -> list[str]:
-        """The lines of the log that carry the flow's result.
+    def result_lines(self, sha256: str = "") -> list[str]:
+        """The lines of the log that carry the flow's result and files, or one of them.
+
+        Args:
+            sha256: of which; all are given in any case.
 
         Raises:
             FlowenvError: if the log can't be read.
@@ -157,11 +160,11 @@ class KubernetesHandle:
 
     def _keep_result(self, outcome: Outcome) -> None:
         """The pods are about to be ended, and their log goes with them."""
-        if outcome.logged:
+        if outcome.logged or outcome.files_logged:
             try:
                 self._result_lines = self.result_lines()
             except FlowenvError as error:
-                _log.warning("The result can't be read from the log: %s", error)
+                _log.warning("Result and files can't be read from the log: %s", error)
 
     def outcome(self) -> Outcome | None:
         """The record of how the flow ended, if the run is over and there is one."""

@@ -1,0 +1,73 @@
+"""`flowenv files`, and what the other commands say of files that a run left."""
+
+from __future__ import annotations
+
+from .project import Project
+
+FLOW = """
+    from flowenv import flow, output_dir
+
+    @flow
+    def leave(size: int = 3):
+        (output_dir() / "plots").mkdir()
+        (output_dir() / "plots" / "loss.txt").write_text("x" * size)
+        (output_dir() / "noise.bin").write_bytes(__import__("random").randbytes(size))
+        return size
+"""
+HERE = ("--env", "fake")
+
+
+def test_files_are_listed_and_written_and_nothing_is_replaced(fake: Project) -> None:
+    fake.write("flow.py", FLOW)
+    ran = fake.flowenv("run", "flow.py", *HERE)
+    [line] = [line for line in ran.stderr.splitlines() if line.startswith("It left files.")]
+    reference = line.split()[-4 - len(HERE) + 1]
+    assert line.endswith(f"flowenv files {reference} --env fake -d FOLDER")
+    assert ran.returncode == 0
+
+    listed = fake.flowenv("files", reference, *HERE)
+    assert [one.split() for one in listed.stdout.splitlines()[1:]] == [
+        ["noise.bin", "3"],
+        ["plots/loss.txt", "3"],
+    ]
+    for _ in range(2):
+        written = fake.flowenv("files", reference, *HERE, "-d", "got")
+        assert written.stdout == "got/noise.bin\ngot/plots/loss.txt\n"
+    assert (fake.folder / "got/plots/loss.txt").read_text() == "xxx"
+    assert fake.flowenv("files", reference, *HERE, "-o", "json").json[1] == {
+        "name": "plots/loss.txt",
+        "bytes": 3,
+        "path": None,
+    }
+    (fake.folder / "got/plots/loss.txt").write_text("mine")
+    refused = fake.flowenv("files", reference, *HERE, "-d", "got")
+    assert refused.returncode == 2
+    assert "got/plots/loss.txt is there already, with another content" in refused.stderr
+
+
+def test_files_that_stay_behind_are_an_exit_code_and_a_reason(fake: Project) -> None:
+    fake.write("flow.py", FLOW)
+    ran = fake.flowenv("run", "flow.py", *HERE, "-p", "size=1100000", "-o", "json")
+    assert (ran.returncode, ran.json["result"]) == (4, 1100000)
+    assert ran.json["files"]["where"] is None
+    assert "1,048,576 at most" in ran.json["files"]["problem"]
+    again = fake.flowenv("files", ran.json["reference"], *HERE)
+    assert again.returncode == 4
+    assert "stayed behind" in again.stderr
+    assert "Set results_url" in again.stderr
+
+
+def test_a_run_in_this_process_leaves_a_folder(fake: Project) -> None:
+    fake.write("flow.py", FLOW)
+    ran = fake.flowenv("run", "flow.py", "--env", "local")
+    [line] = [line for line in ran.stderr.splitlines() if line.startswith("Files: ")]
+    [folder] = (fake.folder / "flowenv-output").iterdir()
+    assert line == f"Files: {folder}"
+    assert (folder / "plots/loss.txt").read_text() == "xxx"
+
+
+def test_a_rehearsal_says_which_files_would_come_back(fake: Project) -> None:
+    fake.write("flow.py", FLOW)
+    ran = fake.flowenv("run", "flow.py", *HERE, "--rehearse")
+    assert "Files that would come back: noise.bin, plots/loss.txt" in ran.stderr
+    assert ran.returncode == 0
