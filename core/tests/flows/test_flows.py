@@ -341,6 +341,11 @@ def test_a_name_of_prefect_is_answered_with_what_became_of_it(code: str, said: s
     assert "Coming from Prefect 0.x" in str(caught.value)
 
 
+def test_parameters_in_a_mapping_are_answered_with_how_they_are_given() -> None:
+    with pytest.raises(ParameterError, match=r"by their names: run\(n=3\)"):
+        add.run(parameters={"a": 1})
+
+
 def test_a_property_that_fails_says_its_own_reason() -> None:
     def wrong(a):
         """Its annotation can't be evaluated."""

@@ -144,6 +144,10 @@ class Flow(Generic[P, R]):
         for parameter in parameters:
             if parameter not in named and not takes_any:
                 known = nearest(parameter, list(named)) or "It takes none."
+                if parameter == "parameters" and isinstance(parameters[parameter], Mapping):
+                    known = (
+                        "Give the flow's parameters by their names: run(n=3), execute(flow, n=3)."
+                    )
                 raise ParameterError(
                     f"The flow {self.name} has no parameter {parameter!r}.", hint=known
                 )
