@@ -15,6 +15,7 @@ from flowenv.plugin import FlowRun, State, Status
 from flowenv.remote import outages
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.runs import tracking
+from flowenv_k8s.runs.logs import read_ahead
 from flowenv_k8s.runs.watch import pod_watch
 from on_kubernetes.job_runs import complete, pod_of
 from on_kubernetes.log_reader import Reader
@@ -126,12 +127,12 @@ def test_an_outage_right_after_the_submission_is_waited_for(
 def test_a_start_deadline_that_passes_during_an_outage_is_not_judged_blindly(
     rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
 ) -> None:
-    run = start(start_deadline=1.5)
+    run = start(start_deadline=0.8)
     follower, pod = Follower(run, rig), pod_of(rig, run)
     with rig.faults.inject("api_down"):
         follower.told("No news since")
         kubelet.run(pod)
-        threading.Event().wait(1.6)
+        threading.Event().wait(0.9)
     rig.wait_until(lambda: run.state is State.RUNNING, "the flow running")
     complete(rig, kubelet, run)
     assert follower.end().state is State.COMPLETED
@@ -255,6 +256,8 @@ def test_connections_that_went_silent_are_replaced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pod_watch, "SILENCE", 1.0)
+    monkeypatch.setattr(read_ahead, "_LOOK", 0.05)
+    monkeypatch.setattr(read_ahead, "_STALE", 0.2)
     with Proxy.before(tmp_path / "kubeconfig", tmp_path / "proxied") as proxy:
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "proxied"))
         run = start()
