@@ -158,3 +158,19 @@ def test_a_file_of_the_same_name_elsewhere_replaces_the_first(tmp_path):
 )
 def test_a_files_module_name_is_an_identifier(tmp_path, file, name):
     assert module_name(tmp_path / file) == name
+
+
+@pytest.mark.parametrize(
+    ("target", "meant"),
+    [
+        ("jobs/daily:f", "jobs/daily.py:f"),
+        ("jobs/daily", "jobs/daily.py"),
+        ("inner:f", "src/inner.py:f"),
+        ("my_flow:f", "my-flow.py:f"),
+    ],
+)
+def test_a_file_that_was_meant_is_named(tmp_path, target, meant):
+    for name in ("jobs/daily.py", "src/inner.py", "my-flow.py"):
+        write(tmp_path / name, "from flowenv import flow\n@flow\ndef f(): pass\n")
+    with pytest.raises(FlowNotFound, match=f"Did you mean {meant}\\?"):
+        find_flow(target)

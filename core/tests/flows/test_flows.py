@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import functools
 import threading
+from typing import Any, Literal
 
 import pytest
 
-from flowenv import Flow, LocalExecutor, flow
+from flowenv import Capabilities, Flow, LocalExecutor, flow
 from flowenv.errors import ParameterError, SettingError
+
+from ..plugging import ToyEnvironment
 
 
 @flow
@@ -353,3 +357,111 @@ def test_a_property_that_fails_says_its_own_reason() -> None:
     wrong.__annotations__["a"] = "threading.nothing"
     with pytest.raises(AttributeError, match="module 'threading' has no attribute 'nothing'"):
         _ = Flow(wrong).signature
+
+
+# -- what one would guess ---------------------------------------------------------------------
+
+
+class Elsewhere(ToyEnvironment):
+    capabilities = Capabilities(attach=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (
+            "train.submit(n=5)",
+            "flowenv.submit(train, n=5) runs it where its environment says, train",
+        ),
+        ("train.delay(5)", "train.run(5) in this process"),
+        ("train.map([1, 2])", "call flowenv.submit(train, …) for each value"),
+        ("train.serve()", "cron, or a CronJob, calls `flowenv run`"),
+        ("flow(file='a.csv')(print)", "@flow has no option 'file'. Did you mean 'files'?"),
+        (
+            "flow(retries=3)(print)",
+            "@flow has no option 'retries'. Known: code, environment, files",
+        ),
+    ],
+)
+def test_what_one_would_guess_says_what_to_write(code: str, says: str) -> None:
+    @flow
+    def train(n: int) -> int:
+        return n
+
+    with pytest.raises((AttributeError, SettingError)) as caught:
+        exec(code, {"train": train, "flow": flow})
+    assert says in str(caught.value)
+    assert not hasattr(train, "submit")
+
+
+@pytest.mark.parametrize("place", ["prod", Elsewhere()])
+def test_a_flow_with_a_place_of_its_own_says_that_it_runs_here(
+    place: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = Flow(lambda: 5, name="train", environment=place)  # type: ignore[arg-type]
+    assert made.run() == 5
+    assert "The flow train runs in this process, not in its environment " in caplog.text
+
+
+def test_a_flow_that_would_run_here_anyhow_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    assert Flow(lambda: 5, environment=ToyEnvironment()).run() == 5
+    assert Flow(lambda: 5).run() == 5
+    assert caplog.text == ""
+
+
+@flow
+def typed(
+    n: int = 0,
+    rate: float = 0.0,
+    name: str | None = None,
+    names: list[str] = [],  # noqa: B006
+    how: Literal["fast", "slow"] = "fast",
+    when: datetime.date | None = None,
+    implicit: int = None,  # type: ignore[assignment]  # noqa: RUF013
+    free=None,  # type: ignore[no-untyped-def]
+) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"n": "5"}, "The parameter n of the flow typed is an integer, not str. Give 5, not '5'."),
+        ({"n": 2.5}, "is an integer, not float."),
+        ({"rate": "0.5"}, "Give 0.5, not '0.5'."),
+        ({"name": 5}, "The parameter name of the flow typed"),
+        ({"names": "a,b"}, "is list[str], not str."),
+        ({"names": {"a": 1}}, "is list[str], not dict."),
+        ({"how": "quick"}, "The parameter how of the flow typed"),
+        ({"n": None}, "is an integer, not NoneType."),
+    ],
+)
+def test_a_parameter_that_cant_be_meant_is_refused(given: dict[str, Any], says: str) -> None:
+    with pytest.raises(ParameterError) as caught:
+        typed.run(**given)
+    assert says in str(caught.value)
+
+
+class Number:
+    """As NumPy's numbers are: no int by its class."""
+
+    def __index__(self) -> int:
+        return 5
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"n": True},
+        {"n": Number()},
+        {"rate": 1},
+        {"name": None},
+        {"names": ("a", "b")},
+        {"names": {1, 2}},
+        {"when": "2026-11-28"},
+        {"implicit": None},
+        {"free": object()},
+    ],
+)
+def test_what_a_flow_may_well_take_is_given_to_it(given: dict[str, Any]) -> None:
+    typed.run(**given)

@@ -9,11 +9,12 @@ import pytest
 
 from flowenv import DaskExecutor, LocalDaskExecutor, LocalExecutor, hookimpl, make_environment
 from flowenv.errors import BackendNotFound, ConfigurationError, FlowenvError
+from flowenv.hooks import discovery
 from flowenv.settings.declaration import settings_of
 from flowenv.submission.named_environments import read_setting
 
 from ..flow_files import write
-from ..plugging import ToyEnvironment
+from ..plugging import ToyEnvironment, toy_hooks
 
 
 def configure(tmp_path, text):
@@ -172,3 +173,13 @@ def test_a_text_is_read_by_the_settings_annotation(name, text, value):
 def test_a_text_that_does_not_parse_says_where(name, text, message):
     with pytest.raises(FlowenvError, match=message):
         read_setting(SETTINGS[name], text, f"-s {name}")
+
+
+def test_a_word_of_the_field_names_the_backends_that_are_about_it(plugging, monkeypatch):
+    plugging.backend("toy", toy_hooks())
+    summaries = {"toy-dist": "Run flowenv flows as toys of Kubernetes."}
+    monkeypatch.setattr(
+        discovery.metadata(), "metadata", lambda name: {"Summary": summaries.get(name)}
+    )
+    with pytest.raises(BackendNotFound, match=r"Did you mean 'toy' \(Run flowenv flows as toys of"):
+        make_environment("kubernetes")

@@ -84,8 +84,9 @@ def _call(arguments: Sequence[str]) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.ClickException as error:
-        if advice := _advice(error.message):
-            error = click.UsageError(error.message + advice, getattr(error, "ctx", None))
+        if advice := _advice(error, arguments):
+            said = error.message.rstrip(".") + advice
+            error = click.UsageError(said, getattr(error, "ctx", None))
         error.show()
         return error.exit_code
     except FlowenvError as error:
@@ -115,12 +116,20 @@ def _refused_by_machine(error: OSError) -> str:
     return f"The output can't be written: {error.strerror}."
 
 
-def _advice(message: str) -> str:
-    """What to do about a word too many that looks like a parameter."""
+def _advice(error: Exception, arguments: Sequence[str]) -> str:
+    """What to do about a word too many, or an option, that looks like a parameter."""
     import re
 
-    found = re.match(r"Got unexpected extra arguments? \((\w+=\S*)", message)
-    return f". A parameter is given with -p: -p {found[1].rstrip(')')}" if found else ""
+    import click
+
+    message = getattr(error, "message", "")
+    if found := re.match(r"Got unexpected extra arguments? \((\w+=\S*)", message):
+        return f". A parameter is given with -p: -p {found[1].rstrip(')')}"
+    if isinstance(error, click.NoSuchOption):
+        from flowenv.cli.meant_parameter import meant_parameter
+
+        return meant_parameter(error.option_name, arguments)
+    return ""
 
 
 def _show_cause(error: Exception) -> None:

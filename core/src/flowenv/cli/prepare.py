@@ -28,6 +28,7 @@ def prepare_run(
     from flowenv.submission.lifecycle import prepare
 
     flow, environment, values = prepare_flow(target, env, settings, parameters, plugins)
+    _say_where_a_module_is(flow, target, environment)
     return prepare(
         flow,
         environment=environment,
@@ -52,6 +53,27 @@ def prepare_flow(
     flow = load_flow(target)
     environment = choose_environment(flow, env, settings)
     return flow, environment, parse_parameters(flow, parameters)
+
+
+def _say_where_a_module_is(flow: Flow[..., Any], target: str, environment: Environment) -> None:
+    """A flow that is named by its module isn't shipped: say so of one that is only a file here."""
+    from flowenv.cli.printing import echo
+
+    file, name = f"{target.partition(':')[0]}.py", target.partition(":")[2]
+    if flow.code != "module" or not environment.capabilities.image or not _is_file_here(file):
+        return
+    named = f"{file}:{name}" if name else file
+    echo(
+        f"The module {file[:-3]} has to be in the image; as a file it is shipped: "
+        f"flowenv run {named}",
+        err=True,
+    )
+
+
+def _is_file_here(file: str) -> bool:
+    from pathlib import Path
+
+    return Path(file).is_file()
 
 
 def parse_variables(items: Sequence[str]) -> dict[str, Any]:

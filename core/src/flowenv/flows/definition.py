@@ -103,10 +103,14 @@ class Flow(Generic[P, R]):
     if not TYPE_CHECKING:  # type checkers would take any name
 
         def __getattr__(self, name: str) -> Any:
+            from flowenv.flows.guessed_names import CALLS
             from flowenv.flows.prefect_names import ON_FLOWS, PAGE
 
             if name in ON_FLOWS:
                 raise AttributeError(f"A flow has no {name!r}: {ON_FLOWS[name]} {PAGE}")
+            if name in CALLS:
+                called = self.__dict__.get("__name__", "flow")
+                raise AttributeError(f"A flow has no {name!r}: {CALLS[name].format(flow=called)}")
             return super().__getattribute__(name)  # raises, for its own reason
 
         def __setattr__(self, name: str, value: Any) -> None:
@@ -136,7 +140,8 @@ class Flow(Generic[P, R]):
             The same parameters as a new dictionary.
 
         Raises:
-            ParameterError: naming what is unknown or missing.
+            ParameterError: naming what is unknown, missing, or of another type than a plain
+                annotation such as `int` or `list[str]` says.
         """
         wanted = self.signature.parameters
         takes_any = any(p.kind is p.VAR_KEYWORD for p in wanted.values())
@@ -158,6 +163,14 @@ class Flow(Generic[P, R]):
                 f"The flow {self.name} needs the parameter{plural} {', '.join(missing)}.",
                 hint=f"On the command line: {' '.join(f'-p {n}=…' for n in missing)}",
             )
+        from flowenv.flows.misfits import misfit
+
+        for name, value in parameters.items():
+            one = named.get(name)
+            if one is None or one.annotation is one.empty or value is one.default:
+                continue
+            if wrong := misfit(value, one.annotation):
+                raise ParameterError(f"The parameter {name} of the flow {self.name} {wrong}")
         return dict(parameters)
 
     def call(self, parameters: Mapping[str, Any]) -> Any:
@@ -183,6 +196,8 @@ class Flow(Generic[P, R]):
     def run(self, /, *args: Any, executor: Executor | None = None, **parameters: Any) -> Any:
         """Run the flow in this process and return its result; its exceptions come through.
 
+        That is here, whatever environment the flow has; `flowenv.submit(flow, …)` runs it there.
+
         Args:
             *args: the flow's first parameters, in their order.
             executor: where parallel work runs; by default LocalExecutor, all in this thread.
@@ -200,8 +215,25 @@ class Flow(Generic[P, R]):
                 parameters["executor"] = executor
             executor = None
         checked = self.check({**self._by_name(args, parameters), **parameters})
+        self._say_that_it_runs_here()
         with open_executor(executor):
             return to_its_end(self.call(checked))
+
+    def _say_that_it_runs_here(self) -> None:
+        """A flow that has a place of its own isn't run elsewhere in silence."""
+        place = self.environment
+        can = getattr(place, "capabilities", None)
+        if place is None or (can is not None and not (can.attach or can.sweep)):
+            return
+        import logging
+
+        logging.getLogger("flowenv").warning(
+            "The flow %s runs in this process, not in its environment %s; there runs it "
+            "flowenv.submit(%s, …).",
+            self.name,
+            place if isinstance(place, str) else type(place).__name__,
+            self.__name__ if hasattr(self, "__name__") else self.name,
+        )
 
     def _by_name(self, args: tuple[Any, ...], others: Mapping[str, Any]) -> dict[str, Any]:
         """Parameters that were given by their place."""
@@ -236,6 +268,11 @@ def _no_callable(given: object) -> SettingError:
             f"A flow needs a callable, and {given!r} is a name.",
             hint="A flow is a function with @flow above it, or @flow(name=…); there is no "
             f"`with Flow(…)`. {prefect_names.PAGE}",
+        )
+    if isinstance(given, str):
+        return SettingError(
+            f"A flow needs a callable, not the text {given!r}.",
+            hint=f"For a name: @flow(name={given!r}).",
         )
     return SettingError(
         f"A flow needs a callable, not {kind.__name__}.",
@@ -273,6 +310,11 @@ def flow(function: Callable[P, R] | None = None, /, **options: Any) -> Any:
     >>> add(1), add.run(a=2, b=3), add.name
     (2, 5, 'add-up')
     """
+    known = [one for one in inspect.signature(Flow.__init__).parameters if one != "self"]
+    for option in options:
+        if option not in known:
+            known.remove("function")
+            raise SettingError(f"@flow has no option {option!r}.", hint=nearest(option, known))
     if function is not None:
         return Flow(function, **options)
     return lambda decorated: Flow(decorated, **options)

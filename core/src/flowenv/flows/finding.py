@@ -27,6 +27,8 @@ def find_flow(target: str) -> Flow[..., Any]:
         FlowNotFound: if there is no such file, module, or flow, or several and no name.
     """
     place, _, name = target.rpartition(":") if ":" in target else (target, "", "")
+    if "/" in place and (file := _file_meant(place)):
+        raise FlowNotFound(f"There is no {place}.", hint=_did_you_mean(file, name))
     if place.endswith(".py") or "/" in place:
         _check_python(Path(place))
         module = load_file(Path(place))
@@ -44,6 +46,19 @@ def find_flow(target: str) -> Flow[..., Any]:
     if found.code is None:
         found.code = "module"
     return found
+
+
+def _file_meant(place: str) -> str:
+    """The Python file that a place most likely means, if it leaves out how files are named."""
+    if place.endswith(".py") or Path(place).exists() or not place:
+        return ""
+    candidates = (place, place.replace(".", "/"), place.replace("_", "-"), f"src/{place}")
+    found = (Path(f"{one}.py") for one in candidates)
+    return next((file.as_posix() for file in found if file.is_file()), "")
+
+
+def _did_you_mean(file: str, name: str) -> str:
+    return f"Did you mean {file}{f':{name}' if name else ''}?"
 
 
 def _check_python(path: Path) -> None:
@@ -71,7 +86,10 @@ def _import(place: str, target: str) -> ModuleType:
         return import_module(place)
     except ModuleNotFoundError as error:
         if error.name and (place == error.name or place.startswith(error.name + ".")):
+            name = target.partition(":")[2]
             hint = f"Is it installed? For a file, give {place}.py."
+            if file := _file_meant(place):
+                hint = _did_you_mean(file, name)
             raise FlowNotFound(f"There is no module {place!r} ({target}).", hint=hint) from None
         raise
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import threading
@@ -127,10 +128,20 @@ class Registry:
             hint = how_to_install(discovery.KNOWN_BACKENDS[backend])
         else:
             known = {**discovery.KNOWN_BACKENDS, **dict.fromkeys(self.backends(), "")}
-            hint = nearest(backend, known)
+            hint = self._told_by_summary(backend) or nearest(backend, known)
         return BackendNotFound(
             f"The backend {backend!r} isn't installed; installed: {there}.", hint=hint
         )
+
+    def _told_by_summary(self, word: str) -> str:
+        """The backends whose distribution's summary has a word: `kubernetes`, `aws`."""
+        found = []
+        for name, owners in self.backends().items():
+            with contextlib.suppress(Exception):  # metadata of others may be anything
+                summary = discovery.metadata().metadata(owners[0].distribution)["Summary"] or ""
+                if len(word) > 2 and word.lower() in summary.lower():
+                    found.append(f"{name!r} ({summary.rstrip('.')})")
+        return f"Did you mean {' or '.join(found)}?" if found else ""
 
     def environment_type(self, backend: str) -> type[Environment]:
         """A backend's Environment class.

@@ -265,6 +265,15 @@ def run_here(
     parameters: Mapping[str, Any],
 ) -> Any:
     """Run a flow from this process, as its container would, and return its result."""
+    can = environment.capabilities
+    if can.attach and not can.backend_in_image:  # nothing of this is done on the platform
+        import logging
+
+        logging.getLogger("flowenv").warning(
+            "The flow %s runs in this process, as %s.run does; there runs it execute(flow).",
+            as_flow(flow).name,
+            type(environment).__name__,
+        )
     return prepare(flow, environment=environment, parameters=parameters).run_here()
 
 
