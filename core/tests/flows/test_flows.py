@@ -374,7 +374,7 @@ class Elsewhere(ToyEnvironment):
             "flowenv.submit(train, n=5) runs it where its environment says, train",
         ),
         ("train.delay(5)", "train.run(5) in this process"),
-        ("train.map([1, 2])", "call flowenv.submit(train, …) for each value"),
+        ("train.map([1, 2])", "flowenv.map(train, […]) makes a run of each"),
         ("train.serve()", "cron, or a CronJob, calls `flowenv run`"),
         ("flow(file='a.csv')(print)", "@flow has no option 'file'. Did you mean 'files'?"),
         (

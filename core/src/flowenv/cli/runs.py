@@ -145,7 +145,6 @@ def runs(
     if output == "json":
         echo_json([one.to_json() for one in found])
     elif not found:
-        labels = chosen.pop("labels")
         echo(
             "No such runs."
             if any(chosen.values())

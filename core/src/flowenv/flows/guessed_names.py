@@ -9,7 +9,7 @@ _SUBMIT = (
 )
 CALLS: Mapping[str, str] = {
     **dict.fromkeys(("submit", "delay", "apply_async", "remote", "execute", "start"), _SUBMIT),
-    "map": "call flowenv.submit({flow}, …) for each value; or one flow maps over them itself, with "
+    "map": "flowenv.map({flow}, […]) makes a run of each; one flow maps over values itself with "
     "flowenv.get_executor().map(…).",
     "with_options": "make another one: Flow({flow}.function, name=…, environment=…).",
     "serve": "flowenv schedules nothing: cron, or a CronJob, calls `flowenv run`.",
