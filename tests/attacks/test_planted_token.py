@@ -174,6 +174,9 @@ def about(reference: str, backend: str) -> Iterator[tuple[str, ...]]:
     yield "result", reference, *on, "-o", "json"
     yield "cancel", reference, *on
     yield "cancel", reference, *on, "-o", "json"
+    yield "files", reference, *on
+    yield "files", reference, *on, "-o", "json"
+    yield "delete", reference, *on
     yield "sweep", *on, "--older-than", "0s"
     yield "sweep", *on, "--older-than", "0s", "-o", "json"
     yield "sweep", *on, "--older-than", "0s", "--yes"
@@ -226,8 +229,10 @@ NOBODY = {"cmdline": [], "environ": []}
 
 def known_by(*arguments: str) -> object:
     """What the flow found, among all processes of this machine, while it ran."""
-    said = said_by("run", WHO_KNOWS, *arguments, "-o", "json")
-    return json.loads(said[said.index("{") :])["result"]
+    said = "\n" + said_by("run", WHO_KNOWS, *arguments, "-o", "json")
+    begin = said.rfind("\n{\n")
+    assert begin >= 0, said
+    return json.loads(said[begin:])["result"]
 
 
 @pytest.mark.usefixtures("home")
@@ -270,11 +275,12 @@ def test_a_tasks_processes_know_no_token(ecs: EcsRig, home: Path) -> None:
         assert known_by("--env", "fargate", *given) == NOBODY
 
 
+@pytest.mark.parametrize("made_by", ["pods", "operator"])
 @pytest.mark.filterwarnings("ignore:private_registry:DeprecationWarning")
-def test_a_cluster_of_pods_knows_no_token(
-    request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_cluster_on_kubernetes_knows_no_token(
+    made_by: str, request: pytest.FixtureRequest, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rig, _ = operated_rig(request.session)
     monkeypatch.setenv("KUBECONFIG", str(rig.kubeconfig(home / "kubeconfig")))
-    arguments = ("--env", "dask_k8s", "-s", "private_registry=false", "-p", "parallel=true")
-    assert known_by(*arguments) == NOBODY
+    settings = ("-s", "private_registry=false", "-s", f"cluster={made_by}")
+    assert known_by("--env", "dask_k8s", *settings, "-p", "parallel=true") == NOBODY

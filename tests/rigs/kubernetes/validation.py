@@ -51,6 +51,7 @@ def check(resource: ResourceType, manifest: Manifest, old: Manifest | None = Non
     metadata = manifest["metadata"]
     name = metadata.get("name") or ""
     causes = [*_name_causes(resource, name), *_label_causes(metadata)]
+    causes += _immutable_causes(manifest, old)
     if resource == SECRET:
         causes += _secret_causes(manifest)
     elif resource == POD:
@@ -99,6 +100,18 @@ def _key_causes(field: str, key: str) -> list[Cause]:
     if not _LABEL_NAME.fullmatch(name):
         return [_bad_value(field, key, _NOT_A_QUALIFIED_NAME)]
     return []
+
+
+def _immutable_causes(manifest: Manifest, old: Manifest | None) -> list[Cause]:
+    """What of a Secret or ConfigMap can't be changed once it is immutable, and that neither."""
+    if old is None or old.get("immutable") is not True:
+        return []
+    message = "Forbidden: field is immutable when `immutable` is set"
+    return [
+        (field, "FieldValueForbidden", message)
+        for field in ("immutable", "data", "binaryData")
+        if manifest.get(field) != old.get(field)
+    ]
 
 
 def _secret_causes(manifest: Manifest) -> list[Cause]:

@@ -322,6 +322,9 @@ def test_a_lost_answer_makes_no_second_cluster(
 def test_the_cluster_of_an_earlier_attempt_is_replaced(
     rig: KubernetesRig, client: Client, plan: ClusterPlan, said: list[str]
 ) -> None:
+    [made] = rig.apply(job(container()))
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "job", "uid": made["metadata"]["uid"]}
+    plan = changed(plan, owner=owner)
     with pytest.raises(PlatformError):
         OperatorCluster(client, plan, RUN_ID, said.append).open()
     first = rig.get("DaskCluster", plan.name)["metadata"]["uid"]

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from flowenv_k8s.doctor import examine, job_findings, permission_findings
     from flowenv_k8s.runs.logs.container_log import ContainerLog
     from flowenv_k8s.runs.logs.last_lines import last_lines
+    from flowenv_k8s.runs.own_objects import create_once, is_owned_by, is_the_same
     from flowenv_k8s.runs.sweep import leftover
 
 __all__: list[str] = []
@@ -75,6 +76,8 @@ __all__ += ["run_annotations", "run_labels", "selector"]
 # the connection
 __all__ += ["EVENTS", "JOBS", "PODS", "SECRETS", "Client", "ContainerLog", "Refused", "Request"]
 __all__ += ["Resource", "Stream", "connect", "is_allowed", "last_lines", "rbac_rule"]
+# what a run makes itself
+__all__ += ["create_once", "is_owned_by", "is_the_same"]
 # what Kubernetes says of Jobs and pods
 __all__ += ["HINTS", "container_status", "disruption", "explain", "is_back_off", "is_over"]
 __all__ += ["hint_for", "is_refused_for_good", "living", "trimmed_pod"]
@@ -90,6 +93,9 @@ _WHEN_USED = {
     "last_lines": "runs.logs.last_lines",
     "connect": "api.client",
     "leftover": "runs.sweep",
+    "create_once": "runs.own_objects",
+    "is_owned_by": "runs.own_objects",
+    "is_the_same": "runs.own_objects",
 }
 """What needs the platform's library, and is imported when it is first used; else the doctor's."""
 

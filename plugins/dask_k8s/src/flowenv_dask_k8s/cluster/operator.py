@@ -28,6 +28,9 @@ from flowenv_k8s.plugin import (
     Client,
     Refused,
     Resource,
+    create_once,
+    is_owned_by,
+    is_the_same,
     run_of,
     secret_manifest,
 )
@@ -163,9 +166,9 @@ class OperatorCluster:
             return self._client.create(CLUSTERS, manifest)
         except Refused as refused:
             found = self._get()
-            if found is not None and self._is_own(found):
+            if found is not None and self._is_own(found) and is_the_same(found, manifest):
                 return found  # the answer to the first try was lost
-            if found is None or run_of(found) != self._run_id:
+            if found is None or not self._is_of_run(found):
                 raise _conflict(self._plan) from refused
             self._say("Removing the cluster of an earlier attempt.")
             remove(self._client, CLUSTERS, found, _TURN_WITH_SCHEDULER)
@@ -188,7 +191,7 @@ class OperatorCluster:
         assert self._plan.secret
         secret = secret_manifest(self._plan.secret)
         secret["metadata"] = {**secret["metadata"], "ownerReferences": [_owner(made)]}
-        self._create_once(SECRETS, secret)
+        create_once(self._client, SECRETS, {**secret, "immutable": True})
 
     def _create_autoscaler(self, made: Mapping[str, Any]) -> None:
         """What KubeCluster.adapt makes, but with the run's labels."""
@@ -204,13 +207,7 @@ class OperatorCluster:
             },
             "spec": {"cluster": plan.name, "minimum": plan.minimum, "maximum": plan.maximum},
         }
-        self._create_once(AUTOSCALERS, manifest)
-
-    def _create_once(self, resource: Resource, manifest: Mapping[str, Any]) -> None:
-        try:
-            self._client.create(resource, manifest)
-        except Refused as refused:  # there already: the answer to the first try was lost
-            _log.debug("%s", refused)
+        create_once(self._client, AUTOSCALERS, manifest)
 
     # -- removing ---------------------------------------------------------------------------
 
@@ -229,6 +226,11 @@ class OperatorCluster:
 
     def _get(self, resource: Resource = CLUSTERS) -> dict[str, Any] | None:
         return self._client.get(resource, self._plan.namespace, self._plan.name)
+
+    def _is_of_run(self, found: Mapping[str, Any]) -> bool:
+        """Whether an earlier attempt of this run made it: labels can be copied, a Job can't."""
+        owner = self._plan.owner
+        return owner is not None and run_of(found) == self._run_id and is_owned_by(found, owner)
 
     def _is_own(self, found: Mapping[str, Any]) -> bool:
         notes = found["metadata"].get("annotations") or {}

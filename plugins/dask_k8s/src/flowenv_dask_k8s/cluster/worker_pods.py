@@ -26,6 +26,7 @@ from flowenv_k8s.plugin import (
     Refused,
     container_status,
     explain,
+    is_owned_by,
     is_refused_for_good,
     last_lines,
 )
@@ -128,8 +129,9 @@ class WorkerPods:
             FlowenvError: if pods can't be listed.
         """
         for pod in self._watch.start():
-            metadata = pod["metadata"]
-            self._pool.submit(self._logged, self._delete, metadata["name"], metadata["uid"])
+            metadata, owner = pod["metadata"], self.plan.owner
+            if owner and is_owned_by(pod, owner):  # labels can be copied
+                self._pool.submit(self._logged, self._delete, metadata["name"], metadata["uid"])
 
     def pods(self) -> list[dict[str, Any]]:
         """The pods of the workers that are to be there."""
@@ -210,7 +212,9 @@ class WorkerPods:
             made = self._client.create(PODS, manifest)
         except Refused as refused:  # there already: the answer to the first try was lost
             found = self._client.get(PODS, self.plan.namespace, name)
-            if found is None or not self._is_own(found):
+            owner = self.plan.owner
+            is_ours = found is not None and (not owner or is_owned_by(found, owner))
+            if found is None or not (is_ours and self._is_own(found)):
                 raise refused.error() from refused
             made = found
         return str(made["metadata"]["uid"])

@@ -39,13 +39,17 @@ from flowenv_dask_k8s.runs.reporting import (
 )
 from flowenv_dask_k8s.spec.job import (
     ADDRESS_VARIABLE,
+    CLUSTER_FILE,
     CLUSTER_VARIABLE,
+    DIGEST_VARIABLE,
     JOB_UID_VARIABLE,
     JOB_VARIABLE,
     POD_VARIABLE,
     check_no_secret,
     cluster_secret,
+    digest_of,
 )
+from flowenv_dask_k8s.spec.tls import FILES as CERTIFICATES
 from flowenv_k8s.plugin import Client, connect
 
 _log = logging.getLogger("flowenv.dask_k8s")
@@ -116,10 +120,10 @@ def plan_inside(environment: DaskKubernetesEnvironment, file: str) -> ClusterPla
         file: the DaskCluster, finished when the run was submitted.
 
     Raises:
-        PayloadError: if it can't be read.
+        PayloadError: if it can't be read, or isn't what was submitted.
     """
     try:
-        manifest = json.loads(Path(file).read_text("utf-8"))
+        manifest = json.loads(_submitted(environment, Path(file)))
     except (OSError, ValueError) as error:
         raise PayloadError(f"The DaskCluster can't be read from {file}: {error}.") from error
     name, uid = os.environ.get(JOB_VARIABLE), os.environ.get(JOB_UID_VARIABLE)
@@ -144,6 +148,21 @@ def plan_inside(environment: DaskKubernetesEnvironment, file: str) -> ClusterPla
         variables=variables,
         has_log=environment.scheduler_logs,
     )
+
+
+def _submitted(environment: DaskKubernetesEnvironment, file: Path) -> bytes:
+    """What the cluster is made of, if it and the certificates are what the Job was made with."""
+    certificates = CERTIFICATES if environment.cluster == "pods" else ()
+    names = (CLUSTER_FILE, *certificates)
+    files: dict[str, bytes] = {name: (file.parent / name).read_bytes() for name in names}
+    wanted = os.environ.get(DIGEST_VARIABLE)
+    if wanted and digest_of(files) != wanted:
+        raise PayloadError(
+            f"What is in {file.parent} isn't what this run was submitted with, so no cluster is "
+            "made of it.",
+            hint="Look who may change Secrets in the namespace, and submit the run again.",
+        )
+    return files[CLUSTER_FILE]
 
 
 def scheduler_variables(environment: DaskKubernetesEnvironment) -> dict[str, str]:

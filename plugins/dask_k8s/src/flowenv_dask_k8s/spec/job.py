@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -32,6 +33,8 @@ CLUSTER_FILE = "dask-cluster.json"
 container."""
 CLUSTER_VARIABLE = "FLOWENV_DASK_CLUSTER"
 """Where the flow's container finds that file."""
+DIGEST_VARIABLE = "FLOWENV_DASK_CLUSTER_SHA256"
+"""By what the flow's container knows that file, and its certificates: a Job's pods can't change."""
 JOB_VARIABLE, JOB_UID_VARIABLE = "FLOWENV_JOB", "FLOWENV_JOB_UID"
 """The Job's name and UID, which only Kubernetes knows: the owner of what the container makes."""
 POD_VARIABLE, ADDRESS_VARIABLE = "FLOWENV_POD", "FLOWENV_POD_IP"
@@ -123,8 +126,34 @@ def packed(
     text = json.dumps(spec[of_cluster], separators=(",", ":"))
     secret = spec["secret"]
     given = secret.get("stringData") or {}
-    entries = {**given, CLUSTER_FILE: Secret(text), **(certificates or {})}
-    return {**spec, "secret": {**secret, "stringData": entries}}
+    files = {CLUSTER_FILE: Secret(text), **(certificates or {})}
+    digest = digest_of({name: one.reveal().encode() for name, one in files.items()})
+    entries = {**given, **files}
+    job = _with_digest(spec["job"], digest)
+    return {**spec, "job": job, "secret": {**secret, "stringData": entries}}
+
+
+def digest_of(files: Mapping[str, bytes]) -> str:
+    """The SHA-256 by which a container knows the files that make its cluster.
+
+    Args:
+        files: what they hold, by name.
+    """
+    each = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return hashlib.sha256(json.dumps(each, sort_keys=True).encode()).hexdigest()
+
+
+def _with_digest(job: Any, digest: str) -> Any:
+    """A Job whose flow's container knows the digest: the one that knows the file."""
+    if not isinstance(job, Mapping):
+        return job  # the check of the Job says so
+    job = copy.deepcopy(job)
+    pod = ((job.get("spec") or {}).get("template") or {}).get("spec") or {}
+    for container in pod.get("containers") or ():
+        names = [one.get("name") for one in container.get("env") or ()]
+        if CLUSTER_VARIABLE in names:
+            container["env"].append({"name": DIGEST_VARIABLE, "value": digest})
+    return job
 
 
 def cluster_secret(secret: Mapping[str, Any], cluster: Mapping[str, Any]) -> dict[str, Any] | None:

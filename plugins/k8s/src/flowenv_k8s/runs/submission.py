@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import NotSent, Refused
 from flowenv_k8s.api.resources import JOBS, SECRETS
 from flowenv_k8s.runs.diagnosis.job_status import is_over, left_outcome
+from flowenv_k8s.runs.own_objects import create_once
 from flowenv_k8s.runs.runtime import bring_runtime
 from flowenv_k8s.spec.labels import RUN_ID, RunMarks, run_of
 from flowenv_k8s.spec.variables import secret_manifest
@@ -46,7 +46,10 @@ def submit(client: Client, spec: Mapping[str, Any]) -> dict[str, Any]:
             storage.write(payload["url"], payload["content"])
         made = _create_job(client, job)
         if secret:
-            _create_secret(client, secret_manifest(secret), owner_of(made))
+            metadata = {**secret["metadata"], "ownerReferences": [dict(owner_of(made))]}
+            # nobody who may change Secrets changes what a run reads
+            sent = {**secret_manifest(secret), "metadata": metadata, "immutable": True}
+            create_once(client, SECRETS, sent)
     except BaseException as error:
         if made is not None or _may_have_made(error):
             _remove(client, made or job, error)
@@ -101,32 +104,6 @@ def _conflict(metadata: Mapping[str, Any], found: Mapping[str, Any] | None) -> R
         f"{what}; it belongs to {owner}, which isn't over.",
         hint=f"{_OTHER_NAME}, or wait until it is over and gone.",
     )
-
-
-def _create_secret(client: Client, secret: dict[str, Any], owner: Mapping[str, Any]) -> None:
-    metadata = {**secret["metadata"], "ownerReferences": [dict(owner)]}
-    try:
-        client.create(SECRETS, {**secret, "metadata": metadata})
-    except Refused as refused:
-        found = client.get(SECRETS, metadata["namespace"], metadata["name"])
-        if found is None or not _holds(found, secret, owner):
-            raise RunConflict(
-                f"The Secret {metadata['name']} in the namespace {metadata['namespace']} is "
-                "already there and isn't this run's.",
-                hint="Somebody else took the name; the run is taken back. Submit it again.",
-            ) from refused
-
-
-def _holds(found: Mapping[str, Any], secret: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
-    """Whether a Secret that is there is the one that was to be made, by a request tried again."""
-    owners = found["metadata"].get("ownerReferences") or ()
-    texts = (secret.get("stringData") or {}).items()
-    wanted = {
-        **(secret.get("data") or {}),
-        **{name: base64.b64encode(text.encode()).decode() for name, text in texts},
-    }
-    is_owned = any(one.get("uid") == owner["uid"] for one in owners)
-    return is_owned and (found.get("data") or {}) == wanted
 
 
 def _remove(client: Client, job: Mapping[str, Any], error: BaseException) -> None:
