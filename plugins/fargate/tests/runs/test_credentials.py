@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.utils import ContainerMetadataFetcher
 
 from flowenv.errors import PlatformError, PlatformUnreachable
 from flowenv.plugin import FlowRun, Reason
@@ -24,6 +25,7 @@ NOTHING_GIVEN: dict[str, Any] = dict.fromkeys(
 @pytest.fixture
 def use(rig: EcsRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Set the variables of one way to find credentials, and no others."""
+    monkeypatch.setattr(ContainerMetadataFetcher, "SLEEP_TIME", 0)  # between its tries
 
     def set_variables(way: str) -> None:
         for name in [name for name in os.environ if name.startswith("AWS_")]:
