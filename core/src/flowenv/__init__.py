@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from flowenv.flows.definition import Flow, flow
     from flowenv.hooks.specs import hookimpl
+    from flowenv.reports.page import report
     from flowenv.runs.capabilities import Capabilities
     from flowenv.runs.environment import Environment
     from flowenv.runs.flow_run import FlowRun
@@ -65,6 +66,8 @@ __all__ = [
     "as_completed",
     "map",
     "wait",
+    # pictures
+    "report",
     # environments
     "Capabilities",
     "Environment",
@@ -101,6 +104,7 @@ __getattr__, __dir__ = names_of(
         "executors": "DaskExecutor Executor LocalDaskExecutor LocalExecutor get_executor",
         "flows.definition": "Flow flow",
         "hooks.specs": "hookimpl",
+        "reports.page": "report",
         "runs.capabilities": "Capabilities",
         "runs.environment": "Environment",
         "runs.flow_run": "FlowRun",

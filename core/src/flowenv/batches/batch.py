@@ -78,7 +78,7 @@ class Batch:
     @property
     def is_here(self) -> bool:
         """True if its flows run in this process, in which nobody else could stop them."""
-        capable = (row.prepared.flow_run.environment.capabilities for row in self.rows)
+        capable = (row.draft.environment.capabilities for row in self.rows)
         return not next((one.cancel for one in capable), True)
 
     def start(self) -> None:
@@ -259,7 +259,7 @@ class Batch:
         """
         for row in self._waiting:
             never = Status(State.CANCELLED, message="It was never submitted.")
-            row.prepared.flow_run.observe(never)
+            row.draft.observe(never)
         self._waiting = []
         if self._processes:
             self._processes.end()

@@ -13,6 +13,7 @@ from flowenv.errors import FlowenvError
 from flowenv.runs.handle import FinishedHandle
 from flowenv.runs.outcome import Outcome
 from flowenv.states import State, Status
+from flowenv.submission.lifecycle import Prepared
 from flowenv.submission.rehearsal import Processes, Rehearsed, rehearse
 
 
@@ -62,17 +63,16 @@ class LocalProcesses:
 
     def start(self, row: Row) -> None:
         """Let a row's run begin as soon as there is place."""
-        row.begun()
-        self._threads.submit(self._run, row)
+        self._threads.submit(self._run, row.begun())
 
-    def _run(self, row: Row) -> None:
-        run = row.prepared.flow_run
+    def _run(self, prepared: Prepared) -> None:
+        run = prepared.flow_run
         if self._processes.are_ended:
             run.observe(Status(State.CANCELLED, message="It had not begun."))
             return
         run.observe(Status(State.RUNNING))
         try:
-            rehearsed = rehearse(row.prepared, self._processes)
+            rehearsed = rehearse(prepared, self._processes)
         except FlowenvError as error:
             rehearsed = Rehearsed(None, Status(State.CRASHED, message=str(error)), ())
         if self._processes.are_ended and not rehearsed.outcome:

@@ -28,13 +28,18 @@ class Row:
         number: its place in the batch, from 1.
         prepared: its run, which isn't submitted yet.
         fingerprint: what its parameters are known by.
+
+    Attributes:
+        draft: the run that is submitted for it, unless an earlier one is taken up.
+        parameters: its parameters.
     """
 
     def __init__(self, number: int, prepared: Prepared, fingerprint: str) -> None:
         self.number = number
-        self.prepared = prepared
+        self.draft = prepared.flow_run
+        self._prepared: Prepared | None = prepared
         self.fingerprint = fingerprint
-        self.parameters: Mapping[str, Any] = prepared.flow_run.parameters
+        self.parameters: Mapping[str, Any] = self.draft.parameters
         self._found: RunSummary | None = None
         self._run: FlowRun | None = None
 
@@ -61,15 +66,15 @@ class Row:
             FlowenvError: if the platform can't be asked, or no longer knows the run.
         """
         if self._run is None and self._found is not None:
-            self._run = attach(self._found.reference, self.prepared.flow_run.environment)
-        return self._run or self.prepared.flow_run
+            self._run = attach(self._found.reference, self.draft.environment)
+        return self._run or self.draft
 
     @property
     def last_status(self) -> Status:
         """How its run stands, as far as this process has seen; nobody is asked."""
         if self._run is None and self._found is not None:
             return self._found.status
-        return (self._run or self.prepared.flow_run).last_status
+        return (self._run or self.draft).last_status
 
     def look(self) -> Status:
         """How its run stands now."""
@@ -77,22 +82,28 @@ class Row:
 
     def take_up(self, found: RunSummary) -> None:
         """Take a run that is on the platform already for the row's."""
-        self._found = found
+        self._found, self._prepared = found, None
+
+    @property
+    def prepared(self) -> Prepared:
+        """Its run as it is prepared; only before it is submitted."""
+        assert self._prepared is not None
+        return self._prepared
 
     def submit(self) -> None:
-        """Submit the row's run."""
-        self._run = self.prepared.submit()
+        """Submit the row's run; its payload isn't kept."""
+        self._run, self._prepared = self.prepared.submit(), None
 
-    def begun(self) -> FlowRun:
-        """The row's run, which goes its own way from here on."""
-        self._run = self.prepared.flow_run
-        return self._run
+    def begun(self) -> Prepared:
+        """The row's run as it is prepared, which goes its own way from here on."""
+        prepared, self._run, self._prepared = self.prepared, self.draft, None
+        return prepared
 
     def to_json(self) -> dict[str, Any]:
         """The row as plain data: its number, parameters as texts, and how its run stands."""
         return {
             "row": self.number,
-            "parameters": self.prepared.flow_run.shown_parameters,
+            "parameters": self.draft.shown_parameters,
             "reference": self.reference,
             **self.last_status.to_json(),
         }

@@ -23,6 +23,7 @@ _COMMANDS = {
     "logs": "runs",
     "cancel": "runs",
     "delete": "delete",
+    "report": "report_page",
     "sweep": "sweep",
     "new-plugin": "new_plugin",
     "completion": "completion",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +11,9 @@ from flowenv.cli.each import check_options, each_options
 from flowenv.cli.options import flow_options, output_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowenv.runs.flow_run import FlowRun
     from flowenv.submission.lifecycle import Prepared
 
 
@@ -21,6 +25,13 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Run what the container would run, its variables and payload, in a local process.",
 )
+@click.option(
+    "--report",
+    "page",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a page on the run to an HTML file when it is over, as `flowenv report` does.",
+)
 @each_options
 @output_option("text", "json")
 def run(
@@ -28,6 +39,7 @@ def run(
     settings: tuple[str, ...],
     detach: bool,
     rehearse: bool,
+    page: Path | None,
     output: str,
     **options: Any,
 ) -> int:
@@ -56,17 +68,45 @@ def run(
 
     if detach and rehearse:
         raise click.UsageError("--detach and --rehearse exclude each other.")
+    if page:
+        _check_page(page, is_possible=not (detach or rehearse))
     of_batch = check_options(options)
     if of_batch["each"]:
         if detach or rehearse:
             raise click.UsageError("--each goes with neither --detach nor --rehearse.")
-        return _run_each(env, settings, output, of_batch, **options)
+        return _run_each(env, settings, output, of_batch, page, **options)
     prepared = prepare_run(env=env, settings=settings, **options)
     if rehearse:
         return _rehearse(prepared, output)
     where = where_options(prepared.flow_run, env, settings)
     with lines_first():
-        return (_detach if detach else _run)(prepared, where, output)
+        if detach:
+            return _detach(prepared, where, output)
+        code = _run(prepared, where, output)
+        if page:
+            _write_page(page, [prepared.flow_run])
+        return code
+
+
+def _check_page(page: Path, *, is_possible: bool) -> None:
+    from flowenv.reports.page import check_report
+
+    if not is_possible:
+        raise click.UsageError("--report goes with neither --detach nor --rehearse.")
+    check_report(page)
+
+
+def _write_page(page: Path, runs: Sequence[FlowRun], title: str = "") -> None:
+    from flowenv.cli.printing import echo
+    from flowenv.errors import FlowenvError
+    from flowenv.reports.page import write_report
+
+    try:
+        write_report(page, runs, title=title)
+    except FlowenvError as error:  # how the run ended stays what counts
+        echo(f"Error: there is no report: {error}", err=True)
+    else:
+        echo(f"The report is in {page}.", err=True)
 
 
 def _say_unused(prepared: Prepared) -> None:
@@ -88,6 +128,7 @@ def _run_each(
     settings: tuple[str, ...],
     output: str,
     of_batch: dict[str, Any],
+    page: Path | None,
     **options: Any,
 ) -> int:
     from flowenv.batches.mapping import make_batch
@@ -111,9 +152,12 @@ def _run_each(
         again=of_batch["again"],
         only_failed=of_batch["only_failed"],
     )
-    where = where_options(batch.rows[0].prepared.flow_run, env, settings)
+    where = where_options(batch.rows[0].draft, env, settings)
     with lines_first():
-        return run_each(batch, output, where)
+        code = run_each(batch, output, where)
+        if page:
+            _write_page(page, [row.run for row in batch.rows], batch.name)
+        return code
 
 
 def _run(prepared: Prepared, where: str, output: str) -> int:

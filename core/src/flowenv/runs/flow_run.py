@@ -29,6 +29,7 @@ from flowenv.states import State, Status
 from flowenv.wording import shown
 
 if TYPE_CHECKING:
+    from flowenv.contract.variables import Variables
     from flowenv.flows.definition import Flow
     from flowenv.runs.answers import AskedHandle
     from flowenv.runs.environment import Environment
@@ -77,6 +78,7 @@ class FlowRun:
         variables: variables for this run's containers alone, as `[env]` has them.
         surroundings: a context in which this process has the variables of the flow's container.
         spec: the finished spec, once the run is being submitted from this process.
+        container_variables: the variables of its containers, from then on.
         nonce: a random text that goes into the payload, so that nobody can guess its digest.
         directory: where the flow runs: the folder of the payload's files.
         is_preview: True if the run is only shown, as by `flowenv explain`, and never submitted.
@@ -121,6 +123,7 @@ class FlowRun:
         self.variables: Mapping[str, Any] = {}
         self.surroundings: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
         self.spec: dict[str, Any] | None = None
+        self.container_variables: Variables | None = None
         self.nonce = secrets.token_hex(16)
         self.directory: Path | None = None
         self.is_preview = False

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flowenv.contract.variables import OWN, Entry, Merged
+from flowenv.contract.variables import OWN, Entry, Merged, Variables
 from flowenv.flows.definition import Flow
 from flowenv.runs.environment import Environment
 from flowenv.secret import Secret
@@ -106,9 +106,21 @@ def explain(prepared: Prepared) -> dict[str, Any]:
     """
     prepared.keep_changes = True
     _ = prepared.spec  # built now, with all merges and changes noted
-    variables = prepared.process.variables
+    containers = containers_of(prepared.process.variables)
+    changes = [
+        {
+            "plugin": change.plugin,
+            "differences": [one.to_json() for one in differences(change.before, change.after)],
+        }
+        for change in prepared.changes
+    ]
+    return {"containers": containers, "changes": changes, "runtime": _runtime(prepared, containers)}
+
+
+def containers_of(variables: Variables) -> list[dict[str, Any]]:
+    """The variables of each container for which they were merged, as `Preview.containers`."""
     own = {target: dict(values) for target, values in variables.own.items()}
-    containers = [
+    return [
         {
             "container": merged.container or merged.target.value,
             "target": merged.target.value,
@@ -118,14 +130,6 @@ def explain(prepared: Prepared) -> dict[str, Any]:
         }
         for merged in variables.merged
     ]
-    changes = [
-        {
-            "plugin": change.plugin,
-            "differences": [one.to_json() for one in differences(change.before, change.after)],
-        }
-        for change in prepared.changes
-    ]
-    return {"containers": containers, "changes": changes, "runtime": _runtime(prepared, containers)}
 
 
 def _with_own(merged: Merged, own: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -111,6 +111,7 @@ class Prepared:
         run = self.flow_run
         self.setup()
         run.spec = self.spec
+        run.container_variables = self.process.variables
         handle = self.hooks.hook.flowenv_execute(
             environment=run.environment, flow_run=run, spec=self.spec
         )

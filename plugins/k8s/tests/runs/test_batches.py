@@ -33,7 +33,7 @@ def make(environment: Make) -> Map:
 
 def jobs(rig: KubernetesRig, batch: Batch) -> int:
     label = f"batch={batch.name}"
-    return len(flowenv.find_runs(batch.rows[0].prepared.flow_run.environment, labels=[label]))
+    return len(flowenv.find_runs(batch.rows[0].draft.environment, labels=[label]))
 
 
 def test_all_are_submitted_and_come_as_they_end_without_a_thread_for_each(

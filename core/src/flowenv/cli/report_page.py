@@ -1,0 +1,73 @@
+"""`flowenv report`: runs as a page to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flowenv.cli.options import batch_option, platform_options
+from flowenv.cli.runs import find_environment
+
+if TYPE_CHECKING:
+    from flowenv.runs.environment import Environment
+
+
+@click.command()
+@click.argument("references", metavar="REFERENCE...", nargs=-1)
+@platform_options
+@batch_option
+@click.option(
+    "--output",
+    "-o",
+    "path",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The HTML file to write; one that is there is replaced.",
+)
+def report(
+    references: tuple[str, ...],
+    env: str | None,
+    settings: tuple[str, ...],
+    plugins: tuple[str, ...],
+    batch: str | None,
+    path: Path,
+) -> None:
+    """Write a page on runs: how they went, when what happened, their logs and results.
+
+    It is one HTML file that needs no server and no network. Only this user may read it, since
+    logs stand in it. REFERENCE is what `flowenv run --detach` or `flowenv runs` printed.
+
+    \b
+      flowenv report REFERENCE --env prod -o run.html
+      flowenv report --batch days --env prod -o days.html
+    """
+    from flowenv.cli.printing import echo
+    from flowenv.reports.page import write_report
+    from flowenv.submission.lifecycle import attach
+
+    if bool(references) == (batch is not None):
+        raise click.UsageError("Give REFERENCEs, or --batch NAME.")
+    needed = ("attach", "find") if batch else ("attach",)
+    environment = find_environment(env, settings, plugins, *needed)
+    title = ""
+    if batch:
+        references, title = _of_batch(batch, environment), batch.partition("=")[2]
+    runs = [attach(reference, environment) for reference in references]
+    write_report(path, runs, title=title)
+    echo(f"The report is in {path}.", err=True)
+
+
+def _of_batch(label: str, environment: Environment) -> tuple[str, ...]:
+    """The newest run of each row, in the order in which they were submitted."""
+    from flowenv.batches.mapping import newest_by_row
+    from flowenv.errors import RunNotFound
+    from flowenv.submission.known_runs import find_runs
+
+    found = newest_by_row(find_runs(environment, labels=[label]))
+    if not found:
+        raise RunNotFound(f"The platform has no run of the batch {label.partition('=')[2]}.")
+    in_order = sorted(found.values(), key=lambda run: run.created.timestamp() if run.created else 0)
+    return tuple(run.reference for run in in_order)

@@ -1,0 +1,226 @@
+"""What a report says of a run, as texts that can't act whoever wrote them."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from flowenv.errors import FlowenvError
+from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.times import Phase, RunTimes
+from flowenv.states import State, Status
+from flowenv.submission.explain import containers_of, masked
+from flowenv.wording import shown
+
+MOST_LINES = 20_000
+"""The lines of a log that a report has; of a longer one the last ones."""
+LONGEST_LINE = 4_000
+"""The characters of a line, and of a value, that a report has."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that is known of a run.
+
+    Args:
+        name: what it is.
+        value: a text, which is shown as it is.
+    """
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable of a container.
+
+    Args:
+        name: its name.
+        value: its value; a secret is masked.
+        layer: who set it.
+    """
+
+    name: str
+    value: str
+    layer: str
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container and its variables.
+
+    Args:
+        name: its name in the spec.
+        variables: what it gets.
+    """
+
+    name: str
+    variables: Sequence[Variable]
+
+
+@dataclass(frozen=True)
+class RunContents:
+    """What a report says of a run.
+
+    Args:
+        flow: the flow's name.
+        status: how it stands.
+        facts: who submitted it, where, when, with what.
+        parameters: its parameters, without secrets.
+        times: when what happened.
+        result: the result as Python shows it; empty if there is none.
+        problem: why there is no result, or no log.
+        log: the lines of its log.
+        containers: the variables of its containers; empty for a run of another process.
+        spec: the finished spec as YAML, without secrets; empty for a run of another process.
+    """
+
+    flow: str
+    status: Status
+    facts: Sequence[Fact]
+    parameters: Sequence[Fact]
+    times: RunTimes
+    result: str = ""
+    problem: str = ""
+    log: Sequence[str] = ()
+    log_note: str = ""
+    containers: Sequence[Container] = ()
+    spec: str = ""
+
+    @property
+    def phases(self) -> Sequence[Phase]:
+        """The parts of its time."""
+        return self.times.phases()
+
+
+def contents_of(flow_run: FlowRun) -> RunContents:
+    """Look at a run once more, and read its log.
+
+    Args:
+        flow_run: any run, of this process or of another.
+    """
+    status = flow_run.refresh() if flow_run.handle else flow_run.last_status
+    result, problem = _result(flow_run, status)
+    log, log_note = _log(flow_run)
+    return RunContents(
+        text(flow_run.flow_name),
+        _status(status),
+        [Fact(name, text(value)) for name, value in _facts(flow_run).items() if value],
+        [Fact(text(name), text(value)) for name, value in flow_run.shown_parameters.items()],
+        times_of(flow_run),
+        result,
+        problem,
+        log,
+        log_note,
+        _containers(flow_run),
+        _spec(flow_run.spec),
+    )
+
+
+def text(value: object) -> str:
+    """Anything as one line or several, not too long, in which nothing acts."""
+    said = str(value)
+    if len(said) > LONGEST_LINE:
+        said = f"{said[:LONGEST_LINE]}… ({len(said):,} characters)"
+    return shown(said)
+
+
+def times_of(flow_run: FlowRun) -> RunTimes:
+    """When what of a run happened; nothing, if nobody can tell."""
+    try:
+        return flow_run.times()
+    except FlowenvError:
+        return RunTimes()
+
+
+def moment(at: datetime.datetime | None) -> str:
+    """A moment for people, in UTC."""
+    return at.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
+
+
+def _status(status: Status) -> Status:
+    return Status(
+        status.state, status.reason, text(status.message), text(status.hint), status.retryable
+    )
+
+
+def _facts(flow_run: FlowRun) -> dict[str, str]:
+    return {
+        "run": flow_run.id,
+        "reference": flow_run.reference if flow_run.handle else "",
+        "backend": flow_run.environment.backend,
+        "submitted": moment(flow_run.created),
+        "by": flow_run.submitter,
+        "image": (flow_run.image or "") if flow_run.spec else "",
+        "labels": ", ".join(flow_run.labels),
+        "environment": repr(flow_run.environment),
+    }
+
+
+def _result(flow_run: FlowRun, status: Status) -> tuple[str, str]:
+    if status.state is not State.COMPLETED:
+        return "", ""
+    try:
+        return text(repr(flow_run.result())), ""
+    except FlowenvError as error:
+        return "", text(error)
+
+
+def _log(flow_run: FlowRun) -> tuple[Sequence[str], str]:
+    """The last lines of the log, and what is missing of it."""
+    if not flow_run.environment.capabilities.logs:
+        return (), f"The backend {flow_run.environment.backend} keeps no logs."
+    kept: deque[str] = deque(maxlen=MOST_LINES)
+    count = itertools.count()
+    try:
+        for line in flow_run.logs():
+            next(count)
+            kept.append(text(line))
+    except FlowenvError as error:
+        return list(kept), text(f"The log can't be read: {error}")
+    left_out = next(count) - len(kept)
+    return list(kept), f"{left_out:,} lines before these are left out." if left_out else ""
+
+
+def _containers(flow_run: FlowRun) -> list[Container]:
+    if flow_run.container_variables is None:
+        return []
+    return [
+        Container(
+            text(one["container"]),
+            [
+                Variable(text(e["name"]), text(_value(e)), text(e["layer"]))
+                for e in one["variables"]
+            ],
+        )
+        for one in containers_of(flow_run.container_variables)
+    ]
+
+
+def _value(entry: Mapping[str, Any]) -> object:
+    value = entry.get("value")
+    return value if value is not None else entry.get("valueFrom", "")
+
+
+def _spec(spec: Mapping[str, Any] | None) -> str:
+    if not spec:
+        return ""
+    return shown(yaml.safe_dump(_plain(masked(dict(spec))), sort_keys=False, allow_unicode=True))
+
+
+def _plain(value: Any) -> Any:
+    """The same without long texts, and with nothing that YAML doesn't know."""
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return text(value)

@@ -1,0 +1,131 @@
+"""A report as one HTML page: it opens from disk, asks nobody for anything, and runs nothing else.
+
+What came from elsewhere is escaped by the template, and the page's own policy allows no script
+but the one that is its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import hashlib
+import os
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from flowenv.errors import ConfigurationError, FlowenvError
+from flowenv.reports.contents import RunContents, contents_of, moment, text
+from flowenv.reports.timeline import WIDTH, Scale, duration
+from flowenv.runs.flow_run import FlowRun
+
+LARGEST_BATCH = 100
+"""Up to so many runs on a page have their logs and specs with them."""
+
+
+def report(runs: FlowRun | Sequence[FlowRun], *, title: str = "") -> str:
+    """A page on one run, or on many.
+
+    Args:
+        runs: a run, or several, of this process or of others.
+        title: what the page is called; by default the flow's name.
+
+    Returns:
+        HTML.
+
+    Raises:
+        ConfigurationError: if Jinja2 isn't installed: it is the extra `report`.
+        FlowenvError: if the platform can't be asked.
+
+    >>> import flowenv
+    >>> html = flowenv.report(flowenv.submit(dict, n=5))
+    >>> "Completed" in html, "<script src" in html
+    (True, False)
+    """
+    chosen = [runs] if isinstance(runs, FlowRun) else list(runs)
+    if not chosen:
+        raise FlowenvError("There is no run to report on.")
+    return _rendered([contents_of(run) for run in chosen], title)
+
+
+def write_report(path: Path, runs: FlowRun | Sequence[FlowRun], *, title: str = "") -> None:
+    """Write a page into a file, which only this user may read: it holds logs.
+
+    Args:
+        path: the file; one that is there is replaced.
+        runs: as for `report`.
+        title: as for `report`.
+
+    Raises:
+        FlowenvError: as `report` does, or if the file can't be written.
+    """
+    page = report(runs, title=title)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(page)
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise FlowenvError(f"The report can't be written to {path}: {error.strerror}.") from error
+
+
+def check_report(path: Path) -> None:
+    """Check, before there is a run, that a page on it can be written.
+
+    Args:
+        path: the file.
+
+    Raises:
+        ConfigurationError: if Jinja2 isn't installed, or the folder isn't there or can't be
+            written to.
+    """
+    _template()
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise ConfigurationError(
+            f"The report can't be written to {path}: {path.absolute().parent} is no folder in "
+            "which this user may write."
+        )
+
+
+def _rendered(runs: Sequence[RunContents], title: str) -> str:
+    now = datetime.datetime.now(datetime.UTC)
+    scale = Scale([run.phases for run in runs], now)
+    script = _file("report.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    values: dict[str, Any] = {
+        "title": text(title or runs[0].flow),
+        "runs": runs,
+        "is_many": len(runs) > 1,
+        "in_full": len(runs) <= LARGEST_BATCH,
+        "scale": scale,
+        "width": WIDTH,
+        "moment": moment,
+        "duration": duration,
+        "now": now,
+        "values": lambda run: {fact.name: fact.value for fact in run.parameters},
+        "columns": list(dict.fromkeys(fact.name for run in runs for fact in run.parameters)),
+        "style": _file("report.css"),
+        "script": script,
+        "policy": f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
+    }
+    return str(_template().render(values))
+
+
+def _template() -> Any:
+    try:
+        import jinja2
+    except ImportError as error:
+        raise ConfigurationError(
+            "A report needs Jinja2.", hint="Install Jinja2, or flowenv with its extra `report`."
+        ) from error
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(_file("report.html.jinja"))
+
+
+def _file(name: str) -> str:
+    return (resources.files("flowenv.reports") / "templates" / name).read_text("utf-8")

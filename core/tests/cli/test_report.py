@@ -1,0 +1,72 @@
+"""`flowenv report` and `--report`: pages on runs, of this process and of others."""
+
+from __future__ import annotations
+
+import pytest
+
+from .project import Project
+
+pytest.importorskip("jinja2")
+
+
+@pytest.fixture
+def square(project: Project) -> Project:
+    project.install_fake()
+    project.write(
+        "square.py",
+        """
+        from flowenv import flow
+
+        @flow
+        def square(n: int):
+            print("working on", n)
+            return n * n
+        """,
+    )
+    project.write("n.csv", "n\n2\n3\n")
+    return project
+
+
+def test_a_run_that_is_over_is_written_down_with_its_log_spec_and_variables(square):
+    done = square.flowenv("run", "square.py", "--env", "fake", "-p", "n=7", "--report", "run.html")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.endswith("The report is in run.html.\n")
+    page = (square.folder / "run.html").read_text()
+    for said in ("working on 7", "<pre>49</pre>", "Variables of", "<summary>Spec</summary>"):
+        assert said in page
+
+
+def test_runs_of_others_are_written_down_by_reference_and_by_batch(square):
+    command = ("run", "square.py", "--env", "fake", "--each", "n.csv", "--batch", "few")
+    assert square.flowenv(*command, "--report", "first.html").returncode == 0
+    done = square.flowenv("report", "--batch", "few", "--env", "fake", "-o", "few.html")
+    assert done.returncode == 0, done.stderr
+    for name in ("first.html", "few.html"):
+        page = (square.folder / name).read_text()
+        assert "<title>few</title>" in page
+        assert "2 Completed" in page
+        assert "working on 2" in page
+        assert "working on 3" in page
+    (one, _) = [path.name for path in square.fake.iterdir() if path.is_dir()]
+    done = square.flowenv("report", one, "--env", "fake", "-o", "one.html")
+    assert "<title>square</title>" in (square.folder / "one.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("report", "-o", "x.html"), 2, "Give REFERENCEs, or --batch NAME."),
+        (("report", "nobody", "-o", "x.html", "--env", "fake"), 3, "has no run 'nobody'"),
+        (("report", "--batch", "no", "-o", "x.html", "--env", "fake"), 3, "has no run of the ba"),
+        (("run", "square.py", "-p", "n=1", "--report", "no/x.html"), 2, "is no folder in which"),
+        (
+            ("run", "square.py", "-p", "n=1", "--rehearse", "--report", "x.html"),
+            2,
+            "--report goes with neither --detach nor --rehearse.",
+        ),
+    ],
+)
+def test_what_cannot_be_written_is_said_before_anything_runs(square, arguments, code, said):
+    done = square.flowenv(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert said in done.stderr
