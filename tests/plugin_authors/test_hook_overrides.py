@@ -88,6 +88,19 @@ def test_the_notification_works_in_this_way_and_breaks_no_run(tmp_path: Path, wa
     assert done.stdout.count("Traceback") == 1
 
 
+@pytest.mark.parametrize("way", [by_option, by_configuration, by_package])
+def test_the_recipe_with_settings_works_in_this_way(tmp_path: Path, way: Way) -> None:
+    for name in ("report.py", "flowenv.toml", "chat.py"):
+        (tmp_path / name).write_text(FILES[name])
+    with (tmp_path / "flowenv.toml").open("a") as file:
+        print('[plugin.chat]\nroom = "room.txt"\nstates = ["Completed"]', file=file)
+    options, variables = way(tmp_path, "chat.py")
+    variables["FLOWENV_SECRET_CHAT_TOKEN"] = "s3cr3t"
+    done = flowenv(tmp_path, "run", "report.py", "--env", "local", *options, **variables)
+    assert done.returncode == 0, done.stdout
+    assert (tmp_path / "room.txt").read_text() == "report: Completed\n"
+
+
 BACKENDS = {
     "local": "",
     "k8s": "",
@@ -125,7 +138,7 @@ for recipe in recipes:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_no_recipe_harms_this_backend(tmp_path: Path, backend: str) -> None:
-    recipes = [*RECIPES, "notify.py"]
+    recipes = [*RECIPES, "notify.py", "chat.py"]
     for name in ("report.py", *recipes):
         (tmp_path / name).write_text(FILES[name])
     (tmp_path / "flowenv.toml").write_text(
@@ -135,7 +148,7 @@ def test_no_recipe_harms_this_backend(tmp_path: Path, backend: str) -> None:
     for name in ("database", "token"):
         (tmp_path / "store").mkdir(exist_ok=True)
         (tmp_path / "store" / name).write_text("s3cr3t")
-    done = python(tmp_path, EXPLAIN_EACH, *recipes)
+    done = python(tmp_path, EXPLAIN_EACH, *recipes, FLOWENV_PLUGIN_CHAT_ROOM="room.txt")
     said = {name: (tmp_path / f"{name}.said").read_text() for name in recipes}
 
     assert done.stdout.split("\n") == [*(f"{name} 0" for name in recipes), ""], said
@@ -171,4 +184,4 @@ def python(
 def test_every_hook_recipe_of_the_page_is_tried() -> None:
     hooks = {name for name, text in FILES.items() if "@hookimpl" in text}
     # what is told of a change of state shows only in a run
-    assert hooks - {"notify.py"} == set(RECIPES)
+    assert hooks - {"notify.py", "chat.py"} == set(RECIPES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,20 @@ def test_a_check_of_the_plugins_own_has_file_and_line(toy: Plugging) -> None:
         prepared()
 
 
-def test_a_table_of_nobodys_is_an_error(chat: Plugging) -> None:
+def test_a_plugin_that_is_not_there_is_said_once(
+    chat: Plugging, caplog: pytest.LogCaptureFixture
+) -> None:
+    configure("[plugin.vault]\n")
+    prepared()
+    prepared()
+    assert [one.message for one in caplog.records if "no plugin 'vault'" in one.message] == [
+        f"{Path('flowenv.toml').resolve()}:1: no plugin 'vault' is installed."
+    ]
+    output = CliRunner().invoke(doctor).output
+    assert re.search(r"^warning +configuration: .*:1: no plugin 'vault'", output, re.MULTILINE)
+
+
+def test_a_misspelt_table_is_an_error(chat: Plugging) -> None:
     configure("[plugin.chta]\n")
     message = r"flowenv.toml:1: no plugin 'chta' is installed. Did you mean 'chat'\?"
     with pytest.raises(ConfigurationError, match=message):
@@ -223,7 +237,7 @@ def test_the_doctor_says_where_they_come_from(chat: Plugging) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "subject"), [("[plugin.chat]\ntrie = 5", "plugin chat"), ("[plugin.x]", "configur")]
+    ("text", "subject"), [("[plugin.chat]\ntrie = 5", "plugin chat"), ("[plugin.chta]", "configur")]
 )
 def test_the_doctor_finds_mistakes(chat: Plugging, text: str, subject: str) -> None:
     configure(text)

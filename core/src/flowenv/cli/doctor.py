@@ -125,10 +125,10 @@ def _names_of_settings(loaded: Sequence[Loaded]) -> list[Finding]:
     declared = [one.settings for one in loaded if one.settings]
     without = [one.name for one in loaded if one.hooks and one.kind == "plugin"]
     try:
-        check_names(declared, without, registry().installed())
+        missing = check_names(declared, without, registry().installed())
     except ConfigurationError as error:
         return [Finding("configuration", False, error.message, error.hint)]
-    return []
+    return [Finding("configuration", None, words) for words in missing]
 
 
 def _default(seen: set[str]) -> list[Finding]:

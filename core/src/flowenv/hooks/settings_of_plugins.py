@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 
 from flowenv.errors import ConfigurationError, PluginError
 from flowenv.hooks.backend_hooks import BackendHooks
 from flowenv.hooks.discovery import Installed
+from flowenv.hooks.plugin_log import plugin_log
 from flowenv.hooks.registry import Registry
 from flowenv.settings.configuration import configuration
-from flowenv.settings.declaration import nearest, settings_of
+from flowenv.settings.declaration import closest, nearest, settings_of
 from flowenv.settings.plugin_settings import PREFIX, TABLE, PluginSettings, variable_of
 
 HOOK = "flowenv_plugin_settings"
@@ -75,16 +77,22 @@ def check_plugin_settings(hooks: BackendHooks, registry: Registry) -> None:
     """
     declared = list(declared_settings(hooks))
     loaded = [plugin.name.removeprefix("plugin ") for plugin in registry.plugins()]
-    check_names(declared, loaded, registry.installed())
+    for words in check_names(declared, loaded, registry.installed()):
+        _warn_once(words)
     for one in declared:
         one.configured()
+
+
+@functools.cache
+def _warn_once(words: str) -> None:
+    plugin_log().warning("%s", words)
 
 
 def check_names(
     settings: Iterable[type[PluginSettings]],
     loaded: Iterable[str],
     installed: Iterable[Installed],
-) -> None:
+) -> list[str]:
     """Check that each `[plugin.NAME]` is somebody's, and each variable one of their settings'.
 
     Args:
@@ -92,9 +100,13 @@ def check_names(
         loaded: the names of the plugins that are loaded.
         installed: who else is there; what isn't loaded may have settings.
 
+    Returns:
+        A sentence for each table of a plugin that isn't there: not every machine has all.
+
     Raises:
         ConfigurationError: naming the table or the variable, and the nearest right name.
     """
+    missing = []
     declared = {one.plugin: one for one in settings}
     _check_variables(declared)
     for name in sorted(configuration().plugin.keys() - set(declared)):
@@ -102,11 +114,13 @@ def check_names(
         if name in loaded:
             raise ConfigurationError(f"{place}: the plugin {name} has no settings.")
         there = {one.name for one in installed}
-        if name not in there:
-            raise ConfigurationError(
-                f"{place}: no plugin {name!r} is installed.",
-                hint=nearest(name, {*declared, *there}),
-            )
+        if name in there:
+            continue
+        words = f"{place}: no plugin {name!r} is installed."
+        if near := closest(name, {*declared, *there}):
+            raise ConfigurationError(words, hint=f"Did you mean {near!r}?")
+        missing.append(words)
+    return missing
 
 
 def _check_variables(declared: Mapping[str, type[PluginSettings]]) -> None:
