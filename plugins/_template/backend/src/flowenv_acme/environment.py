@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from flowenv import Capabilities
-from flowenv.errors import SettingError
+from flowenv import Capabilities, FlowRun
+from flowenv.errors import SettingError, SpecError
 from flowenv.plugin import CommonEnvironment, Target, Value, setting
 
 
@@ -43,3 +44,11 @@ class AcmeEnvironment(CommonEnvironment):
         """What only acme knows: the `python` of the command is this process's own."""
         path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
         return {**super().variables(target), "PATH": path}
+
+    def validate_spec(self, spec: Mapping[str, Any], flow_run: FlowRun) -> None:
+        """Refuse what acme would refuse, after all plugins have changed the spec."""
+        super().validate_spec(spec, flow_run)
+        if not spec["command"]:
+            raise SpecError("The spec has no command.", hint="See which plugin took it away.")
+
+    # contract_values(flow_run) and needs_image() say more that only a platform knows
