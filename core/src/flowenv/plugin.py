@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     )
     from flowenv.runs.process import PAYLOAD_FILE, Process, Runtime
     from flowenv.runs.result_lines import first_line_of, without_lines
+    from flowenv.runs.results_place import check_results_are_shared
     from flowenv.runs.running import Returned, call_with_callbacks
     from flowenv.runs.seal import seal_of
     from flowenv.runs.summaries import Finding, Leftover, RunSummary
@@ -119,6 +120,7 @@ __all__ = [
     "Value",
     "Variables",
     "contract",
+    "check_results_are_shared",
     "payload_object",
     "payload_url",
     "revealed",
@@ -220,6 +222,7 @@ __getattr__, __dir__ = names_of(
         ),
         "runs.object_urls": "payload_object payload_url",
         "runs.process": "PAYLOAD_FILE Process Runtime",
+        "runs.results_place": "check_results_are_shared",
         "runs.result_lines": "first_line_of without_lines",
         "runs.seal": "seal_of",
         "runs.running": "Returned call_with_callbacks",

@@ -289,3 +289,21 @@ def test_the_overview_names_every_command_in_whole_sentences(project: Project) -
 
 def test_json_is_json(project: Project) -> None:
     assert isinstance(json.loads(project.flowenv("doctor", "-o", "json").stdout), list)
+
+
+@pytest.mark.parametrize(
+    ("url", "level", "says"),
+    [
+        ("memory://results", "ok", "can be written to memory://results from here"),
+        ("file:///results", "warning", "that is another disk where the flow runs"),
+        ("gs://bucket/x", "error", "which needs gcsfs"),
+        ("s4://bucket/x", "error", "no URL that fsspec knows"),
+    ],
+)
+def test_doctor_says_whether_results_can_be_stored(
+    fake: Project, url: str, level: str, says: str
+) -> None:
+    found = fake.flowenv("doctor", "--env", "fake", "-o", "json", FLOWENV_RESULTS_URL=url).json
+    [results] = [one for one in found if one["subject"] == "results"]
+    assert results["level"] == level
+    assert says in results["message"]

@@ -52,6 +52,12 @@ FLOWS = """
         return "x" * size
 
     @flow
+    def lose(results):
+        os.rmdir(results)
+        open(results, "w").close()
+        return "x" * 5000
+
+    @flow
     def pair(size=1):
         return (1, 2) * size
 
@@ -255,11 +261,45 @@ def test_where_results_are_stored_the_log_holds_none(run_flow, with_logs, tmp_pa
     assert (ended.stdout, bool(ended.outcome.stored)) == ("no line end", True)
 
 
-def test_a_result_that_can_not_be_stored_fails_the_run(run_flow, tmp_path):
+def test_a_place_that_can_not_be_written_to_is_known_before_the_flow_works(run_flow, tmp_path):
     (tmp_path / "file").write_text("")
-    ended = run_flow(
-        "big", {"size": 5000}, metadata={"results_url": f"file://{tmp_path}/file/results"}
-    )
+    ended = run_flow("greet", metadata={"results_url": f"file://{tmp_path}/file/results"})
+    assert_start_error(ended, "A result can't be stored at results_url", "right to write")
+    assert ended.stdout == ""
+
+
+def test_a_package_that_the_image_lacks_is_known_before_the_flow_works(run_flow):
+    ended = run_flow("greet", metadata={"results_url": "gs://bucket/results"})
+    assert_start_error(ended, "needs gcsfs, and the image doesn't have it", "Add it to the image")
+
+
+def test_trying_a_place_out_leaves_nothing_there(run_flow, tmp_path):
+    run_flow("greet", metadata={"results_url": f"file://{tmp_path}/results"})
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+@pytest.fixture
+def loses_its_place(run_flow, tmp_path):
+    """Run a flow that removes the place of its result."""
+
+    def run():
+        results = tmp_path / "results"
+        metadata = {"results_url": f"file://{results}"}
+        return run_flow("lose", {"results": str(results)}, metadata=metadata)
+
+    return run
+
+
+def test_a_result_whose_place_is_gone_goes_into_the_log(loses_its_place, with_logs):
+    ended = loses_its_place()
+    assert "The result is in the log" in ended.stderr
+    lines, outcome = ended.stdout.splitlines(), ended.outcome
+    content = content_in(lines, outcome.run_id, outcome.logged)
+    assert outcome.value(logged=lambda _: content) == "x" * 5000
+
+
+def test_without_a_log_it_fails_the_run(loses_its_place):
+    ended = loses_its_place()
     assert ended.exit_code == 1
     assert "its result was lost" in ended.outcome.message
 

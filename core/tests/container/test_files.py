@@ -41,6 +41,12 @@ FLOWS = """
         (folder / "secret").touch(mode=0)
 
     @flow
+    def lose(results):
+        os.rmdir(results)
+        Path(results).touch()
+        (flowenv.output_dir() / "a").touch()
+
+    @flow
     def many():
         for n in range(1001):
             (flowenv.output_dir() / str(n)).touch()
@@ -118,10 +124,9 @@ def test_what_is_larger_stays_behind_without_a_place_and_the_run_completes(leave
     assert "stay behind" in ended.stderr
 
 
-def test_a_place_that_can_not_be_written_to_leaves_the_run_as_it_ended(leave, tmp_path):
-    (tmp_path / "file").touch()
-    metadata = {"results_url": f"file://{tmp_path}/file/results"}
-    ended, _ = leave("leave", {"files": {"a.bin": 3}}, **metadata)
+def test_files_whose_place_is_gone_leave_the_run_as_it_ended(leave, tmp_path):
+    metadata = {"results_url": f"file://{tmp_path}/results"}
+    ended, _ = leave("lose", {"results": f"{tmp_path}/results"}, **metadata)
     assert ended.outcome.state is State.COMPLETED
     assert "can't be written" in ended.outcome.files_left
 

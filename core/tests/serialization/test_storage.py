@@ -48,3 +48,21 @@ def test_without_fsspec_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "fsspec", None)
     with pytest.raises(ConfigurationError, match="pip install fsspec"):
         storage.read("s3://x/y")
+
+
+# -- what is known before anything is written --------------------------------------------
+
+
+@pytest.mark.parametrize("url", ["file:///x", "memory://x", "/x", "simplecache::file:///x"])
+def test_no_package_is_missing_for_what_fsspec_does_itself(url):
+    assert storage.missing_package(url) == ""
+
+
+def test_the_package_of_a_scheme_is_named():
+    assert storage.missing_package("gs://bucket/x") == "gcsfs"
+    assert storage.missing_package("simplecache::gs://bucket/x") == "gcsfs"
+
+
+def test_an_unknown_scheme_is_a_mistake():
+    with pytest.raises(ConfigurationError, match="s4"):
+        storage.missing_package("s4://bucket/x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from flowenv.runs.outcome import Outcome
 from flowenv.runs.result_document import ResultDocument, digest
 from flowenv.runs.result_lines import LARGEST, lines_of, write_lines
 from flowenv.states import State
+
+_log = logging.getLogger("flowenv")
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,11 @@ def completed(outcome: Outcome, value: Any, ways: Ways) -> Outcome:
         try:
             stored = store_result(ways.results_url, outcome.run_id, content)
         except FlowenvError as error:
-            return _lost(outcome, error)
+            # it could be when the run began; the log may take what is lost else
+            if not ways.in_log or to_log(outcome.run_id, content, ways.log_file):
+                return _lost(outcome, error)
+            _log.warning("%s The result is in the log.", error)
+            return replace(typed, logged=digest(content))
         return replace(typed, stored=stored)
     if not ways.in_log:
         size = f"it has {len(content):,} bytes, and the record room for {ways.record_limit:,}"

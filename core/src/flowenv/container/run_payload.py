@@ -109,6 +109,7 @@ def _load_and_run(run_id: str) -> Outcome:
 
             seconds = install(unpacked.requirements, folder / "requirements")
         installed = (time.time(), seconds) if seconds else ()
+        _check_results_place(unpacked.results_url, run_id)
         run = load_run(unpacked, folder / "flow")
         run.installed = installed
         run.directory = None if _scheme(where) else Path(where).parent
@@ -116,6 +117,31 @@ def _load_and_run(run_id: str) -> Outcome:
             run.output = folder / "output"
             run.output.mkdir()
         return _run(run, unpacked)
+
+
+def _check_results_place(url: str | None, run_id: str) -> None:
+    """Check that a result can be stored, before the flow works for it.
+
+    Raises:
+        PayloadError: if it can't.
+    """
+    if not url:
+        return
+    from flowenv.runs.object_urls import trial_object
+    from flowenv.serialization import storage
+
+    if package := storage.missing_package(url):
+        raise PayloadError(
+            f"results_url is {url}, which needs {package}, and the image doesn't have it.",
+            hint="Add it to the image, or to what the flow requires; or leave results_url out.",
+        )
+    try:
+        storage.try_out(trial_object(url, run_id))
+    except FlowenvError as error:
+        raise PayloadError(
+            f"A result can't be stored at results_url: {error.message}",
+            hint="Give the flow's container the right to write there, or leave results_url out.",
+        ) from error
 
 
 def check_runtime() -> None:

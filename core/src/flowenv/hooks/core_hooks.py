@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 from flowenv.hooks.specs import hookimpl
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from flowenv.runs.environment import Environment
     from flowenv.runs.flow_run import FlowRun
+    from flowenv.runs.summaries import Finding
     from flowenv.secret import Secret
 
 
@@ -26,3 +29,36 @@ def flowenv_get_secret(name: str) -> Secret | None:
     from flowenv.settings.configuration import configured_secret
 
     return configured_secret(name)
+
+
+@hookimpl(trylast=True)
+def flowenv_check(environment: Environment) -> Iterable[Finding]:
+    """Whether results can be stored, and read here."""
+    from flowenv.runs.object_urls import results_url
+
+    url = results_url(environment)
+    if url and environment.capabilities.attach:
+        yield _results(url)
+
+
+def _results(url: str) -> Finding:
+    import uuid
+
+    from flowenv.errors import FlowenvError
+    from flowenv.runs.object_urls import trial_object
+    from flowenv.runs.summaries import Finding
+    from flowenv.serialization import storage
+
+    try:
+        if package := storage.missing_package(url):
+            hint = f"Run: pip install {package}. The image needs it, too."
+            return Finding("results", False, f"results_url is {url}, which needs {package}.", hint)
+        if storage.local_path(url):
+            message = f"results_url is {url}: that is another disk where the flow runs."
+            hint = "Unless it is a volume that is mounted there and here, name an object store."
+            return Finding("results", None, message, hint)
+        storage.try_out(trial_object(url, str(uuid.uuid4())))
+    except FlowenvError as error:
+        return Finding("results", False, error.message, error.hint or "Set results_url anew.")
+    hint = "The flow's container needs the right, too."
+    return Finding("results", True, f"can be written to {url} from here. {hint}")

@@ -86,6 +86,19 @@ def files_object(base: str, run_id: str) -> str:
     return f"{base.rstrip('/')}/{_checked(run_id)}.files"
 
 
+def trial_object(base: str, run_id: str) -> str:
+    """The URL of what is written, and removed at once, to see whether it can be.
+
+    Args:
+        base: the `results_url`.
+        run_id: the run.
+
+    Raises:
+        SpecError: if the run's id is none.
+    """
+    return f"{base.rstrip('/')}/{_checked(run_id)}.trial"
+
+
 def _url(environment: HasMetadata, name: str) -> str | None:
     from flowenv.settings.configuration import configuration
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import os
 import tempfile
 from pathlib import Path
@@ -84,6 +86,54 @@ def remove(url: str) -> None:
         return
     except Exception as error:
         raise PlatformError(f"{url} can't be removed: {error}") from error
+
+
+def local_path(url: str) -> Path | None:
+    """The path of a URL on the own disk of whoever reads or writes there; None for another place.
+
+    >>> local_path("file:///results"), local_path("s3://bucket/results")
+    (PosixPath('/results'), None)
+    """
+    scheme, found, path = url.partition("://")
+    if not found:
+        return Path(url)
+    return Path(path) if scheme in ("file", "local") else None
+
+
+def missing_package(url: str) -> str:
+    """The package that a URL needs and that isn't installed here; empty if none is missing.
+
+    Nothing but fsspec is imported.
+
+    Raises:
+        ConfigurationError: if fsspec knows no such URL.
+    """
+    try:
+        from fsspec.registry import available_protocols, known_implementations
+    except ImportError:
+        return "fsspec"
+    for part in url.split("::"):
+        scheme, found, _ = part.partition("://")
+        if not found:
+            continue
+        if scheme not in available_protocols():
+            raise ConfigurationError(f"{url} is no URL that fsspec knows: {scheme}.")
+        module = str(known_implementations.get(scheme, {}).get("class", "fsspec")).partition(".")[0]
+        if importlib.util.find_spec(module) is None:
+            return module
+    return ""
+
+
+def try_out(url: str) -> None:
+    """Write an object of a few bytes, and remove it.
+
+    Raises:
+        ConfigurationError: if what the URL needs isn't installed.
+        PlatformError: if it can't be written.
+    """
+    write(url, b"flowenv")
+    with contextlib.suppress(PlatformError):  # it need not be allowed
+        remove(url)
 
 
 def _open(url: str) -> tuple[Any, str]:

@@ -20,6 +20,7 @@ from flowenv.flows.requirements import requirements_of
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.object_urls import results_url
+from flowenv.runs.results_place import check_results_place
 from flowenv.runs.shipped_environment import ShippedEnvironment
 from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes
@@ -36,6 +37,7 @@ def pack(flow_run: FlowRun) -> bytes:
     """
     flow = flow_run.flow
     assert flow is not None
+    check_results_place(flow_run.environment)
     reference = refer_to(flow)
     reference.check(flow)
     renamed = {reference.module: reference.import_name} if reference.import_name else {}

@@ -15,6 +15,7 @@ from flowenv.plugin import (
     Environment,
     HiddenItems,
     Target,
+    check_results_are_shared,
     contract,
     executor_setting,
     labels_setting,
@@ -238,9 +239,11 @@ class FargateTaskEnvironment(Environment):
 
     def validate_spec(self, spec: Mapping[str, Any], flow_run: FlowRun) -> None:
         """Check the requests as ECS would, before any call."""
-        from flowenv_fargate.spec.checks import check_spec
+        from flowenv_fargate.spec.checks import check_spec, shared_places
 
         check_spec(spec, parameters_of)
+        if spec.get("task_definition") is not None:  # of another's, the volumes aren't known
+            check_results_are_shared(self, shared_places(spec))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -164,3 +164,27 @@ def test_awslogs_without_a_group_is_refused(built: Build) -> None:
 
     with pytest.raises(SpecError, match="awslogs-group"):
         built(executionRoleArn=ROLE, containerDefinitions=[{"logConfiguration": logs}])
+
+
+@pytest.mark.parametrize(
+    ("url", "volume", "refused"),
+    [
+        ("file:///tmp/results", {}, True),
+        ("file:///mnt/results", {}, True),
+        ("file:///mnt/results", {"efsVolumeConfiguration": {"fileSystemId": "fs-1"}}, False),
+        ("s3://bucket/results", {}, False),
+    ],
+)
+def test_results_on_the_tasks_own_disk_are_refused(
+    built: Build, url: str, volume: dict[str, Any], refused: bool
+) -> None:
+    settings = {
+        "metadata": {"image": "flow:1", "results_url": url},
+        "containerDefinitions": main(mountPoints=[{"sourceVolume": "v", "containerPath": "/mnt"}]),
+        "volumes": [{"name": "v", **volume}],
+    }
+    if not refused:
+        built(**settings)
+        return
+    with pytest.raises(SpecError, match="on the disk of the flow's container"):
+        built(**settings)

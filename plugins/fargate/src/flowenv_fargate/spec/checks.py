@@ -50,6 +50,33 @@ def check_spec(spec: Mapping[str, Any], parameters_of: ParametersOf) -> None:
     check_length(run_task["overrides"])
 
 
+_OUTLIVES_THE_TASK = (
+    "efsVolumeConfiguration",
+    "fsxWindowsFileServerVolumeConfiguration",
+    "dockerVolumeConfiguration",
+)
+
+
+def shared_places(spec: Mapping[str, Any]) -> list[str]:
+    """Where in the flow's container there is a volume that outlives the task.
+
+    Args:
+        spec: the finished spec, with a definition.
+    """
+    definition = spec["task_definition"]
+    shared = {
+        one.get("name")
+        for one in definition.get("volumes") or ()
+        if any(one.get(kind) for kind in _OUTLIVES_THE_TASK)
+        or (one.get("host") or {}).get("sourcePath")
+    }
+    name = flow_override(spec["run_task"])["name"]
+    flow = [one for one in definition["containerDefinitions"] if one.get("name") == name]
+    points = [point for one in flow for point in one.get("mountPoints") or ()]
+    mounts = [one for one in points if one.get("sourceVolume") in shared]
+    return [str(one.get("containerPath")) for one in mounts]
+
+
 def _check_containers(definition: Mapping[str, Any]) -> None:
     containers = definition["containerDefinitions"]
     names = [container.get("name") for container in containers]

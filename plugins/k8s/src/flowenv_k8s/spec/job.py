@@ -18,14 +18,15 @@ from flowenv.plugin import (
     Process,
     Secret,
     Target,
+    check_results_are_shared,
     contract,
     payload_object,
     payload_url,
     seal_of,
 )
-from flowenv_k8s.spec.checks import LARGEST_SECRET, check_job, check_secret_size
-from flowenv_k8s.spec.labels import PAYLOAD, STORED, run_annotations, run_labels
-from flowenv_k8s.spec.manifest import Manifest
+from flowenv_k8s.spec.checks import LARGEST_SECRET, POD_SPEC, check_job, check_secret_size
+from flowenv_k8s.spec.labels import FLOW_CONTAINER, PAYLOAD, STORED, run_annotations, run_labels
+from flowenv_k8s.spec.manifest import Manifest, mapping_at
 from flowenv_k8s.spec.names import object_name, run_suffix
 from flowenv_k8s.spec.pod_security import restrict
 from flowenv_k8s.spec.quantities import merged_resources
@@ -291,9 +292,28 @@ def check_spec(spec: Mapping[str, Any], flow_run: FlowRun) -> None:
     manifest = Manifest(job, "spec.job", origin=_manifest_of(flow_run))
     check_fields(manifest, (), "Job")
     check_job(manifest, finished=True)
+    check_results_are_shared(flow_run.environment, _shared_places(manifest))
     if secret := spec.get("secret"):
         entries = {**(secret.get("stringData") or {}), **(secret.get("data") or {})}
         check_secret_size(sum(_size(value) for value in entries.values()))
+
+
+_GOES_WITH_THE_POD = ("emptyDir", "ephemeral")
+
+
+def _shared_places(manifest: Manifest) -> list[str]:
+    """Where in the flow's container there is a volume that outlives the pod."""
+    pod = mapping_at(manifest, *POD_SPEC)
+    name = mapping_at(manifest, "metadata", "annotations").get(FLOW_CONTAINER)
+    containers = pod.get("containers") or [{}]
+    flow = next((one for one in containers if one.get("name") == name), containers[0])
+    shared = {
+        one.get("name")
+        for one in pod.get("volumes") or ()
+        if not any(kind in one for kind in _GOES_WITH_THE_POD)
+    }
+    mounts = [one for one in flow.get("volumeMounts") or () if one.get("name") in shared]
+    return [str(one.get("mountPath")) for one in mounts]
 
 
 def _manifest_of(flow_run: FlowRun) -> Manifest | None:
