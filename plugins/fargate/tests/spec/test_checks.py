@@ -95,6 +95,7 @@ def test_a_misspelt_nested_field_gets_the_nearest_right_name(built: Build) -> No
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        ({"tags": {"team": "a"}}, "tags must be a list, not dict. Write [{'key': …, 'value': …}]."),
         ({"region": "us-east-1"}, "Did you mean 'region_name'?"),
         ({"secrets": []}, "It belongs to containerDefinitions[0]."),
         ({"subnets": ["a"]}, "It belongs to networkConfiguration.awsvpcConfiguration."),

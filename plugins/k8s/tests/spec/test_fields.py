@@ -14,6 +14,8 @@ from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.spec.field_table import KUBERNETES
 from flowenv_k8s.spec.fields import types
+from flowenv_k8s.spec.manifest import Manifest
+from flowenv_k8s.spec.structure import check_fields
 from rigs.kubernetes import KubernetesRig, client_fields
 
 
@@ -76,6 +78,8 @@ def in_pod(**pod: Any) -> dict[str, Any]:
             "tolerations[0].value is true, which is",
         ),
         (in_pod(tolerations={"key": "a"}), "Begin it with a dash"),
+        (job(args={"a": "b"}), "args must be a list of texts, not a dict. Begin it with a dash"),
+        (job(env={"A": "b"}), "Write each name as an entry of its own: - {name: A, value: b}."),
         (in_pod(volumes=["a"]), "volumes[0] must be a mapping, not 'a'"),
         (in_pod(volumes=[{"name": "a", "emptyDir": {"sizeLimit": "5 Gigs"}}]), "no quantity"),
         (job(ports=[{"containerPort": "80"}]), "containerPort must be a whole number, not '80'"),
@@ -107,6 +111,25 @@ def test_what_kubernetes_would_not_take_is_said_with_its_path(
 )
 def test_what_kubernetes_or_a_newer_one_may_take_is_let_through(manifest: dict[str, Any]) -> None:
     assert KubernetesJobEnvironment(job_spec=manifest).manifest.data["kind"] == "Job"
+
+
+_RIGHT = {"text": "a", "number": 1, "flag": True, "quantity": "1Gi", "port": "http", "any": {}}
+
+
+def whole(kind: str) -> Any:
+    """A value of a kind with each field that it can have."""
+    if kind.startswith("["):
+        return [whole(kind[1:-1])]
+    if kind.startswith("{"):
+        return {"a": whole(kind[1:-1])}
+    if kind in _RIGHT:
+        return _RIGHT[kind]
+    return {name: whole(of) for name, of in types()[kind].items()}
+
+
+@pytest.mark.parametrize("kind", ["Job", "Pod"])
+def test_each_known_field_is_let_through_in_its_place(kind: str) -> None:
+    assert check_fields(Manifest(whole(kind), "all"), (), kind) == []
 
 
 def test_a_field_that_nobody_knows_is_noted_with_its_line(

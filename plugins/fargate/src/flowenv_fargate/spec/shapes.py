@@ -119,7 +119,7 @@ def _problems(
             place = f"{where}[{key!r}]"
             yield from _problems(one, shape.value, place, root, complete=complete)
     elif not _fits(value, kind):
-        yield _wrong_type(value, kind, where)
+        yield _wrong_type(value, kind, where) + _as_list(value, shape)
     elif isinstance(value, str) and (known := getattr(shape, "enum", None)) and value not in known:
         yield f"{where} can't be {value!r}. {nearest(value, known)}"
 
@@ -139,6 +139,17 @@ def _structure(value: Any, shape: Shape, where: str, root: Shape, complete: bool
             yield f"{dot}{name} is unknown. It stands beside {_top(where)}, not in it."
         else:
             yield f"{dot}{name} is unknown. {where_to(name, set(shape.members), root)}"
+
+
+def _as_list(value: Any, shape: Shape) -> str:
+    """How a list of pairs is written where a mapping was given."""
+    if shape.type_name != "list" or not isinstance(value, Mapping):
+        return ""
+    members = getattr(shape.member, "members", {})
+    key = next((name for name in ("name", "key") if {name, "value"} <= set(members)), "")
+    if not key or set(value) & set(members):
+        return ""
+    return f" Write [{{{key!r}: …, 'value': …}}]."
 
 
 def _top(where: str) -> str:

@@ -108,7 +108,12 @@ def _refuse_as_list(manifest: Manifest, at: Path_, value: Any, kind: str) -> Non
             hint=f"For a shell, write [sh, -c, {json.dumps(value, ensure_ascii=False)}]; else "
             "each word by itself.",
         )
-    hint = "Begin it with a dash: it is the first of a list." if isinstance(value, dict) else ""
+    hint = ""
+    if isinstance(value, dict):
+        hint = "Begin it with a dash: it is the first of a list."
+        fields = types().get(kind[1:-1], {})
+        if "value" in fields and not fields.keys() & value.keys():
+            hint = "Write each name as an entry of its own: - {name: A, value: b}."
     manifest.fail(f"{_named(at)} must be {said}{_not(manifest, at, value)}.", *at, hint=hint)
 
 
