@@ -31,6 +31,7 @@ from flowenv_k8s.plugin import (
     check_not_negative,
     check_resources,
     job_manifest,
+    list_at,
     mapping_at,
     user_manifest,
 )
@@ -219,14 +220,8 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         check_resources(self, "scheduler_resources", "worker_resources")
         if self.nthreads is not None and self.nthreads < 1:
             raise SettingError(f"nthreads must be 1 or more, not {self.nthreads}.")
-        pods = {"scheduler_spec": POD_SPEC, "worker_spec": ("spec",)}
-        without = [
-            name
-            for name, given in self._manifests.items()
-            if given.data and not mapping_at(given, *pods[name]).get("imagePullSecrets")
-        ]
-        is_submitter = contract.PAYLOAD not in os.environ  # in the container it is too late
-        if self.image_pull_secret and without and is_submitter:
+        without = [name for name in self._manifests if self._lacks_pull_secret(name)]
+        if without and contract.PAYLOAD not in os.environ:  # in the container it is too late
             warnings.warn(
                 f"image_pull_secret isn't added to {' and '.join(without)}: name the secret there, "
                 "in imagePullSecrets.",
@@ -255,6 +250,14 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
     def worker_pod(self) -> Manifest:
         """The user's Pod manifest for the workers, checked; empty if there is none."""
         return self._manifests["worker_spec"]
+
+    def _lacks_pull_secret(self, name: str) -> bool:
+        """True if a manifest of the user's doesn't name what `image_pull_secret` does."""
+        manifest = self._manifests[name]
+        at = POD_SPEC if manifest.kind == "Job" else ("spec",)
+        named = {one.get("name") for one in list_at(manifest, *at, "imagePullSecrets")}
+        wanted = map(str.strip, (self.image_pull_secret or "").split(","))
+        return bool(manifest.data and self.image_pull_secret and not named.issuperset(wanted))
 
     @property
     def pull_secrets(self) -> tuple[str, ...]:
