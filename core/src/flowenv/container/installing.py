@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +45,13 @@ def install(requirements: Sequence[str], folder: Path) -> float:
         return 0.0
     started = time.monotonic()
     _log.info("Installing %s", ", ".join(missing))
-    _run([sys.executable, "-m", "venv", "--without-pip", str(folder)], missing)
+    _run([sys.executable, "-m", "venv", "--without-pip", str(folder)], missing, {})
     (site,) = folder.glob("lib/python*/site-packages")
     # what the image has is seen by the installer, so it isn't installed again, and by the commands
     # that come with what is installed
     seen = [path for path in sys.path if path and Path(path).is_dir()]
     (site / "image.pth").write_text("".join(f"{path}\n" for path in seen))
-    _run([*_installer(folder), *missing], missing)
+    _run([*_installer(folder), *missing], missing, _caches(folder))
     _add(site, folder / "bin")
     seconds = time.monotonic() - started
     _log.info("Installed in %.1f s", seconds)
@@ -90,9 +90,20 @@ def _installer(folder: Path) -> list[str]:
     ]
 
 
-def _run(command: list[str], requirements: Sequence[str]) -> None:
+def _caches(folder: Path) -> dict[str, str]:
+    """Where uv, which can't do without, keeps its cache if the usual place can't be written to.
+
+    That is so with a read-only root, and for users without a home.
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
+    there = next(one for one in (home, *home.parents, Path.cwd()) if one.is_dir())
+    return {} if os.access(there, os.W_OK) else {"UV_CACHE_DIR": str(folder / "cache")}
+
+
+def _run(command: list[str], requirements: Sequence[str], defaults: Mapping[str, str]) -> None:
     # neither flowenv nor what it has set is the installer's business
-    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    given = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    variables = {**defaults, **given}
     ended = subprocess.run(
         command,
         env=variables,

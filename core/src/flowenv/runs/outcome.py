@@ -260,10 +260,12 @@ class Outcome:
         return began and began + datetime.timedelta(seconds=self.ran[1])
 
     @property
-    def installation_ended(self) -> datetime.datetime | None:
-        """When what the flow requires was installed, if anything was."""
-        end = self.installed[:1]
-        return datetime.datetime.fromtimestamp(end[0], datetime.UTC) if end else None
+    def installing(self) -> tuple[datetime.datetime | None, datetime.datetime | None]:
+        """When installing what the flow requires began and ended, if anything was installed."""
+        if not self.installed:
+            return None, None
+        ended = datetime.datetime.fromtimestamp(self.installed[0], datetime.UTC)
+        return ended - datetime.timedelta(seconds=self.installed[1]), ended
 
     def _beginning(self) -> dict[str, Any]:
         proof = {"proof": self.proof} if self.proof else {}

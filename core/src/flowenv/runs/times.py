@@ -17,6 +17,7 @@ _PHASES = {
     "scheduled": "scheduling",
     "pulled": "pulling",
     "started": "starting",
+    "installing": "loading",
     "installed": "installing",
     "running": "loading",
 }
@@ -67,7 +68,8 @@ class RunTimes:
         scheduled: there was a place for it.
         pulled: its image was there.
         started: the flow's container was started.
-        installed: what the flow requires and the image lacks was installed.
+        installing: the installation of what the flow requires, and the image lacks, began.
+        installed: it ended.
         running: the flow itself was called; before, Python and what the flow needs was loaded.
         ended: the flow's container ended.
 
@@ -83,6 +85,7 @@ class RunTimes:
     scheduled: Moment = None
     pulled: Moment = None
     started: Moment = None
+    installing: Moment = None
     installed: Moment = None
     running: Moment = None
     ended: Moment = None
@@ -130,7 +133,7 @@ class RunTimes:
 
 
 def _name(ends_with: str, begins_with: str) -> str:
-    in_container = begins_with in ("started", "installed")
+    in_container = begins_with in ("started", "installing", "installed")
     if ends_with != "ended":
         return _PHASES[ends_with] if ends_with != "running" or in_container else "starting"
     if in_container or begins_with == "running":

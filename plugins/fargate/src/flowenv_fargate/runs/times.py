@@ -22,12 +22,14 @@ def times_of(task: Task, outcome: Outcome | None = None) -> RunTimes:
         found = (one for one in moments if isinstance(one, datetime.datetime))
         return next((one.astimezone(datetime.UTC) for one in found), None)
 
+    installing, installed = outcome.installing if outcome else (None, None)
     return RunTimes(
         made=at("createdAt"),
         scheduled=at("connectivityAt", "pullStartedAt"),
         pulled=at("pullStoppedAt"),
         started=at("startedAt"),
-        installed=outcome.installation_ended if outcome else None,
+        installing=installing,
+        installed=installed,
         running=outcome.began if outcome else None,
         ended=at("executionStoppedAt", "stoppedAt"),
     )

@@ -65,12 +65,14 @@ def times_of(
     )
     made = ((job or {}).get("metadata") or {}).get("creationTimestamp")
     of_one = None if _attempts(pods, container) else outcome
+    installing, installed = of_one.installing if of_one else (None, None)
     return RunTimes(
         made=moment(made),
         scheduled=_first(places),
         pulled=_first(images),
         started=started,
-        installed=of_one.installation_ended if of_one else None,
+        installing=installing,
+        installed=installed,
         running=of_one.began if of_one else None,
         ended=ended,
     )
