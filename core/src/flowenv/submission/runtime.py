@@ -6,6 +6,7 @@ the zip itself, so nothing is unpacked or installed.
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import functools
 import hashlib
@@ -33,23 +34,21 @@ _LEFT_OUT = {("flowenv", "cli"), ("flowenv", "journal"), ("flowenv", "_template"
 """What a flow's process never imports."""
 
 _WITH_BYTECODE = tuple(f"{name}/" for name in CORE)
-_WITHOUT = tuple(
-    f"flowenv/{name}"
-    for name in (
-        *("testing/", "journal/", "submission/container_process", "submission/explain"),
-        *("submission/known_runs", "submission/sweeping"),
-        *("submission/lifecycle", "submission/named_environments", "submission/packing"),
-        *("submission/rehearsal", "submission/runtime", "submission/spec_checks"),
-        *("executors/dask.", "executors/dask_c", "executors/dask_report", "executors/local_"),
-        *("contract/spec_views", "contract/variables", "flows/code_reference"),
-        *("flows/further_files", "flows/requirements", "hooks/notifications"),
-        *("hooks/settings_of_plugins", "origin", "plugin.py", "remote/marks", "remote/outages"),
-        *("remote/poller", "runs/process", "runs/shipped_command", "runs/shown_parameters"),
-        *("runs/submitter", "runs/summaries", "runs/waiting", "settings/plugin_settings"),
-    )
+_ROOMS_WITHOUT = ("batches/", "journal/", "submission/", "testing/")
+_MODULES_WITHOUT = (
+    *("contract/spec_views", "contract/variables", "executors/dask.", "executors/dask_c"),
+    *("executors/dask_report", "executors/local_", "flows/code_reference", "flows/further_files"),
+    *("flows/guessed_names", "flows/misfits", "flows/requirements", "hooks/notifications"),
+    *("hooks/settings_of_plugins", "origin", "plugin.py", "remote/marks", "remote/outages"),
+    *("remote/poll", "runs/files_of_run", "runs/process", "runs/shipped_command"),
+    *("runs/shown_parameters", "runs/submitter", "runs/summaries", "runs/waiting"),
+    *("settings/plugin_settings", "settings/unused_secrets"),
 )
+_WITHOUT = tuple(f"flowenv/{name}" for name in (*_ROOMS_WITHOUT, *_MODULES_WITHOUT))
 """What few starts import, or none; with all else the file would outgrow a ConfigMap."""
+_WITH_IT_THOUGH = ("flowenv/submission/__init__.py", "flowenv/submission/payload_header.py")
 
+_DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _OLDEST = (1980, 1, 1, 0, 0, 0)  # what a zip can say; so that the same content is the same bytes
 
 
@@ -107,14 +106,30 @@ def _archive(files: Iterable[tuple[str, bytes]]) -> bytes:
 
         for name, content in files:
             add(name, content)
-            if name.startswith(_WITH_BYTECODE) and not name.startswith(_WITHOUT):
+            if _has_bytecode(name):
                 add(f"{name}c", _bytecode(name, content))
     return written.getvalue()
 
 
+def _has_bytecode(name: str) -> bool:
+    if name in _WITH_IT_THOUGH:
+        return True
+    return name.startswith(_WITH_BYTECODE) and not name.startswith(_WITHOUT)
+
+
 def _bytecode(name: str, source: bytes) -> bytes:
-    """A module's bytecode file (https://peps.python.org/pep-0552/) that nobody checks again."""
-    code = compile(source, name, "exec", dont_inherit=True, optimize=0)
+    """A module's bytecode file (https://peps.python.org/pep-0552/) that nobody checks again.
+
+    Nobody reads docstrings there. Something stands in their place, as a class of `dataclasses`
+    without one takes long to make one.
+    """
+    tree = ast.parse(source)
+    for one in ast.walk(tree):
+        if isinstance(one, _DOCUMENTED) and ast.get_docstring(one, clean=False):
+            docstring = one.body[0]
+            assert isinstance(docstring, ast.Expr)
+            docstring.value = ast.copy_location(ast.Constant("-"), docstring)
+    code = compile(tree, name, "exec", dont_inherit=True, optimize=0)
     unchecked = (1).to_bytes(4, "little")
     # a version of the format that doesn't tell what else this process has referred to
     body = marshal.dumps(code, 2)
