@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import enum
+import functools
 import importlib
 import inspect
 import itertools
@@ -12,20 +14,81 @@ from types import ModuleType
 from typing import Any
 
 
-def door(name: str) -> str:
-    """A door's names: for each group a table, and what mkdocstrings fills with the docstrings.
+def door(name: str, *, in_site: bool = False) -> str:
+    """A door's names: for each group a table, and signatures, or in the site all docstrings.
 
     Args:
         name: the module that is the door.
+        in_site: True for the lines that mkdocstrings fills.
     """
     told = meanings(name)
     parts = []
     for title, names in groups(name).items():
         rows = [f"| `{one}` | {first_sentence(told[one])} |" for one in names]
-        entries = [f"::: {name}.{one}" for one in names]
+        module = importlib.import_module(name)
+        if in_site:
+            entries = [f"::: {name}.{one}" for one in names]
+        else:
+            signatures = [text for one in names if (text := outline(getattr(module, one), one))]
+            entries = ["```text", "\n\n".join(signatures), "```"] if signatures else []
         heading = [f"### {title[:1].upper()}{title[1:]}\n"] if title else []
         parts += [*heading, "| Name | Meaning |\n| --- | --- |", *rows, "", *entries, ""]
     return "\n".join(parts).rstrip()
+
+
+def outline(value: Any, name: str) -> str:
+    """How something is called: its signature, and of a class what its objects can do.
+
+    Empty for what isn't called, such as a constant.
+    """
+    if inspect.isclass(value):
+        # Python's versions show what a protocol or an enumeration is called with differently
+        is_called = not (getattr(value, "_is_protocol", False) or issubclass(value, enum.Enum))
+        lines = [f"class {name}{_signature(value) if is_called else ''}"]
+        lines += [f"    {line}" for line in _members(value)]
+        return "\n".join(lines)
+    return f"{name}{_signature(value)}" if inspect.isroutine(value) else ""
+
+
+def _members(kind: type) -> list[str]:
+    """The public methods and properties that a class of flowenv's defines itself."""
+    if issubclass(kind, enum.Enum):
+        return [f"{one.name} = {one.value!r}" for one in kind]
+    found = []
+    for name, member in vars(kind).items():
+        if name.startswith("_"):
+            continue
+        if isinstance(member, property | functools.cached_property):
+            found.append(f".{name}")
+        elif inspect.isroutine(member):
+            found.append(f".{name}{_signature(getattr(kind, name), is_method=True)}")
+    return found
+
+
+def _signature(value: Any, *, is_method: bool = False) -> str:
+    """The parameters' names and defaults; types are in the site, where there is room."""
+    try:
+        parameters = list(inspect.signature(value).parameters.values())
+    except (TypeError, ValueError):
+        return "(…)"
+    if is_method and parameters and parameters[0].name == "self":
+        parameters = parameters[1:]
+    plain = [one.replace(annotation=one.empty, default=_default(one)) for one in parameters]
+    text = str(inspect.Signature(plain))
+    return text if len(text) < 300 else "(…)"
+
+
+def _default(parameter: inspect.Parameter) -> Any:
+    """A default that is shown in the same way everywhere."""
+    default = parameter.default
+    if default is parameter.empty or isinstance(default, bool | int | float | str | tuple | None):
+        return default
+    return _Dots()
+
+
+class _Dots:
+    def __repr__(self) -> str:
+        return "…"
 
 
 def groups(name: str) -> dict[str, list[str]]:

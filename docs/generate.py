@@ -60,7 +60,8 @@ def _with_pages(item: Any, docs: Path) -> Any:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """MkDocs calls this with each page's text."""
-    return _BLOCK.sub(lambda found: GENERATORS[found[1]](*found[2].split()), markdown)
+    in_site = {**GENERATORS, "door": door_in_site}
+    return _BLOCK.sub(lambda found: in_site[found[1]](*found[2].split()), markdown)
 
 
 def architecture() -> str:
@@ -69,8 +70,13 @@ def architecture() -> str:
 
 
 def door(name: str) -> str:
-    """A door's names, in groups."""
+    """A door's names, in groups, with their signatures."""
     return str(runpy.run_path(str(_DOCS / "doors.py"))["door"](name))
+
+
+def door_in_site(name: str) -> str:
+    """A door's names, in groups, for which mkdocstrings writes the reference."""
+    return str(runpy.run_path(str(_DOCS / "doors.py"))["door"](name, in_site=True))
 
 
 def commands() -> str:

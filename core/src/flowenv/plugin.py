@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flowenv.executors.dask import check_versions, run_on
     from flowenv.executors.dask_cluster import keep_awake, wait_for_workers
     from flowenv.executors.dask_connection import connected, silenced
-    from flowenv.executors.dask_report import check_report_here
+    from flowenv.executors.dask_report import check_report_here, has_dashboard
     from flowenv.executors.local_cluster import (
         ignore_ctrl_c,
         kill_workers,
@@ -173,6 +173,7 @@ __all__ = [
     # clusters of Dask
     "check_report_here",
     "check_versions",
+    "has_dashboard",
     "connected",
     "ignore_ctrl_c",
     "keep_awake",
@@ -194,7 +195,7 @@ __getattr__, __dir__ = names_of(
         "executors.dask": "check_versions run_on",
         "executors.dask_cluster": "keep_awake wait_for_workers",
         "executors.dask_connection": "connected silenced",
-        "executors.dask_report": "check_report_here",
+        "executors.dask_report": "check_report_here has_dashboard",
         "executors.local_cluster": (
             "ignore_ctrl_c kill_workers started_without_ctrl_c without_its_work"
         ),

@@ -42,6 +42,20 @@ def test_a_scheduler_that_is_there_is_not_spoken_of(mortal, caplog):
     assert "Waiting" not in caplog.text
 
 
+def test_another_patch_version_there_is_no_table_to_read(mortal, monkeypatch):
+    from distributed import client, versions
+
+    right = versions.get_versions
+
+    def another_patch(packages=None):
+        found = right(packages)
+        found["packages"]["python"] = "3.11.99.final.0"
+        return found
+
+    monkeypatch.setattr(client.version_module, "get_versions", another_patch)
+    Flow(lambda: 1).run(executor=DaskExecutor(mortal[0]))  # a warning would be an error
+
+
 def test_what_is_no_address_is_an_error_of_the_settings():
     with pytest.raises(SettingError, match=r"'odd://x:1' is no address .*known schemes"):
         Flow(lambda: 1).run(executor=DaskExecutor("odd://x:1"))

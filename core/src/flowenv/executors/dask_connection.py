@@ -45,6 +45,7 @@ def connected(
 
     address = getattr(where, "scheduler_address", where)
     seconds = _seconds(settings.get("timeout"))
+    _leave_out_the_table_of_versions()
     try:
         with _notice(address, seconds):
             client = Client(where, **settings)
@@ -72,6 +73,15 @@ def connected(
         quietly = contextlib.nullcontext() if client.status == "running" else silenced()
         with quietly, contextlib.suppress(OSError, TimeoutError):
             client.close(timeout=_GOODBYE)
+
+
+def _leave_out_the_table_of_versions() -> None:
+    """`check_versions` says which differences matter; patch versions and numpy's don't."""
+    import warnings
+
+    from distributed.versions import VersionMismatchWarning
+
+    warnings.filterwarnings("ignore", category=VersionMismatchWarning)
 
 
 def _seconds(timeout: Any) -> float:

@@ -24,12 +24,8 @@ def check_report_here() -> None:
         raise _no_bokeh("here")
 
 
-def check_report_of(client: Any) -> None:
-    """Check that a client's scheduler, which draws the report, is able to.
-
-    Raises:
-        SettingError: if bokeh isn't installed there.
-    """
+def has_dashboard(client: Any) -> bool:
+    """Whether a scheduler's dashboard shows something: without bokeh it is an empty page."""
 
     # functions inside a function are pickled whole: the scheduler's image may lack flowenv
     def has_bokeh() -> bool:
@@ -37,7 +33,16 @@ def check_report_of(client: Any) -> None:
 
         return importlib.util.find_spec("bokeh") is not None
 
-    if not client.run_on_scheduler(has_bokeh):
+    return bool(client.run_on_scheduler(has_bokeh))
+
+
+def check_report_of(client: Any) -> None:
+    """Check that a client's scheduler, which draws the report, is able to.
+
+    Raises:
+        SettingError: if bokeh isn't installed there.
+    """
+    if not has_dashboard(client):
         raise _no_bokeh("where the Dask scheduler runs")
 
 

@@ -200,7 +200,7 @@ def _ready(
         stack.enter_context(cluster.scheduler_log())
         dask = stack.enter_context(connection.dask_client(cluster.dask))
         check_versions(dask)
-        report_dashboard(cluster, plan)
+        report_dashboard(cluster, plan, dask)
         if environment.cluster == "operator":
             # it looks for idle clusters itself: the scheduler has no timeout of its own
             stack.enter_context(keep_awake(dask, environment.idle_timeout))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowenv.errors import PlatformError
-from flowenv.plugin import check_versions
+from flowenv.plugin import check_versions, has_dashboard
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, RunCluster
 
 _log = logging.getLogger("flowenv.dask_k8s")
@@ -61,8 +61,17 @@ def shown_here() -> Iterator[None]:
         own.removeHandler(handler)
 
 
-def report_dashboard(cluster: RunCluster, plan: ClusterPlan) -> None:
-    """Say where Dask's dashboard is."""
+def report_dashboard(cluster: RunCluster, plan: ClusterPlan, client: Any) -> None:
+    """Say where Dask's dashboard is, if it shows anything.
+
+    Args:
+        cluster: the run's cluster.
+        plan: where it is.
+        client: a client of it.
+    """
+    if not has_dashboard(client):
+        _log.info("The scheduler has no dashboard: its image has no bokeh (pip install bokeh).")
+        return
     _log.info("Dask dashboard: %s", cluster.dask.dashboard_link)
     if plan.is_inside:
         port = cluster.forwarded.rpartition(" ")[2]
