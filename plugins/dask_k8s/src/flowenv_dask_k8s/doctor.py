@@ -8,19 +8,24 @@ from flowenv.errors import FlowenvError
 from flowenv.plugin import Finding
 from flowenv_dask_k8s.cluster.operator import check_operator
 from flowenv_dask_k8s.cluster.rights import missing, rules
-from flowenv_dask_k8s.spec.permissions import RUNNING_HERE, SWEEPING
+from flowenv_dask_k8s.spec.permissions import RUNNING_HERE, SWEEPING, SWEEPING_PODS
 from flowenv_k8s.plugin import Client, job_findings, permission_findings
 
 
-def findings(account: str, client: Client, namespace: str) -> Iterator[Finding]:
+def findings(account: str, has_operator: bool, client: Client, namespace: str) -> Iterator[Finding]:
     """Check what Jobs need, then the operator and the rights that sweeps and clusters need.
 
     Args:
         account: the service account that is set for the flow's pod; empty if none is.
+        has_operator: whether the operator is to make the cluster.
         client: the connection.
         namespace: where runs would go.
     """
     yield from job_findings(client, namespace)
+    if not has_operator:
+        yield from permission_findings(client, namespace, SWEEPING_PODS)
+        yield _account_finding(account, "flow-runner-pods")
+        return
     try:
         check_operator(client)
     except FlowenvError as error:
@@ -29,7 +34,7 @@ def findings(account: str, client: Client, namespace: str) -> Iterator[Finding]:
     yield Finding("Dask operator", True, "its resource types are installed.")
     yield from permission_findings(client, namespace, SWEEPING)
     yield _here_finding(client, namespace)
-    yield _account_finding(account)
+    yield _account_finding(account, "flow-runner")
 
 
 def _here_finding(client: Client, namespace: str) -> Finding:
@@ -50,13 +55,13 @@ def _here_finding(client: Client, namespace: str) -> Finding:
     )
 
 
-def _account_finding(account: str) -> Finding:
+def _account_finding(account: str, role: str) -> Finding:
     whose = f"its service account {account}" if account else "its service account"
     hint = f"bind it to {account}." if account else "set service_account to an account with it."
     return Finding(
         "service account",
         None,
-        f"The flow's pod makes the cluster: {whose} needs the Role flow-runner, which can't be "
+        f"The flow's pod makes the cluster: {whose} needs the Role {role}, which can't be "
         "checked from here.",
         f"The docs page of this backend has the Role; {hint}",
     )

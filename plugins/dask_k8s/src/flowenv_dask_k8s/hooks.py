@@ -80,11 +80,12 @@ def flowenv_sweep(
     environment: DaskKubernetesEnvironment, older_than: float, delete: bool
 ) -> Iterable[Leftover]:
     """Clusters of Jobs that have ended or are gone, and what Jobs leave."""
-    from flowenv_dask_k8s.runs.sweep import sweep
+    from flowenv_dask_k8s.runs.sweep import sweep, sweep_workers
     from flowenv_k8s.plugin import connect
 
     client, namespace = connect(environment.context), environment.target_namespace
-    clusters = sweep(client, namespace, older_than=older_than, delete=delete)
+    left = sweep if environment.cluster == "operator" else sweep_workers
+    clusters = left(client, namespace, older_than=older_than, delete=delete)
     return itertools.chain(
         clusters, job_hooks.flowenv_sweep(environment, older_than=older_than, delete=delete)
     )
@@ -96,4 +97,5 @@ def flowenv_check(environment: DaskKubernetesEnvironment) -> Iterable[Finding]:
     from flowenv_dask_k8s.doctor import findings
     from flowenv_k8s.plugin import examine
 
-    return examine(environment, functools.partial(findings, environment.flow_account))
+    has_operator = environment.cluster == "operator"
+    return examine(environment, functools.partial(findings, environment.flow_account, has_operator))

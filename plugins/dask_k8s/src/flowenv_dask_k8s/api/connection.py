@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from typing import Any
+
+from flowenv.plugin import silenced
 
 _log = logging.getLogger("flowenv.dask_k8s")
 
 
-def dask_client(cluster: Any) -> Any:
-    """A Dask client of a cluster; a context manager that closes it."""
+@contextlib.contextmanager
+def dask_client(cluster: Any) -> Iterator[Any]:
+    """A Dask client of a cluster, closed at the end."""
     from distributed import Client
 
-    return Client(cluster, set_as_default=False)
+    client = Client(cluster, set_as_default=False)
+    try:
+        yield client
+    finally:
+        # one that looks for a scheduler that is gone would tell of it at length
+        with contextlib.nullcontext() if client.status == "running" else silenced():
+            client.close()
 
 
 def scheduler_id(cluster: Any, timeout: float) -> str | None:

@@ -135,7 +135,7 @@ def too_many_failed(count: int, name: str, status: Status) -> PlatformError:
     """
     return PlatformError(
         f"{count} Dask workers have failed within an hour, and no more are made. The last one, "
-        f"{name}: {status.message}",
+        f"{name}: {status.message.rstrip('.')}.",
         hint=status.hint,
         reason=status.reason,
     )

@@ -12,10 +12,12 @@ from typing import Any
 from flowenv.errors import FlowenvError, PlatformError
 from flowenv.plugin import Reason, contract, silenced
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
+from flowenv_dask_k8s.cluster.rights import check_allowed
 from flowenv_dask_k8s.cluster.scheduler_child import SchedulerChild
 from flowenv_dask_k8s.cluster.startup import Startup
 from flowenv_dask_k8s.cluster.worker_loss import what_they_lack
 from flowenv_dask_k8s.cluster.worker_pods import ENOUGH_STARTS, WorkerPods
+from flowenv_dask_k8s.spec.permissions import OF_PODS
 from flowenv_dask_k8s.spec.tls import FILES, tls_variables
 from flowenv_k8s.plugin import Client
 
@@ -76,6 +78,7 @@ class PodsCluster:
             has_log=plan.has_log,
             on_end=self._scheduler_ended,
         )
+        check_allowed(self._client, plan.namespace, OF_PODS)
         self._workers = workers = WorkerPods(
             self._client,
             plan,
@@ -141,7 +144,7 @@ class PodsCluster:
         last = self._workers.last_failure if self._workers else None
         if last is None or not connection.is_killed_worker(error):
             return None
-        message = f"Workers died again and again. {last.message} ({error})"
+        message = f"Workers died again and again. {last.message.rstrip('.')}. {error}"
         return PlatformError(message, hint=last.hint, reason=last.reason)
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
-"""Whether what dask-kubernetes does by itself is allowed.
+"""Whether what it takes to make a cluster is allowed, asked before anything is made.
 
-Refused, it tries for minutes, and says so in thousands of lines or not at all.
+Refused, dask-kubernetes tries for minutes, and says so in thousands of lines or not at all; and
+who makes pods that it can't see or remove leaves them behind.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def check_allowed(client: Client, namespace: str, requests: Iterable[Request]) -
         what = ", ".join(f"{one.verb} {one.rbac_resource}" for one in lacking)
         whose = "the flow's service account" if client.where.in_cluster else "whoever runs flows"
         raise PlatformError(
-            f"Not allowed to {what} in the namespace {namespace}, which it takes to connect to a "
+            f"Not allowed to {what} in the namespace {namespace}, which it takes to make a "
             "Dask cluster.",
             hint=f"Add this to the Role of {whose}:\n{rules(lacking)}",
             reason=Reason.ACCESS_DENIED,

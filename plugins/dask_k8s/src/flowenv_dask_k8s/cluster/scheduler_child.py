@@ -104,7 +104,10 @@ class SchedulerChild:
         if self._process.poll() is None:
             return None
         self._reader.join(_GRACE)
-        return diagnosis.lost("process", f"{self._how()}{self._end_of_log()}")
+        # what kills a process says nothing in its log
+        log = self._end_of_log() if self._process.returncode >= 0 else ""
+        words = f"{self._how()}{log}"
+        return diagnosis.lost(f"(a process of the flow's container, {self.address})", words)
 
     def stop(self) -> None:
         """End it, if it hasn't."""

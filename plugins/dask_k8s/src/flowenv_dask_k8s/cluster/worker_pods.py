@@ -290,7 +290,8 @@ class WorkerPods:
         if is_failure and self.failures > max(REPLACED, self.plan.maximum):
             self._exhaust(worker, status)
             return
-        self._say(f"The worker {worker.name} is gone: {status.message} Another one is made.")
+        why = status.message.rstrip(".")
+        self._say(f"The worker {worker.name} is gone: {why}. Another one is made.")
         self._on_end(worker.name)
 
     def _exhaust(self, worker: _Worker, status: Status) -> None:

@@ -1,4 +1,4 @@
-"""Dask clusters that are left of runs that are over."""
+"""Dask clusters, and workers, that are left of runs that are over."""
 
 from __future__ import annotations
 
@@ -11,8 +11,20 @@ from flowenv.plugin import Leftover
 from flowenv_dask_k8s.cluster.heartbeat import SILENCE, seconds_silent
 from flowenv_dask_k8s.cluster.operator import operator_is_missing
 from flowenv_dask_k8s.cluster.removal import remove
+from flowenv_dask_k8s.spec.pods_manifest import COMPONENT
 from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS
-from flowenv_k8s.plugin import JOBS, RUN_ID, Client, Resource, age_of, is_over, leftover, selector
+from flowenv_k8s.plugin import (
+    JOBS,
+    PODS,
+    RUN_ID,
+    Client,
+    Resource,
+    age_of,
+    is_over,
+    leftover,
+    run_of,
+    selector,
+)
 
 
 def sweep(client: Client, namespace: str, *, older_than: float, delete: bool) -> Iterator[Leftover]:
@@ -48,6 +60,33 @@ def sweep(client: Client, namespace: str, *, older_than: float, delete: bool) ->
         silent = seconds_silent(found)
         if min(age, age if silent is None else silent) >= older_than:
             yield leftover(resource, found, functools.partial(remove, client), delete)
+
+
+def sweep_workers(
+    client: Client, namespace: str, *, older_than: float, delete: bool
+) -> Iterator[Leftover]:
+    """The workers in a namespace whose Job is over or gone.
+
+    They end by themselves, and go with their Job; here also those go whose Job is kept for a
+    while, or whose Job somebody has deleted without them.
+
+    Args:
+        client: the connection.
+        namespace: where to look.
+        older_than: seconds since the pod was made.
+        delete: True to remove what is found.
+    """
+    workers, _ = client.list(PODS, namespace, labels=f"{selector()},{COMPONENT}=worker")
+    jobs, _ = client.list(JOBS, namespace, labels=selector()) if workers else ([], "")
+    living = {run_of(job) for job in jobs if not is_over(job)}
+
+    def remove_pod(resource: Resource, found: Mapping[str, Any]) -> None:
+        metadata = found["metadata"]
+        client.delete(resource, namespace, metadata["name"], uid=metadata["uid"])
+
+    for pod in workers:
+        if run_of(pod) not in living and age_of(pod) >= older_than:
+            yield leftover(PODS, pod, remove_pod, delete)
 
 
 def _is_left(cluster: Mapping[str, Any], jobs: Sequence[Mapping[str, Any]]) -> bool:

@@ -29,6 +29,16 @@ RUNNING_WELL = (
 RUNNING_HERE = (*RUNNING, *FORWARDING, Request("create", SECRETS))
 """What `environment.run` needs, which makes the cluster for a flow outside of Kubernetes; a Secret
 where variables are secret."""
+OF_PODS = tuple(Request(verb, PODS) for verb in ("create", "list", "watch", "delete"))
+"""What must be allowed where a flow runs that makes its cluster of pods."""
+OF_PODS_WELL = (
+    Request("get", PODS),
+    Request("get", PODS, subresource="log"),
+    Request("list", EVENTS),
+)
+"""What helps there: to find a pod whose maker got no answer, and to say why workers don't come."""
+SWEEPING_PODS = tuple(Request(verb, PODS) for verb in ("list", "delete"))
+"""What a sweep needs for workers that no Job owns any more."""
 SWEEPING = tuple(
     Request(verb, resource)
     for resource in (CLUSTERS, AUTOSCALERS)
