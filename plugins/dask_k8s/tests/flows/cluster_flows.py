@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from distributed import Client, Event, get_client
+from distributed import Client, Event, Security, get_client
 
 from flowenv import flow, get_executor
 
@@ -188,3 +188,40 @@ def loses_workers_to_the_kernel() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     get_client().submit(kill).result()
+
+
+@flow
+def loses_its_scheduler() -> None:
+    """Wait for work on the cluster, and kill the scheduler meanwhile."""
+    client = get_client()
+    future = client.submit(wait_for_event, 1, "never")
+    os.kill(client.run_on_scheduler(os.getpid), signal.SIGKILL)
+    future.result()
+
+
+@flow
+def waits_with_work() -> None:
+    """Say who this is, and wait for work on the cluster that nobody does."""
+    client = get_client()
+    futures = client.map(wait_for_event, range(4), name="never")
+    wait_until(lambda: workers(client), "a worker")
+    print(f"waiting with work, process {os.getpid()}", flush=True)
+    client.gather(futures)
+
+
+@flow
+def tries_without_a_certificate() -> list[str]:
+    """Talk to the scheduler and a worker as somebody who isn't of the run; who answers."""
+    client, answered = get_client(), []
+    [worker] = workers(client) or [""]
+    for address in (client.scheduler.address, worker):
+        for other in (address.replace("tls://", "tcp://"), address):
+            security = Security(require_encryption=False)
+            if other.startswith("tls"):
+                security = Security.temporary()  # of somebody else's making
+            try:
+                Client(other, security=security, timeout=3, set_as_default=False).close()
+            except (OSError, TypeError):
+                continue
+            answered.append(other)
+    return answered

@@ -423,23 +423,19 @@ def test_a_cluster_without_a_job_gets_only_the_secrets_it_refers_to(
     environment: Environments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT__CLOUD__AUTH_TOKEN", "tok-123")
-    assert cluster_secret(*secret_and_cluster(build(environment()))) is None
+    assert cluster_secret(build(environment())) is None
     plugin = tmp_path / "secret_plugin.py"
     plugin.write_text(PLUGIN)
     monkeypatch.setenv("FLOWENV_PLUGINS", str(plugin))
     reset()
 
-    found = cluster_secret(*secret_and_cluster(build(environment())))
+    found = cluster_secret(build(environment()))
 
     assert found is not None
     assert {value.reveal() for value in found["stringData"].values()} == {
         "for-scheduler",
         "for-worker",
     }
-
-
-def secret_and_cluster(spec: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    return spec["secret"], spec["dask_cluster"]
 
 
 def test_what_plugins_change_in_the_cluster_is_what_is_shipped(environment: Environments) -> None:

@@ -35,6 +35,7 @@ from flowenv_k8s.spec.checks import POD_SPEC, check_metadata, check_pod_spec
 from flowenv_k8s.spec.job import MOUNT_PATH, JobSettings, base_name, build_spec, check_spec
 from flowenv_k8s.spec.labels import (
     FLOW_CONTAINER,
+    FURTHER_PODS,
     PREFIX,
     RUN_ID,
     age_of,
@@ -53,6 +54,7 @@ from flowenv_k8s.spec.variables import SecretEntries, container_env, secret_mani
 
 if TYPE_CHECKING:
     from flowenv_k8s.api.client import Client, connect
+    from flowenv_k8s.api.port_forward import PortForward
     from flowenv_k8s.api.session import Stream
     from flowenv_k8s.doctor import examine, job_findings, permission_findings
     from flowenv_k8s.runs.logs.container_log import ContainerLog
@@ -71,11 +73,12 @@ __all__ += ["build_spec", "check_metadata", "check_pod_spec", "check_spec", "con
 __all__ += ["is_name", "list_at", "mapping_at", "merged_resources", "object_name", "restrict"]
 __all__ += ["run_suffix", "secret_manifest", "start_alike"]
 # how a run is marked on its objects
-__all__ += ["FLOW_CONTAINER", "PREFIX", "RUN_ID", "age_of", "run_of"]
+__all__ += ["FLOW_CONTAINER", "FURTHER_PODS", "PREFIX", "RUN_ID", "age_of", "run_of"]
 __all__ += ["run_annotations", "run_labels", "selector"]
 # the connection
 __all__ += ["EVENTS", "JOBS", "PODS", "SECRETS", "Client", "ContainerLog", "Refused", "Request"]
-__all__ += ["Resource", "Stream", "connect", "is_allowed", "last_lines", "rbac_rule"]
+__all__ += ["PortForward", "Resource", "Stream", "connect", "is_allowed", "last_lines"]
+__all__ += ["rbac_rule"]
 # what a run makes itself
 __all__ += ["create_once", "is_owned_by", "is_the_same"]
 # what Kubernetes says of Jobs and pods
@@ -88,6 +91,7 @@ __all__ += ["leftover"]
 
 _WHEN_USED = {
     "Client": "api.client",
+    "PortForward": "api.port_forward",
     "Stream": "api.session",
     "ContainerLog": "runs.logs.container_log",
     "last_lines": "runs.logs.last_lines",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import socket
+import ssl
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from typing import Any
@@ -62,3 +64,24 @@ def is_killed_worker(error: BaseException) -> bool:
     from distributed import KilledWorker
 
     return isinstance(error, KilledWorker)
+
+
+def answers(host: str, port: int, security: Any, timeout: float) -> bool:
+    """Whether somebody listens there who has a certificate of the run, and takes ours.
+
+    Args:
+        host: where.
+        port: where.
+        security: the run's certificates, a `distributed.Security`.
+        timeout: seconds that it may take.
+    """
+    context: ssl.SSLContext = security.get_connection_args("client")["ssl_context"]
+    try:
+        with (
+            socket.create_connection((host, port), timeout) as plain,
+            context.wrap_socket(plain),
+        ):
+            return True
+    except OSError as error:  # ssl.SSLError is one
+        _log.debug("%s:%s doesn't answer: %s", host, port, error)
+        return False

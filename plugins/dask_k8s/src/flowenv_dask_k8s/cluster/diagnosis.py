@@ -229,6 +229,16 @@ def lost(
     return PlatformError(message.rstrip(". ") + ".", hint=hint, reason=reason)
 
 
+def silent_scheduler(name: str, seconds: float) -> PlatformError:
+    """The scheduler's pod runs, but nobody answers there."""
+    return PlatformError(
+        f"The Dask scheduler {name} runs, but doesn't answer within {seconds:.0f} s.",
+        hint="Does something keep ports from being forwarded? Try `kubectl port-forward`; and see "
+        "its log: `kubectl logs`.",
+        reason=Reason.NETWORK,
+    )
+
+
 def cut_off(name: str) -> PlatformError:
     """The scheduler is there, but the flow's connection to it has broken."""
     return PlatformError(

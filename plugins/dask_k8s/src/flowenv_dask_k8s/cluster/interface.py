@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from flowenv.errors import PlatformError
+from flowenv.plugin import Secret
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class ClusterPlan:
         deadline: seconds until the scheduler must answer.
         here: the pod that this process is in, where it makes the cluster itself.
         variables: what the scheduler gets besides this process's variables.
+        scheduler: the Job of the scheduler, where this process isn't in a pod that could have it.
+        certificates: the run's, by the names of their files, where no pod has them mounted.
         has_log: whether all of the scheduler's log is in the run's.
     """
 
@@ -57,6 +60,8 @@ class ClusterPlan:
     deadline: float = 300.0
     here: OwnPod | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
+    scheduler: Mapping[str, Any] | None = None
+    certificates: Mapping[str, Secret] = field(default_factory=dict)
     has_log: bool = False
 
     @property

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from flowenv.errors import FlowenvError, PlatformError
 from flowenv.plugin import Reason, contract, silenced
-from flowenv_dask_k8s.cluster.interface import ClusterPlan
+from flowenv_dask_k8s.cluster.interface import ClusterPlan, OwnPod
 from flowenv_dask_k8s.cluster.rights import check_allowed
 from flowenv_dask_k8s.cluster.scheduler_child import SchedulerChild
+from flowenv_dask_k8s.cluster.scheduler_job import SchedulerJob
 from flowenv_dask_k8s.cluster.startup import Startup
 from flowenv_dask_k8s.cluster.worker_loss import what_they_lack
 from flowenv_dask_k8s.cluster.worker_pods import ENOUGH_STARTS, WorkerPods
-from flowenv_dask_k8s.spec.permissions import OF_PODS
+from flowenv_dask_k8s.spec.permissions import FORWARDING, OF_PODS, OF_PODS_HERE
 from flowenv_dask_k8s.spec.tls import FILES, tls_variables
 from flowenv_k8s.plugin import Client
 
@@ -25,6 +27,54 @@ _log = logging.getLogger("flowenv.dask_k8s")
 
 _CLOSE = 10.0
 """Seconds for the cluster's connections to be closed."""
+
+
+class Scheduler(Protocol):
+    """A scheduler of the run's own."""
+
+    @property
+    def address(self) -> str:
+        """Where this process reaches it, once it is up."""
+
+    @property
+    def contact(self) -> str:
+        """Where the workers reach it."""
+
+    @property
+    def pod(self) -> str:
+        """The pod that it is in."""
+
+    @property
+    def dashboard(self) -> str:
+        """The dashboard's address."""
+
+    @property
+    def dashboard_port(self) -> int:
+        """The dashboard's port in the pod."""
+
+    def wait_until_up(self) -> None:
+        """Wait until it is there.
+
+        Raises:
+            PlatformError: if it can't be, or not in time.
+        """
+
+    def log(self) -> contextlib.AbstractContextManager[None]:
+        """Has its log in the run's while the block lasts, if that is asked for."""
+
+    def why_lost(self, error: Exception) -> PlatformError | None:
+        """What became of it while the flow ran; None if it is there.
+
+        Args:
+            error: what made somebody ask.
+        """
+
+    def stop(self) -> None:
+        """End it.
+
+        Raises:
+            FlowenvError: if that can't be done.
+        """
 
 
 class PodsCluster:
@@ -41,7 +91,7 @@ class PodsCluster:
         self, client: Client, plan: ClusterPlan, run_id: str, say: Callable[[str], object]
     ) -> None:
         self._client, self._plan, self._run_id, self._say = client, plan, run_id, say
-        self._scheduler: SchedulerChild | None = None
+        self._scheduler: Scheduler | None = None
         self._workers: WorkerPods | None = None
         self._startup: WorkerStartup | None = None
         self._gave_up: PlatformError | None = None
@@ -53,57 +103,80 @@ class PodsCluster:
     def forwarded(self) -> str:
         """The pod with the dashboard, and its port."""
         assert self._scheduler
-        assert self._plan.here
-        return f"pod/{self._plan.here.name} {self._scheduler.dashboard_port}"
+        return f"pod/{self._scheduler.pod} {self._scheduler.dashboard_port}"
 
     def scheduler_log(self) -> contextlib.AbstractContextManager[None]:
-        """Nothing: the child's lines come to this process as they are."""
-        return contextlib.nullcontext()
+        """Has the scheduler's log in the run's while the block lasts, if that is asked for."""
+        assert self._scheduler
+        return self._scheduler.log()
 
     def open(self) -> None:
         """Make the cluster, and return when its scheduler answers.
 
-        The first workers are asked for before the scheduler is up: they start beside it.
+        Where the scheduler is a child process the first workers are asked for before it is up:
+        they start beside it.
 
         Raises:
             PlatformError: if it can't be made, or isn't up in time; it says why.
         """
-        plan, here = self._plan, self._plan.here
-        assert here
-        deadline = time.monotonic() + plan.deadline
-        self._scheduler = scheduler = SchedulerChild(
-            here.address,
-            {**plan.variables, **tls_variables(here.certificates)},
-            without=(contract.AUTH_TOKEN,),
-            has_log=plan.has_log,
-            on_end=self._scheduler_ended,
-        )
-        check_allowed(self._client, plan.namespace, OF_PODS)
+        here = self._plan.here
+        scheduler = self._start_child(here) if here else self._start_job()
         self._workers = workers = WorkerPods(
             self._client,
-            plan,
+            self._plan,
             self._run_id,
-            scheduler.address,
+            scheduler.contact,
             say=self._say,
             on_end=self._worker_ended,
             on_give_up=self._give_up,
         )
-        self._startup = WorkerStartup(self._client, plan, self._say, workers)
+        self._startup = WorkerStartup(self._client, self._plan, self._say, workers)
         workers.start()
-        first = [workers.new_name() for _ in range(plan.minimum)]
+        first = [workers.new_name() for _ in range(self._plan.minimum)]
         for name in first:
             workers.want(name)
+        if here:
+            from flowenv_dask_k8s.api import spec_cluster  # noqa: F401  # meanwhile
+
+            scheduler.wait_until_up()
+        self._connect(scheduler, workers, first)
+
+    def _start_child(self, here: OwnPod) -> Scheduler:
+        self._scheduler = child = SchedulerChild(
+            here,
+            {**self._plan.variables, **tls_variables(here.certificates)},
+            without=(contract.AUTH_TOKEN,),
+            seconds=self._plan.deadline,
+            has_log=self._plan.has_log,
+            on_end=self._scheduler_ended,
+        )
+        check_allowed(self._client, self._plan.namespace, OF_PODS)
+        return child
+
+    def _start_job(self) -> Scheduler:
+        further = () if self._plan.is_inside else FORWARDING
+        check_allowed(self._client, self._plan.namespace, (*OF_PODS_HERE, *further))
+        self._scheduler = job = SchedulerJob(self._client, self._plan, self._run_id, self._say)
+        job.make()
+        self._plan = dataclasses.replace(self._plan, owner=job.owner)
+        job.wait_until_up()
+        return job
+
+    def _connect(self, scheduler: Scheduler, workers: WorkerPods, first: list[str]) -> None:
         from flowenv_dask_k8s.api import spec_cluster
 
-        security = spec_cluster.security_of(*(f"{here.certificates}/{name}" for name in FILES))
-        scheduler.wait_until_up(deadline)
+        plan = self._plan
+        if plan.here:
+            own = [f"{plan.here.certificates}/{name}" for name in FILES]
+        else:
+            own = [plan.certificates[name].reveal() for name in FILES]
         self.dask = spec_cluster.WorkersCluster(
             scheduler=scheduler.address,
-            contact=scheduler.address,
+            contact=scheduler.contact,
             workers=workers,
             first=first,
-            security=security,
-            dashboard=f"http://127.0.0.1:{scheduler.dashboard_port}/status",
+            security=spec_cluster.security_of(*own),
+            dashboard=scheduler.dashboard,
         )
         with self._lock:
             missed, self._missed = self._missed, []
@@ -133,7 +206,7 @@ class PodsCluster:
         """
         return (
             self._gave_up
-            or (self._scheduler.why_lost() if self._scheduler else None)
+            or (self._scheduler.why_lost(error) if self._scheduler else None)
             or self._why_killed(error)
             or what_they_lack(error)
         )
@@ -152,8 +225,11 @@ class PodsCluster:
         with silenced():  # Dask would warn of the scheduler that we take away
             if self._workers:
                 self._remove(self._workers)
-            if self._scheduler:
-                self._scheduler.stop()
+            try:
+                if self._scheduler:
+                    self._scheduler.stop()
+            except FlowenvError as error:
+                _log.warning("The scheduler may be left behind; it ends by itself: %s", error)
 
     def _remove(self, workers: WorkerPods) -> None:
         began = time.monotonic()

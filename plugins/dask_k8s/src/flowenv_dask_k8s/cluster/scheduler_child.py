@@ -18,6 +18,7 @@ from pathlib import Path
 from flowenv.errors import PlatformError
 from flowenv.plugin import Reason
 from flowenv_dask_k8s.cluster import diagnosis
+from flowenv_dask_k8s.cluster.interface import OwnPod
 from flowenv_dask_k8s.spec.dask_pods import COMM_PORT, DASHBOARD_PORT
 
 _log = logging.getLogger("flowenv.dask_k8s")
@@ -34,23 +35,27 @@ class SchedulerChild:
     """A scheduler of this run only, which listens on the pod's own address by TLS alone.
 
     Args:
-        host: the pod's address, by which the workers reach it.
+        here: the pod, by whose address the workers reach it.
         variables: what it gets besides this process's own.
         without: the names of those that it doesn't get.
+        seconds: how long it may take until it listens.
         has_log: whether all that it logs is in the run's log.
         on_end: called, in a thread, when it ends before it is told to.
     """
 
     def __init__(
         self,
-        host: str,
+        here: OwnPod,
         variables: Mapping[str, str],
         *,
         without: tuple[str, ...] = (),
+        seconds: float = 300.0,
         has_log: bool = False,
         on_end: Callable[[], object] = lambda: None,
     ) -> None:
-        self._host = host
+        self.pod, self._host = here.name, here.address
+        host = here.address
+        self._deadline = time.monotonic() + seconds
         self._on_end = on_end
         self._has_log = has_log
         self._lines: deque[str] = deque(maxlen=_LINES)
@@ -77,16 +82,23 @@ class SchedulerChild:
         self._reader.start()
 
     @property
+    def dashboard(self) -> str:
+        """The dashboard's address, for this pod only."""
+        return f"http://127.0.0.1:{self.dashboard_port}/status"
+
+    @property
+    def contact(self) -> str:
+        """Where the workers reach it."""
+        return self.address
+
+    @property
     def address(self) -> str:
-        """Where clients and workers reach it."""
+        """Where clients reach it."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"tls://{host}:{self.port}"
 
-    def wait_until_up(self, deadline: float) -> None:
+    def wait_until_up(self) -> None:
         """Wait until it listens.
-
-        Args:
-            deadline: when, by the monotonic clock, it must.
 
         Raises:
             PlatformError: if it ends before that, or doesn't listen in time.
@@ -95,11 +107,15 @@ class SchedulerChild:
             if self._process.poll() is not None:
                 self._reader.join(_GRACE)
                 raise self._error(f"can't run: {self._how()}", Reason.START_ERROR)
-            if time.monotonic() > deadline:
+            if time.monotonic() > self._deadline:
                 raise self._error("doesn't listen in time", Reason.DEADLINE)
             time.sleep(_POLL)
 
-    def why_lost(self) -> PlatformError | None:
+    def log(self) -> contextlib.AbstractContextManager[None]:
+        """Nothing: its lines come to this process as they are."""
+        return contextlib.nullcontext()
+
+    def why_lost(self, error: Exception) -> PlatformError | None:
         """What became of it while the flow ran; None if it is there."""
         if self._process.poll() is None:
             return None

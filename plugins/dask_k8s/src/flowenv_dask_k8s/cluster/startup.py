@@ -84,21 +84,31 @@ class Startup:
         if pod is not None and diagnosis.is_ready(pod):
             return pod
         if pod is None:
-            self._without_pod()
+            self.without_pod()
         else:
-            self._with_pod(pod)
+            self.with_pod(pod)
         return None
 
-    def _with_pod(self, pod: Mapping[str, Any]) -> None:
+    def with_pod(self, pod: Mapping[str, Any]) -> None:
+        """Look at a scheduler's pod that isn't ready.
+
+        Raises:
+            PlatformError: if waiting doesn't help.
+        """
         status = diagnosis.standing(pod)
         if status.state is State.CRASHED:
-            raise self._error("scheduler", pod, status)
+            raise self.error("scheduler", pod, status)
         if self.seconds > self._plan.deadline:
-            raise self._error("scheduler", pod, status, self._plan.deadline)
+            raise self.error("scheduler", pod, status, self._plan.deadline)
         if status.reason:
             self._tell_wait("The scheduler", status)
 
-    def _without_pod(self) -> None:
+    def without_pod(self) -> None:
+        """Look for what keeps the scheduler's pod from being there.
+
+        Raises:
+            PlatformError: if waiting doesn't help.
+        """
         deadline, seconds = self._plan.deadline, self.seconds
         if seconds < self._next_look and seconds <= deadline:
             return
@@ -130,7 +140,7 @@ class Startup:
         for pod in pods:
             status = diagnosis.standing(pod)
             if status.state is State.CRASHED:
-                raise self._error("worker", pod, status)
+                raise self.error("worker", pod, status)
             if status.reason:
                 told = self._told_of(pod)
                 words = diagnosis.not_started(_named("worker", pod), status, told=told)
@@ -148,7 +158,7 @@ class Startup:
         """None has joined in time: the error, with the first worker's reason and events."""
         pod = diagnosis.newest(self.pods("worker"))
         if pod is not None:
-            return self._error("worker", pod, diagnosis.standing(pod), seconds)
+            return self.error("worker", pod, diagnosis.standing(pod), seconds)
         waiting = Status(State.STARTING, message="There is no pod")
         told = self.told_of_makers("default-worker")
         return diagnosis.not_started("worker", waiting, seconds=seconds, told=told)
@@ -168,9 +178,10 @@ class Startup:
             )
         return (found.get("status") or {}).get("phase")
 
-    def _error(
+    def error(
         self, what: str, pod: Mapping[str, Any], status: Status, seconds: float | None = None
     ) -> PlatformError:
+        """A pod that doesn't run, as the error of the run, with its events and its log."""
         return diagnosis.not_started(
             _named(what, pod),
             status,
@@ -180,15 +191,16 @@ class Startup:
         )
 
     def _told_of(self, pod: Mapping[str, Any]) -> tuple[Reason, str] | None:
-        return self._explained(fields=f"involvedObject.uid={pod['metadata']['uid']}")
+        return self.explained(fields=f"involvedObject.uid={pod['metadata']['uid']}")
 
     def told_of_makers(self, part: str) -> tuple[Reason, str] | None:
         """What those say who make the pods of a part of the cluster, if they can't."""
-        return self._explained(
+        return self.explained(
             fields="involvedObject.kind=ReplicaSet", prefix=f"{self._plan.name}-{part}-"
         )
 
-    def _explained(self, *, fields: str, prefix: str = "") -> tuple[Reason, str] | None:
+    def explained(self, *, fields: str, prefix: str = "") -> tuple[Reason, str] | None:
+        """What events say: of the objects that fields select, and whose names begin so."""
         try:
             found, _ = self._client.list(EVENTS, self._plan.namespace, fields=fields)
         except FlowenvError as error:  # they only explain, and not everybody may see them

@@ -26,6 +26,7 @@ from flowenv.plugin import (
     wait_for_workers,
 )
 from flowenv_dask_k8s.api import connection, kube_cluster
+from flowenv_dask_k8s.cluster.certificates import make_certificates
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, OwnPod, RunCluster
 from flowenv_dask_k8s.cluster.operator import OperatorCluster
 from flowenv_dask_k8s.cluster.pods import PodsCluster
@@ -178,15 +179,20 @@ def plan_outside(
     prepared = prepare_here(flow_run)
     prepared.setup()
     spec = prepared.spec
-    check_no_secret(spec["dask_cluster"], "spec.dask_cluster")
+    parts = [name for name in ("dask_cluster", "worker_pod", "scheduler_job") if name in spec]
+    for part in parts:
+        check_no_secret(spec[part], f"spec.{part}")
+    certificates = make_certificates() if environment.cluster == "pods" else {}
     return ClusterPlan(
-        spec["dask_cluster"],
+        spec[parts[0]],
         environment.min_workers,
         environment.max_workers,
-        secret=cluster_secret(spec["secret"], spec["dask_cluster"]),
+        secret=cluster_secret(spec, certificates),
         is_inside=client.where.in_cluster,
         context=environment.context,
         deadline=environment.cluster_deadline,
+        scheduler=spec.get("scheduler_job"),
+        certificates=certificates,
         has_log=environment.scheduler_logs,
     )
 

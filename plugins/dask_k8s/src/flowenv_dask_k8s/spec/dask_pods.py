@@ -52,6 +52,7 @@ class ClusterSettings(Protocol):
     min_workers: int
     nthreads: int | None
     idle_timeout: int
+    deadline: int | None
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None
     service_account: str | None
     scheduler_resources: dict[str, Any] | None

@@ -12,10 +12,12 @@ from flowenv.errors import SpecError
 from flowenv.plugin import FlowRun, Process, Secret
 from flowenv_dask_k8s.spec.cluster_manifest import LONGEST_NAME, cluster_manifest
 from flowenv_dask_k8s.spec.dask_pods import ClusterSettings
-from flowenv_dask_k8s.spec.pods_manifest import worker_manifest
+from flowenv_dask_k8s.spec.pods_manifest import scheduler_job, worker_manifest
 from flowenv_dask_k8s.spec.tls import FILES as CERTIFICATES
 from flowenv_k8s.plugin import (
+    FURTHER_PODS,
     MOUNT_PATH,
+    POD_SPEC,
     JobSettings,
     Manifest,
     SecretEntries,
@@ -54,7 +56,8 @@ def build_spec(environment: ClusterSettings, flow_run: FlowRun, process: Process
     Returns:
         `{"job": …, "secret": …}`, `payload` if that is too large for a Secret, and what the
         flow's container makes the cluster of, which the Secret carries there: `worker_pod`, or
-        for the operator `dask_cluster`.
+        for the operator `dask_cluster`. Where the flow runs outside of Kubernetes, a scheduler of
+        its own is `scheduler_job`.
 
     Raises:
         SpecError: if the payload is too large and no `payload_url` is configured.
@@ -63,6 +66,10 @@ def build_spec(environment: ClusterSettings, flow_run: FlowRun, process: Process
     secrets = SecretEntries.of(spec["secret"])
     build = worker_manifest if environment.cluster == "pods" else cluster_manifest
     part = {part_of(environment): build(environment, flow_run, process, secrets)}
+    if environment.cluster == "pods":
+        spec["job"]["metadata"]["annotations"][FURTHER_PODS] = "true"
+    if environment.cluster == "pods" and not process.files:  # the flow runs outside
+        part["scheduler_job"] = scheduler_job(environment, flow_run, process, secrets)
     marks = spec["secret"]["metadata"]
     return {**spec, "secret": secrets.manifest(marks["namespace"], marks["labels"]), **part}
 
@@ -156,26 +163,35 @@ def _with_digest(job: Any, digest: str) -> Any:
     return job
 
 
-def cluster_secret(secret: Mapping[str, Any], cluster: Mapping[str, Any]) -> dict[str, Any] | None:
+def cluster_secret(
+    spec: Mapping[str, Any], certificates: Mapping[str, Secret] | None = None
+) -> dict[str, Any] | None:
     """What of the run's Secret scheduler and workers refer to, for a cluster without a Job.
 
     Args:
-        secret: the run's Secret.
-        cluster: the DaskCluster.
+        spec: the finished spec.
+        certificates: the run's, by the names of their files.
 
     Returns:
         A Secret without the payload and the flow's own variables; None if nothing is left.
     """
+    secret = spec["secret"]
     name, keys = secret["metadata"]["name"], set()
-    for part in ("scheduler", "worker"):
-        pod = cluster["spec"][part]["spec"]
+    for pod in _pods_of_dask(spec):
         for container in (*pod["containers"], *(pod.get("initContainers") or ())):
             for entry in container.get("env") or ():
                 reference = (entry.get("valueFrom") or {}).get("secretKeyRef") or {}
                 if reference.get("name") == name:
                     keys.add(reference.get("key"))
     entries = {key: value for key, value in secret["stringData"].items() if key in keys}
+    entries |= certificates or {}
     return {**secret, "stringData": entries} if entries else None
+
+
+def _pods_of_dask(spec: Mapping[str, Any]) -> list[Any]:
+    if cluster := spec.get("dask_cluster"):
+        return [cluster["spec"][part]["spec"] for part in ("scheduler", "worker")]
+    return [spec["worker_pod"]["spec"], spec["scheduler_job"]["spec"]["template"]["spec"]]
 
 
 def check_no_secret(value: object, where: str) -> None:
@@ -214,6 +230,10 @@ def check_spec(spec: Mapping[str, Any], flow_run: FlowRun, environment: ClusterS
         )
         check_metadata(manifest, (), named=True)
         check_pod_spec(manifest, ("spec",), finished=True)
+        if made := spec.get("scheduler_job"):
+            manifest = Manifest(copy.deepcopy(made), "spec.scheduler_job", kind="Job")
+            check_metadata(manifest, (), named=True)
+            check_pod_spec(manifest, POD_SPEC, finished=True)
     else:
         _check_dask_cluster(spec["dask_cluster"], environment)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS, SERVICES, WORKER_GROUPS
-from flowenv_k8s.plugin import EVENTS, PODS, SECRETS, Request
+from flowenv_k8s.plugin import EVENTS, JOBS, PODS, SECRETS, Request
 
 CONNECTING = (
     *(Request(verb, CLUSTERS) for verb in ("get", "list")),
@@ -37,6 +37,12 @@ OF_PODS_WELL = (
     Request("list", EVENTS),
 )
 """What helps there: to find a pod whose maker got no answer, and to say why workers don't come."""
+OF_PODS_HERE = (
+    *OF_PODS,
+    *(Request(verb, JOBS) for verb in ("create", "delete")),
+    Request("create", SECRETS),
+)
+"""What must be allowed to whoever runs flows outside, with a scheduler in a pod of its own."""
 SWEEPING_PODS = tuple(Request(verb, PODS) for verb in ("list", "delete"))
 """What a sweep needs for workers that no Job owns any more."""
 SWEEPING = tuple(

@@ -6,16 +6,21 @@ from typing import Any
 
 from flowenv.plugin import FlowRun, Process, Target
 from flowenv_dask_k8s.spec.dask_pods import (
+    COMM_PORT,
+    DASHBOARD_PORT,
     WORKER_DASHBOARD_PORT,
     ClusterSettings,
     annotations_of,
     complete,
+    scheduler_pod,
     worker_pod,
 )
 from flowenv_dask_k8s.spec.tls import MOUNT_PATH, mount_certificates, tls_variables
 from flowenv_k8s.plugin import (
+    JOBS,
     PODS,
     PREFIX,
+    RUN_ID,
     SecretEntries,
     base_name,
     object_name,
@@ -29,6 +34,11 @@ LONGEST_NAME = 43
 """The most characters of what a run's workers are named after: `-worker-1a2b-12345` follows."""
 DEATH_TIMEOUT = 60
 """Seconds after which a worker that finds no scheduler ends."""
+SCHEDULER_TTL = 60
+"""Seconds that the Job of a scheduler in a pod of its own is kept when the scheduler has ended."""
+LONGEST_LIFE = 7 * 86400
+"""Seconds that it may take in all, unless the environment's deadline says otherwise."""
+SCHEDULER_COMMAND = ("python", "-m", "distributed.cli.dask_scheduler")
 WORKER_COMMAND = ("python", "-m", "distributed.cli.dask_worker")
 """A worker; by its module, which is there before the `dask` script has looked for all commands."""
 _ONE_PROCESS = {
@@ -80,4 +90,56 @@ def worker_manifest(
             "annotations": {**(metadata.get("annotations") or {}), **annotations_of(flow_run)},
         },
         "spec": pod,
+    }
+
+
+def scheduler_job(
+    environment: ClusterSettings, flow_run: FlowRun, process: Process, secrets: SecretEntries
+) -> dict[str, Any]:
+    """The Job whose only pod is the scheduler, for a flow that runs outside of Kubernetes.
+
+    It owns all else. When the flow's process is gone the scheduler ends after its idle timeout,
+    and the Job is removed with all that it owns a minute later. It isn't a run's Job, and isn't
+    listed as one.
+
+    Args:
+        environment: what the user has set.
+        flow_run: the run.
+        process: whose variables are merged.
+        secrets: the run's Secret, where secret variables go and the certificates are.
+    """
+    pod = scheduler_pod(environment, flow_run)
+    pod["restartPolicy"] = "Never"
+    container = pod["containers"][0]
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe", "ports"):
+        del container[probe]  # its web server listens on the loopback only
+    container["command"] = list(SCHEDULER_COMMAND[:1])
+    container["args"] = [
+        *SCHEDULER_COMMAND[1:],
+        *("--port", str(COMM_PORT), "--protocol", "tls"),
+        *("--dashboard-address", f"127.0.0.1:{DASHBOARD_PORT}"),
+        *(("--idle-timeout", str(environment.idle_timeout)) if environment.idle_timeout else ()),
+    ]
+    told = [{"name": name, "value": value} for name, value in tls_variables(MOUNT_PATH).items()]
+    complete(pod, environment, process, Target.SCHEDULER, secrets, told)
+    mount_certificates(pod, secrets.name)
+    base = base_name(environment.manifest, flow_run)
+    name = object_name(base, run_suffix(flow_run.id), LONGEST_NAME)
+    labels = {**run_labels(flow_run), COMPONENT: "scheduler"}
+    marks = {"labels": labels, "annotations": annotations_of(flow_run)}
+    return {
+        "apiVersion": JOBS.api_version,
+        "kind": JOBS.kind,
+        "metadata": {
+            "name": f"{name}-scheduler",
+            "namespace": environment.target_namespace,
+            "labels": {key: value for key, value in labels.items() if key != RUN_ID},
+            "annotations": marks["annotations"],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "ttlSecondsAfterFinished": SCHEDULER_TTL,
+            "activeDeadlineSeconds": environment.deadline or LONGEST_LIFE,
+            "template": {"metadata": marks, "spec": pod},
+        },
     }

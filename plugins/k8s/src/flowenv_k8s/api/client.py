@@ -226,6 +226,20 @@ class Client:
         answer = self._send(request, "GET", _url(path, query), raw=raw, timeout=timeout, live=True)
         return Stream(answer)
 
+    def websocket(self, path: str) -> Any:
+        """A websocket to the API server, for what is neither an object nor a stream.
+
+        Args:
+            path: path and query.
+
+        Raises:
+            PlatformUnreachable: if it doesn't come about.
+        """
+        try:
+            return self._session.websocket(path)
+        except Exception as error:  # each library on the way has its own
+            raise PlatformUnreachable(f"No websocket to {self.host}: {error}") from error
+
     def shared(self, make: Callable[[Client, str], T], namespace: str) -> T:
         """What all runs of a namespace share on this connection, made when it is first used.
 

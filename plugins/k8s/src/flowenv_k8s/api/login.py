@@ -12,6 +12,8 @@ import urllib3
 from flowenv.errors import ConfigurationError, FlowenvError, PlatformUnreachable
 from flowenv_k8s.api.kubeconfig import Source, current_context
 
+_CHANNELS = "v4.channel.k8s.io"
+"""What is spoken in a websocket: messages that begin with the number of a channel."""
 _LONGEST = 2000
 """The most characters of a plugin's own words that are shown."""
 
@@ -47,6 +49,23 @@ class KubeconfigLogin:
             for setting in self._configuration.auth_settings().values()
             if setting["in"] == "header" and setting["value"]
         }
+
+    def websocket(self, path: str) -> Any:
+        """A websocket to the API server, with the same credentials.
+
+        Args:
+            path: path and query.
+
+        Raises:
+            OSError: if there is no answer.
+            websocket.WebSocketException: if it is refused.
+        """
+        from kubernetes.stream.ws_client import create_websocket
+
+        url = self.host.replace("http", "ws", 1) + path
+        headers = {**self.headers(), "sec-websocket-protocol": _CHANNELS}
+        made: Any = create_websocket  # it has no types
+        return made(self._configuration, url, headers)
 
 
 def _load(where: Source, configuration: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import urllib3
 
@@ -75,6 +76,19 @@ class Session:
             answer.read(cache_content=True)
             answer.release_conn()
         return answer
+
+    def websocket(self, path: str) -> Any:
+        """A websocket to the API server; only from outside of the cluster.
+
+        Args:
+            path: path and query.
+
+        Raises:
+            Exception: whatever the websocket's library has for what goes wrong.
+        """
+        if isinstance(self._login, PodLogin):
+            raise NotImplementedError("A pod reaches other pods by their addresses.")
+        return self._login.websocket(path)
 
 
 class Stream:

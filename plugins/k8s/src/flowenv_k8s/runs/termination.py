@@ -10,10 +10,10 @@ from typing import Any
 from flowenv.errors import FlowenvError, PlatformError
 from flowenv.plugin import Outcome, State
 from flowenv_k8s.api.client import Client
-from flowenv_k8s.api.resources import JOBS
+from flowenv_k8s.api.resources import JOBS, PODS
 from flowenv_k8s.runs.diagnosis.job_status import is_over
 from flowenv_k8s.runs.diagnosis.run_status import Verdict
-from flowenv_k8s.spec.labels import OUTCOME
+from flowenv_k8s.spec.labels import FURTHER_PODS, JOB_NAME, OUTCOME, selector
 
 _log = logging.getLogger("flowenv.k8s")
 
@@ -64,6 +64,29 @@ def end_job(client: Client, job: Job, verdict: Verdict, run_id: str) -> None:
         where = (job["metadata"]["namespace"], job["metadata"]["name"])
         _log.warning("The Job %s/%s is deleted, as it can't be ended: %s", *where, error)
         client.delete(JOBS, *where, uid=job["metadata"]["uid"])
+
+
+def remove_further_pods(client: Client, job: Job, run_id: str) -> None:
+    """Remove what a run's Job owns besides its own pods, once the run is over.
+
+    A flow removes them itself, unless it was killed. They would stay as long as the Job.
+
+    Args:
+        client: the connection.
+        job: the Job.
+        run_id: the run.
+    """
+    metadata = job["metadata"]
+    if FURTHER_PODS not in (metadata.get("annotations") or {}):
+        return
+    namespace, labels = metadata["namespace"], f"{selector(run_id=run_id)},!{JOB_NAME}"
+    try:
+        for pod in client.list(PODS, namespace, labels=labels)[0]:
+            own = pod["metadata"]
+            if metadata["uid"] in (one["uid"] for one in own.get("ownerReferences") or ()):
+                client.delete(PODS, namespace, own["name"], uid=own["uid"])
+    except FlowenvError as error:  # they go with the Job
+        _log.debug("Pods of the run %s may be left for now: %s", run_id, error)
 
 
 def wait_until_over(client: Client, job: Job) -> None:

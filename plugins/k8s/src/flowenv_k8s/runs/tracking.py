@@ -32,7 +32,12 @@ from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
 from flowenv_k8s.runs.diagnosis.times import times_of
 from flowenv_k8s.runs.runtime import bring_runtime, lacks_runtime
 from flowenv_k8s.runs.start import Start
-from flowenv_k8s.runs.termination import end_job, leave_outcome, wait_until_over
+from flowenv_k8s.runs.termination import (
+    end_job,
+    leave_outcome,
+    remove_further_pods,
+    wait_until_over,
+)
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 from flowenv_k8s.runs.watch.pod_watch import PodWatch
 from flowenv_k8s.spec.labels import RunMarks, job_of, pod_selector
@@ -276,6 +281,7 @@ class RunTracker:
                 self.before_pods_go(verdict.outcome)
             act = end_job if verdict.job_must_end else leave_outcome
             act(self._client, self._job, verdict, self.marks.run_id)
+            remove_further_pods(self._client, self._job, self.marks.run_id)
         self._is_settled = True
         if self._payload:
             try:

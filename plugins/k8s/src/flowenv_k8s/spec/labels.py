@@ -40,6 +40,9 @@ OUTCOME = PREFIX + "outcome"
 CANCELLED = PREFIX + "cancelled"
 """Annotation: when somebody cancelled the run. It is there before anything is stopped."""
 
+FURTHER_PODS = PREFIX + "further-pods"
+"""Annotation of a Job: it owns pods besides its own, such as Dask's workers."""
+
 JOB_NAME = "job-name"
 """Label that Kubernetes gives the pods of a Job, and no others."""
 CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
