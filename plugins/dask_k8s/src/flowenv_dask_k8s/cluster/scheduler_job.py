@@ -26,6 +26,7 @@ from flowenv_k8s.plugin import (
     Client,
     PortForward,
     Refused,
+    create_once,
     is_refused_for_good,
     run_of,
     secret_manifest,
@@ -112,10 +113,7 @@ class SchedulerJob:
             return
         secret = secret_manifest(self._plan.secret)
         secret["metadata"] = {**secret["metadata"], "ownerReferences": [self.owner]}
-        try:
-            self._client.create(SECRETS, secret)
-        except Refused as refused:
-            raise refused.error() from refused
+        create_once(self._client, SECRETS, {**secret, "immutable": True})
 
     def wait_until_up(self) -> None:
         """Wait until the pod runs, and make the way to it.
