@@ -197,6 +197,7 @@ def test_a_minimum_also_0_makes_it_adaptive(
         ({"adaptive_min_workers": -1}, "0 or more"),
         ({"security": "tls"}, "must be a distributed.Security"),
         ({"executor_kwargs": {"client_kwarg": {}}}, "Did you mean 'client_kwargs'"),
+        ({"executor_kwargs": {"debug": True}}, "which is silence_logs of the provider"),
         ({"start_timeout": 0}, "above 0"),
         ({"on_execute": "resize"}, "must be a function"),
     ],

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 OnExecute = Callable[[dict[str, Any], dict[str, Any]], object]
 
+_OF_PREFECT = {
+    "debug": "Leave it out: it silenced the cluster's logs, which is silence_logs of the provider.",
+}
+"""What the executor of Prefect 0.x took, and what became of it."""
 _EXECUTOR_KWARGS = ("adapt_kwargs", "client_kwargs", "performance_report_path")
 _DASK_VARIABLES = (
     *(name for name in contract.BASIC if name != contract.AUTH_TOKEN),
@@ -164,7 +168,7 @@ class DaskCloudProviderEnvironment(Environment):
             if name not in _EXECUTOR_KWARGS:
                 raise SettingError(
                     f"executor_kwargs has {name!r}, which the environment doesn't pass on.",
-                    hint=nearest(name, list(_EXECUTOR_KWARGS)),
+                    hint=_OF_PREFECT.get(name) or nearest(name, list(_EXECUTOR_KWARGS)),
                 )
         for name in ("start_timeout", "worker_timeout"):
             if not getattr(self, name) > 0:
