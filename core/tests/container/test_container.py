@@ -52,6 +52,10 @@ FLOWS = """
         return "x" * size
 
     @flow
+    def counted():
+        return {"n": range(3)}
+
+    @flow
     def lose(results):
         os.rmdir(results)
         open(results, "w").close()
@@ -246,6 +250,13 @@ def test_where_logs_are_kept_a_result_travels_in_the_log(run_flow, with_logs, si
     assert outcome.value(logged=lambda _: content) == random.Random(size).randbytes(size)
     assert max(map(len, lines[1:])) < 4096
     assert list(without_lines(lines, outcome.run_id, [])) == ["no line end"]
+
+
+def test_of_a_result_that_is_no_data_the_part_is_named(run_flow, with_logs):
+    ended = run_flow("counted")
+    lines, outcome = ended.stdout.splitlines(), ended.outcome
+    with pytest.raises(ResultUnavailable, match=r"isn't only data \(the result\['n'\] is a range"):
+        outcome.value(logged=lambda sha: content_in(lines, outcome.run_id, sha))
 
 
 def test_what_is_too_large_for_the_log_says_so(run_flow, with_logs):

@@ -57,6 +57,7 @@ def completed(outcome: Outcome, value: Any, ways: Ways) -> Outcome:
         if whole.carries_result(ways.record_limit):
             return whole
     content = document.content()
+    typed = replace(typed, left=document.not_data)
     if ways.results_url:
         from flowenv.runs.stored_result import store_result
 

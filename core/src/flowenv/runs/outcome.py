@@ -54,7 +54,7 @@ class Outcome:
         files_stored: the SHA-256 of the files that the flow left, if they were stored.
         files_logged: the SHA-256 of the files, if they are in the run's log.
         files_left: why the files stayed behind, if they did.
-        left: why the result stayed behind, if it did.
+        left: why the result stayed behind, if it did; or what of it is no data.
         result_type: the type of a result that is not in the record.
         error_class: the exception's class, for Failed and Crashed.
         message: the exception's message.
@@ -175,12 +175,16 @@ class Outcome:
         if self.stored and results_url:
             from flowenv.runs.stored_result import read_result
 
-            return read_result(results_url, run_id, self.stored, allow_pickle=allow_pickle)
+            return read_result(
+                results_url, run_id, self.stored, allow_pickle=allow_pickle, part=self.left
+            )
         if self.logged and logged:
             from flowenv.runs.result_document import read_content
 
             content = logged(self.logged)
-            return read_content(content, run_id, "in its log", allow_pickle=allow_pickle)
+            return read_content(
+                content, run_id, "in its log", allow_pickle=allow_pickle, part=self.left
+            )
         if self.is_cut and not self.result_type:
             raise ResultUnavailable(
                 f"The record of the run {run_id} was cut on its way, and its result with it.",

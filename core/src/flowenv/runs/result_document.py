@@ -48,7 +48,9 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read_content(content: bytes, run_id: str, where: str, *, allow_pickle: bool) -> Any:
+def read_content(
+    content: bytes, run_id: str, where: str, *, allow_pickle: bool, part: str = ""
+) -> Any:
     """The result in a document, whose digest has been checked.
 
     Args:
@@ -56,6 +58,7 @@ def read_content(content: bytes, run_id: str, where: str, *, allow_pickle: bool)
         run_id: the run.
         where: where the document was, for errors.
         allow_pickle: whether what is no data is read too, which runs the code in it.
+        part: the first part that is no data, as the record tells it; for errors.
 
     Raises:
         ResultUnavailable: if the result is no data, and only data may be read.
@@ -66,8 +69,9 @@ def read_content(content: bytes, run_id: str, where: str, *, allow_pickle: bool)
         if not allow_pickle:
             return decode_data(document)
     except NotData as error:
+        which = f" ({part})" if part else ""
         raise ResultUnavailable(
-            f"The result of the run {run_id} {where} isn't only data: reading it runs code.",
+            f"The result of the run {run_id} {where} isn't only data{which}: reading it runs code.",
             hint="If you trust all who can write there and to the run's record, call "
             "result(allow_pickle=True), or set allow_pickle = true in the configuration; or "
             "have the flow return data.",

@@ -31,7 +31,9 @@ def store_result(base: str, run_id: str, content: bytes) -> str:
     return digest(content)
 
 
-def read_result(base: str, run_id: str, sha256: str, *, allow_pickle: bool = False) -> Any:
+def read_result(
+    base: str, run_id: str, sha256: str, *, allow_pickle: bool = False, part: str = ""
+) -> Any:
     """Read a stored result.
 
     Args:
@@ -39,6 +41,7 @@ def read_result(base: str, run_id: str, sha256: str, *, allow_pickle: bool = Fal
         run_id: the run.
         sha256: what the record says of it.
         allow_pickle: whether what is no data is read too, which runs the code in it.
+        part: the first part that is no data, as the record tells it; for errors.
 
     Raises:
         ResultUnavailable: if the result is no data, and only data may be read.
@@ -51,4 +54,4 @@ def read_result(base: str, run_id: str, sha256: str, *, allow_pickle: bool = Fal
             f"{place} isn't the result that the run {run_id} has stored: its SHA-256 is another.",
             hint="Somebody has written there since, or results_url here is another than there.",
         )
-    return read_content(content, run_id, f"at {place}", allow_pickle=allow_pickle)
+    return read_content(content, run_id, f"at {place}", allow_pickle=allow_pickle, part=part)

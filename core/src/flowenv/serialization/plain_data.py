@@ -15,7 +15,7 @@ import decimal
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from flowenv.errors import PayloadError
@@ -39,6 +39,8 @@ def _microseconds(text: str) -> datetime.timedelta:
 
 _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "path": Path,
+    "posix_path": PurePosixPath,
+    "windows_path": PureWindowsPath,
     "datetime": datetime.datetime.fromisoformat,
     "date": datetime.date.fromisoformat,
     "time": datetime.time.fromisoformat,
@@ -52,6 +54,8 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
 }
 _TO_TEXT: dict[type, tuple[str, Callable[[Any], str]]] = {
     type(Path()): ("path", str),
+    PurePosixPath: ("posix_path", str),
+    PureWindowsPath: ("windows_path", str),
     datetime.datetime: ("datetime", datetime.datetime.isoformat),
     datetime.date: ("date", datetime.date.isoformat),
     datetime.time: ("time", datetime.time.isoformat),
