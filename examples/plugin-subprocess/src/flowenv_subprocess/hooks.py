@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import time
@@ -85,6 +86,10 @@ def flowenv_sweep(
     for handle in [*_handles(environment), *unfinished]:
         age = time.time() - handle.folder.stat().st_mtime
         if age >= older_than and handle.status().state.is_final:
-            while delete and handle.folder.exists():  # its shell may be writing the last file
-                shutil.rmtree(handle.folder, ignore_errors=True)
-            yield Leftover("folder", str(handle.folder), handle.reference, age, removed=delete)
+            left = Leftover("folder", str(handle.folder), handle.reference, age)
+            yield left.swept(functools.partial(_remove, handle.folder), delete)
+
+
+def _remove(folder: Path) -> None:
+    while folder.exists():  # its shell may be writing the last file
+        shutil.rmtree(folder, ignore_errors=True)

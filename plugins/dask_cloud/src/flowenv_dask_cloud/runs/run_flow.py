@@ -14,6 +14,7 @@ from flowenv.plugin import (
     call_with_callbacks,
     check_report_here,
     connected,
+    has_dashboard,
     ignore_ctrl_c,
     prepare_here,
     revealed,
@@ -82,7 +83,7 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
         with _connected(environment, lifecycle, progress) as client:
             report = _report_path(environment)
             with run_on(client, flow_run.source_files, performance_report_path=report):
-                progress.running(dask_objects.dashboard(lifecycle.cluster))
+                progress.running(_dashboard(lifecycle.cluster, client))
                 return call_with_callbacks(environment, flow_run)
     except KeyboardInterrupt:
         lifecycle.hurry()
@@ -219,7 +220,7 @@ def _connected(
         if lifecycle.plan.provider.facts.family == "local":
             ignore_ctrl_c(client)
         if adapt is None or adapt["minimum"] > 0:
-            link = dask_objects.dashboard(cluster)
+            link = _dashboard(cluster, client)
             progress.say(f"Waiting for the first worker. Dask dashboard: {link or 'none'}")
             wait_for_workers(
                 client,
@@ -228,6 +229,11 @@ def _connected(
                 hint="worker_timeout gives them longer.",
             )
         yield client
+
+
+def _dashboard(cluster: Any, client: Any) -> str:
+    """The address of the cluster's dashboard; empty if nothing would be shown there."""
+    return dask_objects.dashboard(cluster) if has_dashboard(client) else ""
 
 
 def _is_given(security: object) -> bool:
