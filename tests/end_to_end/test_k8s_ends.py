@@ -312,7 +312,7 @@ def test_a_container_that_must_not_be_root_and_is_ends_at_once(
     assert (status.state, status.reason) == (State.CRASHED, Reason.CONFIGURATION)
     assert "non-root policy" in status.message
     assert "USER 1000" in status.hint
-    assert run.phases()["total"] < 20
+    assert (run.times().total() or 99) < 20
     assert later(run).refresh() == status
 
 
