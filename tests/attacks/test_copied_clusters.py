@@ -89,13 +89,15 @@ def test_a_cluster_with_copied_labels_is_neither_used_nor_removed(
         metadata["ownerReferences"] = [{**(plan.owner or {}), "name": "other", "uid": uid}]
     rig.apply({**plan.manifest, "metadata": metadata})
     before = rig.get("DaskCluster", plan.name)["metadata"]["uid"]
-    cluster = cluster_of(client, plan, run)
+    said: list[str] = []
+    cluster = OperatorCluster(client, plan, run.flow_run.id, said.append)
 
     with pytest.raises(RunConflict, match="isn't this run's"):
         cluster.open()
     cluster.close()
 
     assert rig.get("DaskCluster", plan.name)["metadata"]["uid"] == before
+    assert said == [f"Making the DaskCluster {plan.name}."]
 
 
 def test_a_cluster_that_was_swapped_is_not_used_although_it_has_the_attempts_mark(

@@ -169,6 +169,7 @@ class OperatorCluster:
             if found is not None and self._is_own(found) and is_the_same(found, manifest):
                 return found  # the answer to the first try was lost
             if found is None or not self._is_of_run(found):
+                self._may_exist = False  # that one is nothing to remove, or to speak of
                 raise _conflict(self._plan) from refused
             self._say("Removing the cluster of an earlier attempt.")
             remove(self._client, CLUSTERS, found, _TURN_WITH_SCHEDULER)
