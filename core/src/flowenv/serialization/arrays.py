@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import re
 import sys
 from typing import Any
@@ -25,7 +26,7 @@ def encode_array(value: Any) -> Any:
             text = repr(number) if isinstance(number, float) else number
             return {SCALAR: value.dtype.str, "value": text}
     is_array = type(value) is numpy.ndarray or isinstance(value, numpy.generic)
-    if not is_array or value.dtype.hasobject:
+    if not is_array or value.dtype.hasobject or not str(value.dtype).isascii():
         return NotImplemented
     with io.BytesIO() as file:
         numpy.save(file, value, allow_pickle=False)
@@ -43,8 +44,28 @@ def read_array(data: dict[str, Any]) -> Any:
         import numpy
     except ImportError as error:
         raise PayloadError("This holds an array, and NumPy isn't installed here.") from error
-    found = numpy.load(io.BytesIO(base64.b64decode(data[ARRAY])), allow_pickle=False)
+    content = base64.b64decode(data[ARRAY])
+    _check_size(numpy, content)
+    found = numpy.load(io.BytesIO(content), allow_pickle=False)
     return found[()] if data.get("scalar") is True and found.shape == () else found
+
+
+def _check_size(numpy: Any, content: bytes) -> None:
+    """Check that an array has the bytes that its header tells of, before room is made for it.
+
+    Raises:
+        ValueError: if it hasn't, or is another kind of file.
+    """
+    with io.BytesIO(content) as file:
+        version = numpy.lib.format.read_magic(file)
+        read_header = {
+            (1, 0): numpy.lib.format.read_array_header_1_0,
+            (2, 0): numpy.lib.format.read_array_header_2_0,
+        }[version]
+        shape, _, kind = read_header(file)
+        count, left = math.prod(shape), len(content) - file.tell()
+    if count < 0 or count > 8 * len(content) or count * kind.itemsize != left:
+        raise ValueError(f"{len(content):,} bytes can't hold an array of the shape {shape}")
 
 
 def read_scalar(data: dict[str, Any]) -> Any:

@@ -7,10 +7,13 @@ import sys
 from typing import Any
 
 from flowenv.errors import PayloadError
+from flowenv.serialization.arrow_messages import check_sizes
 
 FRAME = "$frame"
 _SAFE = (14, 0, 1)
 """Older versions of pyarrow may unpickle what a stream names as an extension type."""
+_REPEATING = ("run_end_encoded", "_view")
+"""Types of which a few bytes stand for any number of values."""
 
 
 def encode_frame(value: Any) -> Any:
@@ -55,7 +58,9 @@ def read_frame(data: dict[str, Any]) -> Any:
     except ImportError as error:
         package = "polars" if kind == "polars" else "pandas"
         raise PayloadError(f"This holds a table, and {package} isn't installed here.") from error
-    except arrow.ArrowException as error:
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # what Polars raises where Rust panics is no Exception
         raise PayloadError(f"This holds a table that can't be read: {error}") from error
     return found.rename(data.get("name")) if kind == "series" else found
 
@@ -91,8 +96,12 @@ def _to_table(arrow: Any, kind: str, value: Any) -> Any:
 
 
 def _from_stream(arrow: Any, kind: str, data: bytes) -> Any:
+    check_sizes(arrow, data)
     with arrow.ipc.open_stream(data) as reader:
+        _check_types(arrow, reader.schema)
         table = reader.read_all()
+    # an offset or index that leads out of its buffer reads other memory, or ends the process
+    table.validate(full=True)
     if kind == "arrow":
         return table
     if kind == "polars":
@@ -101,6 +110,25 @@ def _from_stream(arrow: Any, kind: str, data: bytes) -> Any:
         return polars.from_arrow(table)
     found = table.to_pandas()
     return found["values"] if kind == "series" else found
+
+
+def _check_types(arrow: Any, schema: Any) -> None:
+    """Check that no value can stand for many: what repeats values by reference stays outside.
+
+    Raises:
+        ValueError: naming the type.
+    """
+    waiting = [field.type for field in schema]
+    while waiting:
+        kind = waiting.pop()
+        inner = [kind.field(i).type for i in range(kind.num_fields)]
+        if any(word in str(kind).partition("<")[0] for word in _REPEATING):
+            raise ValueError(f"a table of {kind} isn't read")
+        if arrow.types.is_dictionary(kind):
+            inner.append(kind.value_type)
+        if isinstance(kind, arrow.BaseExtensionType):
+            inner.append(kind.storage_type)
+        waiting += inner
 
 
 def _same_types(kind: str, value: Any, found: Any) -> bool:
