@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flowenv import Secret, hookimpl
+from flowenv import Flow, Secret, hookimpl
 from flowenv.errors import PluginError
 from flowenv.hooks.registry import reset
 from flowenv.plugin import find_secret
+from flowenv.settings.configuration import configuration
+from flowenv.submission.lifecycle import prepare
 
+from ..flow_files import write
 from ..plugging import Plugging, ToyEnvironment, toy_hooks
 
 
@@ -44,6 +48,25 @@ def test_an_environments_backend_is_asked_before_the_core(
     assert find_secret("known", ToyEnvironment()) == Secret("of the backend")
     assert find_secret("other", ToyEnvironment()) == Secret("of the variable")
     assert find_secret("known") == Secret("of the variable")
+
+
+def test_a_vault_can_tell_a_preview_from_a_run(toy: Plugging) -> None:
+    asked = []
+
+    @hookimpl
+    def flowenv_get_secret(name, is_preview):
+        asked.append((name, is_preview))
+        return "shown" if is_preview else "real"
+
+    toy.plugin("vault", {"flowenv_get_secret": flowenv_get_secret})
+    write(Path("flowenv.toml"), '[env]\nDATABASE = { secret = "database" }\n')
+    configuration.cache_clear()
+    for is_preview in (True, False):
+        prepared = prepare(Flow(dict), environment=ToyEnvironment(), is_preview=is_preview)
+        prepared.process.variables.merge(container="flow")
+        assert set(asked) == {("auth_token", is_preview), ("database", is_preview)}
+        asked.clear()
+    assert find_secret("database", is_preview=True) == Secret("shown")
 
 
 def test_a_plugin_may_ask_for_another_secret_but_not_for_its_own(toy: Plugging) -> None:

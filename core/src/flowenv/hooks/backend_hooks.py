@@ -128,11 +128,12 @@ class BackendHooks:
         registered = [name for name, _ in self.manager.list_name_plugin()]
         return found.trylast - found.tryfirst, registered.index(found.plugin_name)
 
-    def find_secret(self, name: str) -> tuple[Secret | None, str]:
+    def find_secret(self, name: str, *, is_preview: bool = False) -> tuple[Secret | None, str]:
         """A named secret from the first who has it, and who that is.
 
         Args:
             name: what `flowenv_get_secret` is asked for.
+            is_preview: True if a run is only shown.
 
         Returns:
             The secret, also where a plugin gave a text, and `plugin acme`, `backend k8s` or
@@ -142,10 +143,11 @@ class BackendHooks:
             PluginError: if somebody gives anything else.
         """
         self.asked_for.add(name)
+        given = {"name": name, "is_preview": is_preview}
         # asked as pluggy asks for a first result
         for one in reversed(self.hook.flowenv_get_secret.get_hookimpls()):
             giver = one.plugin_name
-            found = one.function(*([name] if one.argnames else []))
+            found = one.function(*(given[argument] for argument in one.argnames))
             if isinstance(found, str) and found:
                 found = Secret(found)
             if isinstance(found, Secret):

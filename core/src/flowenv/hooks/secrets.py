@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 _asked: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("asked", default=())
 
 
-def find_secret(name: str, environment: Environment | None = None) -> Secret | None:
+def find_secret(
+    name: str, environment: Environment | None = None, *, is_preview: bool = False
+) -> Secret | None:
     """A named secret from the first who has it.
 
     Plugins are asked first, local ones before installed ones, then the environment's backend, then
@@ -24,6 +26,7 @@ def find_secret(name: str, environment: Environment | None = None) -> Secret | N
     Args:
         name: the secret's name, such as `auth_token`.
         environment: an environment whose backend may have it, too; by default none is asked.
+        is_preview: what the hooks are told: True if a run is only shown.
 
     Returns:
         The secret, or None if nobody has it.
@@ -45,6 +48,6 @@ def find_secret(name: str, environment: Environment | None = None) -> Secret | N
     try:
         found = registry()
         hooks = found.hooks(environment.backend) if environment else found.hooks_without_backend()
-        return hooks.find_secret(name)[0]
+        return hooks.find_secret(name, is_preview=is_preview)[0]
     finally:
         _asked.reset(token)

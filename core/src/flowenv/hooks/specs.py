@@ -208,13 +208,15 @@ def flowenv_run_flow(environment: Environment, flow_run: FlowRun) -> Any:
 
 
 @hookspec(firstresult=True)
-def flowenv_get_secret(name: str) -> Secret | str | None:
+def flowenv_get_secret(name: str, is_preview: bool) -> Secret | str | None:
     """A named secret: the auth token (`auth_token`), registry credentials.
 
     The core's own looks in the configuration's `[secrets]` and in environment variables.
 
     Args:
         name: the secret's name.
+        is_preview: True if a run is only shown, as by `flowenv explain`: any Secret will do then,
+            as it is masked, so that no vault has to be asked.
 
     Returns:
         The secret, or None to let the next one look. A text is made a Secret; an empty one

@@ -57,7 +57,7 @@ class RunHooks(Protocol):
     def run_flow(self, flow_run: FlowRun) -> Any:
         """Run the flow in this process, and return its result."""
 
-    def find_secret(self, name: str) -> tuple[Secret | None, str]:
+    def find_secret(self, name: str, *, is_preview: bool = False) -> tuple[Secret | None, str]:
         """A named secret and who gives it."""
 
 

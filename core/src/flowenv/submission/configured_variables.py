@@ -42,19 +42,29 @@ class ConfiguredVariables:
     place_of: Callable[[str], str] = str
     folder: Path = Path()
 
-    def secrets(self, hooks: RunHooks) -> Mapping[str, Secret]:
+    def secrets(self, hooks: RunHooks, *, is_preview: bool = False) -> Mapping[str, Secret]:
         """The values of those that are secrets.
+
+        Args:
+            hooks: who may have them.
+            is_preview: True if the run is only shown.
 
         Raises:
             ConfigurationError: if one isn't there.
         """
-        return secret_variables(
-            self.secret, lambda name: hooks.find_secret(name)[0], self.place_of, self.folder
-        )
+
+        def find(name: str) -> Secret | None:
+            return hooks.find_secret(name, is_preview=is_preview)[0]
+
+        return secret_variables(self.secret, find, self.place_of, self.folder)
 
 
-def configured_secrets(hooks: RunHooks) -> Mapping[str, Secret]:
+def configured_secrets(hooks: RunHooks, *, is_preview: bool = False) -> Mapping[str, Secret]:
     """The variables of `[env]` that are secrets.
+
+    Args:
+        hooks: who may have them.
+        is_preview: True if the run is only shown.
 
     Raises:
         ConfigurationError: if one isn't there.
@@ -62,7 +72,9 @@ def configured_secrets(hooks: RunHooks) -> Mapping[str, Secret]:
     found = configuration()
     folder = found.path.parent if found.path else Path()
     place_of = lambda name: found.place("env", name)  # noqa: E731
-    return ConfiguredVariables("", {}, found.secret_env, place_of, folder).secrets(hooks)
+    return ConfiguredVariables("", {}, found.secret_env, place_of, folder).secrets(
+        hooks, is_preview=is_preview
+    )
 
 
 def of_environment(environment: Environment) -> ConfiguredVariables:

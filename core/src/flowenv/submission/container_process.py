@@ -135,18 +135,20 @@ class VariableLayers:
     @functools.cached_property
     def _secrets(self) -> Mapping[str, Value]:
         """The configured variables that are secrets."""
-        return configured_secrets(self._hooks)
+        return configured_secrets(self._hooks, is_preview=self._flow_run.is_preview)
 
     def _secrets_of(self, variables: ConfiguredVariables) -> Mapping[str, Value]:
         if variables.layer not in self._known_secrets:
-            found = variables.secrets(self._hooks) if variables.secret else {}
+            is_preview = self._flow_run.is_preview
+            found = variables.secrets(self._hooks, is_preview=is_preview)
             self._known_secrets[variables.layer] = found
         return self._known_secrets[variables.layer]
 
     @functools.cached_property
     def _token(self) -> tuple[Secret | None, str]:
         """The auth token and who gives it; even from `[env]` it comes as a secret."""
-        token, giver = self._hooks.find_secret(contract.AUTH_TOKEN_SECRET)
+        is_preview = self._flow_run.is_preview
+        token, giver = self._hooks.find_secret(contract.AUTH_TOKEN_SECRET, is_preview=is_preview)
         if token is None and (text := self._configured.get(contract.AUTH_TOKEN)):
             token = Secret(text)
         return token, giver if giver.startswith(("plugin ", "backend ")) else "contract"
