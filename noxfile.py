@@ -146,7 +146,7 @@ def bench(session: nox.Session) -> None:
     """Run the benchmarks and print them as a table."""
     install_workspace(session, *group("tests"))
     for script in sorted((ROOT / "benchmarks").glob("[!_]*.py")):
-        session.run("python", str(script), *session.posargs)
+        session.run("python", str(script), *session.posargs, env={"FLOWENV_JOURNAL": "0"})
 
 
 @nox.session(default=False)

@@ -50,3 +50,29 @@ def test_an_installed_policy_a_configuration_and_variables_fail_no_check(tmp_pat
     )
     assert done.returncode == 0, done.stdout[-3000:]
     assert "failed" not in done.stdout
+
+
+SUBPROCESS = """
+from flowenv.testing import BackendConformance
+from flowenv_subprocess import SubprocessEnvironment
+
+class TestConformance(BackendConformance):
+    def make_environment(self, **settings):
+        return SubprocessEnvironment(directory="runs", **settings)
+"""
+
+
+def test_the_kits_runs_are_in_no_journal_of_the_authors(tmp_path: Path) -> None:
+    (tmp_path / "test_kit.py").write_text(SUBPROCESS)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    only = ("-k", "test_a_sweep_says_whose_things_are")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *only, "test_kit.py"],
+        cwd=tmp_path,
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state"), "FLOWENV_JOURNAL": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed" in done.stdout, done.stdout[-3000:]
+    assert not (tmp_path / "state").exists()

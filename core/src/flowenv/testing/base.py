@@ -35,7 +35,7 @@ class ConformanceBase:
         idempotent: whether submitting the same run again finds the first submission.
             Backends that run the flow in the submitting process can't.
         carries_variables: whether any process of the run gets the run's variables. Backends
-            that run the flow in the submitting process don't set its variables.
+            that run the flow in the submitting process set only those of users and plugins.
         variable_targets: the processes that get them. A backend that runs the flow in the
             submitting process, and its parallel work elsewhere, names the scheduler and the
             workers instead.
@@ -114,8 +114,9 @@ class ConformanceBase:
     ) -> None:
         """Without the author's own plugins, configuration and variables, in no child either.
 
-        What a fixture of the author's has set stays.
+        What a fixture of the author's has set stays. The author's own journal stays as it is.
         """
+        monkeypatch.setenv("FLOWENV_JOURNAL", "0")
         for name, value in _MACHINE.items():
             if os.environ.get(name) == value:
                 monkeypatch.delenv(name)
