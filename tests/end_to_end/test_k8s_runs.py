@@ -181,6 +181,25 @@ def test_flowenv_is_brought_again_if_somebody_removes_it_while_a_run_waits(
     assert (found["state"], found["result"]) == ("Completed", 3)
 
 
+NOBODY = """
+apiVersion: batch/v1
+kind: Job
+spec:
+  template:
+    spec:
+      securityContext: {runAsUser: 12345, runAsGroup: 12345, runAsNonRoot: true}
+      containers:
+        - name: flow
+          securityContext: {readOnlyRootFilesystem: true}
+"""
+
+
+def test_a_user_whom_nobody_knows_runs_a_flow_on_a_read_only_root(shell: Shell) -> None:
+    (shell.folder / "job.yaml").write_text(NOBODY)
+    found = shell.run("flowenv.testing.flows:add", "-p", "a=1", "-s", "job_spec_file=job.yaml")
+    assert (found["state"], found["result"]) == ("Completed", 2)
+
+
 NOISE = """
 import random
 from flowenv import flow, output_dir
