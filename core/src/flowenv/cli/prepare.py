@@ -119,7 +119,13 @@ def _advice(error: Exception) -> str:
     import sys
 
     if isinstance(error, ModuleNotFoundError):
-        return f"Is it installed for {sys.executable}?"
+        from flowenv.flows.prefect_names import PAGE
+
+        package, _, inner = str(error.name).partition(".")
+        if package == "flowenv" and inner:
+            return f"Its names are flowenv's own, or a backend's, such as flowenv_k8s. {PAGE}"
+        asked = f"Is it installed for {sys.executable}?"
+        return f"{asked} {PAGE}" if package == "prefect" else asked
     return "The lines above say where."
 
 
