@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import traceback
 
 import click
 import pytest
 
+from flowenv import FlowRun, State
 from flowenv.cli.printing import echo, echo_json, echo_table, log_line
+from flowenv.errors import FlowenvError
+from flowenv.plugin import FinishedHandle, Outcome
 from flowenv.wording import shown
+from flowenv_local import LocalEnvironment
 
 ACTS = {
     "clears the screen": "\x1b[2J\x1b[H",
@@ -35,6 +40,18 @@ class TestATextThatActs:
         echo(text)
         echo_table([[text, "b"]], ["NAME", "OTHER"])
         assert capsys.readouterr().out.replace("\n", "").isprintable()
+
+    def test_is_escaped_in_what_a_run_raises(self, text: str) -> None:
+        record = Outcome("6f1c", State.FAILED, error_class="E", message=text, traceback=text)
+        crash = Outcome("6f1c", State.CRASHED, message=text, hint=text)
+        for outcome in (record, crash):
+            run = FlowRun(LocalEnvironment(), id="6f1c", flow_name=text)
+            run.handle = FinishedHandle(outcome)
+            with pytest.raises(FlowenvError) as raised:
+                run.result()
+            said = "".join(traceback.format_exception_only(raised.value)).replace("\n", "")
+            assert said.isprintable()
+            assert "6f1c" in said
 
     def test_is_ascii_in_json(self, text: str, capsys: pytest.CaptureFixture[str]) -> None:
         echo_json({text: text})

@@ -493,11 +493,12 @@ class FlowRun:
         return read_logged(read, self.id, sha256, self._result_lines, what)
 
     def _error(self, status: Status) -> Exception:
-        what = f"The run {self.id} of {self.flow_name}"
+        # whoever lets it through has Python print it, as it is
+        what, message = f"The run {self.id} of {shown(self.flow_name)}", shown(status.message)
         if status.state is State.FAILED:
             outcome = self.read_outcome()
             error = RunFailed(
-                f"{what} failed: {status.message}",
+                f"{what} failed: {message}",
                 error_class=outcome.error_class if outcome else "",
             )
             if outcome and outcome.traceback:
@@ -506,7 +507,7 @@ class FlowRun:
         if status.state is State.CANCELLED:
             return RunCancelled(f"{what} was cancelled.")
         reason = f" ({status.reason.value})" if status.reason else ""
-        return RunCrashed(f"{what} crashed{reason}: {status.message}", hint=status.hint)
+        return RunCrashed(f"{what} crashed{reason}: {message}", hint=shown(status.hint))
 
     def cancel(self) -> Status:
         """Stop the run, and return when the platform shows that it has stopped.

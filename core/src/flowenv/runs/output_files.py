@@ -22,6 +22,8 @@ MOST_FILES = 1000
 LARGEST = 256 * 1024 * 1024
 """The most bytes that they have together."""
 _LONGEST_PATH, _LONGEST_NAME = 1000, 255
+_READ_BY_US = ("flowenv.toml", "pyproject.toml")
+"""What flowenv looks for in the working directory and above."""
 _LARGEST_HEAD = 4 * 1024 * 1024
 
 
@@ -65,10 +67,18 @@ class OutputFiles(Mapping[str, bytes]):
             The files, in the order of their names.
 
         Raises:
-            FileConflict: if something else is there; then nothing is written.
+            FileConflict: if something else is there, or a file would be a configuration of
+                flowenv's; then nothing is written.
             OSError: if the folder can't be written to.
         """
         base = Path(folder)
+        for name in self:
+            if PurePosixPath(name.lower()).name in _READ_BY_US:
+                raise FileConflict(
+                    f"The run left a file {name}, which flowenv would take for a configuration.",
+                    hint="A configuration can name code to run. Read the file as files()[name], "
+                    "and the others one by one, if you trust who wrote it.",
+                )
         base.mkdir(parents=True, exist_ok=True)
         missing = [name for name in sorted(self) if not _is_there(base, name, self[name])]
         for name in missing:
