@@ -320,6 +320,7 @@ FAULTS_OF_RUNS: list[tuple[Any, str]] = [
     (handle_fault("status", says_cancelled), "test_cancelling_a_run_that_is_over_changes_nothing"),
     (knows_no_run_ids, "test_another_process_can_attach"),
     (handle_fault("cancel", lambda _: lambda self: None), "test_another_process_can_cancel"),
+    (handle_fault("delete", lambda _: lambda self: None), "test_a_run_that_was_deleted_is_unknown"),
     (sweep_fault(delete=True), "test_a_sweep_removes_only_when_told_to"),
     (sweep_fault(delete=False), "test_a_sweep_removes_only_when_told_to"),
     (sweep_fault(older_than=0.0), "test_a_sweep_removes_only_when_told_to"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import multiprocessing
 import sqlite3
 import stat
@@ -222,3 +223,47 @@ def test_a_flow_that_submits_others_keeps_no_journal_in_its_container(
 
 def test_the_tests_keep_out_of_the_users_own_folder() -> None:
     assert not state_folder().is_relative_to(Path("~").expanduser())
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def test_a_result_that_came_by_a_log_is_kept_unless_it_is_large(path: Path) -> None:
+    run = a_run()
+    Journal(path).follow(run)
+    large = b"x" * (store.LARGEST_DOCUMENT + 1)
+    for content in (b"small", large):
+        for witness in run.document_witnesses:
+            witness(digest(content), content)
+    assert Journal(path).document(digest(b"small")) == b"small"
+    assert Journal(path).document(digest(large)) is None
+    assert Journal(path).document(digest(b"never seen")) is None
+
+
+def test_the_oldest_results_are_forgotten(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_DOCUMENTS", 2)
+    run = a_run()
+    Journal(path).follow(run)
+    contents = [b"0", b"1", b"2"]
+    for content in contents:
+        run.document_witnesses[0](digest(content), content)
+    kept = [Journal(path).document(digest(content)) for content in contents]
+    assert kept == [None, b"1", b"2"]
+
+
+def test_a_result_that_somebody_has_changed_is_none(path: Path) -> None:
+    run = a_run()
+    Journal(path).follow(run)
+    run.document_witnesses[0](digest(b"right"), b"right")
+    database = sqlite3.connect(path)
+    database.execute("UPDATE documents SET content = ?", (b"wrong",))
+    database.commit()
+    database.close()
+    assert Journal(path).document(digest(b"right")) is None
+
+
+def test_a_journal_without_results_has_none(path: Path) -> None:
+    assert Journal(path).document("0") is None
+    Journal(path).follow(a_run())
+    assert Journal(path).document("0") is None

@@ -88,4 +88,20 @@ def _value(found: Remembered, environment: Environment) -> object:
             "Python by run.result().",
         )
     allow_pickle = configuration().allow_pickle
-    return found.outcome.value(results_url(environment), allow_pickle=allow_pickle)
+    url = results_url(environment)
+    return found.outcome.value(url, allow_pickle=allow_pickle, logged=_document)
+
+
+def _document(sha256: str) -> bytes:
+    """A result that came by a log, which is gone."""
+    from flowenv.errors import ResultUnavailable
+    from flowenv.journal import store
+    from flowenv.journal.notes import journal
+
+    if (found := journal().document(sha256)) is None:
+        raise ResultUnavailable(
+            "The result was in the run's log, which is gone; this machine hasn't kept it.",
+            hint=f"It keeps the last {store.MOST_DOCUMENTS} that it was asked for, of "
+            f"{store.LARGEST_DOCUMENT // 1024} KiB at most. Set results_url for larger ones.",
+        )
+    return found

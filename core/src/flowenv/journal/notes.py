@@ -70,6 +70,8 @@ class Journal:
         note = functools.partial(self._note, run, is_own=is_own)
         run.listeners.append(lambda status: note(status=status))
         run.witnesses.append(lambda outcome: note(outcome=outcome))
+        if is_own or self.named(run.id):
+            run.document_witnesses.append(self._keep)
         if is_own:
             note(status=run.last_status)
 
@@ -91,6 +93,14 @@ class Journal:
                 return entry and _changed(entry, status, None, times)
 
             self._update(summary.run_id, change)
+
+    def document(self, sha256: str) -> bytes | None:
+        """A result's document that this machine has read from a run's log, by its digest."""
+        found: bytes | None = self._read(lambda: self._store.kept(sha256))
+        return found
+
+    def _keep(self, sha256: str, content: bytes) -> None:
+        self._read(lambda: self._store.keep(sha256, content))
 
     def named(self, name: str) -> Remembered | None:
         """What is known of the run with this id or reference; None if nothing is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import stat
@@ -20,6 +21,8 @@ MOST_RUNS = 2000
 """How many runs are remembered; after that the oldest are forgotten."""
 LARGEST = 32 * 1024
 """Characters of one run's entry: a larger one isn't noted."""
+MOST_DOCUMENTS, LARGEST_DOCUMENT = 100, 64 * 1024
+"""How many results are kept that came by a log, and how many bytes such a one may have."""
 PATIENCE = 1.0
 """Seconds to wait for another process that writes."""
 
@@ -36,6 +39,13 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_created ON runs (created);
 CREATE INDEX runs_reference ON runs (reference);
+"""
+_DOCUMENTS = """
+CREATE TABLE IF NOT EXISTS documents (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    sha256 TEXT UNIQUE NOT NULL,
+    content BLOB NOT NULL
+)
 """
 _COLUMNS = "run_id, reference, backend, place, created, seen, about, outcome"
 
@@ -105,6 +115,51 @@ class Store:
                         (MOST_RUNS,),
                     )
             database.execute("COMMIT")
+
+    def keep(self, sha256: str, content: bytes) -> None:
+        """Keep a result's document, unless it is large; the oldest are forgotten.
+
+        Args:
+            sha256: its digest.
+            content: the document.
+
+        Raises:
+            JournalUnusable: if it can't be done.
+        """
+        if len(content) > LARGEST_DOCUMENT:
+            return
+        with self._open(writing=True) as database:
+            database.execute("BEGIN IMMEDIATE")
+            database.execute(_DOCUMENTS)
+            values = (sha256, content)
+            database.execute(
+                "INSERT OR IGNORE INTO documents (sha256, content) VALUES (?, ?)", values
+            )
+            database.execute(
+                "DELETE FROM documents WHERE number IN "
+                "(SELECT number FROM documents ORDER BY number DESC LIMIT -1 OFFSET ?)",
+                (MOST_DOCUMENTS,),
+            )
+            database.execute("COMMIT")
+
+    def kept(self, sha256: str) -> bytes | None:
+        """The document with a digest; None if it isn't kept, or isn't what it was.
+
+        Raises:
+            JournalUnusable: if the file can't be read.
+        """
+        if not self.path.exists():
+            return None
+        with self._open() as database:
+            tables = "SELECT 1 FROM sqlite_master WHERE name = 'documents'"
+            if not database.execute(tables).fetchone():
+                return None
+            query = "SELECT content FROM documents WHERE sha256 = ?"
+            row = database.execute(query, (sha256,)).fetchone()
+        found = row[0] if row else None
+        if not isinstance(found, bytes) or hashlib.sha256(found).hexdigest() != sha256:
+            return None
+        return found
 
     def named(self, name: str) -> Entry | None:
         """The entry of a run id, or else the newest one of a reference.

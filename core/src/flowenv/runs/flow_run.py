@@ -85,6 +85,8 @@ class FlowRun:
         is_attached: True if another process has submitted the run.
         listeners: called with each status of a new state, in this process, before the plugins are
             told of it.
+        document_witnesses: called with the SHA-256 and the content of a result that this process
+            reads from the run's log.
         witnesses: called with the outcome record when this process reads it.
         raised: where the flow runs: the exception that the flow itself raised, so that it can
             be told from one of the start.
@@ -130,6 +132,7 @@ class FlowRun:
         self.is_attached = False
         self.listeners: list[Callable[[Status], object]] = []
         self.witnesses: list[Callable[[Outcome], object]] = []
+        self.document_witnesses: list[Callable[[str, bytes], object]] = []
         self.raised: BaseException | None = None
         self.ran: tuple[float, ...] = ()
         self.installed: tuple[float, ...] = ()
@@ -244,7 +247,7 @@ class FlowRun:
         told.last_status = status
         told._live = None
         told.parameters = dict(self.parameters)
-        told.listeners, told.witnesses = [], []
+        told.listeners, told.witnesses, told.document_witnesses = [], [], []
         told._hooks = None
         return told
 
@@ -490,7 +493,10 @@ class FlowRun:
                 return handle.result_lines(sha256)
             return self._asked().logs(follow=False)
 
-        return read_logged(read, self.id, sha256, self._result_lines, what)
+        content = read_logged(read, self.id, sha256, self._result_lines, what)
+        for witness in self.document_witnesses if what == "result" else ():
+            witness(sha256, content)
+        return content
 
     def _error(self, status: Status) -> Exception:
         # whoever lets it through has Python print it, as it is

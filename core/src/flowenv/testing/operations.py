@@ -170,6 +170,22 @@ class OperationChecks(ConformanceBase):
         found = find_runs(self.make_environment(), labels=list(labels))
         return {one.run_id: one.reference for one in found}
 
+    # -- delete -------------------------------------------------------------------------------
+
+    def test_a_run_that_was_deleted_is_unknown(self) -> None:
+        self._needs("delete")
+        run = self._ended(flows.add, a=1)
+        reference = run.reference
+        run.delete()
+        if self._can("find"):
+            assert run.id not in self._found(), "flowenv_find_runs still gives it"
+        if self._can("attach"):
+            try:
+                found = attach(reference, self.make_environment()).refresh()
+            except RunNotFound:
+                return
+            raise AssertionError(f"the run was deleted, but flowenv_attach gives {found}")
+
     # -- sweep ------------------------------------------------------------------------------
 
     def test_a_sweep_removes_only_when_told_to(self) -> None:

@@ -28,7 +28,9 @@ class SubprocessEnvironment(CommonEnvironment):
     """
 
     backend = "subprocess"
-    capabilities = Capabilities(cancel=True, logs=True, attach=True, find=True, sweep=True)
+    capabilities = Capabilities(
+        cancel=True, logs=True, attach=True, find=True, sweep=True, delete=True
+    )
 
     python: str = setting(sys.executable, help="The Python interpreter that runs the flow.")
     directory: str = setting("~/.cache/flowenv-subprocess", help="Where runs are kept.")

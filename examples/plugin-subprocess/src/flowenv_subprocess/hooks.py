@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import functools
 import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -87,9 +85,4 @@ def flowenv_sweep(
         age = time.time() - handle.folder.stat().st_mtime
         if age >= older_than and handle.status().state.is_final:
             left = Leftover("folder", str(handle.folder), handle.reference, age)
-            yield left.swept(functools.partial(_remove, handle.folder), delete)
-
-
-def _remove(folder: Path) -> None:
-    while folder.exists():  # its shell may be writing the last file
-        shutil.rmtree(folder, ignore_errors=True)
+            yield left.swept(handle.delete, delete)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -103,6 +104,11 @@ class FolderHandle:
             with contextlib.suppress(ProcessLookupError, ValueError):  # not started yet
                 os.killpg(int(self._read("pid")), sent)
             list(self.follow(0.5))
+
+    def delete(self) -> None:
+        """Remove the folder of a run that is over."""
+        while self.folder.exists():  # its shell may be writing the last file
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _read(self, name: str) -> str:
         with contextlib.suppress(FileNotFoundError):
