@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import functools
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.errors import PlatformUnreachable
 from flowenv.plugin import Reason
+
+_log = logging.getLogger("flowenv.fargate")
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ def session_of(access: Access) -> Any:
             "secret.",
             reason=Reason.ACCESS_DENIED,
         )
+    if access.token and not access.key_id:
+        _log.warning("aws_session_token is given without its access key, so it isn't used.")
     session = boto3.Session(
         aws_access_key_id=access.key_id,
         aws_secret_access_key=access.secret,
