@@ -368,6 +368,34 @@ def test_another_process_lists_reads_and_sweeps_runs(shell: Shell) -> None:
     assert found["run_id"] in {one["run_id"] for one in json.loads(swept.stdout)}
 
 
+def test_what_the_cluster_has_forgotten_the_submitting_machine_still_knows(shell: Shell) -> None:
+    def flowenv(*arguments: str, as_json: bool = True, exit_code: int = 0) -> Any:
+        more = ("-o", "json") if as_json else ()
+        done = shell.python("-m", "flowenv", *arguments, *more)
+        assert done.returncode == exit_code, done.stderr
+        return json.loads(done.stdout) if as_json else done.stderr
+
+    shell.variables |= {"XDG_STATE_HOME": str(shell.folder / "state"), "FLOWENV_SUBMITTER": "ada"}
+    found = shell.run("flowenv.testing.flows:add", "-p", "a=1", "--label", "e2e-forgotten")
+    asked = ("runs", "--label", "e2e-forgotten", "--mine")
+    (listed,) = flowenv(*asked, "--state", "completed", "--since", "1h", "--flow", "a*")
+    assert (listed["submitter"], listed["parameters"]) == ("ada", {"a": "1"})
+    assert listed["created"] <= listed["ended"]
+    shell.variables["FLOWENV_SUBMITTER"] = "bob"
+    said = flowenv(
+        "sweep", "--older-than", "0s", "--yes", "--label", "e2e-forgotten", as_json=False
+    )
+    assert "Left alone: 1 thing of ada. --everyone takes them too." in said
+    shell.variables["FLOWENV_SUBMITTER"] = "ada"
+    said = flowenv("delete", found["reference"], as_json=False)
+    assert said == f"Deleted {found['reference']}: it was Completed.\n"
+    assert flowenv(*asked) == []
+    (known,) = flowenv(*asked, "--all")
+    assert (known["run_id"], known["state"]) == (found["run_id"], "Completed")
+    assert flowenv("result", found["reference"])["result"] == found["result"]
+    assert flowenv("status", found["run_id"])["state"] == "Completed"
+
+
 def test_doctor_is_content(shell: Shell) -> None:
     done = shell.python("-m", "flowenv", "doctor", "--env", "k8s")
     assert done.returncode == 0, done.stdout
