@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.spec.field_table import KUBERNETES
 from flowenv_k8s.spec.fields import types
-from flowenv_k8s.spec.manifest import Manifest
+from flowenv_k8s.spec.manifest import Manifest, lines_of, read_manifest
 from flowenv_k8s.spec.structure import check_fields
 from rigs.kubernetes import KubernetesRig, client_fields
 
@@ -130,6 +131,23 @@ def whole(kind: str) -> Any:
 @pytest.mark.parametrize("kind", ["Job", "Pod"])
 def test_each_known_field_is_let_through_in_its_place(kind: str) -> None:
     assert check_fields(Manifest(whole(kind), "all"), (), kind) == []
+
+
+def test_the_places_that_kubernetes_names_are_found_in_the_users_file(tmp_path: Path) -> None:
+    file = tmp_path / "job.yaml"
+    containers = "- name: a\n- name: b\n  imagePullPolicy: No\n  ports:\n  - hostPort: 0\n"
+    file.write_text(f"spec:\n template:\n  spec:\n   containers:\n{indented(containers)}")
+    given = read_manifest(file, "Job", "batch/v1")
+    built = Manifest(copy.deepcopy(given.data), "spec.job", origin=given)
+    built.data["spec"]["template"]["spec"]["containers"][0]["image"] = "a"  # as builders do
+    at = f"{POD}.containers"
+    words = f"{at}[1].ports[0].containerPort: Required value, {at}[1].imagePullPolicy: Unsupported"
+    assert lines_of(words, built) == f"{file}:7, 9"
+    assert lines_of(f"{at}[0].image: too long, metadata.name: wrong", built) == ""
+
+
+def indented(text: str) -> str:
+    return "".join(f"   {line}\n" for line in text.splitlines())
 
 
 def test_a_field_that_nobody_knows_is_noted_with_its_line(

@@ -141,19 +141,21 @@ _PLACE = re.compile(r"\b(?:spec|metadata)(?:\.[A-Za-z]\w*|\[\d+\])+")
 
 
 def lines_of(words: str, manifest: Manifest) -> str:
-    """Where in the user's file is what Kubernetes' words speak of: `file:line`, or nothing.
+    """Where in the user's file is what Kubernetes' words speak of: `file:3, 7`, or nothing.
 
     Args:
         words: they name places such as `spec.template.spec.containers[0].foo`.
         manifest: what Kubernetes got.
     """
-    found: dict[str, None] = {}
+    found: set[int] = set()
+    file = ""
     for place in _PLACE.findall(words):
         path = [int(key) if key.isdigit() else key for key in re.findall(r"\w+", place)]
         lines = (manifest.line_of_origin(*path[:length]) for length in range(len(path), 1, -1))
-        if line := next(filter(None, lines), ""):
-            found[line] = None
-    return ", ".join(found)
+        if place := next(filter(None, lines), ""):
+            file, _, line = place.rpartition(":")
+            found.add(int(line))
+    return f"{file}:{', '.join(map(str, sorted(found)))}" if found else ""
 
 
 def mapping_at(manifest: Manifest, *path: str | int) -> dict[str, Any]:
