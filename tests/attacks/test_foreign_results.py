@@ -17,7 +17,10 @@ import pytest
 from flowenv import Flow, FlowRun, State, Status
 from flowenv.errors import FlowenvError, PayloadError, PlatformError, ResultUnavailable
 from flowenv.plugin import Outcome, configuration
-from flowenv.runs.result_document import ResultDocument
+from flowenv.runs import logged_result
+from flowenv.runs.output_files import packed
+from flowenv.runs.result_document import ResultDocument, digest
+from flowenv.runs.result_lines import lines_of
 from flowenv.runs.stored_result import read_result, store_result
 from flowenv.serialization.plain_data import NotData, decode_data
 from flowenv.submission.lifecycle import prepare
@@ -203,3 +206,33 @@ def test_or_where_the_configuration_says_so(
     configuration.cache_clear()
     digest = store_result(f"file://{tmp_path}/results", RUN_ID, ResultDocument.of(print).content())
     assert told(stored=digest, result_type="function").result() is print
+
+
+# -- files --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["../escaped", "/tmp/escaped", "a/../../escaped", "..", "a\\..\\escaped", "a\nb"]
+)
+def test_no_file_of_a_run_leaves_the_folder_that_its_reader_chooses(
+    told: Callable[..., FlowRun], tmp_path: Path, name: str
+) -> None:
+    document = packed([(name, b"mine")])
+    run = told(files_logged=hashlib.sha256(document).hexdigest())
+    lines = lines_of(RUN_ID, document)
+    run.handle.logs = lambda follow: iter(lines or ())  # type: ignore[union-attr,method-assign]
+    with pytest.raises(PlatformError, match="no name of a file"):
+        run.files().save(tmp_path / "a" / "chosen")
+    assert not list(tmp_path.rglob("escaped"))
+
+
+def test_files_of_another_digest_count_for_nothing(
+    told: Callable[..., FlowRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logged_result, "PAUSES", (0.0,))
+    document = packed([("a", b"mine")])
+    run = told(files_logged="0" * 64)
+    lines = [line.replace(digest(document)[:16], "0" * 16) for line in lines_of(RUN_ID, document)]
+    run.handle.logs = lambda follow: iter(lines)  # type: ignore[union-attr,method-assign]
+    with pytest.raises(ResultUnavailable):
+        run.files()

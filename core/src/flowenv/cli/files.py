@@ -34,7 +34,7 @@ def files(
     directory: str | None,
     output: str,
 ) -> None:
-    """List the files that a run left, or write them to a folder.
+    """List, or fetch, the files that a run left.
 
     REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. A flow leaves files in the
     folder that `flowenv.output_dir()` gives, and the variable FLOWENV_OUTPUT.

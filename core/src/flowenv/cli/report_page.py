@@ -35,10 +35,11 @@ def report(
     batch: str | None,
     path: Path,
 ) -> None:
-    """Write a page on runs: how they went, when what happened, their logs and results.
+    """Write a page on how runs went.
 
-    It is one HTML file that needs no server and no network. Only this user may read it, since
-    logs stand in it. REFERENCE is what `flowenv run --detach` or `flowenv runs` printed.
+    It says when what happened, and has their logs and results. It is one HTML file that needs no
+    server and no network. Only this user may read it, since logs stand in it. REFERENCE is what
+    `flowenv run --detach` or `flowenv runs` printed.
 
     \b
       flowenv report REFERENCE --env prod -o run.html

@@ -257,7 +257,7 @@ def cancel(
     batch: str | None,
     output: str,
 ) -> int:
-    """Stop a run, or all runs of a batch, and wait until they have stopped.
+    """Stop a run, or a batch, and wait for its end.
 
     REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. Cancelling a run that
     is over changes nothing.

@@ -133,9 +133,10 @@ def packed(
     text = json.dumps(spec[of_cluster], separators=(",", ":"))
     secret = spec["secret"]
     given = secret.get("stringData") or {}
-    files = {CLUSTER_FILE: Secret(text), **(certificates or {})}
-    digest = digest_of({name: one.reveal().encode() for name, one in files.items()})
-    entries = {**given, **files}
+    own = certificates or {}
+    contents = {name: one.reveal().encode() for name, one in own.items()}
+    digest = digest_of({CLUSTER_FILE: text.encode(), **contents})
+    entries = {**given, CLUSTER_FILE: Secret(text), **own}
     job = _with_digest(spec["job"], digest)
     return {**spec, "job": job, "secret": {**secret, "stringData": entries}}
 
