@@ -27,7 +27,7 @@ class TestConformance(BackendConformance):
     )
     kill_points = (
         "flowenv_k8s.runs.submission:_create_job",
-        "flowenv_k8s.runs.submission:_create_secret",
+        "flowenv_k8s.runs.submission:create_once",
     )
 
     @pytest.fixture(autouse=True)
