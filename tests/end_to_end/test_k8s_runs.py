@@ -32,6 +32,7 @@ PENGUINS = ROOT / "examples/penguins/penguins.py"
 MODELS = ROOT / "examples/model_selection/model_selection.py"
 WITHOUT_FLOWENV = os.environ.get("FLOWENV_TEST_BARE_IMAGE", "" if KUBECONFIG else "repo/bare:1")
 """An image with this Python's minor version and no flowenv."""
+PYTHONS_OWN = f"python:{sys.version_info.major}.{sys.version_info.minor}-slim"
 SMALL = ("-p", "resolution=2", "-p", "folds=2", "-p", "images=200")
 
 
@@ -46,6 +47,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesRig | No
         IMAGE: Image(),
         "repo/bare:1": Image.of_environment(bare),
         "repo/side:1": Image(),
+        PYTHONS_OWN: Image.of_environment(bare),
     }
     with KubernetesRig(images=images, node_labels={"kubernetes.io/os": "linux"}) as made:
         yield made
@@ -286,6 +288,14 @@ def test_an_image_without_flowenv_will_do_as_flowenv_travels_with_the_run(shell:
         "flowenv.testing.flows:add", "-p", "a=1", "-s", f"metadata.image={WITHOUT_FLOWENV}"
     )
     assert (found["state"], found["result"]) == ("Completed", 2)
+
+
+@needs_the_rig("needs a registry that has it")
+def test_without_an_image_it_is_pythons_own_which_is_said(shell: Shell) -> None:
+    (shell.folder / "flowenv.toml").unlink()
+    found = shell.run("flowenv.testing.flows:add", "-p", "a=1", "--env", "k8s")
+    assert (found["state"], found["result"]) == ("Completed", 2)
+    assert f"No image is set: {PYTHONS_OWN} is taken." in found["stderr"]
 
 
 def test_an_image_that_is_nowhere_is_explained(shell: Shell) -> None:

@@ -109,6 +109,14 @@ def _write_page(page: Path, runs: Sequence[FlowRun], title: str = "") -> None:
         echo(f"The report is in {page}.", err=True)
 
 
+def _say_image(flow_run: FlowRun) -> None:
+    """Say which image is taken where nobody has set one."""
+    from flowenv.cli.printing import echo
+
+    if flow_run.image and not flow_run.chosen_image:
+        echo(f"No image is set: {flow_run.image} is taken.", err=True)
+
+
 def _say_unused(prepared: Prepared) -> None:
     """Say which secrets are configured and reach nobody: that is seldom what was meant."""
     from flowenv.cli.printing import echo
@@ -164,6 +172,7 @@ def _run(prepared: Prepared, where: str, output: str) -> int:
     from flowenv.cli.follow import follow_to_end
 
     prepared.spec  # noqa: B018 - what is wrong with it shows before anything is followed
+    _say_image(prepared.flow_run)
     _say_unused(prepared)
     return follow_to_end(prepared.flow_run, where, output, submit=prepared.submit)
 
@@ -182,6 +191,7 @@ def _detach(prepared: Prepared, where: str, output: str) -> int:
             hint="Run it without --detach.",
         )
     prepared.spec  # noqa: B018 - as above
+    _say_image(prepared.flow_run)
     _say_unused(prepared)
     with Follower(flow_run, where) as follower:
         follower.submit(prepared.submit)

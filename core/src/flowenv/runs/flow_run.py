@@ -210,7 +210,15 @@ class FlowRun:
 
     @property
     def image(self) -> str | None:
-        """The container image: the environment's, the flow's, the spec file's, the configured."""
+        """The container image: the one that is set, else what will do without flowenv in it."""
+        chosen = self.chosen_image
+        if not chosen and self.environment.needs_image():
+            chosen = self.environment.default_image
+        return chosen
+
+    @property
+    def chosen_image(self) -> str | None:
+        """The image that is set: the environment's, the flow's, the spec file's, the configured."""
         chosen = (self.environment.metadata or {}).get("image")
         if not chosen and self.flow is not None:
             chosen = self.flow.image
@@ -220,8 +228,6 @@ class FlowRun:
             from flowenv.settings.configuration import configuration
 
             chosen = configuration().image
-        if not chosen and self.environment.needs_image():
-            chosen = self.environment.default_image
         return chosen
 
     def require_image(self, otherwise: str = "") -> str:
