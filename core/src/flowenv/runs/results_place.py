@@ -47,7 +47,8 @@ def check_results_are_shared(environment: HasMetadata, mounted: Iterable[str]) -
         SpecError: if results would be lost with the container.
 
     >>> from flowenv import make_environment
-    >>> environment = make_environment(metadata={"results_url": "file:///shared/results"})
+    >>> metadata = {"results_url": "file:///shared/results"}
+    >>> environment = make_environment("local", {"metadata": metadata})
     >>> check_results_are_shared(environment, ["/shared"])
     >>> check_results_are_shared(environment, [])
     Traceback (most recent call last):
