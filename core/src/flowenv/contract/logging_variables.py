@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from flowenv.contract import EXTRA_LOGGERS, LOGGING_LEVEL
+
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LEVELS = frozenset({*LEVELS, "WARN", "FATAL", "NOTSET"})
 
@@ -39,3 +41,21 @@ def extra_loggers(text: str) -> list[str]:
     if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
         raise ValueError(f"{text!r}, which is no list of names")
     return list(names)
+
+
+def problem(name: str, value: str) -> str:
+    """What is wrong with a variable's value, if it is one of these; empty if nothing is.
+
+    One that refers to others by `$(NAME)` is known in the container only.
+
+    >>> problem("PREFECT__LOGGING__EXTRA_LOGGERS", "3")
+    "'3', which is no list of names"
+    """
+    read = {LOGGING_LEVEL: logging_level, EXTRA_LOGGERS: extra_loggers}.get(name)
+    if read is None or "$(" in value:
+        return ""
+    try:
+        read(value)
+    except ValueError as error:
+        return str(error)
+    return ""

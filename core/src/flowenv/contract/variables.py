@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flowenv.contract import EXTRA_LOGGERS, LOGGING_LEVEL, Target
-from flowenv.contract.logging_variables import extra_loggers, logging_level
+from flowenv.contract import Target
+from flowenv.contract.logging_variables import problem
 from flowenv.contract.variable_rules import NAME_RULE, NUL_RULE, holds_nul, is_name
 from flowenv.errors import PluginError, SpecError
 from flowenv.secret import Secret
@@ -263,23 +263,11 @@ def _checked(existing: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return entries
 
 
-_READ: Mapping[str, Callable[[str], object]] = {
-    LOGGING_LEVEL: logging_level,
-    EXTRA_LOGGERS: extra_loggers,
-}
-
-
 def _check_logging(merged: Merged) -> None:
     """Check what a flow's process would refuse, in a container that has taken minutes to start."""
     for entry in merged.entries:
-        read, value = _READ.get(entry.name), entry.value
-        # one that refers to others is known in the container only
-        if read is None or not isinstance(value, str) or "$(" in value:
-            continue
-        try:
-            read(value)
-        except ValueError as error:
-            raise SpecError(f"{entry.name} (set by: {entry.layer}) is {error}.") from None
+        if isinstance(entry.value, str) and (wrong := problem(entry.name, entry.value)):
+            raise SpecError(f"{entry.name} (set by: {entry.layer}) is {wrong}.")
 
 
 def _apply_file(found: dict[str, Entry], existing: Sequence[Mapping[str, Any]]) -> None:

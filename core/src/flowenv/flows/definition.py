@@ -75,7 +75,9 @@ class Flow(Generic[P, R]):
         module: str | None = None,
     ) -> None:
         if not callable(function):
-            raise _no_callable(function)
+            from flowenv.flows.prefect_names import no_callable
+
+            raise no_callable(function)
         if code not in (None, "module", "source", "pickle"):
             raise ValueError(f"code must be 'module', 'source' or 'pickle', not {code!r}.")
         if isinstance(files, str):
@@ -251,33 +253,6 @@ class Flow(Generic[P, R]):
         if twice := named.keys() & others.keys():
             raise ParameterError(f"The flow {self.name} is given {min(twice)} twice.")
         return named
-
-
-def _no_callable(given: object) -> SettingError:
-    from flowenv.flows import prefect_names
-
-    kind = type(given)
-    if any(one.__name__ == "Flow" and one.__module__.startswith("prefect") for one in kind.__mro__):
-        return SettingError(
-            f"{given!r} is a flow of Prefect, which can't be called like a function.",
-            hint="Wrap it in a function with @flow that calls its run(parameters=…) and raises if "
-            "the state that this gives is_failed(); or make its tasks plain functions.",
-        )
-    if isinstance(given, str):
-        return SettingError(
-            f"A flow needs a callable, and {given!r} is a name.",
-            hint="A flow is a function with @flow above it, or @flow(name=…); there is no "
-            f"`with Flow(…)`. {prefect_names.PAGE}",
-        )
-    if isinstance(given, str):
-        return SettingError(
-            f"A flow needs a callable, not the text {given!r}.",
-            hint=f"For a name: @flow(name={given!r}).",
-        )
-    return SettingError(
-        f"A flow needs a callable, not {kind.__name__}.",
-        hint="Wrap what it does in a function.",
-    )
 
 
 def _calling_module() -> str:

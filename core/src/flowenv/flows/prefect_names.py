@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from flowenv.errors import SettingError
+
 PAGE = "The page “Coming from Prefect 0.x” in the documentation has an example."
 
 _TASK = "a task is a plain function here, which the flow's function calls."
@@ -40,3 +42,29 @@ ON_FLOWS: Mapping[str, str] = {
     "visualize": "a flow is a function, and has no graph to show.",
 }
 """Attributes of flows."""
+
+
+def no_callable(given: object) -> SettingError:
+    """The error for what is no function: most likely it is what a flow was in Prefect."""
+    kind = type(given)
+    if any(one.__name__ == "Flow" and one.__module__.startswith("prefect") for one in kind.__mro__):
+        return SettingError(
+            f"{given!r} is a flow of Prefect, which can't be called like a function.",
+            hint="Wrap it in a function with @flow that calls its run(parameters=…) and raises if "
+            "the state that this gives is_failed(); or make its tasks plain functions.",
+        )
+    if isinstance(given, str):
+        return SettingError(
+            f"A flow needs a callable, and {given!r} is a name.",
+            hint="A flow is a function with @flow above it, or @flow(name=…); there is no "
+            f"`with Flow(…)`. {PAGE}",
+        )
+    if isinstance(given, str):
+        return SettingError(
+            f"A flow needs a callable, not the text {given!r}.",
+            hint=f"For a name: @flow(name={given!r}).",
+        )
+    return SettingError(
+        f"A flow needs a callable, not {kind.__name__}.",
+        hint="Wrap what it does in a function.",
+    )
