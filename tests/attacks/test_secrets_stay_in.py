@@ -14,9 +14,12 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from attacks.test_planted_token import about, everything
 from flowenv import FlowRun, Secret
+from flowenv.cli.app import app
 from flowenv.errors import FlowenvError
 from flowenv.plugin import configuration
 from flowenv.redaction import redacted
@@ -218,6 +221,11 @@ def test_no_command_shows_what_variables_held(tmp_path: Path, arguments: list[st
     assert not shows(ended.stdout + ended.stderr)
     for path in tmp_path.rglob("*"):
         assert not (path.is_file() and shows(path.read_bytes().decode(errors="replace")))
+
+
+def test_each_command_is_searched_for_a_planted_token() -> None:
+    searched = {command[0] for command in (*everything("k8s"), *about("a", "k8s"))}
+    assert searched == set(app.list_commands(click.Context(app)))
 
 
 # -- files ---------------------------------------------------------------------------------
