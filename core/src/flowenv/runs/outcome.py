@@ -413,7 +413,8 @@ def without_record(exit_code: int, last_lines: str, *, may_be_late: bool = False
             State.CRASHED,
             Reason.START_ERROR,
             "The image has no flowenv.",
-            how_to_add_to_an_image(),
+            f"{how_to_add_to_an_image()} Or, where the backend has that setting, "
+            'runtime = "shipped".',
         )
     if exit_code in (126, 127):
         return Status(

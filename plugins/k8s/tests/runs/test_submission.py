@@ -22,6 +22,7 @@ from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import CONFIG_MAPS, JOBS, SECRETS, Resource
+from flowenv_k8s.spec.runtime import runtime_of
 from on_kubernetes.proofs import proof
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
@@ -83,6 +84,18 @@ def test_flowenv_is_brought_once_for_all_runs_of_a_namespace(
     rig.requests.clear()
     submit(environment())
     assert requests(rig) == [with_runtime[0], ("get", "configmaps"), *with_runtime[1:]]
+
+
+def test_submitters_of_different_versions_bring_one_each(
+    rig: KubernetesRig, environment: Environments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(environment())
+    monkeypatch.setattr(KubernetesJobEnvironment, "shipped", ())  # another content
+    submit(environment())
+    jobs, there = rig.objects("Job"), rig.objects("ConfigMap")
+    used = {runtime_of(job["spec"]["template"]["spec"]) for job in jobs}
+    assert used == {one["metadata"]["name"] for one in there}
+    assert len(used) == 2
 
 
 def test_a_config_map_that_somebody_else_has_made_is_not_run(
