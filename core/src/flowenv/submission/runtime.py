@@ -72,7 +72,9 @@ def shipped_runtime(distributions: tuple[str, ...] = ()) -> Runtime:
     """
     names = dict.fromkeys((*CORE, *distributions))
     modules = sorted(one for name in names for one in _modules(name))
-    told = sorted(one for name in names for one in _metadata(name))
+    # of the others, what the image itself has installed is to be found
+    ours = [name for name in names if name.startswith("flowenv")]
+    told = sorted(one for name in ours for one in _metadata(name))
     kept = cache_folder() / "runtimes" / f"{_key(modules, told)}.zip"
     try:
         return Runtime(kept.read_bytes())
