@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 
 distributed = pytest.importorskip("distributed")
-from flowenv import DaskExecutor  # noqa: E402
+from flowenv import DaskExecutor, Flow  # noqa: E402
 from flowenv.executors.local_cluster import closed  # noqa: E402
 from flowenv.executors.opening import open_executor  # noqa: E402
+from flowenv_dask_cloud import DaskCloudProviderEnvironment  # noqa: E402
 
 SMALL = {"n_workers": 1, "threads_per_worker": 1}
 
@@ -52,6 +53,19 @@ def test_a_stranger_can_not_connect_to_a_local_cluster() -> None:
             assert speak(place, None) == b""
             assert speak(place, unverified()) == b""
         assert pool.submit(sum, [1, 2]).result(20) == 3
+
+
+@pytest.mark.slow  # processes that all import Dask
+def test_neither_to_one_that_a_provider_makes_for_a_run_here() -> None:
+    def look() -> list[bytes]:
+        client = distributed.get_client()
+        places = [client.scheduler.address, *client.scheduler_info()["workers"]]
+        assert len(places) == 2
+        assert all(place.startswith("tls://") for place in places)
+        return [speak(place, context) for place in places for context in (None, unverified())]
+
+    environment = DaskCloudProviderEnvironment("distributed.LocalCluster", **SMALL)
+    assert environment.execute(Flow(look, name="look")).result() == [b""] * 4
 
 
 def test_its_dashboard_is_on_the_loopback_address_only() -> None:
