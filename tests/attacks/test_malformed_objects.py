@@ -37,6 +37,10 @@ NONSENSE = [
     {"flowenv.io/flow-container": "no such container"},
     {"flowenv.io/flow": "\x1b[2J\u202e"},
     {"flowenv.io/cancelled": DEEP},
+    {"flowenv.io/parameters": DEEP},
+    {"flowenv.io/parameters": '{"n": [1], "m": {}, "\x1b[2J": "\x1b[2J"}'},
+    {"flowenv.io/parameters": '"%s"' % ("x" * 100_000)},
+    {"flowenv.io/submitter": "\x1b[2J" + "x" * 50_000},
 ]
 
 
@@ -73,6 +77,8 @@ def test_a_moment_is_one_or_none(text: str) -> None:
 
 TASKS: list[dict[str, Any]] = [
     {"tags": [{"key": "flowenv:created", "value": "0001-01-01"}]},
+    {"tags": [{"key": "flowenv:parameters", "value": ": :: + +x =ZZ:=ZZ"}]},
+    {"tags": [{"key": "flowenv:submitter", "value": "=1B[2J"}]},
     {"tags": [{"key": "flowenv:created", "value": "="}]},
     {"tags": [{"key": "flowenv:labels.x", "value": "=ZZ ="}]},
     {"tags": [{"key": "flowenv:labels.-1", "value": ""}]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import socket
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from flowenv import Secret
 from flowenv.runs.shown_parameters import LONGEST, MOST, shown_parameters
+from flowenv.runs.submitter import submitter
+from flowenv.settings.configuration import configuration
 
 
 class Heavy:
@@ -51,6 +54,31 @@ def test_what_is_named_like_a_secret_is_masked(name: str) -> None:
 @pytest.mark.parametrize("name", ["author", "authors", "n", "keys", "path", "sort_key"])
 def test_what_only_looks_a_bit_like_it_is_shown(name: str) -> None:
     assert shown_parameters({name: 1}) == {name: "1"}
+
+
+def test_a_number_of_tokens_and_none_at_all_are_no_secrets() -> None:
+    given = {"max_tokens": 512, "password": None, "pin_token": 1234, "tokens": "a,b"}
+    shown = {"max_tokens": "512", "password": "None", "pin_token": "***", "tokens": "***"}
+    assert shown_parameters(given) == shown
+
+
+@pytest.mark.parametrize(("given", "marked"), [("ada\udcff", "ada?"), ("  ada ", "ada"), ("", "")])
+def test_who_submits_is_a_text_that_platforms_take(
+    monkeypatch: pytest.MonkeyPatch, given: str, marked: str
+) -> None:
+    monkeypatch.setenv("FLOWENV_SUBMITTER", given)
+    assert submitter() == marked
+
+
+def test_who_submits_is_the_user_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    user, _, host = submitter().partition("@")
+    assert user
+    assert host == socket.gethostname()
+    (tmp_path / "flowenv.toml").write_text('submitter = "team-a"\n')
+    configuration.cache_clear()
+    assert submitter() == "team-a"
 
 
 def test_a_secret_that_was_revealed_is_masked_wherever_it_stands() -> None:

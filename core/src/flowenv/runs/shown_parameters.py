@@ -52,7 +52,7 @@ class _Short(reprlib.Repr):
             return "{...}"
         shown = [
             f"{self.repr1(key, level - 1)}: "
-            f"{MASK if is_secret_name(key) else self.repr1(value, level - 1)}"
+            f"{MASK if _is_secret(key, value) else self.repr1(value, level - 1)}"
             for key, value in list(x.items())[: self.maxdict]
         ]
         return "{" + ", ".join([*shown, *(["..."] if len(x) > self.maxdict else [])]) + "}"
@@ -71,6 +71,13 @@ def is_secret_name(name: object) -> bool:
     return any(word in plain for word in _SECRET_WORDS if word not in ("auth", "pwd", "dsn")) or (
         bool(parts & {"auth", "pwd", "dsn", "pw", "pat"})
     )
+
+
+def _is_secret(name: object, value: object) -> bool:
+    """Whether a value is masked by its name; a number of tokens isn't, nor that there is none."""
+    if value is None or (isinstance(value, int | float) and "tokens" in str(name).lower()):
+        return False
+    return is_secret_name(name)
 
 
 def without_secrets(text: str) -> str:
@@ -104,7 +111,7 @@ def shown_parameters(parameters: Mapping[str, Any], most: int = MOST) -> dict[st
     """
     short, found, used = _Short(), dict[str, str](), 0
     for number, (name, value) in enumerate(parameters.items()):
-        text = MASK if is_secret_name(name) else _text(short, value)
+        text = MASK if _is_secret(name, value) else _text(short, value)
         used += len(name) + len(text)
         if used > most:
             found[MORE] = f"{len(parameters) - number} more"

@@ -21,7 +21,9 @@ def submitter() -> str:
     given = os.environ.get(VARIABLE)
     if given is None:
         given = configuration().submitter
-    return (_user_at_host() if given is None else given.strip())[:_LONGEST]
+    text = (_user_at_host() if given is None else given.strip())[:_LONGEST]
+    # a variable may hold bytes that are no text, which no platform takes
+    return text.encode("utf-8", "replace").decode()
 
 
 def _user_at_host() -> str:

@@ -48,6 +48,8 @@ JOB_NAME = "job-name"
 CONTROLLER_UID = "batch.kubernetes.io/controller-uid"
 """Label with the Job's UID that Kubernetes gives its pods."""
 
+_LONGEST_SUBMITTER = 200
+
 _LEGACY_RUN_ID = "prefect.io/flow_run_id"
 _LEGACY_IDENTIFIER = "prefect.io/identifier"
 
@@ -149,7 +151,7 @@ class RunMarks(Marks):
             labels=_texts(notes.get(LABELS)),
             created=moment(notes.get(CREATED) or metadata.get("creationTimestamp")),
             parameters=texts_by_name(_json(notes.get(PARAMETERS))),
-            submitter=str(notes.get(SUBMITTER) or ""),
+            submitter=str(notes.get(SUBMITTER) or "")[:_LONGEST_SUBMITTER],
             flow_container=notes.get(FLOW_CONTAINER) or "",
             has_stored_payload=notes.get(PAYLOAD) == STORED,
             outcome=notes.get(OUTCOME) or "",
