@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,6 +89,8 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # threads of one process wait for each other as long as it takes
+        self._writing = threading.Lock()
 
     def update(self, run_id: str, change: Any) -> None:
         """Change a run's entry, or make one, while no other process can.
@@ -99,7 +102,7 @@ class Store:
         Raises:
             JournalUnusable: if it can't be done.
         """
-        with self._open(writing=True) as database:
+        with self._writing, self._open(writing=True) as database:
             database.execute("BEGIN IMMEDIATE")
             entry = change(_one(database, "run_id = ?", run_id))
             if entry is not None:

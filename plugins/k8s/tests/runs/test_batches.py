@@ -13,6 +13,8 @@ from flowenv.batches import batch as batches
 from flowenv.errors import PlatformError
 from flowenv.plugin import Environment
 from flowenv.testing import flows
+from flowenv_k8s.runs import start
+from flowenv_k8s.runs.watch import event_list
 from on_kubernetes.job_runs import complete, pod_of
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
@@ -145,3 +147,15 @@ def test_leaving_the_block_cancels_what_goes_on(
         assert next(iter(batch)) is batch.rows[0].run
     assert batch.counts() == {State.COMPLETED: 1, State.CANCELLED: 3}
     assert jobs(rig, batch) == 1
+
+
+def test_why_many_runs_wait_is_asked_in_one_list(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, make: Map, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "EVENTS_AFTER", 0.0)
+    with rig.faults.inject("unschedulable", times=None):
+        with make(20) as batch:
+            rig.requests.clear()
+            for _ in range(3):
+                assert {row.look().state for row in batch.rows} <= {State.SUBMITTED, State.STARTING}
+            assert rig.requests.count(verb="list", resource="events") <= event_list.MANY + 2

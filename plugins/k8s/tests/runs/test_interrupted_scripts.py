@@ -64,3 +64,11 @@ def test_in_a_block_the_run_is_cancelled(rig: KubernetesRig, client: Client) -> 
     assert code == -signal.SIGTERM
     assert re.fullmatch(f"The run {reference} is cancelled, as its block is left.\n", said)
     assert not is_there(client, reference)
+
+
+def test_a_script_that_ends_while_its_run_goes_on_ends_at_once(rig: KubernetesRig) -> None:
+    # and that has left the watch in the middle: by looks at the state, and by a loop
+    looks = "print(run.state)\nloop = run.handle.follow()\nnext(loop)\nkept = [run, loop]"
+    command = [sys.executable, "-c", SCRIPT.format(wait=looks)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stderr == ""

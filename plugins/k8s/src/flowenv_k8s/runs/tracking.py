@@ -38,6 +38,7 @@ from flowenv_k8s.runs.termination import (
     remove_further_pods,
     wait_until_over,
 )
+from flowenv_k8s.runs.watch.event_list import EventList
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 from flowenv_k8s.runs.watch.pod_watch import PodWatch
 from flowenv_k8s.spec.labels import RunMarks, job_of, pod_selector
@@ -103,7 +104,7 @@ class RunTracker:
         self._had_pod = False
         self._pods: Sequence[Mapping[str, Any]] = ()
         self._is_settled = False
-        self._start = Start(start_deadline, age, self._events, self._looked_at_job)
+        self._start = Start(start_deadline, age, self._events_lately, self._looked_at_job)
         now = time.monotonic()
         self._job_seen = now
         self._next_ask = now
@@ -327,11 +328,21 @@ class RunTracker:
         return self._job
 
     def _events(self, pods: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return self._events_by(self._client.shared(EventList, self.namespace).now, pods)
+
+    def _events_lately(self, pods: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The same, but maybe a few seconds old: one list for all runs that wait."""
+        return self._events_by(self._client.shared(EventList, self.namespace).of, pods)
+
+    def _events_by(
+        self,
+        ask: Callable[[str], list[dict[str, Any]]],
+        pods: Iterable[Mapping[str, Any]],
+    ) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
         for uid in (self.uid, *(pod["metadata"]["uid"] for pod in pods)):
             try:
-                fields = f"involvedObject.uid={uid}"
-                found += self._client.list(EVENTS, self.namespace, fields=fields)[0]
+                found += ask(uid)
             except OUTAGES:
                 raise  # without them what was known would be forgotten, or judged wrongly
             except FlowenvError as error:  # they only explain

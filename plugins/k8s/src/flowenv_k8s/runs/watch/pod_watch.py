@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import random
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -114,6 +115,8 @@ class PodWatch:
 
     def _leave(self, updates: PodUpdates) -> None:
         """Give a follower no more news; after the last one the watch ends."""
+        if sys.is_finalizing():  # the interpreter ends, and a thread that starts now never runs
+            return
         with self._lock:
             followers = self._followers.get(updates.job, set())
             followers.discard(updates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import weakref
 from contextlib import AbstractContextManager
@@ -33,4 +34,6 @@ class Watched:
 
 
 def _later(stack: contextlib.ExitStack) -> None:
+    if sys.is_finalizing():
+        return
     threading.Thread(target=stack.close, name="flowenv-unwatch", daemon=True).start()
