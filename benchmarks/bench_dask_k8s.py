@@ -75,7 +75,7 @@ def bare_spec(number: int) -> dict[str, Any]:
     from flowenv.testing import flows
     from flowenv_dask_k8s import DaskKubernetesEnvironment
 
-    environment = DaskKubernetesEnvironment(1, 2, metadata={"image": IMAGE})
+    environment = DaskKubernetesEnvironment(1, 2, cluster="operator", metadata={"image": IMAGE})
     spec = prepare(flows.add, environment=environment, parameters={"a": 1}).spec
     cluster: dict[str, Any] = spec["dask_cluster"]
     name = f"bare-{number}"

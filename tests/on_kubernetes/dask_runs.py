@@ -51,6 +51,7 @@ def submit(name: str, settings: dict[str, Any] | None = None, **parameters: Any)
         **parameters: the flow's.
     """
     small: dict[str, Any] = {"min_workers": 0, "max_workers": 1, "nthreads": 1}
+    small["cluster"] = "operator"
     chosen = {"metadata": {"image": IMAGE}, **small, **(settings or {})}
     return flowenv.submit(
         find_flow(f"{FLOWS}:{name}"),

@@ -48,7 +48,7 @@ RECIPES = {
         0,
     ),
     "vault.py": ("cluster", r"^DATABASE_URL +\*\*\* +plugin vault", 0),
-    "pool.py": ("dask", r"worker\.spec\.tolerations\n +\+ .*batch", 0),
+    "pool.py": ("dask", r"worker_pod\.spec\.tolerations\n +\+ .*batch", 0),
     "tags.py": ("tasks", r"run_task\.tags\[\d+\]\n +\+ .*cost-centre", 0),
     "sidecar.py": ("cluster", r"\.containers\[1\]\n +\+ .*docker\.io/who/knows", 0),
     "images.py": ("foreign", r"The image who/knows:1 is not from registry\.example", 2),
@@ -154,7 +154,7 @@ def test_no_recipe_harms_this_backend(tmp_path: Path, backend: str) -> None:
     assert done.stdout.split("\n") == [*(f"{name} 0" for name in recipes), ""], said
     assert not [name for name in recipes if "s3cr3t" in said[name]]
     assert ("docker.io/who/knows:1" in said["sidecar.py"]) == ("k8s" in backend)
-    assert said["pool.py"].count("batch") == {"k8s": 1, "dask_k8s": 3}.get(backend, 0)
+    assert said["pool.py"].count("batch") == {"k8s": 1, "dask_k8s": 2}.get(backend, 0)
 
 
 def explain(folder: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -24,6 +24,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 def environment() -> Callable[..., DaskKubernetesEnvironment]:
     def make(**settings: object) -> DaskKubernetesEnvironment:
         settings.setdefault("metadata", {"image": "repo/flow:1"})
+        settings.setdefault("cluster", "operator")
         return DaskKubernetesEnvironment(**settings)  # type: ignore[arg-type]
 
     return make

@@ -57,13 +57,14 @@ def cluster(
 
 @pytest.fixture
 def submit(cluster: ClusterUnderTest, label: str) -> Submit:
-    """Submits a flow: one of `cluster_flows.py`, or that of a file."""
+    """Submits a flow: one of `cluster_flows.py`, or that of a file; by default on an operator's."""
 
     def submit(
         name: str | Path, settings: dict[str, Any] | None = None, **parameters: Any
     ) -> FlowRun:
         flow = find_flow(str(name) if isinstance(name, Path) else f"{FLOWS}:{name}")
         small = {"metadata": {"image": IMAGE}, "labels": [label], "max_workers": 1, "nthreads": 1}
+        small["cluster"] = "operator"
         environment = DaskKubernetesEnvironment(**{**small, **(settings or {})})
         return flowenv.submit(flow, environment=environment, parameters=parameters)
 

@@ -144,7 +144,9 @@ def test_a_scheduler_that_crashes_again_and_again_is_explained_with_its_log(
 
 @needs_the_rig("a real cluster's operator can't be taken away")
 def test_an_operator_that_does_not_run_is_missed(without_operator: ClusterUnderTest) -> None:
-    environment = DaskKubernetesEnvironment(metadata={"image": IMAGE}, cluster_deadline=1)
+    environment = DaskKubernetesEnvironment(
+        metadata={"image": IMAGE}, cluster="operator", cluster_deadline=1
+    )
 
     run = flowenv.submit(flows.add, environment=environment, parameters={"a": 1})
 
@@ -157,7 +159,7 @@ def test_an_operator_that_does_not_run_is_missed(without_operator: ClusterUnderT
 def test_where_no_operator_was_ever_installed_nothing_is_submitted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environment = DaskKubernetesEnvironment(metadata={"image": IMAGE})
+    environment = DaskKubernetesEnvironment(metadata={"image": IMAGE}, cluster="operator")
 
     with KubernetesRig(kubelet=ScriptedKubelet()) as rig:
         monkeypatch.setenv("KUBECONFIG", str(rig.kubeconfig(tmp_path / "bare")))

@@ -140,7 +140,8 @@ def test_a_flow_runs_here_on_a_cluster_there(
     program = (
         "from flowenv.flows.finding import find_flow\n"
         "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
-        f"environment = DaskKubernetesEnvironment(1, 1, metadata={{'image': {BOKEH_IMAGE!r}}},\n"
+        "environment = DaskKubernetesEnvironment(1, 1, cluster='operator',\n"
+        f"    metadata={{'image': {BOKEH_IMAGE!r}}},\n"
         f"    labels=[{label!r}], performance_report_path={str(report)!r})\n"
         f"print(environment.run(find_flow('{FLOWS}:total'), numbers=5))\n"
     )

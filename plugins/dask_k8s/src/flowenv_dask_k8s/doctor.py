@@ -24,7 +24,7 @@ def findings(account: str, has_operator: bool, client: Client, namespace: str) -
     yield from job_findings(client, namespace)
     if not has_operator:
         yield from permission_findings(client, namespace, SWEEPING_PODS)
-        yield _account_finding(account, "flow-runner-pods")
+        yield _account_finding(account, "flow-runner")
         return
     try:
         check_operator(client)
@@ -34,7 +34,7 @@ def findings(account: str, has_operator: bool, client: Client, namespace: str) -
     yield Finding("Dask operator", True, "its resource types are installed.")
     yield from permission_findings(client, namespace, SWEEPING)
     yield _here_finding(client, namespace)
-    yield _account_finding(account, "flow-runner")
+    yield _account_finding(account, "flow-runner-operator")
 
 
 def _here_finding(client: Client, namespace: str) -> Finding:

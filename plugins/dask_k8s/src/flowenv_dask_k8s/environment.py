@@ -66,8 +66,8 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
     """Runs each flow as one Kubernetes Job, its parallel work on a Dask cluster of its own.
 
     The Job makes the cluster, adapts it between `min_workers` and `max_workers`, runs the
-    flow on it and removes it. The cluster is made by the Dask operator, which must be
-    installed in Kubernetes.
+    flow on it and removes it. It makes it of plain pods, encrypted; or has the Dask operator
+    make it, which then must be installed in Kubernetes.
 
     Args:
         min_workers: the fewest worker pods.
@@ -95,12 +95,13 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
             kubeconfig's context or of the pod that submits.
         context: the kubeconfig's context.
         image_pull_policy: of all containers: `Always`, `IfNotPresent` or `Never`.
-        service_account: of the flow's pod, which must be allowed to make Dask clusters, and
-            of the scheduler's.
+        service_account: of the flow's pod, which must be allowed to make the cluster, and of
+            a scheduler's pod.
         resources: the flow's container's resources, as in a manifest.
         deadline: seconds that the Job may take in all; 0 for no limit.
         start_deadline: seconds until the flow's container must be running.
         ttl: seconds that a finished Job is kept.
+        cluster: who makes the cluster: `pods`, the run itself; `operator`, the Dask operator.
         scheduler_spec: the Job manifest as data, instead of a file.
         worker_spec: the Pod manifest as data, instead of a file.
         scheduler_resources: the scheduler's container's resources.
@@ -173,7 +174,7 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         False, help="Have what dask-kubernetes logs in the run's log as well."
     )
     cluster: Literal["pods", "operator"] = setting(
-        "operator",
+        "pods",
         help="Who makes the cluster: `pods`, the run itself; `operator`, the Dask operator.",
         kw_only=True,
     )

@@ -56,9 +56,9 @@ def flowenv_execute(
     """Create the Job, then its Secret with the DaskCluster inside."""
     certificates = None
     if environment.cluster == "pods":
-        from flowenv_dask_k8s.cluster.certificates import make_certificates
+        from flowenv_dask_k8s.cluster.certificates import certificates_of
 
-        certificates = make_certificates()
+        certificates = certificates_of(flow_run.id)
     return job_hooks.flowenv_execute(environment, flow_run, packed(spec, environment, certificates))
 
 

@@ -44,7 +44,9 @@ def said() -> list[str]:
 
 @pytest.fixture
 def plan() -> ClusterPlan:
-    environment = DaskKubernetesEnvironment(metadata={"image": "a:1"}, namespace="default")
+    environment = DaskKubernetesEnvironment(
+        metadata={"image": "a:1"}, namespace="default", cluster="operator"
+    )
     prepared = prepare(flows.add, environment=environment, parameters={"a": 1})
     prepared.flow_run.id = RUN_ID
     return ClusterPlan(prepared.spec["dask_cluster"], 1, 2, deadline=0.5)

@@ -25,9 +25,9 @@ from rigs.kubernetes.kubeconfig import add_context
 
 pytestmark = pytest.mark.slow
 
-FLOW_ROLE = documented("dask_k8s.md", "flow-runner")
+FLOW_ROLE = documented("dask_k8s.md", "flow-runner-operator")
 SUBMITTER_ROLES = [*documented("k8s.md", "flowenv"), *documented("dask_k8s.md", "flowenv-dask")]
-HERE_ROLES = [*FLOW_ROLE, *documented("dask_k8s.md", "flowenv-here")]
+HERE_ROLES = [*FLOW_ROLE, *documented("dask_k8s.md", "flowenv-here-operator")]
 AT_THE_END = ("delete daskclusters", "delete daskautoscalers", "get daskautoscalers")
 UNUSED = listed(*RUNNING_WELL[:2])
 """What only an operator that doesn't let go brings about."""
@@ -110,7 +110,7 @@ def checked(environment: DaskKubernetesEnvironment) -> list[Finding]:
 def test_with_the_documented_roles_the_doctor_is_content(
     operated: KubernetesRig, tmp_path: Path
 ) -> None:
-    environment = DaskKubernetesEnvironment(metadata={"image": IMAGE})
+    environment = DaskKubernetesEnvironment(metadata={"image": IMAGE}, cluster="operator")
     with acting_as(operated, tmp_path, "submitter", SUBMITTER_ROLES):
         found = {one.subject: one for one in checked(environment)}
         assert [one for one in found.values() if one.ok is False] == []
@@ -125,7 +125,7 @@ def test_with_the_documented_roles_the_doctor_is_content(
 def test_the_doctor_misses_what_a_sweep_needs(
     operated: KubernetesRig, tmp_path: Path, missing: Request
 ) -> None:
-    environment = DaskKubernetesEnvironment(metadata={"image": IMAGE})
+    environment = DaskKubernetesEnvironment(metadata={"image": IMAGE}, cluster="operator")
     with (
         acting_as(operated, tmp_path, "submitter", SUBMITTER_ROLES),
         operated.access.denied(missing.verb, missing.rbac_resource, user="submitter"),
@@ -187,7 +187,8 @@ def test_who_may_not_forward_ports_is_told_at_once(
     program = (
         "from flowenv.flows.finding import find_flow\n"
         "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
-        f"environment = DaskKubernetesEnvironment(0, 1, metadata={{'image': '{IMAGE}'}})\n"
+        "environment = DaskKubernetesEnvironment(0, 1, cluster='operator',\n"
+        f"    metadata={{'image': '{IMAGE}'}})\n"
         f"environment.run(find_flow('{FLOWS}:scheduler'))\n"
     )
     with (

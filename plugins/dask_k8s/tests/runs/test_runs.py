@@ -132,7 +132,8 @@ def test_a_cluster_for_a_flow_here_is_made_in_the_context_that_is_chosen(
     program = (
         "from flowenv.flows.finding import find_flow\n"
         "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
-        f"environment = DaskKubernetesEnvironment(0, 1, metadata={{'image': '{IMAGE}'}},\n"
+        "environment = DaskKubernetesEnvironment(0, 1, cluster='operator',\n"
+        f"    metadata={{'image': '{IMAGE}'}},\n"
         f"    context={another_context!r})\n"
         f"print(environment.run(find_flow('{FLOWS}:scheduler')))\n"
     )
@@ -153,7 +154,8 @@ def test_a_script_that_is_asked_to_end_removes_the_cluster_of_its_flow(
     program = (
         "from flowenv.flows.finding import find_flow\n"
         "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
-        f"environment = DaskKubernetesEnvironment(0, 1, metadata={{'image': '{IMAGE}'}})\n"
+        "environment = DaskKubernetesEnvironment(0, 1, cluster='operator',\n"
+        f"    metadata={{'image': '{IMAGE}'}})\n"
         f"environment.run(find_flow('{FLOWS}:wait_for_ever'))\n"
     )
     command = [sys.executable, "-c", program]

@@ -485,7 +485,7 @@ def test_a_cluster_that_makes_the_secret_too_large_is_refused(environment: Envir
 
 @given(name=st.text(min_size=1).filter(lambda text: text.strip()))
 def test_the_operator_takes_every_clusters_name(name: str) -> None:
-    environment = DaskKubernetesEnvironment(metadata={"image": "a:1"})
+    environment = DaskKubernetesEnvironment(metadata={"image": "a:1"}, cluster="operator")
 
     spec = build(environment, Flow(flows.add.function, name=name))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import functools
+from collections.abc import Mapping
 
 from flowenv.plugin import Secret
 from flowenv_dask_k8s.spec.tls import AUTHORITY, CERTIFICATE, KEY
@@ -11,6 +13,16 @@ _VALID = datetime.timedelta(days=3650)
 """A run may take as long as it likes; what ends the certificates is the end of its Secret."""
 _SKEW = datetime.timedelta(days=1)
 """How far a node's clock may be behind."""
+
+
+@functools.lru_cache(maxsize=256)
+def certificates_of(run_id: str) -> Mapping[str, Secret]:
+    """A run's certificates: the same ones when its submission is tried again.
+
+    Args:
+        run_id: the run.
+    """
+    return make_certificates()
 
 
 def make_certificates() -> dict[str, Secret]:
