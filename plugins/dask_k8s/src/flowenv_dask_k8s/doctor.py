@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from flowenv.errors import FlowenvError
 from flowenv.plugin import Finding
 from flowenv_dask_k8s.cluster.operator import check_operator
 from flowenv_dask_k8s.cluster.rights import missing, rules
-from flowenv_dask_k8s.spec.permissions import RUNNING_HERE, SWEEPING, SWEEPING_PODS
-from flowenv_k8s.plugin import Client, job_findings, permission_findings
+from flowenv_dask_k8s.spec.permissions import (
+    FORWARDING,
+    OF_PODS_HERE,
+    RUNNING_HERE,
+    SWEEPING,
+    SWEEPING_PODS,
+)
+from flowenv_k8s.plugin import Client, Request, job_findings, permission_findings
 
 
 def findings(account: str, has_operator: bool, client: Client, namespace: str) -> Iterator[Finding]:
@@ -24,6 +30,7 @@ def findings(account: str, has_operator: bool, client: Client, namespace: str) -
     yield from job_findings(client, namespace)
     if not has_operator:
         yield from permission_findings(client, namespace, SWEEPING_PODS)
+        yield _here_finding(client, namespace, (*OF_PODS_HERE, *FORWARDING))
         yield _account_finding(account, "flow-runner")
         return
     try:
@@ -33,15 +40,15 @@ def findings(account: str, has_operator: bool, client: Client, namespace: str) -
         return
     yield Finding("Dask operator", True, "its resource types are installed.")
     yield from permission_findings(client, namespace, SWEEPING)
-    yield _here_finding(client, namespace)
+    yield _here_finding(client, namespace, RUNNING_HERE)
     yield _account_finding(account, "flow-runner-operator")
 
 
-def _here_finding(client: Client, namespace: str) -> Finding:
+def _here_finding(client: Client, namespace: str, needed: Iterable[Request]) -> Finding:
     """Whether whoever runs the doctor could run flows here, on a cluster there."""
     subject = "environment.run"
     try:
-        lacking = missing(client, namespace, RUNNING_HERE)
+        lacking = missing(client, namespace, needed)
     except FlowenvError as error:
         return Finding(subject, None, f"It can't be checked: {error.message}", error.hint)
     if not lacking:

@@ -104,7 +104,8 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         cluster: who makes the cluster: `pods`, the run itself; `operator`, the Dask operator.
         scheduler_spec: the Job manifest as data, instead of a file.
         worker_spec: the Pod manifest as data, instead of a file.
-        scheduler_resources: the scheduler's container's resources.
+        scheduler_resources: those of a scheduler in a pod of its own: the operator's, or that of
+            `run` from outside. In the flow's container it shares the flow's.
         worker_resources: each worker's container's resources.
         nthreads: threads of each worker; by default as many as it has CPUs.
         idle_timeout: seconds after which a cluster whose flow is gone is removed.
@@ -185,7 +186,9 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         None, help="The Pod manifest as data, instead of a file.", kw_only=True
     )
     scheduler_resources: dict[str, Any] | None = setting(
-        None, help="The scheduler's resources: requests and limits.", kw_only=True
+        None,
+        help="Resources of a scheduler in its own pod: the operator's, or `run`'s from outside.",
+        kw_only=True,
     )
     worker_resources: dict[str, Any] | None = setting(
         None, help="Each worker's resources: requests and limits.", kw_only=True
@@ -195,7 +198,7 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
     )
     idle_timeout: int = setting(
         DEFAULT_IDLE_TIMEOUT,
-        help="Seconds after which a cluster whose flow is gone is removed.",
+        help="Seconds after which a cluster in pods of its own is removed whose flow is gone.",
         kw_only=True,
     )
     cluster_deadline: float = setting(

@@ -94,4 +94,5 @@ def test_the_doctor_knows_the_role_and_no_operator(account: KubernetesRig) -> No
 
     subjects = {one.subject: one for one in found}
     assert "Dask operator" not in subjects
+    assert subjects["environment.run"].ok is True
     assert "Role flow-runner" in subjects["service account"].message
