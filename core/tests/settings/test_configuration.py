@@ -6,7 +6,8 @@ import pytest
 
 from flowenv import Secret
 from flowenv.errors import ConfigurationError
-from flowenv.settings.configuration import configuration, configured_secret
+from flowenv.settings.configuration import configuration
+from flowenv.settings.secrets import configured_secret
 
 from ..flow_files import write
 

@@ -26,7 +26,7 @@ def flowenv_run_flow(environment: Environment, flow_run: FlowRun) -> Any:
 @hookimpl(trylast=True)
 def flowenv_get_secret(name: str) -> Secret | None:
     """Look in the configuration's `[secrets]`, then in environment variables."""
-    from flowenv.settings.configuration import configured_secret
+    from flowenv.settings.secrets import configured_secret
 
     return configured_secret(name)
 

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import functools
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
 from flowenv.contract import CONFIGURABLE
-from flowenv.contract.variable_rules import NAME_RULE, NUL_RULE, holds_nul, is_name
 from flowenv.errors import ConfigurationError
-from flowenv.secret import Secret
 from flowenv.settings.declaration import nearest
+from flowenv.settings.set_variables import split_variables, wrong_variable
 from flowenv.settings.toml_source import TomlSource
 from flowenv.settings.trust import folders_to_search, writable_by_others
 from flowenv.settings.values import describe, fits
@@ -44,7 +42,6 @@ _TYPES: dict[str, Any] = {
 _KEPT_OUT = {"env", "secrets", "environments", "plugin"}
 """Tables whose values no error shows: there can be secrets among them."""
 _SECRET_KEYS = {"env", "file", "reference"}
-_VARIABLE_KEYS = {"secret", "file", "reference"}
 _FROM_VARIABLES = ("environment", "image", "results_url", "payload_url", "runtime")
 
 
@@ -228,36 +225,6 @@ def _check_variables(source: TomlSource, env: Mapping[str, Any], *where: str) ->
             source.fail(f"{'.'.join((*where, name))} {wrong}", *where, name)
 
 
-def wrong_variable(name: str, value: object) -> str:
-    """What is wrong with a variable for containers; empty if nothing is. Its value isn't shown.
-
-    Args:
-        name: its name.
-        value: a text, or one of `{secret = …}`, `{file = …}`, `{reference = …}`.
-    """
-    from flowenv.contract import AUTH_TOKEN
-
-    if not is_name(name):
-        return f"is no name for a variable. {NAME_RULE}"
-    if isinstance(value, str):
-        return f"has a NUL character. {NUL_RULE}" if holds_nul(value) else ""
-    forms = "a string, {secret = …}, {file = …} or {reference = …}"
-    if not isinstance(value, dict):
-        return f"must be {forms}, not {type(value).__name__}"
-    texts = all(isinstance(one, str) for one in value.values())
-    if len(value) != 1 or not value.keys() <= _VARIABLE_KEYS or not texts:
-        return f"must be {forms}"
-    if name == AUTH_TOKEN:
-        return "can't be a secret; for the token set auth_token in [secrets]"
-    return "can't be a secret" if name in CONFIGURABLE else ""
-
-
-def split_variables(env: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Variables as `[env]` has them: those that are texts, and those that are secrets."""
-    plain = {name: value for name, value in env.items() if isinstance(value, str)}
-    return plain, {name: value for name, value in env.items() if name not in plain}
-
-
 def _fail_at_item(source: TomlSource, key: str, value: object) -> NoReturn:
     item = (getattr(_TYPES[key], "__args__", None) or (Any,))[-1]
     plain = str if key == "env" else item  # what a secret may be is said where one is wrong
@@ -308,86 +275,3 @@ def required_plugins() -> dict[str, str]:
         **dict.fromkeys(found.required_plugins, place),
         **dict.fromkeys(names_in_variable(variable), variable),
     }
-
-
-def configured_secret(name: str) -> Secret | None:
-    """A secret from `[secrets]`, else from `FLOWENV_SECRET_NAME`, else None.
-
-    The auth token is also taken from `PREFECT__CLOUD__AUTH_TOKEN`.
-
-    Raises:
-        ConfigurationError: if `[secrets]` names a variable or file that isn't there.
-    """
-    from flowenv.contract import AUTH_TOKEN, AUTH_TOKEN_SECRET
-
-    entry = configuration().secrets.get(name)
-    if isinstance(entry, str):
-        return Secret(entry)
-    if entry is not None:
-        if reference := entry.get("reference"):
-            return Secret(reference=reference)
-        return Secret(_read_secret(name, entry))
-    variables = ["FLOWENV_SECRET_" + re.sub(r"\W", "_", name).upper()]
-    if name == AUTH_TOKEN_SECRET:
-        variables.append(AUTH_TOKEN)
-    for variable in variables:
-        if value := os.environ.get(variable):
-            return Secret(value)
-    return None
-
-
-def secret_variables(
-    entries: Mapping[str, Mapping[str, str]],
-    find: Callable[[str], Secret | None],
-    place_of: Callable[[str], str],
-    folder: Path,
-) -> dict[str, Secret]:
-    """The values of variables that are secrets.
-
-    Args:
-        entries: `{secret = …}`, `{file = …}` or `{reference = …}` by the variable's name.
-        find: finds a named secret.
-        place_of: where a variable is set, for messages.
-        folder: what a file's name is relative to.
-
-    Raises:
-        ConfigurationError: if one isn't there; with its place.
-    """
-    values = dict[str, Secret]()
-    for name, entry in entries.items():
-        secret: Secret | None
-        if named := entry.get("secret"):
-            secret = find(named)
-        elif reference := entry.get("reference"):
-            secret = Secret(reference=reference)
-        else:
-            file = folder / Path(entry["file"]).expanduser()
-            secret = Secret(_text_of(file, place_of(name)))
-        if secret is None:
-            variable = "FLOWENV_SECRET_" + re.sub(r"\W", "_", named or "").upper()
-            raise ConfigurationError(
-                f"{place_of(name)}: {name} is the secret {named}, and nobody has it.",
-                hint=f"Set it in [secrets], or as {variable}.",
-            )
-        values[name] = secret
-    return values
-
-
-def _read_secret(name: str, entry: Mapping[str, str]) -> str:
-    found = configuration()
-    place = found.place("secrets", name)
-    if variable := entry.get("env"):
-        if variable not in os.environ:
-            raise ConfigurationError(f"{place}: the environment variable {variable} isn't set.")
-        return os.environ[variable]
-    return _text_of(found.beside(entry["file"]), place)
-
-
-def _text_of(path: Path, place: str) -> str:
-    try:
-        return path.read_text("utf-8").rstrip("\n")
-    except OSError as error:
-        raise ConfigurationError(f"{place}: {path} can't be read: {error.strerror}.") from error
-    except UnicodeDecodeError:
-        # the error itself would show what the file holds
-        raise ConfigurationError(f"{place}: {path} holds no UTF-8 text.") from None

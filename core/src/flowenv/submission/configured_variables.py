@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from flowenv import contract
 from flowenv.errors import ConfigurationError
-from flowenv.settings.configuration import (
-    configuration,
-    secret_variables,
-    split_variables,
-    wrong_variable,
-)
+from flowenv.settings.configuration import configuration
+from flowenv.settings.secrets import secret_variables
+from flowenv.settings.set_variables import split_variables, wrong_variable
 
 if TYPE_CHECKING:
     from flowenv.runs.environment import Environment
