@@ -144,8 +144,7 @@ def test_an_example_gives_the_same_result_as_in_the_local_process(
 ) -> None:
     flow = find_flow(str(EXAMPLES / name / f"{name}.py"))
     expected = LocalEnvironment(executor=executor).execute(flow, **parameters).result()
-    # `image_check` looks at what is installed: what travels isn't
-    run = environment(executor=executor, runtime="image").execute(flow, **parameters)
+    run = environment(executor=executor).execute(flow, **parameters)
 
     assert run.result(120) == expected
 
