@@ -284,7 +284,8 @@ def test_attach_leaves_the_run_running(fake: Project) -> None:
         ended = running.wait()
     check(ended)
     assert f"It goes on: flowenv attach {reference} --env fake\n" in ended.stderr
-    assert fake.flowenv("status", reference, "--env", "fake").stdout.startswith("Running\n")
+    state, flow, *_ = fake.flowenv("status", reference, "--env", "fake").stdout.splitlines()
+    assert (state, flow.split()) == ("Running", ["flow", "wait"])
     assert fake.flowenv("cancel", reference, "--env", "fake").returncode == 0
 
 

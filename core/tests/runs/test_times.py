@@ -46,6 +46,11 @@ def test_the_last_phase_is_open_until_the_end():
     assert RunTimes(at(0)).total(at(9)) == 9
 
 
+def test_of_a_run_that_is_over_no_phase_is_open():
+    [only] = RunTimes(at(0), at(1)).phases(is_over=True)
+    assert (only.name, only.seconds()) == ("scheduling", 1)
+
+
 def test_what_is_not_known_is_part_of_the_next_phase():
     assert named(RunTimes(at(0), started=at(4), ended=at(10))) == [("starting", 4), ("running", 6)]
     assert named(RunTimes(at(0), running=at(4), ended=at(10))) == [("starting", 4), ("running", 6)]

@@ -32,7 +32,8 @@ def describe(flow_run: FlowRun) -> dict[str, Any]:
 def describe_times(flow_run: FlowRun) -> dict[str, Any]:
     """When what of a run happened, and its phases, as plain data; empty if nobody can tell."""
     times = _times(flow_run)
-    return {"times": times.to_json(), "phases": [one.to_json() for one in times.phases()]}
+    phases = times.phases(is_over=flow_run.last_status.state.is_final)
+    return {"times": times.to_json(), "phases": [one.to_json() for one in phases]}
 
 
 def _times(flow_run: FlowRun) -> RunTimes:
@@ -169,7 +170,7 @@ def details(flow_run: FlowRun) -> list[str]:
         "by": flow_run.submitter,
     }
     lines = [f"{name:<11} {shown(text, lines=False)}" for name, text in known.items() if text]
-    for one in _times(flow_run).phases():
+    for one in _times(flow_run).phases(is_over=flow_run.last_status.state.is_final):
         began = one.began.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
         so_far = "" if one.ended else " so far"
         lines.append(f"{one.name:<11} {began} UTC, {one.seconds():.1f} s{so_far}")

@@ -377,7 +377,7 @@ class FlowRun:
         """
         told = self._asked().times() if self.handle is not None else None
         if told is None and self.is_attached:
-            return RunTimes(self.created)
+            return RunTimes()  # when it was made says nothing of where it stands
         return told or times_seen(self._seen)
 
     def phases(self) -> tuple[Phase, ...]:
@@ -390,7 +390,7 @@ class FlowRun:
         >>> [phase.name for phase in submit(dict).phases()]
         ['starting', 'running']
         """
-        return self.times().phases()
+        return self.times().phases(is_over=self.last_status.state.is_final)
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
         """The lines of the flow's log, without line ends.

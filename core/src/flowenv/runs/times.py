@@ -90,8 +90,12 @@ class RunTimes:
     running: Moment = None
     ended: Moment = None
 
-    def phases(self) -> tuple[Phase, ...]:
+    def phases(self, *, is_over: bool = False) -> tuple[Phase, ...]:
         """The phases between the moments that are known; the last one is open until the end.
+
+        Args:
+            is_over: True for a run that is over, also where nobody knows since when: no phase of
+                it is open.
 
         >>> RunTimes().phases()
         ()
@@ -101,7 +105,7 @@ class RunTimes:
             Phase(_name(name, before), began, ended)
             for (before, began), (name, ended) in pairwise(known)
         ]
-        if known and not self.ended:
+        if known and not self.ended and not is_over:
             last, began = known[-1]
             found.append(Phase(_name("ended", last), began))
         return tuple(found)
