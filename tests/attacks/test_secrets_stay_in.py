@@ -18,7 +18,7 @@ import click
 import pytest
 
 from attacks.test_planted_token import about, everything
-from flowenv import FlowRun, Secret
+from flowenv import DaskExecutor, FlowRun, Secret
 from flowenv.cli.app import app
 from flowenv.errors import FlowenvError
 from flowenv.plugin import configuration
@@ -26,6 +26,7 @@ from flowenv.redaction import redacted
 from flowenv.runs.stored_result import store_result
 from flowenv.serialization import storage
 from flowenv.submission.packing import pack
+from flowenv_local import LocalEnvironment
 from rigs.kubernetes import KubernetesRig
 
 TOKEN = "pl4nted-'t0ken\"/+ü"
@@ -141,6 +142,17 @@ def test_a_run_on_kubernetes_shows_no_token_at_debug(
     assert not shows(json.dumps(rig.objects("Job")) + json.dumps(rig.objects("Pod")))
     assert not shows(repr(pickle.dumps(run.environment)))
     assert not shows(pack(run).decode())
+
+
+def test_an_executor_shows_no_credential_of_its_clusters_provider() -> None:
+    kwargs = {"n_workers": 2, "token": TOKEN, "options": [{"password": TOKEN}]}
+    executor = DaskExecutor(cluster_class="a.Cluster", cluster_kwargs=kwargs, client_kwargs=kwargs)
+    environment = LocalEnvironment(executor=executor)
+    shown = repr(executor) + repr(vars(executor)) + repr(environment) + repr(vars(environment))
+
+    assert executor.cluster_kwargs == kwargs
+    assert "'n_workers': 2, 'token': '***'" in shown
+    assert not shows(shown)
 
 
 # -- configuration -------------------------------------------------------------------------

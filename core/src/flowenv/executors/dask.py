@@ -15,6 +15,7 @@ from flowenv.executors.base import Executor, active
 from flowenv.executors.classes import load_class
 from flowenv.executors.dask_import import import_dask
 from flowenv.settings.declaration import setting
+from flowenv.settings.hidden import HiddenTexts
 from flowenv.states import Reason
 
 if TYPE_CHECKING:
@@ -62,6 +63,11 @@ class DaskExecutor(Executor):
                 "DaskExecutor takes either an address or a cluster to make, not both.",
                 hint="Drop address, or cluster_class, cluster_kwargs and adapt_kwargs.",
             )
+        # a provider's credentials may be among them
+        if self.cluster_kwargs is not None:
+            self.cluster_kwargs = HiddenTexts(self.cluster_kwargs)
+        if self.client_kwargs is not None:
+            self.client_kwargs = HiddenTexts(self.client_kwargs)
 
     def _take_debug(self, debug: bool) -> None:
         warnings.warn(

@@ -226,7 +226,7 @@ def own_copy(value: Any) -> Any:
     >>> given
     {'sizes': [1, 2]}
     """
-    if type(value) in (dict, HiddenItems):
+    if type(value) is dict or isinstance(value, HiddenItems):
         return type(value)((key, own_copy(one)) for key, one in value.items())
     if type(value) is list:
         return [own_copy(one) if type(one) in (dict, list, set) else one for one in value]

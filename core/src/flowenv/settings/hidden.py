@@ -48,6 +48,28 @@ class HiddenItems(dict[str, Any]):
         return HiddenItems(self)
 
 
+class HiddenTexts(HiddenItems):
+    """A dict whose `repr` shows only what can be no credential: numbers, and how they are nested.
+
+    >>> HiddenTexts({"n_workers": 2, "token": "s3cr3t", "scheduler": {"port": 0}})
+    {'n_workers': 2, 'token': '***', 'scheduler': {'port': 0}}
+    """
+
+    def __repr__(self) -> str:
+        return repr({name: _without_texts(value) for name, value in self.items()})
+
+    def __copy__(self) -> HiddenTexts:
+        return HiddenTexts(self)
+
+
+def _without_texts(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float | Secret):
+        return value
+    if isinstance(value, dict):
+        return {name: _without_texts(one) for name, one in value.items()}
+    return [_without_texts(one) for one in value] if isinstance(value, list) else "***"
+
+
 def hide_secrets(environment: Any) -> None:
     """Keep an environment's secret settings as Secrets, from now on whoever sets them."""
     kind = type(environment)
