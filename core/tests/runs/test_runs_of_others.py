@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 
 import pytest
 
@@ -22,6 +23,8 @@ from flowenv.cli.sweep import sweep
 from flowenv.errors import BackendNotFound, PluginError, SettingError, UnsupportedOperation
 from flowenv.runs.handle import FinishedHandle
 from flowenv.runs.outcome import Outcome
+from flowenv.runs.summaries import Leftover
+from flowenv.submission.sweeping import sweep as sweep_what_is_asked_for
 
 from ..flow_files import write
 from ..plugging import ToyEnvironment, toy_hooks
@@ -180,3 +183,43 @@ def test_what_a_backend_claims_it_gives(plugging, capability, hook, call):
 def test_labels_are_no_single_text(found):
     with pytest.raises(SettingError, match=r"labels must be list\[str\]"):
         find_runs("found", labels="nightly")
+
+
+class SweptEnvironment(ToyEnvironment):
+    backend = "swept"
+    capabilities = Capabilities(sweep=True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "removed"),
+    [
+        ({}, {"ada", "nobody", "shared"}),
+        ({"mine": True}, {"ada"}),
+        ({"everyone": True}, {"ada", "bob", "nobody", "shared"}),
+        ({"labels": ["a"]}, {"ada"}),
+        ({"labels": ["b"]}, set()),
+        ({"labels": ["b"], "everyone": True}, {"bob"}),
+    ],
+)
+def test_a_sweep_removes_what_is_asked_for(plugging, monkeypatch, wanted, removed):
+    monkeypatch.setenv("FLOWENV_SUBMITTER", "ada@mill")
+    gone = set()
+
+    @hookimpl
+    def flowenv_sweep(delete):
+        assert not delete  # what is to be removed is known when it is known whose it is
+        left = [
+            Leftover("job", "ada", "1", submitter="ada@mill", labels=("a",)),
+            Leftover("job", "bob", "2", submitter="bob@mill", labels=("b",)),
+            Leftover("job", "nobody", "3"),
+            Leftover("image", "shared"),
+        ]
+        return [one.swept(functools.partial(gone.add, one.name), delete) for one in left]
+
+    type_hook = hookimpl(lambda: SweptEnvironment, specname="flowenv_environment_type")
+    hooks = {"flowenv_environment_type": type_hook, "flowenv_sweep": flowenv_sweep}
+    plugging.backend("swept", {**toy_hooks(), **hooks})
+    swept = sweep_what_is_asked_for(SweptEnvironment(), 0.0, delete=True, **wanted)
+    assert gone == removed == {one.name for one in swept.found if one.removed}
+    others = {one.name for one in swept.of_others}
+    assert others <= {"bob"} - gone
