@@ -6,12 +6,17 @@ from contextlib import ExitStack
 
 import pytest
 
-from rigs import WITHOUT_BOKEH
+from rigs import WITHOUT_BOKEH, WITHOUT_KUBERNETES
 from rigs.kubernetes import Image, KubernetesRig, Timing
 from rigs.kubernetes.dask_operator import DaskOperator
 
 _WITHOUT_BOKEH = {**Image().env, "PYTHONPATH": WITHOUT_BOKEH}
-IMAGES = {"repo/flow:1": Image(_WITHOUT_BOKEH), "repo/bokeh:1": Image()}
+_DASK_ALONE = {**Image().env, "PYTHONPATH": f"{WITHOUT_BOKEH}:{WITHOUT_KUBERNETES}"}
+IMAGES = {
+    "repo/flow:1": Image(_WITHOUT_BOKEH),
+    "repo/bokeh:1": Image(),
+    "repo/dask:1": Image(_DASK_ALONE),
+}
 """The images that it can pull. Bokeh doubles what a scheduler's start costs."""
 OPERATOR_PERIOD = 1.0
 """Seconds between the operator's looks at each cluster: how busy it is, whether it is idle."""

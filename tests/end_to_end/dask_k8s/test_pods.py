@@ -121,6 +121,11 @@ spec:
 """
 
 
+@needs_the_rig("one image is what is known to be there")
+def test_an_image_that_has_only_dask_is_enough(submit: Submit) -> None:
+    assert submit("total", {**PODS, "metadata": {"image": "repo/dask:1"}}).result(PATIENCE) == 45
+
+
 def test_only_the_flow_has_a_token(submit: Submit) -> None:
     found: Any = submit("has_token", {"cluster": "pods"}).result(PATIENCE)
 

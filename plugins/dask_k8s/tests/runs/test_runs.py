@@ -107,6 +107,21 @@ def test_a_run_passes_restricted_pod_security_and_only_its_flow_has_a_token() ->
     assert run.result(PATIENCE) == {"flow": True, "scheduler": False, "worker": False}
 
 
+@pytest.mark.usefixtures("strict")
+def test_workers_of_a_runs_own_are_refused_and_pass_in_the_same_way() -> None:
+    own = {"cluster": "pods", "scheduler_spec": JOB_OF_NOBODY, "min_workers": 1}
+    worker = {"kind": "Pod", "spec": {**NOBODY, "containers": [{}]}}
+    refused, passed = submit("scheduler", own), submit("has_token", {**own, "worker_spec": worker})
+
+    status = refused.wait(PATIENCE)
+    assert (status.state, status.reason) == (State.CRASHED, Reason.CONFIGURATION)
+    assert "The Dask worker can't run: " in status.message
+    assert "runAsNonRoot != true" in status.message
+    assert "securityContext" in status.hint
+    # the scheduler is in the flow's container
+    assert passed.result(PATIENCE) == {"flow": True, "scheduler": True, "worker": False}
+
+
 @pytest.fixture
 def another_context(operated: KubernetesRig, tmp_path: Path) -> str:
     """A context that isn't the kubeconfig's current one, where nobody answers."""

@@ -1,0 +1,3 @@
+"""Hides kubernetes, as in an image that has only Dask."""
+
+raise ModuleNotFoundError("No module named 'kubernetes'", name="kubernetes")
