@@ -151,6 +151,8 @@ def test_a_batch_is_listed_and_cancelled_by_its_name(days):
         ended = running.wait()
     assert ended.returncode == 3
     assert ended.stdout.count("Cancelled") == 2
+    swept = days.flowenv("sweep", "--env", "fake", "--batch", "other", "--older-than", "0s")
+    assert swept.stdout == "Nothing is left over of runs with batch=other.\n"
     over = days.flowenv("cancel", "--env", "fake", "--batch", "long")
     assert (over.returncode, over.stderr) == (0, "No run of the batch goes on.\n")
     assert days.flowenv("cancel", "--env", "fake").returncode == 2

@@ -5,7 +5,13 @@ from __future__ import annotations
 import click
 
 from flowenv.cli.durations import UNITS, seconds
-from flowenv.cli.options import label_option, mine_option, output_option, platform_options
+from flowenv.cli.options import (
+    batch_option,
+    label_option,
+    mine_option,
+    output_option,
+    platform_options,
+)
 from flowenv.cli.printing import echo, echo_json, echo_table
 from flowenv.cli.runs import find_environment
 
@@ -21,6 +27,7 @@ from flowenv.cli.runs import find_environment
     help="Leave younger things alone: 90s, 30m, 12h, 7d.",
 )
 @label_option
+@batch_option
 @mine_option
 @click.option("--everyone", is_flag=True, help="Also what runs of others have left.")
 @click.option("--yes", is_flag=True, help="Remove what is found; without it, only list it.")
@@ -31,6 +38,7 @@ def sweep(
     plugins: tuple[str, ...],
     older_than: float,
     labels: tuple[str, ...],
+    batch: str | None,
     mine: bool,
     everyone: bool,
     yes: bool,
@@ -50,6 +58,7 @@ def sweep(
 
     if mine and everyone:
         raise click.UsageError("--mine and --everyone exclude each other.")
+    labels = (*labels, *([batch] if batch else ()))
     environment = find_environment(env, settings, plugins, "sweep")
     swept = sweep(environment, older_than, delete=yes, labels=labels, mine=mine, everyone=everyone)
     found = swept.found
