@@ -229,7 +229,9 @@ def test_a_large_payload_is_read_through_a_presigned_url_and_removed_at_the_end(
 ) -> None:
     import urllib.request
 
-    run = flowenv.submit(large_flow, environment=on_rig(metadata=in_bucket(bucket)))
+    run = flowenv.submit(
+        large_flow, environment=on_rig(metadata=in_bucket(bucket), runtime="image")
+    )
     url = override_of(rig)[PAYLOAD]
     with urllib.request.urlopen(url) as answer:
         assert run.id.encode() in answer.read()
@@ -246,7 +248,7 @@ def test_a_payload_of_a_run_that_is_refused_does_not_stay_behind(
     rig: EcsRig, on_rig: OnRig, bucket: str, large_flow: Flow[..., Any]
 ) -> None:
     with rig.faults.inject("capacity"), pytest.raises(PlatformError):
-        flowenv.submit(large_flow, environment=on_rig(metadata=in_bucket(bucket)))
+        flowenv.submit(large_flow, environment=on_rig(metadata=in_bucket(bucket), runtime="image"))
 
     assert rig.requests.count("PutObject") == 1
     assert keys(rig, bucket) == []
