@@ -85,7 +85,8 @@ def commands() -> str:
 
     from flowenv.cli.app import app
 
-    context = click.Context(app, info_name="flowenv", max_content_width=90)
+    settings = {**app.context_settings, "max_content_width": 90}
+    context = click.Context(app, info_name="flowenv", **settings)
     parts = [_help(app, context)]
     for name in app.list_commands(context):
         command = app.get_command(context, name)
