@@ -72,6 +72,20 @@ def test_a_process_finds_the_modules_that_this_one_finds(tmp_path, monkeypatch):
     assert flowenv.map(answer, [{}, {}], at_once=2).results() == [42, 42]
 
 
+def test_the_files_of_runs_in_processes_are_where_those_of_runs_here_are(tmp_path, monkeypatch):
+    @flow
+    def leave(name: str) -> None:
+        (flowenv.output_dir() / name).write_text(name)
+
+    monkeypatch.chdir(tmp_path)
+    rows = [{"name": "a"}, {"name": "b"}]
+    here, beside = flowenv.map(leave, rows), flowenv.map(leave, rows, at_once=2)
+    for batch in (here, beside):
+        batch.results()
+        assert [dict(row.run.files()) for row in batch.rows] == [{"a": b"a"}, {"b": b"b"}]
+    assert len(list((tmp_path / "flowenv-output").iterdir())) == 4
+
+
 def test_all_rows_are_checked_before_the_first_one_runs(capsys):
     @flow
     def says(word: str) -> None:

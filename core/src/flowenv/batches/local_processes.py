@@ -12,6 +12,7 @@ from flowenv.batches.rows import Row
 from flowenv.errors import FlowenvError
 from flowenv.runs.handle import FinishedHandle
 from flowenv.runs.outcome import Outcome
+from flowenv.runs.output_folder import folder_here
 from flowenv.states import State, Status
 from flowenv.submission.lifecycle import Prepared
 from flowenv.submission.rehearsal import Processes, Rehearsed, rehearse
@@ -70,6 +71,7 @@ class LocalProcesses:
         if self._processes.are_ended:
             run.observe(Status(State.CANCELLED, message="It had not begun."))
             return
+        run.output = folder_here(run)
         run.observe(Status(State.RUNNING))
         try:
             rehearsed = rehearse(prepared, self._processes)

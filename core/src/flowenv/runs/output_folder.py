@@ -69,7 +69,7 @@ def output_folder(run: HasOutput) -> Iterator[None]:
         run: its `output` is set, unless it is already.
     """
     if run.output is None:
-        run.output = _of_caller() or Path(HERE, _name(run)).absolute()
+        run.output = folder_here(run)
     token = _current.set(run.output)
     _enter(run.output)
     try:
@@ -77,6 +77,11 @@ def output_folder(run: HasOutput) -> Iterator[None]:
     finally:
         _leave(run.output)
         _current.reset(token)
+
+
+def folder_here(run: HasOutput) -> Path:
+    """The folder of a run whose flow runs on the caller's own machine."""
+    return _of_caller() or Path(HERE, _name(run)).absolute()
 
 
 def _name(run: HasOutput) -> str:

@@ -136,6 +136,7 @@ def rehearse(prepared: Prepared, processes: Processes | None = None) -> Rehearse
             contract.PAYLOAD_SEAL: (seal := seal_of(prepared.process.files[PAYLOAD_FILE])),
             contract.OUTCOME: str(outcome_file),
             contract.REHEARSAL: "1",
+            **({contract.OUTPUT: str(run.output)} if run.output else {}),
             **(runtime.variables(name) if runtime else {}),
         }
         exit_code = _call(process.command, variables, folder, processes)
