@@ -75,7 +75,10 @@ def spec_of(provider: Any = FARGATE, the_flow: Flow[..., Any] = example, **setti
         ("threads", {"provider": "distributed.LocalCluster", "processes": False}),
     ],
 )
-def test_the_spec_is_what_it_was(name: str, settings: dict[str, Any]) -> None:
+def test_the_spec_is_what_it_was(
+    name: str, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLOWENV_SUBMITTER", "ann@example")
     text = yaml.safe_dump(masked(spec_of(**settings)), sort_keys=False)
     path = GOLDEN / f"{name}.yaml"
     if os.environ.get("FLOWENV_WRITE_GOLDEN"):
