@@ -21,6 +21,30 @@ FLOW = """
 """
 
 
+HERE = """
+    import dataclasses
+    from flowenv import Environment, hookimpl
+    from flowenv.runs.common_environment import CommonEnvironment
+    from flowenv.runs.in_process import execute_here
+
+    @dataclasses.dataclass(repr=False)
+    class Here(CommonEnvironment):
+        backend = "here"
+
+    @hookimpl
+    def flowenv_environment_type():
+        return Here
+
+    @hookimpl
+    def flowenv_build_spec():
+        return {}
+
+    @hookimpl
+    def flowenv_execute(flow_run):
+        return execute_here(flow_run)
+"""
+
+
 @pytest.fixture
 def days(project: Project) -> Project:
     project.install_fake()
@@ -50,7 +74,8 @@ def test_the_same_command_again_submits_only_what_is_missing(days):
     assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [(one["row"], one["earlier"]) for one in lines] == [(1, True), (2, True), (3, False)]
-    assert lines[2]["result"] == "Saturday 1"
+    assert [one["result"] for one in lines] == ["Thursday 3", "Friday 1", "Saturday 1"]
+    assert all(one["files"] is None and one["run_id"] for one in lines)
     assert done.stderr.startswith("Batch leap: 3 runs, 2 of them found from before.")
     assert len([path for path in days.fake.iterdir() if path.is_dir()]) == 3
 
@@ -71,6 +96,15 @@ def test_what_failed_is_run_again_if_that_is_asked_for(days):
     assert run(days, "mixed.jsonl").stdout.count("(before)") == 2
     again = run(days, "mixed.jsonl", "--only-failed")
     assert (again.returncode, again.stdout.count("(before)")) == (1, 1)
+
+
+def test_in_this_process_a_failure_has_its_traceback(days):
+    days.install("here", HERE)
+    days.write("one.jsonl", '{"day": "2024-03-01", "fails": true}\n')
+    done = days.flowenv("run", "report.py", "--env", "here", "--each", "one.jsonl")
+    assert done.returncode == 1
+    assert done.stdout.startswith("   1  Failed: ValueError: no data")
+    assert 'raise ValueError("no data")' in done.stderr
 
 
 @pytest.mark.parametrize(

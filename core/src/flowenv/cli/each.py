@@ -141,27 +141,48 @@ class Counts:
 
 
 def _report(row: Row, output: str, *, is_earlier: bool) -> bool:
-    """Print how a row's run ended; True if it completed without its result coming back."""
+    """Print how a row's run ended; True if it left something that didn't come back."""
     import json
 
-    from flowenv.cli.report import describe_end
+    from flowenv.cli.report import show_traceback
 
-    data = row.to_json() if is_earlier else {**row.to_json(), **describe_end(row.run)}
+    if not is_earlier:
+        show_traceback(row.run)
+    # a script wants the results of all; people have seen those from before
+    in_full = output == "json" or not is_earlier
+    data = {**row.to_json(), **(_described(row) if in_full else {})}
     if output == "json":
         click.echo(json.dumps({**data, "earlier": is_earlier}, default=repr), file=results())
-        return "result_error" in data
+    else:
+        echo_line(_words(row, data, is_earlier=is_earlier))
+    files = data.get("files") or {}
+    return "result_error" in data or bool(files.get("problem"))
+
+
+def _described(row: Row) -> dict[str, Any]:
+    from flowenv.cli.report import describe_end
+    from flowenv.errors import FlowenvError
+
+    try:
+        return describe_end(row.run)
+    except FlowenvError as error:  # the platform has forgotten the run meanwhile
+        return {"result": None, "result_error": str(error)}
+
+
+def _words(row: Row, data: dict[str, Any], *, is_earlier: bool) -> str:
     parameters = " ".join(f"{name}={value}" for name, value in data["parameters"].items())
     text = f"{row.number:>4}  {row.last_status}  {parameters}"
     if is_earlier:
-        text += "  (before)"
-    elif row.last_status.state.value != "Completed":
-        text += f"  {row.reference}"
-    elif "result_error" in data:
+        return f"{text}  (before)"
+    if row.last_status.state.value != "Completed":
+        return f"{text}  {row.reference}" if row.run.environment.capabilities.attach else text
+    if "result_error" in data:
         text += f"  Error: {data['result_error']}"
     elif (shown := data.get("result_text") or data.get("result")) is not None:
         text += f"  Result: {shown if 'result_text' in data else repr(shown)}"
-    echo_line(text)
-    return "result_error" in data
+    if files := data.get("files"):
+        text += f"  Files: {files['problem'] or files['where']}"
+    return text
 
 
 def _interrupted(batch: Batch, where: str) -> None:

@@ -57,7 +57,13 @@ def describe_end(flow_run: FlowRun) -> dict[str, Any]:
     except FlowenvError as failure:
         # what became of a run that didn't complete is in its state and message
         error = failure if flow_run.last_status.state is State.COMPLETED else None
-    return {**describe(flow_run), **describe_times(flow_run), **describe_result(value, error)}
+    left = left_by(flow_run)
+    return {
+        **describe(flow_run),
+        **describe_times(flow_run),
+        **describe_result(value, error),
+        "files": left and left.to_json(),
+    }
 
 
 def describe_result(value: Any, error: Exception | None) -> dict[str, Any]:
@@ -96,10 +102,10 @@ def report_end(flow_run: FlowRun, output: str, where: str = "") -> int:
     """
     from flowenv.errors import FlowenvError
 
-    left = _left_files(flow_run)
+    left = left_by(flow_run)
     lacks_files = bool(left and left.problem)
     if output == "json":
-        described = {**describe_end(flow_run), "files": left and left.to_json()}
+        described = describe_end(flow_run)
         echo_json(described)
         lacks = lacks_files or "result_error" in described
         return exit_code(flow_run.last_status, lacks_result=lacks)
@@ -117,7 +123,8 @@ def report_end(flow_run: FlowRun, output: str, where: str = "") -> int:
     return exit_code(flow_run.last_status, lacks_result=lacks_files or error is not None)
 
 
-def _left_files(flow_run: FlowRun) -> LeftFiles | None:
+def left_by(flow_run: FlowRun) -> LeftFiles | None:
+    """Whether a run has left files, as far as its record says."""
     from flowenv.errors import FlowenvError
     from flowenv.runs.files_of_run import left_files
 
