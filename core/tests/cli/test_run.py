@@ -8,6 +8,9 @@ import subprocess
 
 import pytest
 
+from flowenv.cli.prepare import parse_variables
+from flowenv.errors import ConfigurationError
+
 from .project import FLOWENV, Project
 
 KINDS = """
@@ -330,3 +333,22 @@ def test_variables_for_one_run(project: Project) -> None:
     assert "asia" not in project.flowenv("spec", "flow.py", *given).stdout
     wrong = project.flowenv("run", "flow.py", "--variable", "REGION")
     assert (wrong.returncode, "'REGION' is not NAME=VALUE" in wrong.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["{secret=place}", '{secre = "place"}', "{file = place", "{secret = 3}", '{secret = ""}',
+     '{secret = "place", file = "place"}', "{'reference' = place}"],
+)  # fmt: skip
+def test_a_mistyped_secret_is_no_text(typed: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        parse_variables([f"REGION={typed}"])
+    said = str(caught.value)
+    assert "The variable REGION is no {secret = …}, {file = …} or {reference = …}." in said
+    assert """--variable 'REGION={secret = "name"}'""" in said
+    assert "place" not in said
+
+
+@pytest.mark.parametrize("typed", ['{"a": "b=c"}', "{{ a = b }}", "{a}={b}", "a={secret=b}", "{}"])
+def test_other_braces_are_text(typed: str) -> None:
+    assert parse_variables([f"FORMAT={typed}"]) == {"FORMAT": typed}

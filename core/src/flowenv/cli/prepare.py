@@ -82,7 +82,7 @@ def parse_variables(items: Sequence[str]) -> dict[str, Any]:
     from flowenv.submission.configured_variables import read_variable
 
     given = split(items, "--variable", "NAME=VALUE")
-    return {name: read_variable(text) for name, text in given.items()}
+    return {name: read_variable(name, text) for name, text in given.items()}
 
 
 def load_flow(target: str) -> Flow[..., Any]:

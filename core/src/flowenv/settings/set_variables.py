@@ -8,7 +8,8 @@ from typing import Any
 from flowenv.contract import CONFIGURABLE
 from flowenv.contract.variable_rules import NAME_RULE, NUL_RULE, holds_nul, is_name
 
-_VARIABLE_KEYS = {"secret", "file", "reference"}
+VARIABLE_KEYS = {"secret", "file", "reference"}
+"""What a variable that is a secret is named by."""
 
 
 def wrong_variable(name: str, value: object) -> str:
@@ -28,7 +29,7 @@ def wrong_variable(name: str, value: object) -> str:
     if not isinstance(value, dict):
         return f"must be {forms}, not {type(value).__name__}"
     texts = all(isinstance(one, str) for one in value.values())
-    if len(value) != 1 or not value.keys() <= _VARIABLE_KEYS or not texts:
+    if len(value) != 1 or not value.keys() <= VARIABLE_KEYS or not texts:
         return f"must be {forms}"
     if name == AUTH_TOKEN:
         return "can't be a secret; for the token set auth_token in [secrets]"

@@ -11,7 +11,7 @@ from flowenv import contract
 from flowenv.errors import ConfigurationError
 from flowenv.settings.configuration import configuration
 from flowenv.settings.secrets import secret_variables
-from flowenv.settings.set_variables import split_variables, wrong_variable
+from flowenv.settings.set_variables import VARIABLE_KEYS, split_variables, wrong_variable
 
 if TYPE_CHECKING:
     from flowenv.runs.environment import Environment
@@ -118,18 +118,36 @@ def checked_variables(given: Mapping[str, Any]) -> dict[str, Any]:
     return dict(given)
 
 
-def read_variable(text: str) -> Any:
+def read_variable(name: str, text: str) -> Any:
     """A variable's value as it is typed: a text, or `{secret = "name"}` and its like.
 
-    >>> read_variable("eu-west-1"), read_variable('{secret = "db/password"}')
-    ('eu-west-1', {'secret': 'db/password'})
+    Args:
+        name: the variable's name.
+        text: what was typed.
+
+    Raises:
+        ConfigurationError: if it looks like such a table and is none; it isn't shown.
+
+    >>> read_variable("REGION", "eu-west-1")
+    'eu-west-1'
+    >>> read_variable("PASSWORD", '{secret = "db/password"}')
+    {'secret': 'db/password'}
     """
+    import re
     import tomllib
 
-    if not text.lstrip().startswith("{"):
-        return text
+    if not re.match(r"""\s*\{\s*["']?[\w.-]+["']?\s*=""", text):
+        return text  # also JSON, a template: as it is
     try:
         table = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
-        return text  # JSON, a template: as it is
-    return table if len(table) == 1 and table.keys() <= {"secret", "file", "reference"} else text
+        table = {}
+    if len(table) == 1 and table.keys() <= VARIABLE_KEYS:
+        (value,) = table.values()
+        if value and isinstance(value, str):
+            return table
+    raise ConfigurationError(
+        f"The variable {name} is no {{secret = …}}, {{file = …}} or {{reference = …}}.",
+        hint=f"Its value is a text in double quotes, and single quotes keep the shell from it: "
+        f"--variable '{name}={{secret = \"name\"}}'",
+    )
