@@ -43,15 +43,23 @@ def _is_manifest(part: Any) -> bool:
 
 
 def _document(name: str, part: Any) -> str:
-    """A part as a document of its own; one that is no manifest stands in a comment."""
+    """A part as a document of its own.
+
+    What is no manifest, or one whose files are left out, stands in a comment.
+    """
     from flowenv.submission.explain import masked
 
     if not _is_manifest(part):
         return "".join(f"# {line}\n" for line in _yaml({name: masked(part)}).splitlines())
     files: dict[str, int] = {}
     text = _yaml(masked(_without_files(part, "", files)))
-    left_out = [f"# {at} has {size:,} bytes, left out here\n" for at, size in files.items()]
-    return "".join([f"# {name}\n", *left_out, text])
+    if not files:
+        return f"# {name}\n{text}"
+    # emptied it is another object: what exists and is immutable would refuse to become it
+    called = f"{part['kind']} {part['metadata']['name']}"
+    told = [f"# {name}: {called}, which flowenv makes if it isn't there; not to be applied\n"]
+    told += [f"# {at} has {size:,} bytes, left out here\n" for at, size in files.items()]
+    return "".join(told)
 
 
 def _without_files(value: Any, at: str, files: dict[str, int]) -> Any:
