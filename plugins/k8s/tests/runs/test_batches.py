@@ -10,6 +10,7 @@ import pytest
 import flowenv
 from flowenv import Batch, State
 from flowenv.batches import batch as batches
+from flowenv.batches.waiting import Rounds
 from flowenv.errors import PlatformError
 from flowenv.plugin import Environment
 from flowenv.testing import flows
@@ -120,7 +121,7 @@ def test_a_quota_that_is_full_is_waited_for_and_said(
     assert "3 runs wait: A quota refuses" in caplog.text
 
     def complete_those_there() -> None:
-        batch._retry = batches.Rounds(0.0)  # as if the time had passed
+        batch._retry = Rounds(0.0)  # as if the time had passed
         for row in batch.rows:
             if row.is_submitted and not row.last_status.state.is_final:
                 complete(rig, kubelet, row.run)
