@@ -53,5 +53,17 @@ def missing(client: Client, namespace: str, requests: Iterable[Request]) -> list
 
 
 def rules(requests: Iterable[Request]) -> str:
-    """The RBAC rules that allow some requests, as a Role's manifest writes them."""
-    return "\n".join(map(rbac_rule, requests))
+    """The RBAC rules that allow some requests, as a Role's manifest writes them: one a resource.
+
+    >>> from flowenv_k8s.plugin import PODS
+    >>> print(rules([Request("create", PODS), Request("delete", PODS)]))
+      - apiGroups: [""]
+        resources: ["pods"]
+        verbs: ["create", "delete"]
+    """
+    same: dict[tuple[str, str], list[Request]] = {}
+    for one in requests:
+        same.setdefault((one.resource.group, one.rbac_resource), []).append(one)
+    return "\n".join(
+        rbac_rule(ones[0], *dict.fromkeys(one.verb for one in ones)) for ones in same.values()
+    )

@@ -134,8 +134,12 @@ def _whose(message: str) -> str:
     return f"the service account {account[1]}" if account else "whoever runs flows"
 
 
-def rbac_rule(request: Request) -> str:
+def rbac_rule(request: Request, *verbs: str) -> str:
     """The RBAC rule that allows a request, as a Role's manifest writes it.
+
+    Args:
+        request: the request.
+        verbs: all that is to be allowed with its resource; by default its own verb.
 
     >>> from flowenv_k8s.api.resources import JOBS
     >>> print(rbac_rule(Request("create", JOBS)))
@@ -143,10 +147,11 @@ def rbac_rule(request: Request) -> str:
         resources: ["jobs"]
         verbs: ["create"]
     """
+    allowed = ", ".join(f'"{verb}"' for verb in verbs or (request.verb,))
     return (
         f'  - apiGroups: ["{request.resource.group}"]\n'
         f'    resources: ["{request.rbac_resource}"]\n'
-        f'    verbs: ["{request.verb}"]'
+        f"    verbs: [{allowed}]"
     )
 
 
