@@ -11,6 +11,7 @@ import zipfile
 
 import pytest
 
+from flowenv.container import installing
 from flowenv.contract import OUTCOME, PAYLOAD
 from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import refer_to
@@ -143,6 +144,16 @@ def test_a_failure_is_one_of_the_start_with_the_installers_last_words(image, tmp
     assert (record["state"], record["reason"]) == ("Crashed", "start_error")
     assert "(parcel>=3) can't be installed" in record["message"]
     assert "No matching distribution found for parcel>=3" in record["message"]
+
+
+def test_without_an_installer_the_image_is_to_have_one_or_what_is_needed():
+    lacks = [sys.executable, "-c", "import sys; sys.exit('python: No module named pip')"]
+    with pytest.raises(PayloadError) as caught:
+        installing._run(lacks, ["parcel"], {})
+    assert caught.value.hint == (
+        "The image has neither uv nor pip with venv. "
+        "Use an image that has one of them, or that has what the flow needs."
+    )
 
 
 INLINE = """\

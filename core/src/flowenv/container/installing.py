@@ -119,7 +119,10 @@ def _run(command: list[str], requirements: Sequence[str], defaults: Mapping[str,
         print(ended.stdout, file=sys.stderr, flush=True)
         hint = ""
         if "No module named pip" in last or "No module named venv" in last:
-            hint = "The image has neither uv nor pip with venv: use one that has, or what it needs."
+            hint = (
+                "The image has neither uv nor pip with venv. "
+                "Use an image that has one of them, or that has what the flow needs."
+            )
         raise PayloadError(
             f"What the flow requires ({', '.join(requirements)}) can't be installed: {last}",
             hint=hint,
