@@ -61,8 +61,8 @@ def test_each_row_is_a_run_with_values_as_annotations_read_them(days):
     done = run(days, "days.csv", "--batch", "leap")
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.splitlines()) == [
-        "   1  Completed  day=datetime.date(2024, 2, 29) size=3  Result: 'Thursday 3'",
-        "   2  Completed  day=datetime.date(2024, 3, 1)  Result: 'Friday 1'",
+        "   1  Completed  day=2024-02-29 size=3  Result: 'Thursday 3'",
+        "   2  Completed  day=2024-03-01  Result: 'Friday 1'",
     ]
     assert done.stderr.splitlines() == ["Batch leap: 2 runs.", "2 Completed"]
 
@@ -119,6 +119,8 @@ def test_in_this_process_a_failure_has_its_traceback(days):
         ("a.csv", "", "a.csv has no rows."),
         ("a.csv", "size\n3\n", "a.csv, line 2: The flow report needs the parameter day."),
         ("a.jsonl", "{}\n[", "a.jsonl, line 1: The flow report needs the parameter day."),
+        ("a.jsonl", '{"day": "2024-01-01"}\n{"day": 5}', "a.jsonl, line 2: The parameter day of"),
+        ("a.jsonl", '{"day": 5}', "is a datetime.date, not int."),
         ("a.jsonl", "[1]", "a.jsonl, line 1: list, not parameters by name."),
         ("a.jsonl", "{", "a.jsonl, line 1: no JSON"),
         ("a.txt", "day\n", "a.txt has rows in no format that is known."),

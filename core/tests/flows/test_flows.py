@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import decimal
 import functools
 import threading
+import uuid
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -417,6 +420,12 @@ def typed(
     names: list[str] = [],  # noqa: B006
     how: Literal["fast", "slow"] = "fast",
     when: datetime.date | None = None,
+    moment: datetime.datetime | None = None,
+    wait: datetime.timedelta = datetime.timedelta(0),
+    price: decimal.Decimal = decimal.Decimal(0),
+    key: uuid.UUID | None = None,
+    place: Path = Path(),
+    either: datetime.date | str = "",
     implicit: int = None,  # type: ignore[assignment]  # noqa: RUF013
     free=None,  # type: ignore[no-untyped-def]
 ) -> None:
@@ -433,6 +442,14 @@ def typed(
         ({"names": "a,b"}, "is list[str], not str."),
         ({"names": {"a": 1}}, "is list[str], not dict."),
         ({"how": "quick"}, "The parameter how of the flow typed"),
+        ({"when": 5}, "The parameter when of the flow typed is a datetime.date or None, not int."),
+        ({"when": "2026-11-28"}, "not str. Give datetime.date(2026, 11, 28), not '2026-11-28'."),
+        ({"moment": "now"}, "is a datetime.datetime or None, not str."),
+        ({"wait": 5}, "is a datetime.timedelta, not int."),
+        ({"price": 0.5}, "is a decimal.Decimal, not float."),
+        ({"price": "0.5"}, "Give decimal.Decimal('0.5'), not '0.5'."),
+        ({"key": "a"}, "is a uuid.UUID or None, not str."),
+        ({"either": 5}, "is a datetime.date or a string, not int."),
         ({"n": None}, "is an integer, not NoneType."),
     ],
 )
@@ -458,7 +475,9 @@ class Number:
         {"name": None},
         {"names": ("a", "b")},
         {"names": {1, 2}},
-        {"when": "2026-11-28"},
+        {"when": datetime.datetime(2026, 11, 28, 9)},
+        {"place": "data/a.csv"},
+        {"price": 5},
         {"implicit": None},
         {"free": object()},
     ],

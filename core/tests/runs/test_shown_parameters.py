@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import socket
+import uuid
 from pathlib import Path
 
 import pytest
@@ -27,15 +29,22 @@ class Heavy:
         (5, "5"),
         ("a", "'a'"),
         (None, "None"),
-        (Path("data/a.csv"), "'data/a.csv'"),
-        (datetime.date(2026, 11, 28), "datetime.date(2026, 11, 28)"),
+        (Path("data/a.csv"), "data/a.csv"),
+        (Path("a\nb"), r"'a\nb'"),
+        (datetime.date(2026, 11, 28), "2026-11-28"),
+        (datetime.datetime(2026, 11, 28, 9, 30), "2026-11-28T09:30:00"),
+        (datetime.time(9, 30), "09:30:00"),
+        (datetime.timedelta(seconds=90), "0:01:30"),
+        (decimal.Decimal("0.10"), "0.10"),
+        (uuid.UUID(int=5), "00000000-0000-0000-0000-000000000005"),
+        ([datetime.date(2026, 11, 28)], "[2026-11-28]"),
         (Heavy(), "<Heavy>"),
         ([Heavy()], "[<Heavy>]"),
         (Secret("hunter2"), "***"),
         ({"user": "me", "password": "hunter2"}, "{'user': 'me', 'password': ***}"),
         ([{"api_key": "hunter2"}], "[{'api_key': ***}]"),
         ("postgres://me:hunter2@db/x", "'postgres://me:***@db/x'"),
-        (Path("s3://me:hunter2@host"), "'s3:/me:hunter2@host'"),
+        (Path("s3://me:hunter2@host"), "s3:/me:hunter2@host"),
     ],
 )
 def test_a_value_is_shown_as_python_shows_it_without_what_is_secret(

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import types
+import uuid
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from flowenv.settings.values import describe, fits, parse
 
 _SCALARS = (str, int, float, bool, bytes)
 _SEVERAL = (list, tuple, set, frozenset, dict)
+_EXACT = (
+    *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta),
+    *(decimal.Decimal, uuid.UUID),
+)
+"""Classes that no plain value stands for, unlike a `Path`, for which a text is often given."""
 
 
 def misfit(value: object, annotation: Any) -> str:
     """What is wrong with a parameter's value, and what to give; empty if nothing is known to be.
 
-    Only plain annotations are looked at (`int`, `str | None`, `list[float]`, a `Literal`), and
-    only values of Python's own plain types: a flow may well take a NumPy number for an `int`, a
-    list for a tuple, or whatever its own classes do.
+    Only plain annotations are looked at (`int`, `str | None`, `list[float]`, a `Literal`, a
+    `date`), and only values of Python's own plain types: a flow may well take a NumPy number for
+    an `int`, a list for a tuple, or whatever its own classes do.
 
     Args:
         value: the value.
@@ -30,13 +38,14 @@ def misfit(value: object, annotation: Any) -> str:
         return ""
     if any(_is_near(value, one) for one in wanted):
         return ""
-    said = f"is {describe(annotation)}, not {type(value).__name__}."
+    said = f"is {_described(wanted, annotation)}, not {type(value).__name__}."
     if isinstance(value, str) and len(value) < 40 and not set(wanted) & set(_SEVERAL):
         try:
             meant = parse(value, annotation)
         except ValueError:
             return said
-        return f"{said} Give {meant!r}, not {value!r}."
+        shown = _as_code(meant)
+        return f"{said} Give {shown}, not {value!r}."
     return said
 
 
@@ -53,7 +62,25 @@ def _kinds(annotation: Any) -> list[Any] | None:
     if annotation in (None, types.NoneType):
         return [types.NoneType]
     plain = origin or annotation
-    return [plain] if plain in (*_SCALARS, *_SEVERAL) else None
+    return [plain] if plain in (*_SCALARS, *_SEVERAL, *_EXACT) else None
+
+
+def _described(kinds: list[Any], annotation: Any) -> str:
+    """The annotation in words; those for dates and times tell how they are written as texts."""
+    if not any(kind in _EXACT for kind in kinds):
+        return describe(annotation)
+    return " or ".join(_name(kind) if kind in _EXACT else describe(kind) for kind in kinds)
+
+
+def _name(kind: type) -> str:
+    return f"a {kind.__module__}.{kind.__name__}"
+
+
+def _as_code(value: object) -> str:
+    """The value as one writes it, with its module where that isn't said already."""
+    if isinstance(value, decimal.Decimal | uuid.UUID):
+        return f"{type(value).__module__}.{value!r}"
+    return repr(value)
 
 
 def _is_near(value: object, kind: Any) -> bool:
@@ -64,4 +91,6 @@ def _is_near(value: object, kind: Any) -> bool:
     if kind in _SEVERAL:
         pairs = isinstance(value, dict)
         return isinstance(value, _SEVERAL) and pairs == (kind is dict)
+    if kind is decimal.Decimal and type(value) is int:
+        return True  # it counts as one wherever they are added or compared
     return fits(value, kind)

@@ -25,9 +25,9 @@ _SECRET_WORDS = (
     "privatekey", "accesskey", "auth", "connectionstring", "dsn",
 )  # fmt: skip
 _SHOWN_BY_REPR = (
-    bool, int, float, complex, type(None), bytes, bytearray, range, slice, decimal.Decimal,
-    fractions.Fraction, uuid.UUID, datetime.date, datetime.time, datetime.timedelta,
+    bool, int, float, complex, type(None), bytes, bytearray, range, slice,
 )  # fmt: skip
+_SHOWN_AS_TEXT = (decimal.Decimal, fractions.Fraction, uuid.UUID, datetime.timedelta)
 
 
 class _Short(reprlib.Repr):
@@ -43,7 +43,12 @@ class _Short(reprlib.Repr):
         if isinstance(x, str):
             return repr(shortened(without_secrets(str(x))))
         if isinstance(x, PurePath):
-            return repr(shortened(without_secrets(str(x))))
+            text = shortened(without_secrets(str(x)))
+            return text if text.isprintable() else repr(text)
+        if isinstance(x, _SHOWN_AS_TEXT):
+            return shortened(str(x))
+        if isinstance(x, datetime.date | datetime.time):
+            return shortened(x.isoformat())
         plain = isinstance(x, (*_SHOWN_BY_REPR, list, tuple, dict, set, frozenset))
         return super().repr1(x, level) if plain else f"<{type(x).__name__}>"
 
@@ -99,7 +104,8 @@ def shortened(text: str, longest: int = LONGEST) -> str:
 def shown_parameters(parameters: Mapping[str, Any], most: int = MOST) -> dict[str, str]:
     """Parameters as texts that stand where all can read them who may list runs.
 
-    A value is shown as Python shows it, shortened; a `Secret`, what has the name of one, and
+    A value is shown as Python shows it, shortened, but a date, a time, a path, a decimal number
+    and the like as their plain texts; a `Secret`, what has the name of one, and
     texts of secrets that this process has revealed are masked.
 
     Args:
