@@ -205,6 +205,41 @@ def test_doctor_asks_the_platform_of_the_configured_environment(fake: Project) -
     assert "folder: is there" in fake.flowenv("doctor", FLOWENV_ENVIRONMENT="fake").stdout
 
 
+def test_doctor_says_which_secrets_runs_cant_read(fake: Project) -> None:
+    fake.write("flowenv.toml", """
+        [secrets]
+        password = { file = "pw.txt" }
+        token = { env = "NOT_SET_ANYWHERE" }
+        elsewhere = { file = "elsewhere.txt" }
+        plain = "hidden-text"
+        [env]
+        PASSWORD = { secret = "password" }
+        PLAIN = { secret = "plain" }
+        KEY = { file = "key.txt" }
+        [environments.prod]
+        type = "fake"
+        [environments.prod.env]
+        TOKEN = { secret = "token" }
+        CERTIFICATE = { file = "cert.txt" }
+        [environments.other]
+        type = "fake"
+        [environments.other.env]
+        ELSEWHERE = { secret = "elsewhere" }
+    """)  # fmt: skip
+    ended = fake.flowenv("doctor", "--env", "prod")
+    assert ended.returncode == 3
+    errors = [line for line in ended.stdout.splitlines() if line.startswith("error")]
+    subjects = ["secret password", "secret token", "variable KEY", "variable CERTIFICATE"]
+    assert [line.split(": ")[0].removeprefix("error    ") for line in errors] == subjects
+    assert "pw.txt can't be read: No such file or directory." in errors[0]
+    assert "the environment variable NOT_SET_ANYWHERE isn't set." in errors[1]
+    assert "flowenv.toml" in errors[3]
+    for name in ("pw.txt", "key.txt", "cert.txt"):
+        (fake.folder / name).write_text("hidden-text")
+    sound = fake.flowenv("doctor", "--env", "prod", NOT_SET_ANYWHERE="hidden-text")
+    assert (sound.returncode, "hidden-text" in sound.stdout + ended.stdout) == (0, False)
+
+
 def test_doctor_says_that_the_default_environment_is_not_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -25,14 +25,15 @@ def doctor(
 ) -> int:
     """Check this installation and the environment's platform.
 
-    The platform is that of --env, else of the environment that the configuration names.
+    The platform is that of --env, else of the environment that the configuration names. The
+    files and variables that its secrets come from are read, too; none is shown.
     Exits with 0 if nothing is wrong, 3 if something is.
 
     \b
       flowenv doctor
       flowenv doctor --env prod
     """
-    findings = _installation(plugins)
+    findings = _installation(env, plugins)
     if env or settings or _is_configured():
         findings += _platform(env, settings, plugins)
     else:
@@ -65,14 +66,14 @@ def _print(finding: Finding) -> None:
     click.echo(f"{mark}  {shown(text)}")
 
 
-def _installation(plugins: Sequence[str]) -> list[Finding]:
+def _installation(env: str | None, plugins: Sequence[str]) -> list[Finding]:
     import platform
 
     from flowenv._version import __version__
+    from flowenv.cli.secret_findings import secret_findings
     from flowenv.errors import ConfigurationError
     from flowenv.runs.summaries import Finding
     from flowenv.settings.configuration import configuration
-    from flowenv.settings.unused_secrets import how_to_use, unused_secrets
 
     python = platform.python_version()
     found = [Finding("flowenv", True, f"{__version__} on Python {python}")]
@@ -82,9 +83,7 @@ def _installation(plugins: Sequence[str]) -> list[Finding]:
         # without it there is no telling which plugins to load
         return [*found, Finding("configuration", False, error.message, error.hint)]
     found.append(Finding("configuration", True, str(path) if path else "no file; all defaults"))
-    for name in unused_secrets(configuration()):
-        text = "nothing in the configuration uses it; a plugin may ask for it."
-        found.append(Finding(f"secret {name}", None, text, how_to_use(name)))
+    found += secret_findings(configuration(), env)
     return found + _plugins(plugins)
 
 

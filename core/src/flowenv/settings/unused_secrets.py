@@ -21,8 +21,13 @@ def unused_secrets(found: Configuration, more: Mapping[str, Any] | None = None) 
     tables: list[Iterable[Any]] = [found.secret_env.values(), (more or {}).values()]
     for one in found.environments.values():
         tables += [one.env.values(), one.settings.values()]
-    used = {AUTH_TOKEN_SECRET, *_texts(tables)}
+    used = used_texts(tables)
     return [name for name in found.secrets if name not in used]
+
+
+def used_texts(tables: Iterable[object]) -> set[str]:
+    """The texts that may name a secret: those in settings and variables, and the token's name."""
+    return {AUTH_TOKEN_SECRET, *_texts(tables)}
 
 
 def how_to_use(name: str) -> str:
