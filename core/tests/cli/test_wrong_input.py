@@ -93,6 +93,8 @@ def test_a_file_that_cant_be_loaded_shows_the_users_frames_only(
         (["--size=3"], ["It is a parameter of", "-p size=3"]),
         (["--size", "3"], ["-p size=3"]),
         (["--windw", "3"], ["--windw'. A parameter of the flow is given with -p"]),
+        (["--parm", "size=3"], ["No such option", "--parm'. Did you mean --param?"]),
+        (["--lable=a"], ["Did you mean --label?"]),
         (["--env", "kubernetes"], ["Did you mean 'dask_k8s' (Run flowenv flows on", "or 'k8s' ("]),
         (["-p", "size"], ["'size' is not PARAM=VALUE"]),
         (["-p", "=1"], ["'=1' is not PARAM=VALUE"]),

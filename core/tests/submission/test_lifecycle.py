@@ -426,5 +426,10 @@ def test_a_parameter_that_is_given_twice_is_an_error():
 
 
 def test_a_misspelt_argument_is_a_parameter_that_the_flow_has_not():
-    with pytest.raises(ParameterError, match="has no parameter 'enviroment'"):
+    with pytest.raises(ParameterError, match="has no parameter 'enviroment'") as caught:
         submit(Flow(lambda n: n), n=1, enviroment="k8s")
+    assert caught.value.hint == "Did you mean environment=?"
+    with pytest.raises(ParameterError, match="has no parameter 'lable'") as caught:
+        submit(Flow(lambda label: label), lable="a")
+    assert caught.value.hint == "Did you mean 'label'?"
+    assert submit(dict, lable="a").result() == {"lable": "a"}

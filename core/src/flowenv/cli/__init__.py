@@ -128,7 +128,9 @@ def _advice(error: Exception, arguments: Sequence[str]) -> str:
     if isinstance(error, click.NoSuchOption):
         from flowenv.cli.meant_parameter import meant_parameter
 
-        return meant_parameter(error.option_name, arguments)
+        params = error.ctx.command.params if error.ctx else []
+        known = [name for one in params for name in (*one.opts, *one.secondary_opts)]
+        return meant_parameter(error.option_name, arguments, known)
     return ""
 
 

@@ -28,6 +28,7 @@ from flowenv.runs.stopping import closed_before_the_end
 from flowenv.runs.submitter import submitter
 from flowenv.serialization.plain_data import own_copy
 from flowenv.settings.configuration import configuration
+from flowenv.settings.declaration import closest
 from flowenv.states import State, Status
 from flowenv.submission.configured_variables import checked_variables
 from flowenv.submission.container_process import VariableLayers, process_of
@@ -249,10 +250,29 @@ def submit(
     if given:
         if twice := given.keys() & dict(parameters or {}).keys():
             raise ParameterError(f"The parameter {min(twice)} is given twice.")
+        flow = as_flow(flow)
+        _check_misspelt(flow, given)
         parameters = {**given, **(parameters or {})}
     return prepare(
         flow, environment=environment, parameters=parameters, labels=labels, variables=variables
     ).submit()
+
+
+def _check_misspelt(flow: Flow[..., Any], given: Iterable[str]) -> None:
+    """What is no parameter of the flow may be meant as an argument of `submit`.
+
+    Raises:
+        ParameterError: naming the argument that it is near to.
+    """
+    takes = flow.signature.parameters
+    if any(one.kind is one.VAR_KEYWORD for one in takes.values()):
+        return
+    own = ("environment", "parameters", "labels", "variables")
+    for name in given:
+        if name not in takes and not closest(name, takes) and (meant := closest(name, own)):
+            raise ParameterError(
+                f"The flow {flow.name} has no parameter {name!r}.", hint=f"Did you mean {meant}=?"
+            )
 
 
 def setup(flow: Flow[..., Any] | Callable[..., Any], environment: Environment) -> None:
