@@ -57,6 +57,17 @@ def test_in_a_pod_a_kubeconfig_that_is_not_there_is_passed_over(
     assert not source("prod").in_cluster
 
 
+def test_a_kubeconfig_that_is_named_but_not_there_is_said_to_be_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    absent = tmp_path / "absent"
+    monkeypatch.setenv("KUBECONFIG", str(absent))
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    with pytest.raises(PlatformUnreachable) as caught:
+        connect()
+    assert caught.value.message == f"The kubeconfig {absent} doesn't exist."
+
+
 @pytest.mark.usefixtures("in_pod", "rig")
 def test_where_only_the_own_pods_cluster_can_be_meant_it_is_taken() -> None:
     assert source(None, own_pod=True).in_cluster

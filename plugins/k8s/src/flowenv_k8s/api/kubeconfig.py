@@ -66,6 +66,12 @@ def _is_there(files: str) -> bool:
     return any(name and Path(name).expanduser().is_file() for name in files.split(os.pathsep))
 
 
+def named_but_missing(found: Source) -> str:
+    """What `KUBECONFIG` names, if no file of it is there; else empty."""
+    files = os.environ.get("KUBECONFIG") or ""
+    return files if files == found.kubeconfig and not _is_there(files) else ""
+
+
 def not_taken(found: Source) -> str:
     """What else could have been meant, in words; empty if nothing could."""
     if not found.in_cluster:

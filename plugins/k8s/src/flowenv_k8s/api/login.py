@@ -10,7 +10,7 @@ from typing import Any
 import urllib3
 
 from flowenv.errors import ConfigurationError, FlowenvError, PlatformUnreachable
-from flowenv_k8s.api.kubeconfig import Source, current_context
+from flowenv_k8s.api.kubeconfig import Source, current_context, named_but_missing
 
 _CHANNELS = "v4.channel.k8s.io"
 """What is spoken in a websocket: messages that begin with the number of a channel."""
@@ -136,6 +136,12 @@ def _plugin_failed(where: Source, plugin: dict[str, Any], words: str) -> Flowenv
 
 
 def _no_way(where: Source, error: Exception) -> FlowenvError:
+    if missing := named_but_missing(where):
+        kind = ConfigurationError if where.context else PlatformUnreachable
+        return kind(
+            f"The kubeconfig {missing} doesn't exist.",
+            hint="Set KUBECONFIG to a file that is there, or unset it to use ~/.kube/config.",
+        )
     if where.context:
         return ConfigurationError(
             f"The {where} can't be used: {error}.",
