@@ -20,12 +20,12 @@ from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_dask_k8s.cluster import worker_pods
-from flowenv_dask_k8s.cluster.interface import ClusterPlan
+from flowenv_dask_k8s.cluster.interface import ClusterPlan, OwnPod
 from flowenv_dask_k8s.cluster.pods import WorkerStartup
 from flowenv_dask_k8s.cluster.worker_pods import WorkerPods
 from flowenv_k8s.api.client import Client, connect
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
-from rigs.kubernetes.manifests import container, job
+from rigs.kubernetes.manifests import container, job, pod
 
 RUN_ID = "11111111-2222-4333-8444-555555555555"
 
@@ -82,7 +82,7 @@ class Workers(WorkerPods):
 def make(rig: KubernetesRig, client: Client) -> Iterator[Callable[..., Workers]]:
     made: list[Workers] = []
 
-    def make(maximum: int = 2) -> Workers:
+    def make(maximum: int = 2, here: OwnPod | None = None) -> Workers:
         environment = DaskKubernetesEnvironment(
             metadata={"image": "a:1"}, namespace="default", cluster="pods"
         )
@@ -90,7 +90,7 @@ def make(rig: KubernetesRig, client: Client) -> Iterator[Callable[..., Workers]]
         prepared.flow_run.id = RUN_ID
         uid = rig.get("Job", "job")["metadata"]["uid"]
         owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "job", "uid": uid}
-        plan = ClusterPlan(prepared.spec["worker_pod"], 1, maximum, owner=owner)
+        plan = ClusterPlan(prepared.spec["worker_pod"], 1, maximum, owner=owner, here=here)
         made.append(Workers(client, plan))
         made[-1].start()
         return made[-1]
@@ -207,14 +207,38 @@ def test_a_worker_that_the_cluster_ends_is_replaced(
     assert workers.failures == int(is_failure)
 
 
-def test_a_deleted_worker_is_replaced(make: Callable[..., Workers], rig: KubernetesRig) -> None:
-    workers = make()
+def test_a_deleted_worker_is_replaced(
+    make: Callable[..., Workers], rig: KubernetesRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_pods, "_SENT_AWAY", 0.05)
+    rig.apply(pod(container(["x"]), name="own"))
+    workers = make(here=OwnPod("own", "10.0.0.1", "/certificates"))
     [name] = wanted(workers)
     rig.delete("Pod", name)
 
     wait_until(lambda: workers.replaced == [name], "another worker")
     assert "its pod was deleted" in workers.said[-1]
     assert workers.failures == 0
+    rig.delete("Pod", "own")
+
+
+def test_a_run_that_is_cancelled_replaces_no_worker(
+    make: Callable[..., Workers], rig: KubernetesRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its workers are deleted with its own pod, in any order."""
+    monkeypatch.setattr(worker_pods, "_SENT_AWAY", 0.05)
+    rig.apply(pod(container(["x"]), name="own"))
+    workers = make(here=OwnPod("own", "10.0.0.1", "/certificates"))
+    [name] = wanted(workers)
+    rig.delete("Pod", "own")
+    rig.delete("Pod", name)
+
+    rig.wait_until(
+        lambda: rig.requests.count(verb="get", resource="pods", name="own"), "its own pod is asked"
+    )
+    workers.close()
+    workers._pool.shutdown(wait=True)
+    assert (workers.said, workers.replaced) == ([], [])
 
 
 def test_an_end_that_nobody_watched_is_found_out(

@@ -39,7 +39,10 @@ _HOUR = 3600.0
 ENOUGH_STARTS = 3
 """How many workers may fail before any has joined."""
 _SENT_AWAY = 1.0
-"""Seconds for the cluster to tell that a worker which ended well was sent away."""
+"""Seconds to tell whether a worker that ended well, or was deleted, was sent away.
+
+A run that is cancelled loses its workers with its Job, a moment before or after its own pod.
+"""
 _REQUESTS = 8
 """How many requests are under way at once."""
 _QUOTA_PAUSE = 2.0
@@ -278,9 +281,10 @@ class WorkerPods:
     def _ended(self, worker: _Worker, pod: Mapping[str, Any]) -> None:
         """A worker that is to be there has ended: say why, and have another one."""
         ended = (container_status(pod, "").get("state") or {}).get("terminated") or {}
-        if ended.get("exitCode") == 0:
+        is_deleted = "deletionTimestamp" in pod["metadata"]
+        if ended.get("exitCode") == 0 or is_deleted:
             time.sleep(_SENT_AWAY)
-            if not worker.is_wanted:
+            if not worker.is_wanted or (is_deleted and self._is_being_removed()):
                 return
         status, is_failure = diagnosis.worker_end(pod)
         if is_failure:
@@ -293,6 +297,16 @@ class WorkerPods:
         why = status.message.rstrip(".")
         self._say(f"The worker {worker.name} is gone: {why}. Another one is made.")
         self._on_end(worker.name)
+
+    def _is_being_removed(self) -> bool:
+        """Whether the pod that this process is in goes too; where that can't be seen, it stays."""
+        if not (self.plan.here and self.plan.here.name):
+            return False
+        try:
+            own = self._client.get(PODS, self.plan.namespace, self.plan.here.name)
+        except FlowenvError:
+            return False
+        return own is None or "deletionTimestamp" in own["metadata"]
 
     def _exhaust(self, worker: _Worker, status: Status) -> None:
         self.is_exhausted = True
