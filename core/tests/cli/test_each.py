@@ -191,6 +191,9 @@ def test_a_batch_is_listed_and_cancelled_by_its_name(days):
     assert swept.stdout == "Nothing is left over of runs with batch=other.\n"
     over = days.flowenv("cancel", "--env", "fake", "--batch", "long")
     assert (over.returncode, over.stderr) == (0, "No run of the batch goes on.\n")
+    none = days.flowenv("cancel", "--env", "fake", "--batch", "lnog")
+    assert none.returncode == 3
+    assert "The platform has no run of the batch lnog." in none.stderr
     assert days.flowenv("cancel", "--env", "fake").returncode == 2
 
 

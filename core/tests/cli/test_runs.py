@@ -230,7 +230,7 @@ def test_a_run_that_goes_on_isnt_deleted(fake: Project) -> None:
     assert fake.flowenv("status", reference, *HERE).stdout.startswith("Running")
 
 
-@pytest.mark.parametrize("typed", ["soon", "-1h", "1w", ""])
+@pytest.mark.parametrize("typed", ["soon", "-1h", "1w", "", "5", "0"])
 def test_a_duration_that_is_none(project: Project, typed: str) -> None:
     ended = project.flowenv("sweep", "--older-than", typed)
     assert ended.returncode == 2

@@ -35,5 +35,5 @@ def since(
 
 
 def _seconds(text: str) -> float | None:
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhd]?)", text)
-    return float(found[1]) * UNITS[found[2] or "s"] if found else None
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)([smhd])", text)
+    return float(found[1]) * UNITS[found[2]] if found else None

@@ -260,7 +260,7 @@ def cancel(
     """Stop a run, or a batch, and wait for its end.
 
     REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. Cancelling a run that
-    is over changes nothing.
+    is over changes nothing; a batch of which the platform has no run is an error.
 
     \b
       flowenv cancel REFERENCE --env prod
@@ -280,13 +280,15 @@ def cancel(
 def _cancel_batch(label: str, environment: Environment, output: str) -> int:
     from flowenv.batches.cancelling import cancel_all
     from flowenv.cli.report import describe
+    from flowenv.errors import RunNotFound
     from flowenv.hooks.notifications import lines_first
     from flowenv.submission.known_runs import find_runs
     from flowenv.submission.lifecycle import attach
 
-    active = [
-        run for run in find_runs(environment, labels=[label]) if not run.status.state.is_final
-    ]
+    found = find_runs(environment, labels=[label])
+    if not found:
+        raise RunNotFound(f"The platform has no run of the batch {label.partition('=')[2]}.")
+    active = [run for run in found if not run.status.state.is_final]
     with lines_first():
         runs = [attach(one.reference, environment) for one in active]
         problems = cancel_all(runs)
