@@ -349,3 +349,17 @@ def test_a_flow_file_that_imports_what_is_missing_says_what_to_do(toy, tmp_path)
 def test_a_version_that_is_none_is_refused(toy):
     with pytest.raises(PayloadError, match="'odd' is no version"):
         unpack(changed(make_run(Flow(dict)), flowenv="odd"))
+
+
+def test_a_parameter_whose_package_the_image_lacks_is_named(toy, tmp_path, monkeypatch):
+    numpy = pytest.importorskip("numpy")
+    data = pack(make_run(source_flow(tmp_path), {"name": numpy.zeros(2)}))
+    monkeypatch.setitem(sys.modules, "numpy", None)
+    (tmp_path / "container").mkdir()
+    with pytest.raises(PayloadError) as caught:
+        load_run(unpack(data), tmp_path / "container")
+    assert caught.value.message == (
+        "The parameter name can't be read in the image: This holds an array, and NumPy isn't "
+        "installed here."
+    )
+    assert caught.value.hint == "The image needs the packages that the value was made with."

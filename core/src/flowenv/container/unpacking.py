@@ -122,13 +122,28 @@ def load_run(unpacked: Unpacked, directory: Path) -> FlowRun:
         id=unpacked.run_id,
         flow_name=flow.name,
         flow=flow,
-        parameters={name: decode(value) for name, value in data["parameters"].items()},
+        parameters={name: _parameter(name, value) for name, value in data["parameters"].items()},
         labels=data["run"]["labels"],
         created=unpacked.created,
         hooks=hooks,
     )
     run.source_files = files
     return run
+
+
+def _parameter(name: str, data: Any) -> Any:
+    """A parameter's value.
+
+    Raises:
+        PayloadError: naming the parameter, if the image lacks what its value is made with.
+    """
+    try:
+        return decode(data)
+    except PayloadError as error:
+        raise PayloadError(
+            f"The parameter {name} can't be read in the image: {error.message}",
+            hint=error.hint or "The image needs the packages that the value was made with.",
+        ) from error
 
 
 def _load_flow(data: dict[str, Any], directory: Path) -> tuple[Flow[..., Any], tuple[Path, ...]]:
