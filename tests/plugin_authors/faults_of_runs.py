@@ -46,9 +46,12 @@ def starts_again(patch: Patch) -> None:
 
 def starts_again_later(patch: Patch) -> None:
     """A queue that takes one by one: the second start comes when the first has ended."""
+    queued: list[int] = []
 
     def wrong(environment: SubprocessEnvironment, flow_run: FlowRun, spec: dict[str, Any]) -> Any:
         known = (environment.folder / flow_run.id).exists()
+        while queued and not known:  # another run: those before it get their turn
+            os.waitpid(queued.pop(), 0)
         handle = execute(environment, flow_run, spec)
         if known:
             in_turn = 'until [ -s exit_code ]; do sleep 0.02; done; exec "$@"'
@@ -60,7 +63,8 @@ def starts_again_later(patch: Patch) -> None:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
-            later.returncode = 0  # nobody waits for it
+            later.returncode = 0  # it is waited for by its pid, if at all
+            queued.append(later.pid)
         return handle
 
     patch.setattr(hooks, "flowenv_execute", hookimpl(wrong))
