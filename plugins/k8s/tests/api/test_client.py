@@ -22,8 +22,8 @@ from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 Environments = Callable[..., KubernetesJobEnvironment]
 
 
-def test_without_any_configuration_both_attempts_are_named(environment: Environments) -> None:
-    with pytest.raises(OSError, match=r"in-cluster configuration: .*and the kubeconfig .*no-kube"):
+def test_a_kubeconfig_that_is_not_there_is_named(environment: Environments) -> None:
+    with pytest.raises(OSError, match=r"The kubeconfig .*no-kubeconfig doesn't exist\."):
         environment().execute(flows.add, a=1)
 
 
