@@ -107,6 +107,17 @@ def test_in_this_process_a_failure_has_its_traceback(days):
     assert 'raise ValueError("no data")' in done.stderr
 
 
+def test_of_what_has_not_run_nothing_has_failed(days):
+    done = run(days, "days.csv", "--only-failed", "--batch", "typo")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "The platform has no run of the batch typo." in done.stderr
+    assert run(days, "days.csv", "--batch", "leap").returncode == 0
+    days.write("later.csv", "day\n2025-01-01\n")
+    others = run(days, "later.csv", "--only-failed", "--batch", "leap")
+    assert (others.returncode, others.stdout) == (0, "")
+    assert others.stderr.startswith("Batch leap: 0 runs.")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [

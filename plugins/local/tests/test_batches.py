@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 
 import pytest
 
 import flowenv
 from flowenv import State, flow
-from flowenv.errors import ParameterError, RunFailed, SettingError
+from flowenv.errors import ParameterError, RunFailed, SettingError, UnsupportedOperation
 
 
 @flow(code="source")
@@ -98,6 +99,22 @@ def test_all_rows_are_checked_before_the_first_one_runs(capsys):
     with pytest.raises(ParameterError, match="Row 1 and the parameters for all rows both have w"):
         flowenv.map(says, [{"word": "a"}], parameters={"word": "b"})
     assert capsys.readouterr().out == ""
+
+
+def test_what_cannot_list_its_runs_cannot_say_which_have_failed():
+    with pytest.raises(UnsupportedOperation, match="local can't list its runs"):
+        flowenv.map(half, [{"number": 2}], name="days", only_failed=True)
+    with pytest.raises(SettingError, match="only_failed needs the name of a batch"):
+        flowenv.map(half, [{"number": 2}], only_failed=True)
+
+
+def test_a_process_that_cannot_be_started_is_a_crash_and_not_a_wait_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    batch = flowenv.map(half, [{"number": 2}, {"number": 4}], at_once=2)
+    assert batch.wait(20) == {State.CRASHED: 2}
+    assert "FileNotFoundError" in batch.table()[0]["message"]
 
 
 @pytest.mark.parametrize("wrong", [{"at_once": 0}, {"name": "a b"}, {"again": 1, "only_failed": 1}])

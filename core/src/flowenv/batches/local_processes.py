@@ -75,8 +75,9 @@ class LocalProcesses:
         run.observe(Status(State.RUNNING))
         try:
             rehearsed = rehearse(prepared, self._processes)
-        except FlowenvError as error:
-            rehearsed = Rehearsed(None, Status(State.CRASHED, message=str(error)), ())
+        except Exception as error:  # nobody else would hear of it, and the run would never end
+            said = str(error) if isinstance(error, FlowenvError) else repr(error)
+            rehearsed = Rehearsed(None, Status(State.CRASHED, message=said), ())
         if self._processes.are_ended and not rehearsed.outcome:
             rehearsed = Rehearsed(None, Status(State.CANCELLED), ())
         run.handle = ProcessHandle(rehearsed)

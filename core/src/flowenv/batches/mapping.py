@@ -9,7 +9,7 @@ from typing import Any
 
 from flowenv.batches.batch import Batch
 from flowenv.batches.rows import BATCH, ROW, Row, is_tried_again, prepare_rows
-from flowenv.errors import SettingError
+from flowenv.errors import RunNotFound, SettingError
 from flowenv.flows.definition import Flow
 from flowenv.runs.environment import Environment
 from flowenv.runs.summaries import RunSummary
@@ -59,6 +59,8 @@ def map(
     Raises:
         ParameterError: naming the row that is wrong; nothing is submitted.
         SettingError: if another argument is wrong.
+        RunNotFound: with `only_failed`, if the platform has no run of the batch.
+        UnsupportedOperation: with `only_failed`, if the backend can't list its runs.
         FlowenvError: if the platform refuses a run; those that it has taken go on.
 
     >>> import flowenv
@@ -111,9 +113,14 @@ def make_batch(
             f"A batch can't be called {called!r}.",
             hint="Up to 40 letters, digits, '.', '_' and '-', the first and last no sign.",
         )
+    if only_failed and not name:
+        raise SettingError("only_failed needs the name of a batch that has run.")
     prepared = prepare_rows(flow, rows, parameters or {}, chosen, labels, called, variables)
-    if name and chosen.capabilities.find:
+    if only_failed or (name and chosen.capabilities.find):
+        # what can't list its runs says so: without them nobody knows which have failed
         earlier = newest_by_row(find_runs(chosen, labels=[f"{BATCH}{called}"]))
+        if only_failed and not earlier:
+            raise RunNotFound(f"The platform has no run of the batch {called}.")
         prepared = _picked_up(prepared, earlier, again=again, only_failed=only_failed)
     return Batch(called, prepared, at_once)
 

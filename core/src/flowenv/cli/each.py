@@ -210,4 +210,4 @@ def exit_code(batch: Batch, lacking: int) -> int:
     from flowenv.cli.report import exit_code as of_one
 
     codes = {of_one(row.last_status) for row in batch.rows}
-    return max(codes) if codes != {0} else 4 if lacking else 0
+    return max(codes, default=0) or (4 if lacking else 0)

@@ -160,7 +160,7 @@ def _run_each(
         again=of_batch["again"],
         only_failed=of_batch["only_failed"],
     )
-    where = where_options(batch.rows[0].draft, env, settings)
+    where = where_options(batch.rows[0].draft, env, settings) if batch.rows else ""
     with lines_first():
         code = run_each(batch, output, where)
         if page:
