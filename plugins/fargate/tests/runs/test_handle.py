@@ -51,8 +51,7 @@ def test_a_loop_that_looks_at_the_state_ends(
 ) -> None:
     monkeypatch.setattr(polled_handle, "_PAUSE", 0.01)
     runs = [submit(on_rig()) for _ in range(3)]
-    while {run.state for run in runs} != {State.COMPLETED}:
-        time.sleep(0.001)
+    looked_at_until(lambda: {run.state for run in runs} == {State.COMPLETED})
 
     assert [run.result() for run in runs] == [3, 3, 3]
 
@@ -64,26 +63,24 @@ def test_a_loop_that_looks_at_the_state_bears_an_outage_and_says_so(
     monkeypatch.setattr(outages, "SPOKEN_OF", 0.0)
     scripts.chosen = ENDLESS
     run = submit(on_rig())
-    while run.state is not State.RUNNING:
-        time.sleep(0.001)
+    looked_at_until(lambda: run.state is State.RUNNING)
     with rig.faults.inject("throttling", operation="DescribeTasks", times=None):
-        while "No news since" not in run.status.message:
-            time.sleep(0.001)
+        looked_at_until(lambda: "No news since" in run.status.message)
         assert run.state is State.RUNNING
-    while run.status.message:
-        time.sleep(0.001)
+    looked_at_until(lambda: not run.status.message)
     monkeypatch.setattr(outages, "PATIENCE", 0.05)
     with (
         rig.faults.inject("throttling", operation="DescribeTasks", times=None),
         pytest.raises(TransientPlatformError),
     ):
-        looked_at_until(run, "Completed")
+        looked_at_until(lambda: run.state is State.COMPLETED)
 
 
-def looked_at_until(run: FlowRun, text: str) -> None:
-    """Look at the status until it has this text, or raises."""
-    while text not in str(run.status):
-        time.sleep(0.001)
+def looked_at_until(holds: Callable[[], bool]) -> None:
+    """Look again and again, as a script does, until something holds or a look raises."""
+    end = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < end, "it never came"
 
 
 def test_the_submitter_and_who_attaches_know_the_same_phases(
