@@ -344,3 +344,25 @@ def test_two_hundred_workers_cost_one_list_one_watch_and_two_requests_each(
 
     assert asked == {"create": 200, "list": 1, "watch": 1}
     assert rig.requests.count(verb="delete", resource="pods") == 200
+
+
+def test_a_worker_that_is_sent_away_just_as_it_is_made_is_removed_once(
+    make: Callable[..., Workers], rig: KubernetesRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers = make()
+    create, name = workers._create, workers.new_name()
+
+    def deletions() -> int:
+        return rig.requests.count(verb="delete", resource="pods")
+
+    def made_and_sent_away(name: str) -> str:
+        workers._workers[name].uid = uid = create(name)
+        workers.unwant(name)
+        wait_until(deletions, "its removal")
+        return uid
+
+    monkeypatch.setattr(workers, "_create", made_and_sent_away)
+    workers.want(name)
+    wait_until(deletions, "its removal")
+    workers._pool.shutdown()  # when who makes it is through, too
+    assert deletions() == 1

@@ -58,6 +58,7 @@ class _Worker:
     name: str
     is_wanted: bool = True
     uid: str = ""
+    is_removed: bool = False
     has_ended: bool = False
 
 
@@ -206,8 +207,8 @@ class WorkerPods:
                     raise self.refusal from error
                 self.problem = told
                 time.sleep(_QUOTA_PAUSE)
-        if worker.uid and not worker.is_wanted:
-            self._delete(worker.name, worker.uid)
+        if not worker.is_wanted:
+            self._remove(worker)
 
     def _create(self, name: str) -> str:
         manifest = self._manifest(name)
@@ -248,9 +249,12 @@ class WorkerPods:
         }
 
     def _remove(self, worker: _Worker) -> None:
-        # what is being made is removed by who makes it
-        if worker.uid:
-            self._delete(worker.name, worker.uid)
+        """Remove a worker's pod, once; one that is just being made is removed by who makes it."""
+        with self._lock:
+            if not worker.uid or worker.is_removed:
+                return
+            worker.is_removed = True
+        self._delete(worker.name, worker.uid)
 
     def _delete(self, name: str, uid: str) -> None:
         patience = Patience(_GONE)
