@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flowenv.batches.batch import Batch
     from flowenv.batches.rows import Row
     from flowenv.flows.definition import Flow
+    from flowenv.runs.flow_run import FlowRun
 
 _Command = Callable[..., Any]
 _REFRESH = 0.5
@@ -144,27 +145,27 @@ def _report(row: Row, output: str, *, is_earlier: bool) -> bool:
     """Print how a row's run ended; True if it left something that didn't come back."""
     import json
 
-    from flowenv.cli.report import show_traceback
+    from flowenv.cli.report import describe_end, describe_outcome, show_traceback
 
     if not is_earlier:
         show_traceback(row.run)
-    # a script wants the results of all; people have seen those from before
-    in_full = output == "json" or not is_earlier
-    data = {**row.to_json(), **(_described(row) if in_full else {})}
-    if output == "json":
-        click.echo(json.dumps({**data, "earlier": is_earlier}, default=repr), file=results())
+    data = row.to_json()
+    if output == "json":  # a script wants the results of all
+        data |= {**_described(row, describe_end), "earlier": is_earlier}
+        click.echo(json.dumps(data, default=repr), file=results())
     else:
+        if not is_earlier:  # what is shown; for its times each run would be asked once more
+            data |= _described(row, describe_outcome)
         echo_line(_words(row, data, is_earlier=is_earlier))
     files = data.get("files") or {}
     return "result_error" in data or bool(files.get("problem"))
 
 
-def _described(row: Row) -> dict[str, Any]:
-    from flowenv.cli.report import describe_end
+def _described(row: Row, describe: Callable[[FlowRun], dict[str, Any]]) -> dict[str, Any]:
     from flowenv.errors import FlowenvError
 
     try:
-        return describe_end(row.run)
+        return describe(row.run)
     except FlowenvError as error:  # the platform has forgotten the run meanwhile
         return {"result": None, "result_error": str(error)}
 

@@ -47,7 +47,13 @@ def _times(flow_run: FlowRun) -> RunTimes:
 
 
 def describe_end(flow_run: FlowRun) -> dict[str, Any]:
-    """A finished run as plain data: also the time of each phase and the result."""
+    """A finished run as plain data: also the time of each phase, the result and the files."""
+    left = describe_outcome(flow_run)  # first, as it waits for the end
+    return {**describe(flow_run), **describe_times(flow_run), **left}
+
+
+def describe_outcome(flow_run: FlowRun) -> dict[str, Any]:
+    """What a finished run has left, as plain data: its result, and where its files are."""
     from flowenv.errors import FlowenvError
     from flowenv.states import State
 
@@ -58,12 +64,7 @@ def describe_end(flow_run: FlowRun) -> dict[str, Any]:
         # what became of a run that didn't complete is in its state and message
         error = failure if flow_run.last_status.state is State.COMPLETED else None
     left = left_by(flow_run)
-    return {
-        **describe(flow_run),
-        **describe_times(flow_run),
-        **describe_result(value, error),
-        "files": left and left.to_json(),
-    }
+    return {**describe_result(value, error), "files": left and left.to_json()}
 
 
 def describe_result(value: Any, error: Exception | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import itertools
 from collections import deque
@@ -100,27 +101,33 @@ class RunContents:
         return self.times.phases()
 
 
-def contents_of(flow_run: FlowRun) -> RunContents:
+def contents_of(flow_run: FlowRun, *, in_full: bool = True) -> RunContents:
     """Look at a run once more, and read its log.
 
     Args:
         flow_run: any run, of this process or of another.
+        in_full: False for what a table of very many runs shows; no log and no result is read.
     """
     status = flow_run.refresh() if flow_run.handle else flow_run.last_status
-    result, problem = _result(flow_run, status)
-    log, log_note = _log(flow_run)
-    return RunContents(
+    contents = RunContents(
         text(flow_run.flow_name),
         _status(status),
         [Fact(name, text(value)) for name, value in _facts(flow_run).items() if value],
         [Fact(text(name), text(value)) for name, value in flow_run.shown_parameters.items()],
         times_of(flow_run),
-        result,
-        problem,
-        log,
-        log_note,
-        _containers(flow_run),
-        _spec(flow_run.spec),
+    )
+    if not in_full:
+        return contents
+    result, problem = _result(flow_run, status)
+    log, log_note = _log(flow_run)
+    return dataclasses.replace(
+        contents,
+        result=result,
+        problem=problem,
+        log=log,
+        log_note=log_note,
+        containers=_containers(flow_run),
+        spec=_spec(flow_run.spec),
     )
 
 

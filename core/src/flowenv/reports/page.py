@@ -46,7 +46,8 @@ def report(runs: FlowRun | Sequence[FlowRun], *, title: str = "") -> str:
     chosen = [runs] if isinstance(runs, FlowRun) else list(runs)
     if not chosen:
         raise FlowenvError("There is no run to report on.")
-    return _rendered([contents_of(run) for run in chosen], title)
+    in_full = len(chosen) <= LARGEST_BATCH
+    return _rendered([contents_of(run, in_full=in_full) for run in chosen], title)
 
 
 def write_report(path: Path, runs: FlowRun | Sequence[FlowRun], *, title: str = "") -> None:
