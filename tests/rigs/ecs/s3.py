@@ -102,10 +102,11 @@ class Routing:
         signature = dict(parse_qsl(environ.get("QUERY_STRING", ""))).get("X-Amz-Signature")
         holds = not (signature and address) or self._holds_for(signature, address.host)
         refusal = self._misdirected(str(bucket), home, call, address)
-        if refusal is None and not holds:
-            refusal = _SIGNATURE
+        # what a signature is for is read before the signature itself is checked
         if refusal is None and call.region and call.region != home:
             refusal = _wrong_scope(call.region, home, presigned=signature is not None)
+        if refusal is None and not holds:
+            refusal = _SIGNATURE
         return None if refusal is None else refusal.answer(environ, str(bucket), home)
 
     def _misdirected(
