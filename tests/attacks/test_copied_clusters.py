@@ -17,10 +17,10 @@ from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_dask_k8s.api import kube_cluster
-from flowenv_dask_k8s.cluster.certificates import make_certificates
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
-from flowenv_dask_k8s.cluster.operator import OperatorCluster
-from flowenv_dask_k8s.cluster.worker_pods import WorkerPods
+from flowenv_dask_k8s.cluster.operator.cluster import OperatorCluster
+from flowenv_dask_k8s.cluster.pods.certificates import make_certificates
+from flowenv_dask_k8s.cluster.pods.workers import WorkerPods
 from flowenv_dask_k8s.runs.flow_on_cluster import plan_inside
 from flowenv_dask_k8s.spec.job import packed
 from flowenv_dask_k8s.spec.resources import ATTEMPT

@@ -59,6 +59,7 @@ BREAKS = [
     Break("flowenv_k8s.a_new_room", "", {"k8s-layers"}),
     Break("flowenv_k8s.runs.a_new_module", "", {"k8s-runs-layers"}),
     Break("flowenv_dask_k8s.a_new_room", "", {"dask_k8s-layers"}),
+    Break("flowenv_dask_k8s.cluster.a_new_module", "", {"dask_k8s-cluster"}),
     Break("flowenv_fargate.a_new_room", "", {"fargate-layers"}),
     Break("flowenv_dask_cloud.a_new_room", "", {"dask_cloud-layers"}),
     Break("flowenv_local.a_new_room", "", {"local-layers"}),

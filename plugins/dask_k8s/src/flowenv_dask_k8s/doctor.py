@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from flowenv.errors import FlowenvError
 from flowenv.plugin import Finding
-from flowenv_dask_k8s.cluster.operator import check_operator
+from flowenv_dask_k8s.cluster.operator.cluster import check_operator
 from flowenv_dask_k8s.cluster.rights import missing, rules
 from flowenv_dask_k8s.spec.permissions import (
     FORWARDING,

@@ -36,7 +36,7 @@ def flowenv_setup(
 ) -> None:
     """Look for the operator; make the registry's pull secret, if deprecated settings ask for it."""
     from flowenv.plugin import find_secret
-    from flowenv_dask_k8s.cluster.operator import check_operator
+    from flowenv_dask_k8s.cluster.operator.cluster import check_operator
     from flowenv_dask_k8s.runs.registry_secret import ensure_registry_secret
     from flowenv_k8s.plugin import connect
 
@@ -56,7 +56,7 @@ def flowenv_execute(
     """Create the Job, then its Secret with the DaskCluster inside."""
     certificates = None
     if environment.cluster == "pods":
-        from flowenv_dask_k8s.cluster.certificates import certificates_of
+        from flowenv_dask_k8s.cluster.pods.certificates import certificates_of
 
         certificates = certificates_of(flow_run.id)
     return job_hooks.flowenv_execute(environment, flow_run, packed(spec, environment, certificates))

@@ -1,6 +1,6 @@
 """The seam: what a run needs of whoever makes its Dask cluster.
 
-`pods.py` is the run itself, `operator.py` the Dask operator.
+`pods` is the run itself, `operator` the Dask operator.
 """
 
 from __future__ import annotations

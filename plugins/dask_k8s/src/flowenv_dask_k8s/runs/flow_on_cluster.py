@@ -26,10 +26,10 @@ from flowenv.plugin import (
     wait_for_workers,
 )
 from flowenv_dask_k8s.api import connection, kube_cluster
-from flowenv_dask_k8s.cluster.certificates import make_certificates
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, OwnPod, RunCluster
-from flowenv_dask_k8s.cluster.operator import OperatorCluster
-from flowenv_dask_k8s.cluster.pods import PodsCluster
+from flowenv_dask_k8s.cluster.operator.cluster import OperatorCluster
+from flowenv_dask_k8s.cluster.pods.certificates import make_certificates
+from flowenv_dask_k8s.cluster.pods.cluster import PodsCluster
 from flowenv_dask_k8s.environment import DaskKubernetesEnvironment
 from flowenv_dask_k8s.runs.reporting import (
     K8S_LOGGERS,

@@ -8,9 +8,9 @@ from typing import Any
 
 from flowenv.errors import FlowenvError
 from flowenv.plugin import Leftover
-from flowenv_dask_k8s.cluster.heartbeat import SILENCE, seconds_silent
-from flowenv_dask_k8s.cluster.operator import operator_is_missing
-from flowenv_dask_k8s.cluster.removal import remove
+from flowenv_dask_k8s.cluster.operator.cluster import operator_is_missing
+from flowenv_dask_k8s.cluster.operator.heartbeat import SILENCE, seconds_silent
+from flowenv_dask_k8s.cluster.operator.removal import remove
 from flowenv_dask_k8s.spec.pods_manifest import COMPONENT
 from flowenv_dask_k8s.spec.resources import AUTOSCALERS, CLUSTERS
 from flowenv_k8s.plugin import (

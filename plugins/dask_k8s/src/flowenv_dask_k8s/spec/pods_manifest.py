@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from flowenv.plugin import FlowRun, Process, Target
@@ -15,6 +16,7 @@ from flowenv_dask_k8s.spec.dask_pods import (
     scheduler_pod,
     worker_pod,
 )
+from flowenv_dask_k8s.spec.resources import ATTEMPT
 from flowenv_dask_k8s.spec.tls import MOUNT_PATH, mount_certificates, tls_variables
 from flowenv_k8s.plugin import (
     JOBS,
@@ -90,6 +92,43 @@ def worker_manifest(
             "annotations": {**(metadata.get("annotations") or {}), **annotations_of(flow_run)},
         },
         "spec": pod,
+    }
+
+
+def numbered_worker(
+    manifest: Mapping[str, Any],
+    name: str,
+    *,
+    scheduler: str,
+    attempt: str,
+    owner: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """One worker's pod, with what only the run that makes it knows.
+
+    Args:
+        manifest: what `worker_manifest` gives.
+        name: its name.
+        scheduler: the scheduler's address for workers.
+        attempt: which attempt of the run makes it.
+        owner: the ownerReference to the run's Job; None where there is no Job.
+    """
+    metadata, spec = manifest["metadata"], manifest["spec"]
+    first, *others = spec["containers"]
+    told = [
+        {"name": "DASK_SCHEDULER_ADDRESS", "value": scheduler},
+        {"name": "DASK_WORKER_NAME", "value": name},
+    ]
+    named = {entry["name"] for entry in told}
+    env = [entry for entry in first.get("env") or () if entry["name"] not in named]
+    return {
+        **manifest,
+        "metadata": {
+            **metadata,
+            "name": name,
+            "annotations": {**(metadata.get("annotations") or {}), ATTEMPT: attempt},
+            **({"ownerReferences": [dict(owner)]} if owner else {}),
+        },
+        "spec": {**spec, "containers": [{**first, "env": [*told, *env]}, *others]},
     }
 
 

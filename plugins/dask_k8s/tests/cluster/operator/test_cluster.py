@@ -21,9 +21,11 @@ from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_dask_k8s.api import connection, kube_cluster
-from flowenv_dask_k8s.cluster import heartbeat, operator, removal, startup
+from flowenv_dask_k8s.cluster import startup
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
-from flowenv_dask_k8s.cluster.operator import OperatorCluster, check_operator
+from flowenv_dask_k8s.cluster.operator import cluster as operator
+from flowenv_dask_k8s.cluster.operator import heartbeat, removal
+from flowenv_dask_k8s.cluster.operator.cluster import OperatorCluster, check_operator
 from flowenv_k8s.api.client import Client, connect
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 from rigs.kubernetes.manifests import container, job

@@ -8,17 +8,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError
-from flowenv.plugin import Reason, contract, silenced
+from flowenv.plugin import contract, silenced
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, OwnPod
+from flowenv_dask_k8s.cluster.missing_modules import what_they_lack
+from flowenv_dask_k8s.cluster.pods.scheduler import Scheduler
+from flowenv_dask_k8s.cluster.pods.scheduler_child import SchedulerChild
+from flowenv_dask_k8s.cluster.pods.scheduler_job import SchedulerJob
+from flowenv_dask_k8s.cluster.pods.startup import WorkerStartup
+from flowenv_dask_k8s.cluster.pods.workers import WorkerPods
 from flowenv_dask_k8s.cluster.rights import check_allowed
-from flowenv_dask_k8s.cluster.scheduler_child import SchedulerChild
-from flowenv_dask_k8s.cluster.scheduler_job import SchedulerJob
-from flowenv_dask_k8s.cluster.startup import Startup
-from flowenv_dask_k8s.cluster.worker_loss import what_they_lack
-from flowenv_dask_k8s.cluster.worker_pods import ENOUGH_STARTS, WorkerPods
 from flowenv_dask_k8s.spec.permissions import FORWARDING, OF_PODS, OF_PODS_HERE
 from flowenv_dask_k8s.spec.tls import FILES, tls_variables
 from flowenv_k8s.plugin import Client
@@ -27,54 +28,6 @@ _log = logging.getLogger("flowenv.dask_k8s")
 
 _CLOSE = 10.0
 """Seconds for the cluster's connections to be closed."""
-
-
-class Scheduler(Protocol):
-    """A scheduler of the run's own."""
-
-    @property
-    def address(self) -> str:
-        """Where this process reaches it, once it is up."""
-
-    @property
-    def contact(self) -> str:
-        """Where the workers reach it."""
-
-    @property
-    def pod(self) -> str:
-        """The pod that it is in."""
-
-    @property
-    def dashboard(self) -> str:
-        """The dashboard's address."""
-
-    @property
-    def dashboard_port(self) -> int:
-        """The dashboard's port in the pod."""
-
-    def wait_until_up(self) -> None:
-        """Wait until it is there.
-
-        Raises:
-            PlatformError: if it can't be, or not in time.
-        """
-
-    def log(self) -> contextlib.AbstractContextManager[None]:
-        """Has its log in the run's while the block lasts, if that is asked for."""
-
-    def why_lost(self, error: Exception) -> PlatformError | None:
-        """What became of it while the flow ran; None if it is there.
-
-        Args:
-            error: what made somebody ask.
-        """
-
-    def stop(self) -> None:
-        """End it.
-
-        Raises:
-            FlowenvError: if that can't be done.
-        """
 
 
 class PodsCluster:
@@ -273,34 +226,3 @@ class PodsCluster:
         if self._scheduler:
             self._scheduler.stop()
             self._scheduler_ended()
-
-
-class WorkerStartup(Startup):
-    """Looks at the workers that a run has made itself."""
-
-    def __init__(
-        self, client: Client, plan: ClusterPlan, say: Callable[[str], object], workers: WorkerPods
-    ) -> None:
-        super().__init__(client, plan, say)
-        self._workers = workers
-
-    def why_no_worker(self) -> str | None:
-        """What the workers wait for, if they wait for anything.
-
-        Raises:
-            FlowenvError: if none can be made, one can't ever run, or several have failed.
-        """
-        workers = self._workers
-        if workers.refusal:
-            raise workers.refusal
-        if workers.last_failure and workers.failures >= ENOUGH_STARTS:
-            raise workers.last_failure
-        return super().why_no_worker()
-
-    def pods(self, component: str) -> list[dict[str, Any]]:
-        """The workers' pods, which are watched anyway."""
-        return self._workers.pods()
-
-    def told_of_makers(self, part: str) -> tuple[Reason, str] | None:
-        """What kept the last pod from being made."""
-        return self._workers.problem

@@ -12,14 +12,16 @@ from typing import Any
 from flowenv.errors import FlowenvError, PlatformError, RunConflict
 from flowenv.plugin import silenced
 from flowenv_dask_k8s.api import kube_cluster
-from flowenv_dask_k8s.cluster import diagnosis, heartbeat
+from flowenv_dask_k8s.cluster import diagnosis
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
-from flowenv_dask_k8s.cluster.removal import OPERATORS_TURN, remove
+from flowenv_dask_k8s.cluster.missing_modules import what_they_lack
+from flowenv_dask_k8s.cluster.operator import heartbeat
+from flowenv_dask_k8s.cluster.operator.removal import OPERATORS_TURN, remove
+from flowenv_dask_k8s.cluster.operator.scheduler_loss import SchedulerWatch
+from flowenv_dask_k8s.cluster.operator.worker_loss import why_died
 from flowenv_dask_k8s.cluster.rights import check_allowed
 from flowenv_dask_k8s.cluster.scheduler_log import relay_log
-from flowenv_dask_k8s.cluster.scheduler_loss import SchedulerWatch
 from flowenv_dask_k8s.cluster.startup import Startup
-from flowenv_dask_k8s.cluster.worker_loss import what_they_lack, why_died
 from flowenv_dask_k8s.spec.dask_pods import DASHBOARD_PORT
 from flowenv_dask_k8s.spec.permissions import CONNECTING, FORWARDING
 from flowenv_dask_k8s.spec.resources import ATTEMPT, AUTOSCALERS, CLUSTERS, GROUP, VERSION

@@ -19,10 +19,10 @@ from flowenv.plugin import Reason
 from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
-from flowenv_dask_k8s.cluster import worker_pods
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, OwnPod
-from flowenv_dask_k8s.cluster.pods import WorkerStartup
-from flowenv_dask_k8s.cluster.worker_pods import WorkerPods
+from flowenv_dask_k8s.cluster.pods import workers as worker_pods
+from flowenv_dask_k8s.cluster.pods.startup import WorkerStartup
+from flowenv_dask_k8s.cluster.pods.workers import WorkerPods
 from flowenv_k8s.api.client import Client, connect
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 from rigs.kubernetes.manifests import container, job, pod
@@ -350,7 +350,7 @@ def test_a_worker_that_is_sent_away_just_as_it_is_made_is_removed_once(
     make: Callable[..., Workers], rig: KubernetesRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workers = make()
-    create, name = workers._create, workers.new_name()
+    create, name = workers._requests.create, workers.new_name()
 
     def deletions() -> int:
         return rig.requests.count(verb="delete", resource="pods")
@@ -361,7 +361,7 @@ def test_a_worker_that_is_sent_away_just_as_it_is_made_is_removed_once(
         wait_until(deletions, "its removal")
         return uid
 
-    monkeypatch.setattr(workers, "_create", made_and_sent_away)
+    monkeypatch.setattr(workers._requests, "create", made_and_sent_away)
     workers.want(name)
     wait_until(deletions, "its removal")
     workers._pool.shutdown()  # when who makes it is through, too

@@ -1,8 +1,7 @@
-"""Why workers died while they ran the flow's tasks, and what they lack that the flow has."""
+"""Why workers died while they ran the flow's tasks."""
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -60,26 +59,3 @@ def _of_memory(
         for line in last_lines(client, plan.namespace, name, container, _LINES):
             if any(words in line for words in _OF_MEMORY):
                 yield f"{name}: {line.rpartition(' - ')[2]}"
-
-
-def what_they_lack(error: Exception) -> PlatformError | None:
-    """Whether a flow's error comes of a module that only the flow's image has; None if not.
-
-    Args:
-        error: what the flow, or what is around it, raised.
-    """
-    if not isinstance(error, ModuleNotFoundError) or not error.name or not _is_here(error.name):
-        return None
-    return PlatformError(
-        f"A worker or the scheduler can't import {error.name}, which the flow's process can.",
-        hint="Use one image: leave the image out of worker_spec. Or install in theirs what the "
-        "flow imports, and flowenv.",
-        reason=Reason.CONFIGURATION,
-    )
-
-
-def _is_here(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False

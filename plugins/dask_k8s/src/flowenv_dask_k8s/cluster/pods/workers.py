@@ -6,30 +6,23 @@ import itertools
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError
-from flowenv.plugin import OUTAGES, Patience, Reason, State, Status
+from flowenv.plugin import OUTAGES, Patience, Reason, Status
 from flowenv_dask_k8s.cluster import diagnosis
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
-from flowenv_dask_k8s.cluster.worker_watch import WorkerWatch
-from flowenv_dask_k8s.spec.pods_manifest import COMPONENT
-from flowenv_dask_k8s.spec.resources import ATTEMPT
-from flowenv_k8s.plugin import (
-    PODS,
-    RUN_ID,
-    Client,
-    Refused,
-    container_status,
-    explain,
-    is_owned_by,
-    is_refused_for_good,
-    last_lines,
+from flowenv_dask_k8s.cluster.pods.requests import (
+    GONE,
+    WorkerRequests,
+    refusal_of,
+    why_refused,
 )
+from flowenv_dask_k8s.cluster.pods.watch import WorkerWatch
+from flowenv_k8s.plugin import PODS, Client, container_status, is_owned_by, last_lines
 
 _log = logging.getLogger("flowenv.dask_k8s")
 
@@ -46,8 +39,6 @@ A run that is cancelled loses its workers with its Job, a moment before or after
 _REQUESTS = 8
 """How many requests are under way at once."""
 _QUOTA_PAUSE = 2.0
-_GONE = 25.0
-"""Seconds for removed pods to be gone."""
 _LOG_LINES = 15
 
 
@@ -86,15 +77,14 @@ class WorkerPods:
         on_end: Callable[[str], object],
         on_give_up: Callable[[PlatformError], object],
     ) -> None:
-        self._client, self.plan, self._scheduler = client, plan, scheduler
+        self._client, self.plan = client, plan
+        self._requests = WorkerRequests(client, plan, run_id, scheduler)
         self._say, self._on_end, self._on_give_up = say, on_end, on_give_up
-        self._attempt = uuid.uuid4().hex[:4]
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._workers: dict[str, _Worker] = {}
         self._pool = ThreadPoolExecutor(_REQUESTS, "worker-pods")
-        self._selector = f"{RUN_ID}={run_id},{COMPONENT}=worker"
-        self._watch = WorkerWatch(client, plan.namespace, self._selector, self._heard)
+        self._watch = WorkerWatch(client, plan.namespace, self._requests.selector, self._heard)
         self._failures: list[float] = []
         self.is_exhausted = False
         self.problem: tuple[Reason, str] | None = None
@@ -105,7 +95,7 @@ class WorkerPods:
 
     def new_name(self) -> str:
         """A name that no worker has had."""
-        return f"{self.plan.name}-{self._attempt}-{next(self._numbers)}"
+        return f"{self.plan.name}-{self._requests.attempt}-{next(self._numbers)}"
 
     def want(self, name: str) -> None:
         """A worker is to be there, if it isn't asked for already."""
@@ -135,7 +125,9 @@ class WorkerPods:
         for pod in self._watch.start():
             metadata, owner = pod["metadata"], self.plan.owner
             if owner and is_owned_by(pod, owner):  # labels can be copied
-                self._pool.submit(self._logged, self._delete, metadata["name"], metadata["uid"])
+                self._pool.submit(
+                    self._logged, self._requests.delete, metadata["name"], metadata["uid"]
+                )
 
     def pods(self) -> list[dict[str, Any]]:
         """The pods of the workers that are to be there."""
@@ -166,16 +158,14 @@ class WorkerPods:
         """
         self.begin_to_close()
         self._pool.shutdown(wait=False)
-        end, pause = time.monotonic() + _GONE, 0.05
+        end, pause = time.monotonic() + GONE, 0.05
         try:
             while True:
-                found, _ = self._client.list(PODS, self.plan.namespace, labels=self._selector)
-                left = [pod for pod in found if self._is_own(pod)]
-                if not left:
+                if not (left := self._requests.left()):
                     return
                 if time.monotonic() > end:
                     names = ", ".join(pod["metadata"]["name"] for pod in left)
-                    raise PlatformError(f"still there after {_GONE:g} s: {names}")
+                    raise PlatformError(f"still there after {GONE:g} s: {names}")
                 time.sleep(pause)
                 pause = min(pause * 1.5, 1.0)
         finally:
@@ -195,58 +185,20 @@ class WorkerPods:
         patience = Patience()
         while worker.is_wanted:
             try:
-                worker.uid = self._create(worker.name)
+                worker.uid = self._requests.create(worker.name)
                 self.problem = None
                 break
             except OUTAGES as error:
                 time.sleep(patience.failed(error))
             except FlowenvError as error:
-                told = _told(error)
+                told = why_refused(error)
                 if told[0] is not Reason.QUOTA:
-                    self.refusal = _refusal(error, told)
+                    self.refusal = refusal_of(error, told)
                     raise self.refusal from error
                 self.problem = told
                 time.sleep(_QUOTA_PAUSE)
         if not worker.is_wanted:
             self._remove(worker)
-
-    def _create(self, name: str) -> str:
-        manifest = self._manifest(name)
-        try:
-            made = self._client.create(PODS, manifest)
-        except Refused as refused:  # there already: the answer to the first try was lost
-            found = self._client.get(PODS, self.plan.namespace, name)
-            owner = self.plan.owner
-            is_ours = found is not None and (not owner or is_owned_by(found, owner))
-            if found is None or not (is_ours and self._is_own(found)):
-                raise refused.error() from refused
-            made = found
-        return str(made["metadata"]["uid"])
-
-    def _is_own(self, pod: Mapping[str, Any]) -> bool:
-        notes = pod["metadata"].get("annotations") or {}
-        return bool(notes.get(ATTEMPT) == self._attempt)
-
-    def _manifest(self, name: str) -> dict[str, Any]:
-        given = self.plan.manifest
-        metadata, spec = given["metadata"], given["spec"]
-        first, *others = spec["containers"]
-        told = [
-            {"name": "DASK_SCHEDULER_ADDRESS", "value": self._scheduler},
-            {"name": "DASK_WORKER_NAME", "value": name},
-        ]
-        named = {entry["name"] for entry in told}
-        env = [entry for entry in first.get("env") or () if entry["name"] not in named]
-        return {
-            **given,
-            "metadata": {
-                **metadata,
-                "name": name,
-                "annotations": {**(metadata.get("annotations") or {}), ATTEMPT: self._attempt},
-                **({"ownerReferences": [dict(self.plan.owner)]} if self.plan.owner else {}),
-            },
-            "spec": {**spec, "containers": [{**first, "env": [*told, *env]}, *others]},
-        }
 
     def _remove(self, worker: _Worker) -> None:
         """Remove a worker's pod, once; one that is just being made is removed by who makes it."""
@@ -254,19 +206,7 @@ class WorkerPods:
             if not worker.uid or worker.is_removed:
                 return
             worker.is_removed = True
-        self._delete(worker.name, worker.uid)
-
-    def _delete(self, name: str, uid: str) -> None:
-        patience = Patience(_GONE)
-        while True:
-            try:
-                self._client.delete(PODS, self.plan.namespace, name, uid=uid)
-                return
-            except OUTAGES as error:
-                pause = patience.failed(error)
-                if patience.is_over:
-                    raise
-                time.sleep(pause)
+        self._requests.delete(worker.name, worker.uid)
 
     # -- what becomes of them ----------------------------------------------------------------
 
@@ -323,20 +263,3 @@ class WorkerPods:
         container = pod["spec"]["containers"][0]["name"]
         where = (self.plan.namespace, pod["metadata"]["name"], container)
         return last_lines(self._client, *where, _LOG_LINES)
-
-
-def _told(error: FlowenvError) -> tuple[Reason, str]:
-    """Why a pod can't be made, as the event of a controller that makes pods would say it."""
-    cause = error.__cause__
-    words = cause.message if isinstance(cause, Refused) else error.message
-    told = explain([{"reason": "FailedCreate", "message": words}])
-    assert told
-    return told
-
-
-def _refusal(error: FlowenvError, told: tuple[Reason, str]) -> FlowenvError:
-    """The error of the run for a pod that can't ever be made."""
-    if isinstance(error, PlatformError) and not is_refused_for_good(told):
-        return error
-    waiting = Status(State.STARTING, message="There is no pod")
-    return diagnosis.not_started("worker", waiting, told=told)

@@ -9,7 +9,7 @@ import pytest
 
 from flowenv.plugin import revealed
 from flowenv_dask_k8s.api.spec_cluster import security_of
-from flowenv_dask_k8s.cluster.certificates import make_certificates
+from flowenv_dask_k8s.cluster.pods.certificates import make_certificates
 from flowenv_dask_k8s.spec.tls import AUTHORITY, CERTIFICATE, KEY
 
 
