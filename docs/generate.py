@@ -43,21 +43,6 @@ def write_pages() -> None:
             path.write_text(after, "utf-8")
 
 
-def on_config(config: Any) -> Any:
-    """MkDocs calls this first: a folder in `nav` stands for all of its pages."""
-    config.nav = [_with_pages(item, Path(config.docs_dir)) for item in config.nav]
-    return config
-
-
-def _with_pages(item: Any, docs: Path) -> Any:
-    match item:
-        case {**titled} if (folder := str(next(iter(titled.values())))).endswith("/"):
-            pages = sorted((docs / folder).glob("*.md"), key=lambda p: (p.stem != "index", p.stem))
-            names = [f"{folder}{path.name}" for path in pages]
-            return {next(iter(titled)): names}
-    return item
-
-
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """MkDocs calls this with each page's text."""
     in_site = {**GENERATORS, "door": door_in_site}

@@ -38,6 +38,18 @@ def test_nothing_is_left_to_generate(site: Path) -> None:
     assert [p.name for p in site.rglob("*.html") if "generate:" in text_of(p)] == []
 
 
+def test_the_navigation_has_every_page_once(site: Path) -> None:
+    # on this page no entry is the current one, which has two
+    navigation = text_of(site / "404.html").partition("md-nav--primary")[2]
+    navigation = navigation.partition("md-sidebar--secondary")[0]
+    links = re.findall(r'<a href="([^"#]+)" class="md-nav__link', navigation)
+    titles = re.findall(r'<span class="md-ellipsis">\s*(.+?)\s*</span>', navigation)
+    pages = [page.parent.relative_to(site).as_posix() for page in site.rglob("index.html")]
+
+    assert sorted(link.strip("/") or "." for link in links) == sorted(pages)
+    assert sorted(titles) == sorted({*titles})
+
+
 def test_the_files_hold_what_the_code_says_now() -> None:
     """If one doesn't: `nox -s docs -- write`."""
     source = ROOT / "docs" / "generate.py"
