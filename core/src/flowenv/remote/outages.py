@@ -8,6 +8,8 @@ from __future__ import annotations
 import datetime
 import logging
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from flowenv.errors import (
     FlowenvError,
@@ -17,6 +19,8 @@ from flowenv.errors import (
 )
 from flowenv.remote.retries import Retries
 from flowenv.states import Reason
+
+T = TypeVar("T")
 
 _log = logging.getLogger("flowenv")
 
@@ -111,6 +115,37 @@ class Patience:
                 _log.warning("%s: %s", self._late, self.outage)
         self._failures += 1
         return _PAUSES.pause(self._failures)
+
+    def through(self, ask: Callable[[], T]) -> T:
+        """What a question gives, asked again for as long as an outage may last.
+
+        Args:
+            ask: asks; whatever it may have done without an answer, it may do again.
+
+        Raises:
+            Exception: its error, once that isn't one to bear, or has lasted for too long.
+
+        >>> answers = iter([ConnectionError("refused"), "here"])
+        >>> def ask() -> str:
+        ...     if isinstance(answer := next(answers), Exception):
+        ...         raise answer
+        ...     return answer
+        >>> Patience().through(ask)
+        'here'
+        """
+        while True:
+            try:
+                answer = ask()
+            except Exception as error:
+                if not self.bears(error):
+                    raise
+                pause = self.failed(error)
+                if self.is_over:
+                    raise
+                time.sleep(pause)
+            else:
+                self.succeeded()
+                return answer
 
 
 def _words(error: Exception) -> str:

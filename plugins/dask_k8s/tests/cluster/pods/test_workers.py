@@ -9,13 +9,14 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flowenv.errors import PlatformError
-from flowenv.plugin import Reason
+from flowenv.plugin import Reason, Retries
 from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
@@ -24,6 +25,7 @@ from flowenv_dask_k8s.cluster.pods import workers as worker_pods
 from flowenv_dask_k8s.cluster.pods.startup import WorkerStartup
 from flowenv_dask_k8s.cluster.pods.workers import WorkerPods
 from flowenv_k8s.api.client import Client, connect
+from flowenv_k8s.api.kubeconfig import source
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 from rigs.kubernetes.manifests import container, job, pod
 
@@ -56,8 +58,14 @@ def rig(
 
 
 @pytest.fixture
-def client(rig: KubernetesRig) -> Client:
-    return connect()
+def tries() -> list[float]:
+    """The pauses between tries of requests that have got no answer."""
+    return []
+
+
+@pytest.fixture
+def client(rig: KubernetesRig, tries: list[float]) -> Client:
+    return Client(source(None), Retries(first=0.01, longest=0.02, sleep=tries.append))
 
 
 class Workers(WorkerPods):
@@ -251,6 +259,63 @@ def test_an_end_that_nobody_watched_is_found_out(
 
     wait_until(lambda: workers.replaced == [name], "another worker")
     assert "killed by signal 9" in workers.said[-1]
+
+
+def test_an_outage_at_the_start_is_waited_for(
+    make: Callable[..., Workers], rig: KubernetesRig, tries: list[float]
+) -> None:
+    with ThreadPoolExecutor() as pool:
+        with rig.faults.inject("api_down"):
+            starting = pool.submit(make)
+            wait_until(lambda: tries, "a try")
+        [name] = wanted(starting.result(10))
+
+    assert worker_names(rig) == [name]
+
+
+def test_a_worker_that_is_asked_for_in_an_outage_is_made_after_it(
+    make: Callable[..., Workers], rig: KubernetesRig, tries: list[float]
+) -> None:
+    """Also where a server that has just come back doesn't know its users yet."""
+    workers = make()
+    name = workers.new_name()
+    with rig.faults.inject("api_down"):
+        workers.want(name)
+        wait_until(lambda: tries, "a try")
+        refused = rig.faults.inject("forbidden", verb="create", resource="pods")
+
+    wait_until(lambda: is_running(workers, name), "the worker")
+    assert refused.hits == 1
+    assert workers.refusal is None
+
+
+def test_workers_that_are_sent_away_in_an_outage_are_gone_when_it_is_over(
+    make: Callable[..., Workers], rig: KubernetesRig, tries: list[float]
+) -> None:
+    workers = make()
+    wanted(workers, 2)
+    with ThreadPoolExecutor() as pool:
+        with rig.faults.inject("api_down"):
+            closing = pool.submit(workers.close)
+            wait_until(lambda: tries, "a try")
+        closing.result(10)
+
+    assert worker_names(rig) == []
+
+
+def test_a_worker_that_is_made_without_an_answer_and_sent_away_is_removed(
+    make: Callable[..., Workers], rig: KubernetesRig, tries: list[float]
+) -> None:
+    workers = make()
+    name = workers.new_name()
+    lost = rig.faults.inject("answer_lost", resource="pods")
+    workers.want(name)
+    lost.wait_until_hit()
+    with rig.faults.inject("api_down"):
+        wait_until(lambda: len(tries) > 1, "a second try")
+        workers.unwant(name)
+
+    rig.wait_until(lambda: not worker_names(rig), "no worker")
 
 
 def test_a_worker_that_was_sent_away_is_not_replaced(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError
-from flowenv.plugin import OUTAGES, Patience, Reason, State, Status
+from flowenv.plugin import Patience, Reason, State, Status
 from flowenv_dask_k8s.cluster import diagnosis
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
 from flowenv_dask_k8s.spec.pods_manifest import COMPONENT, numbered_worker
@@ -24,7 +24,7 @@ from flowenv_k8s.plugin import (
 )
 
 GONE = 25.0
-"""Seconds for removed pods to be gone."""
+"""Seconds for removed pods to be gone, outages apart."""
 
 
 class WorkerRequests:
@@ -62,29 +62,42 @@ class WorkerRequests:
             made = found
         return str(made["metadata"]["uid"])
 
+    def find(self, name: str) -> str:
+        """The UID of the worker's pod of this name, if it is there; else nothing. Through outages.
+
+        Raises:
+            FlowenvError: if that is refused, or nobody answers for long.
+        """
+        namespace = self._plan.namespace
+        found = Patience().through(lambda: self._client.get(PODS, namespace, name))
+        return str(found["metadata"]["uid"]) if found and self._is_own(found) else ""
+
     def delete(self, name: str, uid: str) -> None:
-        """Remove a pod, through an outage as well.
+        """Remove a pod, through outages.
 
         Raises:
             FlowenvError: if it is refused, or nobody answers for long.
         """
-        patience = Patience(GONE)
-        while True:
-            try:
-                self._client.delete(PODS, self._plan.namespace, name, uid=uid)
-                return
-            except OUTAGES as error:
-                pause = patience.failed(error)
-                if patience.is_over:
-                    raise
-                time.sleep(pause)
+        namespace = self._plan.namespace
+        Patience().through(lambda: self._client.delete(PODS, namespace, name, uid=uid))
 
-    def left(self) -> list[dict[str, Any]]:
-        """The pods of this attempt that are there.
+    def wait_until_gone(self) -> None:
+        """Return when no pod of this attempt is there. Outages are waited for.
 
         Raises:
             FlowenvError: if they can't be listed.
+            PlatformError: if some are still there after a while.
         """
+        patience, waited, pause = Patience(late="The end of the workers"), 0.0, 0.05
+        while left := patience.through(self._left):
+            if waited > GONE:
+                names = ", ".join(pod["metadata"]["name"] for pod in left)
+                raise PlatformError(f"still there after {GONE:g} s: {names}")
+            time.sleep(pause)
+            waited += pause
+            pause = min(pause * 1.5, 1.0)
+
+    def _left(self) -> list[dict[str, Any]]:
         found, _ = self._client.list(PODS, self._plan.namespace, labels=self.selector)
         return [pod for pod in found if self._is_own(pod)]
 

@@ -49,10 +49,15 @@ class WorkerWatch:
     def start(self) -> list[dict[str, Any]]:
         """List the pods, which it returns as they are, and watch from then on.
 
+        An outage is waited for.
+
         Raises:
             FlowenvError: if they can't be listed.
         """
-        found, version = self._client.list(PODS, self._namespace, labels=self._labels)
+        patience = Patience(late="The workers")
+        found, version = patience.through(
+            lambda: self._client.list(PODS, self._namespace, labels=self._labels)
+        )
         self.pods = {pod["metadata"]["name"]: trimmed_pod(pod) for pod in found}
         target = self._run
         threading.Thread(target=target, args=(version,), name="watch-workers", daemon=True).start()
@@ -65,7 +70,7 @@ class WorkerWatch:
             stream.interrupt()
 
     def _run(self, version: str) -> None:
-        patience = Patience()
+        patience = Patience(late="News of the workers")
         while not self._over.is_set():
             try:
                 version = self._follow(version or self._list())

@@ -12,15 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError
-from flowenv.plugin import OUTAGES, Patience, Reason, Status
+from flowenv.plugin import Patience, Reason, Status
 from flowenv_dask_k8s.cluster import diagnosis
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
-from flowenv_dask_k8s.cluster.pods.requests import (
-    GONE,
-    WorkerRequests,
-    refusal_of,
-    why_refused,
-)
+from flowenv_dask_k8s.cluster.pods.requests import WorkerRequests, refusal_of, why_refused
 from flowenv_dask_k8s.cluster.pods.watch import WorkerWatch
 from flowenv_k8s.plugin import PODS, Client, container_status, is_owned_by, last_lines
 
@@ -158,16 +153,8 @@ class WorkerPods:
         """
         self.begin_to_close()
         self._pool.shutdown(wait=False)
-        end, pause = time.monotonic() + GONE, 0.05
         try:
-            while True:
-                if not (left := self._requests.left()):
-                    return
-                if time.monotonic() > end:
-                    names = ", ".join(pod["metadata"]["name"] for pod in left)
-                    raise PlatformError(f"still there after {GONE:g} s: {names}")
-                time.sleep(pause)
-                pause = min(pause * 1.5, 1.0)
+            self._requests.wait_until_gone()
         finally:
             self._watch.stop()
 
@@ -182,23 +169,37 @@ class WorkerPods:
             _log.exception("A worker's pod can't be looked after")
 
     def _make(self, worker: _Worker) -> None:
-        patience = Patience()
+        patience = Patience(late="The workers")
         while worker.is_wanted:
             try:
                 worker.uid = self._requests.create(worker.name)
                 self.problem = None
                 break
-            except OUTAGES as error:
-                time.sleep(patience.failed(error))
-            except FlowenvError as error:
-                told = why_refused(error)
-                if told[0] is not Reason.QUOTA:
-                    self.refusal = refusal_of(error, told)
-                    raise self.refusal from error
-                self.problem = told
-                time.sleep(_QUOTA_PAUSE)
+            except (FlowenvError, ConnectionError) as error:
+                time.sleep(self._pause(error, patience))
         if not worker.is_wanted:
+            # it may be there although nobody has answered
+            worker.uid = worker.uid or (
+                self._requests.find(worker.name) if patience.is_tried else ""
+            )
             self._remove(worker)
+
+    def _pause(self, error: Exception, patience: Patience) -> float:
+        """Seconds until a worker that can't be made is tried again.
+
+        Raises:
+            FlowenvError: if no try can help.
+        """
+        if patience.bears(error):
+            return patience.failed(error)
+        assert isinstance(error, FlowenvError)
+        told = why_refused(error)
+        if told[0] is not Reason.QUOTA:
+            self.refusal = refusal_of(error, told)
+            raise self.refusal from error
+        patience.succeeded()
+        self.problem = told
+        return _QUOTA_PAUSE
 
     def _remove(self, worker: _Worker) -> None:
         """Remove a worker's pod, once; one that is just being made is removed by who makes it."""
