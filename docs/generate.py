@@ -87,7 +87,7 @@ def _help(command: Any, context: Any) -> str:
 
 def hooks(group: str) -> str:
     """Each hook of a group with its signature, and its docstring as Markdown."""
-    from flowenv.cli.hooks import all_hooks
+    from flowenv.cli.commands.hooks import all_hooks
 
     return "\n\n".join(
         f"### {name}\n\n```text\n{name}{data['signature']}\n```\n\n"

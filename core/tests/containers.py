@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowenv import contract
+from flowenv.results.outcome import Outcome
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.outcome import Outcome
 from flowenv.runs.process import COMMAND
 from flowenv.submission.packing import pack
 

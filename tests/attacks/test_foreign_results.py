@@ -17,11 +17,11 @@ import pytest
 from flowenv import Flow, FlowRun, State, Status
 from flowenv.errors import FlowenvError, PayloadError, PlatformError, ResultUnavailable
 from flowenv.plugin import Outcome, configuration
-from flowenv.runs import logged_result
-from flowenv.runs.output_files import packed
-from flowenv.runs.result_document import ResultDocument, digest
-from flowenv.runs.result_lines import lines_of
-from flowenv.runs.stored_result import read_result, store_result
+from flowenv.results import logged as logged_result
+from flowenv.results.document import ResultDocument, digest
+from flowenv.results.lines import lines_of
+from flowenv.results.output_files import packed
+from flowenv.results.stored import read_result, store_result
 from flowenv.serialization.plain_data import NotData, decode_data
 from flowenv.submission.lifecycle import prepare
 from flowenv_local import LocalEnvironment

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from flowenv import FlowRun, attach
-from flowenv.cli.runs import runs
+from flowenv.cli.commands.runs import runs
 from flowenv.hooks.registry import registry
 from flowenv.remote.marks import moment, seconds_since
 from flowenv_fargate.spec.tags import Identity

@@ -23,7 +23,7 @@ from flowenv.cli.app import app
 from flowenv.errors import FlowenvError
 from flowenv.plugin import configuration
 from flowenv.redaction import redacted
-from flowenv.runs.stored_result import store_result
+from flowenv.results.stored import store_result
 from flowenv.serialization import storage
 from flowenv.submission.packing import pack
 from flowenv_local import LocalEnvironment

@@ -74,7 +74,7 @@ def test_the_first_page_leads_to_all_others_but_those_of_the_backends() -> None:
 
 
 def test_every_hook_has_a_section(site: Path) -> None:
-    from flowenv.cli.hooks import all_hooks
+    from flowenv.cli.commands.hooks import all_hooks
 
     page = text_of(site / "hooks" / "index.html")
 

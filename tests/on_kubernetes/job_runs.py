@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from flowenv.results.outcome import Outcome
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.outcome import Outcome
 from flowenv.states import State, Status
 from on_kubernetes.proofs import proof
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet

@@ -17,8 +17,8 @@ from plugin_authors.faulty_backend import Handle, Kit, Patch, execute, handle_fa
 from flowenv import Reason, State, Status, hookimpl
 from flowenv.errors import RunNotFound
 from flowenv.plugin import contract, revealed
+from flowenv.results.outcome import Outcome
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.outcome import Outcome
 from flowenv.runs.summaries import Leftover
 from flowenv_subprocess import SubprocessEnvironment, hooks
 

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from flowenv import origin
-from flowenv.cli import new_plugin
-from flowenv.cli.new_plugin import next_steps, write_plugin
+from flowenv.cli.commands import new_plugin
+from flowenv.cli.commands.new_plugin import next_steps, write_plugin
 
 WITHOUT_DASK = """
 [[tool.mypy.overrides]]

@@ -41,7 +41,7 @@ BREAKS = [
     Break("flowenv.hooks.discovery", f"{FOR_TYPES}flowenv.hooks.registry", {"core-no-circles"}),
     Break("flowenv_local.hooks", "import flowenv.runs.process", {"core-doors"}),
     Break("flowenv_local.hooks", f"{FOR_TYPES}flowenv.runs.process", {"core-doors"}),
-    Break("flowenv.cli.run", "import flowenv_local", {"core-alone"}),
+    Break("flowenv.cli.commands.run", "import flowenv_local", {"core-alone"}),
     Break("flowenv_fargate.spec.build", "import flowenv_k8s.plugin", {"backends-apart"}),
     Break("flowenv_dask_k8s.hooks", "import flowenv_k8s.runs.sweep", {"backends-apart"}),
     Break("flowenv_dask_cloud.hooks", f"{FOR_TYPES}flowenv_fargate", {"backends-apart"}),

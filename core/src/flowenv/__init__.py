@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from flowenv.flows.definition import Flow, flow
     from flowenv.hooks.specs import hookimpl
     from flowenv.reports.page import report
+    from flowenv.results.output_files import OutputFiles
+    from flowenv.results.output_folder import output_dir
     from flowenv.runs.capabilities import Capabilities
     from flowenv.runs.environment import Environment
     from flowenv.runs.flow_run import FlowRun
-    from flowenv.runs.output_files import OutputFiles
-    from flowenv.runs.output_folder import output_dir
     from flowenv.runs.summaries import RunSummary
     from flowenv.runs.times import Phase, RunTimes
     from flowenv.secret import Secret
@@ -108,8 +108,8 @@ __getattr__, __dir__ = names_of(
         "runs.capabilities": "Capabilities",
         "runs.environment": "Environment",
         "runs.flow_run": "FlowRun",
-        "runs.output_files": "OutputFiles",
-        "runs.output_folder": "output_dir",
+        "results.output_files": "OutputFiles",
+        "results.output_folder": "output_dir",
         "runs.summaries": "RunSummary",
         "runs.times": "Phase RunTimes",
         "secret": "Secret",

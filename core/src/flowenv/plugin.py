@@ -39,6 +39,19 @@ if TYPE_CHECKING:
     from flowenv.remote.poller import Poller
     from flowenv.remote.rate_limit import RateLimit
     from flowenv.remote.retries import Retries, TryAgain
+    from flowenv.results.lines import first_line_of, without_lines
+    from flowenv.results.object_urls import payload_object, payload_url
+    from flowenv.results.outcome import (
+        EXIT_CANCELLED,
+        EXIT_COMPLETED,
+        EXIT_CRASHED,
+        EXIT_FAILED,
+        Outcome,
+        is_outcome_line,
+        without_record,
+    )
+    from flowenv.results.place import check_results_are_shared
+    from flowenv.results.seal import seal_of
     from flowenv.runs.capabilities import Capabilities
     from flowenv.runs.common_environment import (
         CommonEnvironment,
@@ -54,21 +67,8 @@ if TYPE_CHECKING:
     from flowenv.runs.handle import FinishedHandle, Handle, poll
     from flowenv.runs.in_process import execute_here
     from flowenv.runs.log_lines import is_beginning
-    from flowenv.runs.object_urls import payload_object, payload_url
-    from flowenv.runs.outcome import (
-        EXIT_CANCELLED,
-        EXIT_COMPLETED,
-        EXIT_CRASHED,
-        EXIT_FAILED,
-        Outcome,
-        is_outcome_line,
-        without_record,
-    )
     from flowenv.runs.process import PAYLOAD_FILE, Process, Runtime
-    from flowenv.runs.result_lines import first_line_of, without_lines
-    from flowenv.runs.results_place import check_results_are_shared
     from flowenv.runs.running import Returned, call_with_callbacks
-    from flowenv.runs.seal import seal_of
     from flowenv.runs.summaries import Finding, Leftover, RunSummary
     from flowenv.runs.times import RunTimes
     from flowenv.secret import Secret, revealed
@@ -217,15 +217,15 @@ __getattr__, __dir__ = names_of(
         "runs.handle": "FinishedHandle Handle poll",
         "runs.in_process": "execute_here",
         "runs.log_lines": "is_beginning",
-        "runs.outcome": (
+        "results.outcome": (
             "EXIT_CANCELLED EXIT_COMPLETED EXIT_CRASHED EXIT_FAILED Outcome is_outcome_line "
             "without_record"
         ),
-        "runs.object_urls": "payload_object payload_url",
+        "results.object_urls": "payload_object payload_url",
         "runs.process": "PAYLOAD_FILE Process Runtime",
-        "runs.results_place": "check_results_are_shared",
-        "runs.result_lines": "first_line_of without_lines",
-        "runs.seal": "seal_of",
+        "results.place": "check_results_are_shared",
+        "results.lines": "first_line_of without_lines",
+        "results.seal": "seal_of",
         "runs.running": "Returned call_with_callbacks",
         "runs.summaries": "Finding Leftover RunSummary",
         "runs.times": "RunTimes",

@@ -17,8 +17,8 @@ from pathlib import Path
 from flowenv import Capabilities, Environment, Secret, State, Status, hookimpl
 from flowenv.errors import PlatformError, RunNotFound
 from flowenv.remote.marks import Marks
+from flowenv.results.outcome import Outcome, without_record
 from flowenv.runs.common_environment import executor_setting, labels_setting, metadata_setting
-from flowenv.runs.outcome import Outcome, without_record
 from flowenv.runs.summaries import Finding, Leftover
 from flowenv.settings.declaration import setting
 

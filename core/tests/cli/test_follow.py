@@ -14,7 +14,7 @@ from flowenv import Capabilities, Environment, FlowRun
 from flowenv.cli import follow
 from flowenv.cli.report import exit_code, summary
 from flowenv.errors import PlatformError
-from flowenv.runs.outcome import Outcome
+from flowenv.results.outcome import Outcome
 from flowenv.states import Reason, State, Status
 
 from .project import Project, eventually

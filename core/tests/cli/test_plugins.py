@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from flowenv.cli import loading
-from flowenv.cli.doctor import doctor
+from flowenv.cli.commands.doctor import doctor
 
 from .project import Project
 

@@ -6,8 +6,8 @@ import pytest
 
 from flowenv import Capabilities, State, contract
 from flowenv.flows.finding import find_flow
+from flowenv.results.lines import LARGEST, content_in
 from flowenv.runs.files_of_run import files_of_run
-from flowenv.runs.result_lines import LARGEST, content_in
 from flowenv.submission.lifecycle import prepare
 
 from ..containers import Container

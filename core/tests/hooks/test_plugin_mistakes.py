@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from flowenv import Flow, Secret, State, hookimpl
-from flowenv.cli.doctor import doctor
-from flowenv.cli.hooks import all_hooks
+from flowenv.cli.commands.doctor import doctor
+from flowenv.cli.commands.hooks import all_hooks
+from flowenv.cli.commands.plugins import plugins
 from flowenv.cli.loading import load_all
-from flowenv.cli.plugins import plugins
 from flowenv.contract import AUTH_TOKEN, AUTH_TOKEN_SECRET, Target
 from flowenv.errors import ConfigurationError, FlowenvError, PluginError, PluginFailed, SpecError
 from flowenv.hooks.notifications import flush

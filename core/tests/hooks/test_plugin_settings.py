@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from flowenv import Flow, hookimpl
-from flowenv.cli.doctor import doctor
-from flowenv.cli.plugins import plugins
+from flowenv.cli.commands.doctor import doctor
+from flowenv.cli.commands.plugins import plugins
 from flowenv.errors import ConfigurationError, PluginError, SettingError
 from flowenv.hooks.registry import registry, reset
 from flowenv.plugin import PluginSettings, setting

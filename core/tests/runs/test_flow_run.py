@@ -17,12 +17,13 @@ from flowenv.errors import (
     UnsupportedOperation,
     WaitTimeout,
 )
-from flowenv.runs import live_status, logged_result
-from flowenv.runs.outcome import Outcome
-from flowenv.runs.record import LIMIT
-from flowenv.runs.result_document import ResultDocument, digest
-from flowenv.runs.result_lines import lines_of
-from flowenv.runs.stored_result import store_result
+from flowenv.results import logged as logged_result
+from flowenv.results.document import ResultDocument, digest
+from flowenv.results.lines import lines_of
+from flowenv.results.outcome import Outcome
+from flowenv.results.record import LIMIT
+from flowenv.results.stored import store_result
+from flowenv.runs import live_status
 from flowenv.submission.lifecycle import prepare
 
 from ..plugging import ToyEnvironment

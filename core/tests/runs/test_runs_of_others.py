@@ -19,10 +19,10 @@ from flowenv import (
     hookimpl,
     submit,
 )
-from flowenv.cli.sweep import sweep
+from flowenv.cli.commands.sweep import sweep
 from flowenv.errors import BackendNotFound, PluginError, SettingError, UnsupportedOperation
+from flowenv.results.outcome import Outcome
 from flowenv.runs.handle import FinishedHandle
-from flowenv.runs.outcome import Outcome
 from flowenv.runs.summaries import Leftover
 from flowenv.submission.sweeping import sweep as sweep_what_is_asked_for
 

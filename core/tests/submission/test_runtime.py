@@ -17,7 +17,7 @@ import pytest
 
 from flowenv.contract import FLOW_RUN_ID, OUTCOME, PAYLOAD, RUNTIME_DIGEST, RUNTIME_FILE
 from flowenv.errors import PayloadError
-from flowenv.runs.outcome import Outcome
+from flowenv.results.outcome import Outcome
 from flowenv.runs.process import SHIPPED_COMMAND, Process
 from flowenv.states import Reason
 from flowenv.submission import runtime

@@ -14,7 +14,7 @@ from flowenv.container.unpacking import expanded
 from flowenv.flows.finding import find_flow
 from flowenv.hooks import registry
 from flowenv.plugin import FlowRun, Outcome, Retries, State, configuration, contract
-from flowenv.runs.seal import proof_of
+from flowenv.results.seal import proof_of
 from flowenv.submission.lifecycle import Prepared, prepare
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.api import client

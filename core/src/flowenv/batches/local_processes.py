@@ -10,9 +10,9 @@ from typing import Any
 
 from flowenv.batches.rows import Row
 from flowenv.errors import FlowenvError
+from flowenv.results.outcome import Outcome
+from flowenv.results.output_folder import folder_here
 from flowenv.runs.handle import FinishedHandle
-from flowenv.runs.outcome import Outcome
-from flowenv.runs.output_folder import folder_here
 from flowenv.states import State, Status
 from flowenv.submission.lifecycle import Prepared
 from flowenv.submission.rehearsal import Processes, Rehearsed, rehearse

@@ -1,4 +1,4 @@
-"""The group of commands, and which module holds which."""
+"""The group of commands."""
 
 from __future__ import annotations
 
@@ -8,41 +8,42 @@ import click
 
 from flowenv._version import __version__
 
-_COMMANDS = {
-    "run": "run",
-    "spec": "spec",
-    "explain": "explain",
-    "plugins": "plugins",
-    "doctor": "doctor",
-    "hooks": "hooks",
-    "runs": "runs",
-    "status": "runs",
-    "result": "result",
-    "files": "files",
-    "attach": "runs",
-    "logs": "runs",
-    "cancel": "runs",
-    "delete": "delete",
-    "report": "report_page",
-    "sweep": "sweep",
-    "new-plugin": "new_plugin",
-    "completion": "completion",
-}
+_COMMANDS = (
+    "run",
+    "spec",
+    "explain",
+    "plugins",
+    "doctor",
+    "hooks",
+    "runs",
+    "status",
+    "result",
+    "files",
+    "attach",
+    "logs",
+    "cancel",
+    "delete",
+    "report",
+    "sweep",
+    "new-plugin",
+    "completion",
+)
+"""Each is in a module of its own in `commands`, and named as it is."""
 
 
 class LazyGroup(click.Group):
     """A group that imports the module of a command only when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All commands, in the order of the table."""
+        """All commands, in their order."""
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name."""
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"flowenv.cli.{_COMMANDS[cmd_name]}")
-        command = getattr(module, cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        command = getattr(importlib.import_module(f"flowenv.cli.commands.{name}"), name)
         assert isinstance(command, click.Command)
         return command
 

@@ -15,7 +15,7 @@ from flowenv.container.installing import install
 from flowenv.container.run_payload import check_runtime
 from flowenv.container.temporary_folder import ensure_temporary_folder
 from flowenv.errors import PayloadError
-from flowenv.runs.outcome import EXIT_CANCELLED, EXIT_CRASHED
+from flowenv.results.outcome import EXIT_CANCELLED, EXIT_CRASHED
 
 
 def run_other() -> NoReturn:

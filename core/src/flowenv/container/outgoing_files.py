@@ -12,9 +12,9 @@ from pathlib import Path
 
 from flowenv.container.outgoing_result import Ways, to_log
 from flowenv.errors import FlowenvError
-from flowenv.runs.outcome import Outcome
-from flowenv.runs.output_files import LARGEST, MOST_FILES, compressed, is_name, packed
-from flowenv.runs.result_document import digest
+from flowenv.results.document import digest
+from flowenv.results.outcome import Outcome
+from flowenv.results.output_files import LARGEST, MOST_FILES, compressed, is_name, packed
 
 _log = logging.getLogger("flowenv")
 
@@ -41,7 +41,7 @@ def send_files(outcome: Outcome, folder: Path, ways: Ways) -> Outcome:
         return outcome
     document = packed(files)
     if ways.results_url:
-        from flowenv.runs.object_urls import files_object
+        from flowenv.results.object_urls import files_object
         from flowenv.serialization import storage
 
         content = compressed(document)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from flowenv.errors import FlowenvError, PayloadError
-from flowenv.runs.outcome import Outcome
-from flowenv.runs.result_document import ResultDocument, digest
-from flowenv.runs.result_lines import LARGEST, lines_of, write_lines
+from flowenv.results.document import ResultDocument, digest
+from flowenv.results.lines import LARGEST, lines_of, write_lines
+from flowenv.results.outcome import Outcome
 from flowenv.states import State
 
 _log = logging.getLogger("flowenv")
@@ -59,7 +59,7 @@ def completed(outcome: Outcome, value: Any, ways: Ways) -> Outcome:
     content = document.content()
     typed = replace(typed, left=document.not_data)
     if ways.results_url:
-        from flowenv.runs.stored_result import store_result
+        from flowenv.results.stored import store_result
 
         try:
             stored = store_result(ways.results_url, outcome.run_id, content)

@@ -19,11 +19,17 @@ from flowenv.container.tracebacks import show_user_traceback, user_traceback
 from flowenv.contract.logging_variables import extra_loggers, logging_level
 from flowenv.errors import FlowenvError, PayloadError, PlatformError
 from flowenv.remote.retries import Retries, TryAgain
+from flowenv.results.lines import REHEARSED_RESULT
+from flowenv.results.outcome import (
+    EXIT_CANCELLED,
+    EXIT_COMPLETED,
+    EXIT_CRASHED,
+    EXIT_FAILED,
+    Outcome,
+)
+from flowenv.results.record import LIMIT
+from flowenv.results.seal import fits, proof_of
 from flowenv.runs.log_lines import BEGINNING
-from flowenv.runs.outcome import EXIT_CANCELLED, EXIT_COMPLETED, EXIT_CRASHED, EXIT_FAILED, Outcome
-from flowenv.runs.record import LIMIT
-from flowenv.runs.result_lines import REHEARSED_RESULT
-from flowenv.runs.seal import fits, proof_of
 from flowenv.runs.signals import wake_for_signals
 from flowenv.runs.terminated import Terminated
 from flowenv.states import Reason, State
@@ -127,7 +133,7 @@ def _check_results_place(url: str | None, run_id: str) -> None:
     """
     if not url:
         return
-    from flowenv.runs.object_urls import trial_object
+    from flowenv.results.object_urls import trial_object
     from flowenv.serialization import storage
 
     if package := storage.missing_package(url):
@@ -275,7 +281,7 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
 def _result(run: FlowRun) -> object:
     if not os.environ.get(contract.REHEARSAL):
         return run.hooks.run_flow(run)
-    from flowenv.runs.output_folder import output_folder
+    from flowenv.results.output_folder import output_folder
     from flowenv.runs.running import run_flow
 
     with output_folder(run):

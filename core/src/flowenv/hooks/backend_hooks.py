@@ -20,8 +20,8 @@ from flowenv.hooks.checks import (
     explain_misfit,
 )
 from flowenv.hooks.ignored import check_ignores_nothing
+from flowenv.results.output_folder import output_folder
 from flowenv.runs.answers import RAISED, blamed, failed
-from flowenv.runs.output_folder import output_folder
 from flowenv.runs.running import Returned
 from flowenv.secret import Secret
 

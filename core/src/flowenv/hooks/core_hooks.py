@@ -34,7 +34,7 @@ def flowenv_get_secret(name: str) -> Secret | None:
 @hookimpl(trylast=True)
 def flowenv_check(environment: Environment) -> Iterable[Finding]:
     """Whether results can be stored, and read here."""
-    from flowenv.runs.object_urls import results_url
+    from flowenv.results.object_urls import results_url
 
     url = results_url(environment)
     if url and environment.capabilities.attach:
@@ -45,7 +45,7 @@ def _results(url: str) -> Finding:
     import uuid
 
     from flowenv.errors import FlowenvError
-    from flowenv.runs.object_urls import trial_object
+    from flowenv.results.object_urls import trial_object
     from flowenv.runs.summaries import Finding
     from flowenv.serialization import storage
 

@@ -19,7 +19,7 @@ from flowenv import contract
 from flowenv.journal.store import Entry, Store
 from flowenv.redaction import redacted
 from flowenv.remote.marks import Marks, moment
-from flowenv.runs.outcome import Outcome
+from flowenv.results.outcome import Outcome
 from flowenv.runs.summaries import RunSummary
 from flowenv.settings.user_folders import state_folder
 from flowenv.states import Reason, State, Status

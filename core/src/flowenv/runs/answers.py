@@ -10,8 +10,8 @@ from flowenv.errors import FlowenvError, PluginError, PluginFailed
 from flowenv.states import Status
 
 if TYPE_CHECKING:
+    from flowenv.results.outcome import Outcome
     from flowenv.runs.handle import Handle
-    from flowenv.runs.outcome import Outcome
     from flowenv.runs.times import RunTimes
 
 RAISED = (Exception, SystemExit)
@@ -158,7 +158,7 @@ class AskedHandle:
 
     def outcome(self) -> Outcome | None:
         """The record of how the flow ended."""
-        from flowenv.runs.outcome import Outcome
+        from flowenv.results.outcome import Outcome
 
         with blamed(self._owner, "its handle's outcome"):
             given = self._handle.outcome()

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from flowenv.errors import PlatformError, ResultUnavailable
-from flowenv.runs.object_urls import files_object, results_url
-from flowenv.runs.outcome import Outcome
-from flowenv.runs.output_files import LARGEST, OutputFiles, decompressed, files_in, unpacked
-from flowenv.runs.result_document import digest
+from flowenv.results.document import digest
+from flowenv.results.object_urls import files_object, results_url
+from flowenv.results.outcome import Outcome
+from flowenv.results.output_files import LARGEST, OutputFiles, decompressed, files_in, unpacked
 from flowenv.states import Status
 
 if TYPE_CHECKING:

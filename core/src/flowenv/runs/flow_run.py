@@ -31,11 +31,11 @@ from flowenv.wording import shown
 if TYPE_CHECKING:
     from flowenv.contract.variables import Variables
     from flowenv.flows.definition import Flow
+    from flowenv.results.outcome import Outcome
+    from flowenv.results.output_files import OutputFiles
     from flowenv.runs.answers import AskedHandle
     from flowenv.runs.environment import Environment
     from flowenv.runs.handle import Handle
-    from flowenv.runs.outcome import Outcome
-    from flowenv.runs.output_files import OutputFiles
     from flowenv.secret import Secret
 
 DRAFT_ID = "00000000-0000-0000-0000-000000000000"
@@ -401,8 +401,8 @@ class FlowRun:
         Raises:
             UnsupportedOperation: if the backend can't read logs.
         """
-        from flowenv.runs.outcome import is_outcome_line
-        from flowenv.runs.result_lines import without_lines
+        from flowenv.results.lines import without_lines
+        from flowenv.results.outcome import is_outcome_line
 
         self._require("logs", "can't read a run's logs")
         lines = self._asked().logs(follow)
@@ -432,8 +432,8 @@ class FlowRun:
             WaitTimeout: if the run isn't over by then.
         """
         status = self.wait(timeout)
+        from flowenv.results.object_urls import results_url
         from flowenv.runs.handle import FinishedHandle
-        from flowenv.runs.object_urls import results_url
         from flowenv.settings.configuration import configuration
 
         handle = self._handle()
@@ -491,7 +491,7 @@ class FlowRun:
 
     def _logged(self, sha256: str, what: str = "result") -> bytes:
         """The document that the run's log carries."""
-        from flowenv.runs.logged_result import KeepsResultLines, read_logged
+        from flowenv.results.logged import KeepsResultLines, read_logged
 
         def read() -> Iterable[str]:
             handle = self._handle()

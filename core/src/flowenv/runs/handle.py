@@ -10,7 +10,7 @@ from flowenv.errors import PluginError
 from flowenv.states import Status
 
 if TYPE_CHECKING:
-    from flowenv.runs.outcome import Outcome
+    from flowenv.results.outcome import Outcome
 
 _METHODS = ("reference", "status", "follow", "logs", "outcome", "cancel")
 

@@ -17,10 +17,10 @@ from flowenv.flows.code_reference import CodeReference, modules_to_pickle, refer
 from flowenv.flows.definition import Flow
 from flowenv.flows.further_files import names_of_files
 from flowenv.flows.requirements import requirements_of
+from flowenv.results.object_urls import results_url
+from flowenv.results.place import check_results_place
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.object_urls import results_url
-from flowenv.runs.results_place import check_results_place
 from flowenv.runs.shipped_environment import ShippedEnvironment
 from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes

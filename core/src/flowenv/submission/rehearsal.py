@@ -21,12 +21,12 @@ from flowenv.contract.variables import Merged
 from flowenv.errors import FlowenvError, SpecError, UnsupportedOperation
 from flowenv.hooks.checks import implementations
 from flowenv.hooks.registry import registry
+from flowenv.results.lines import REHEARSED_RESULT, content_in
+from flowenv.results.object_urls import result_object, results_url
+from flowenv.results.outcome import Outcome, without_record
+from flowenv.results.seal import seal_of
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.object_urls import result_object, results_url
-from flowenv.runs.outcome import Outcome, without_record
 from flowenv.runs.process import PAYLOAD_FILE
-from flowenv.runs.result_lines import REHEARSED_RESULT, content_in
-from flowenv.runs.seal import seal_of
 from flowenv.serialization import storage
 from flowenv.states import Status
 from flowenv.submission.lifecycle import Prepared

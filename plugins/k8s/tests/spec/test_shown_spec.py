@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from flowenv.cli.spec import spec
+from flowenv.cli.commands.spec import spec
 from flowenv.plugin import configuration
 
 FLOW = "from flowenv import flow\n\n@flow\ndef add(text: str = ''):\n    return text\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flowenv.cli.options import batch_option, platform_options
-from flowenv.cli.runs import find_environment
+from flowenv.cli.platform import find_environment
 
 if TYPE_CHECKING:
     from flowenv.runs.environment import Environment

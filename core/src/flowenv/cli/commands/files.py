@@ -12,8 +12,8 @@ from flowenv.cli.printing import echo, echo_json, echo_table
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from flowenv.results.output_files import OutputFiles
     from flowenv.runs.environment import Environment
-    from flowenv.runs.output_files import OutputFiles
 
 
 @click.command()
@@ -43,7 +43,7 @@ def files(
       flowenv files REFERENCE --env prod
       flowenv files REFERENCE --env prod -d results
     """
-    from flowenv.cli.runs import find_environment
+    from flowenv.cli.platform import find_environment
 
     found = _files(reference, find_environment(env, settings, plugins, "attach"))
     paths = found.save(directory) if directory else []

@@ -35,9 +35,9 @@ def result(
       flowenv result REFERENCE --env prod
       flowenv result REFERENCE --env prod -o json
     """
+    from flowenv.cli.platform import find_environment
     from flowenv.cli.prepare import where_options
     from flowenv.cli.report import report_end
-    from flowenv.cli.runs import find_environment
     from flowenv.errors import RunNotFound
     from flowenv.hooks.notifications import lines_first
     from flowenv.submission.lifecycle import attach
@@ -74,7 +74,7 @@ def _report(found: Remembered, environment: Environment, output: str) -> int:
 
 def _value(found: Remembered, environment: Environment) -> object:
     from flowenv.errors import ResultUnavailable
-    from flowenv.runs.object_urls import results_url
+    from flowenv.results.object_urls import results_url
     from flowenv.settings.configuration import configuration
     from flowenv.states import State
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from flowenv.errors import SpecError
-from flowenv.runs.object_urls import HasMetadata, results_url
+from flowenv.results.object_urls import HasMetadata, results_url
 from flowenv.serialization import storage
 
 

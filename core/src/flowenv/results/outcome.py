@@ -19,9 +19,9 @@ from flowenv.errors import (
     ResultUnavailable,
     RunFailed,
 )
-from flowenv.runs.record import LIMIT, dump, dump_shortened, read_cut
-from flowenv.runs.result_lines import MARK as RESULT_MARK
-from flowenv.runs.seal import fits
+from flowenv.results.lines import MARK as RESULT_MARK
+from flowenv.results.record import LIMIT, dump, dump_shortened, read_cut
+from flowenv.results.seal import fits
 from flowenv.serialization.plain_data import NotData, decode_data
 from flowenv.states import Reason, State, Status
 
@@ -133,7 +133,7 @@ class Outcome:
         >>> Outcome.of_result("1", (1, 2)).value()
         (1, 2)
         """
-        from flowenv.runs.result_document import ResultDocument
+        from flowenv.results.document import ResultDocument
 
         kind = type(value).__qualname__
         try:
@@ -173,13 +173,13 @@ class Outcome:
                     f"The result of the run {run_id} can't be read: {error}"
                 ) from error
         if self.stored and results_url:
-            from flowenv.runs.stored_result import read_result
+            from flowenv.results.stored import read_result
 
             return read_result(
                 results_url, run_id, self.stored, allow_pickle=allow_pickle, part=self.left
             )
         if self.logged and logged:
-            from flowenv.runs.result_document import read_content
+            from flowenv.results.document import read_content
 
             content = logged(self.logged)
             return read_content(

@@ -9,12 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowenv.errors import FileConflict, PlatformError, ResultUnavailable
-from flowenv.runs.environment import Environment
-from flowenv.runs.files_of_run import files_of_run
-from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.object_urls import files_object
-from flowenv.runs.outcome import Outcome
-from flowenv.runs.output_files import (
+from flowenv.results.document import digest
+from flowenv.results.object_urls import files_object
+from flowenv.results.outcome import Outcome
+from flowenv.results.output_files import (
     LARGEST,
     MOST_FILES,
     OutputFiles,
@@ -24,7 +22,9 @@ from flowenv.runs.output_files import (
     packed,
     unpacked,
 )
-from flowenv.runs.result_document import digest
+from flowenv.runs.environment import Environment
+from flowenv.runs.files_of_run import files_of_run
+from flowenv.runs.flow_run import FlowRun
 from flowenv.serialization import storage
 from flowenv.states import State, Status
 
@@ -74,7 +74,7 @@ def test_what_is_no_such_document_is_an_error(document):
 
 
 def test_what_grows_without_end_is_refused(monkeypatch):
-    from flowenv.runs import output_files
+    from flowenv.results import output_files
 
     monkeypatch.setattr(output_files, "LARGEST", 1000)
     monkeypatch.setattr(output_files, "_LARGEST_HEAD", 1000)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from flowenv.errors import PlatformError
-from flowenv.runs.object_urls import result_object
-from flowenv.runs.result_document import digest, read_content
+from flowenv.results.document import digest, read_content
+from flowenv.results.object_urls import result_object
 from flowenv.serialization import storage
 
 

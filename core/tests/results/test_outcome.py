@@ -22,9 +22,9 @@ from flowenv.errors import (
     RunCrashed,
     TransientPlatformError,
 )
-from flowenv.runs.outcome import Outcome, is_outcome_line, without_record
-from flowenv.runs.record import LIMIT
-from flowenv.runs.seal import proof_of, seal_of
+from flowenv.results.outcome import Outcome, is_outcome_line, without_record
+from flowenv.results.record import LIMIT
+from flowenv.results.seal import proof_of, seal_of
 from flowenv.states import Reason, State
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates and odd line ends too

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from flowenv.cli.options import platform_options
+from flowenv.cli.platform import find_environment
 from flowenv.cli.printing import echo
-from flowenv.cli.runs import find_environment
 
 
 @click.command()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from flowenv.errors import FlowenvError, ResultUnavailable
-from flowenv.runs.result_lines import content_in
+from flowenv.results.lines import content_in
 
 PAUSES = (0.0, 0.5, 1.0, 2.0)
 """Seconds before each look at the log: its last lines may come late."""

@@ -11,7 +11,7 @@ import click
 
 from flowenv.origin import own_requirement
 
-_TEMPLATE = Path(__file__).parent.parent / "_template"
+_TEMPLATE = Path(__file__).parents[2] / "_template"
 _PLACEHOLDER = "acme"
 
 

@@ -13,7 +13,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 
-from flowenv.runs.result_document import digest
+from flowenv.results.document import digest
 
 MARK = "flowenv-result"
 """What such a line begins with; the run's id comes next."""

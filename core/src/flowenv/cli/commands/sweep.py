@@ -12,8 +12,8 @@ from flowenv.cli.options import (
     output_option,
     platform_options,
 )
+from flowenv.cli.platform import find_environment
 from flowenv.cli.printing import echo, echo_json, echo_table
-from flowenv.cli.runs import find_environment
 
 
 @click.command()

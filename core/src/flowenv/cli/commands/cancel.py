@@ -1,0 +1,73 @@
+"""`flowenv cancel`: stopping a run, or a batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flowenv.cli.options import batch_option, output_option, platform_options
+from flowenv.cli.platform import attached, find_environment, print_status
+from flowenv.cli.printing import echo, echo_json
+
+if TYPE_CHECKING:
+    from flowenv.runs.environment import Environment
+
+
+@click.command()
+@click.argument("reference", metavar="REFERENCE", required=False)
+@platform_options
+@batch_option
+@output_option("text", "json")
+def cancel(
+    reference: str | None,
+    env: str | None,
+    settings: tuple[str, ...],
+    plugins: tuple[str, ...],
+    batch: str | None,
+    output: str,
+) -> int:
+    """Stop a run, or a batch, and wait for its end.
+
+    REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. Cancelling a run that
+    is over changes nothing; a batch of which the platform has no run is an error.
+
+    \b
+      flowenv cancel REFERENCE --env prod
+      flowenv cancel --batch days --env prod
+    """
+    if (reference is None) == (batch is None):
+        raise click.UsageError("Give a REFERENCE, or --batch NAME.")
+    if batch is not None:
+        return _cancel_batch(
+            batch, find_environment(env, settings, plugins, "cancel", "find"), output
+        )
+    flow_run = attached(str(reference), env, settings, plugins, "cancel")
+    print_status(flow_run, flow_run.cancel, output)
+    return 0
+
+
+def _cancel_batch(label: str, environment: Environment, output: str) -> int:
+    from flowenv.batches.cancelling import cancel_all
+    from flowenv.cli.report import describe
+    from flowenv.errors import RunNotFound
+    from flowenv.hooks.notifications import lines_first
+    from flowenv.submission.known_runs import find_runs
+    from flowenv.submission.lifecycle import attach
+
+    found = find_runs(environment, labels=[label])
+    if not found:
+        raise RunNotFound(f"The platform has no run of the batch {label.partition('=')[2]}.")
+    active = [run for run in found if not run.status.state.is_final]
+    with lines_first():
+        runs = [attach(one.reference, environment) for one in active]
+        problems = cancel_all(runs)
+        if output == "json":
+            echo_json([describe(one) for one in runs])
+        for one in runs if output == "text" else ():
+            echo(f"{one.reference}: {one.last_status}")
+        for error in problems:
+            echo(f"Error: {error}", err=True)
+    if not runs:
+        echo("No run of the batch goes on.", err=True)
+    return 3 if problems else 0

@@ -1,0 +1,89 @@
+"""Runs from any machine: the environment that knows them, a run by its reference, how it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flowenv.cli.printing import echo, echo_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from flowenv.runs.environment import Environment
+    from flowenv.runs.flow_run import FlowRun
+
+_LACKS = {
+    "attach": "can't pick up runs of other processes",
+    "cancel": "can't cancel runs from outside",
+    "delete": "can't delete a run; what its platform keeps goes by itself",
+    "find": "can't list its runs",
+    "logs": "can't read the logs of runs",
+    "sweep": "leaves nothing behind to sweep",
+}
+
+
+def find_environment(
+    env: str | None, settings: Sequence[str], plugins: Sequence[str], *capabilities: str
+) -> Environment:
+    """The environment, if its backend can do what the command needs.
+
+    Raises:
+        UnsupportedOperation: if it can't.
+    """
+    from flowenv.cli.prepare import choose_environment
+    from flowenv.errors import UnsupportedOperation
+    from flowenv.hooks.registry import use_local_plugins
+
+    use_local_plugins(plugins)
+    environment = choose_environment(None, env, settings)
+    for capability in capabilities:
+        if not getattr(environment.capabilities, capability):
+            raise UnsupportedOperation(
+                f"The backend {environment.backend} {_LACKS[capability]}.",
+                hint="`flowenv plugins --load` shows what each can do; name another with --env."
+                if env
+                else "Say with --env NAME where to look.",
+            )
+    return environment
+
+
+def attached(
+    reference: str,
+    env: str | None,
+    settings: Sequence[str],
+    plugins: Sequence[str],
+    *capabilities: str,
+) -> FlowRun:
+    """The run of a reference, from a platform whose backend can do what the command needs.
+
+    Raises:
+        UnsupportedOperation: if it can't.
+        RunNotFound: if the platform knows no such run; the hint has what the journal remembers.
+    """
+    from flowenv.cli.remembered import remembered, words
+    from flowenv.errors import RunNotFound
+    from flowenv.submission.lifecycle import attach
+
+    environment = find_environment(env, settings, plugins, "attach", *capabilities)
+    try:
+        return attach(reference, environment)
+    except RunNotFound as error:
+        if found := remembered(reference):
+            error.hint = f"{words(found)}."
+        raise
+
+
+def print_status(
+    flow_run: FlowRun, look: Callable[[], object], output: str, *, with_times: bool = False
+) -> None:
+    """Look, print how the run stands, and let plugins be told if that is news."""
+    from flowenv.cli.report import describe, describe_times, details
+    from flowenv.hooks.notifications import lines_first
+
+    with lines_first():
+        look()
+        if output == "json":
+            echo_json({**describe(flow_run), **(describe_times(flow_run) if with_times else {})})
+        else:
+            lines = details(flow_run) if with_times else []
+            echo("\n".join([str(flow_run.last_status), *lines]))
