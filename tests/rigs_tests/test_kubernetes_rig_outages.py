@@ -63,6 +63,27 @@ def test_without_the_api_server_connections_are_cut_and_refused(
                 urllib3.request("GET", f"{url}/version", retries=False)
 
 
+def test_an_api_server_that_hangs_goes_on_where_it_was(rig: KubernetesRig, tmp_path: Path) -> None:
+    started(rig, TWO_LINES.format(path=str(tmp_path / "go")))
+    lines = following(rig)
+    url = f"{rig.url}/api/v1/namespaces/default/pods"
+    listed = urllib3.request("GET", url).json()
+    version = listed["metadata"]["resourceVersion"]
+    watching = urllib3.request(
+        "GET", f"{url}?watch=1&resourceVersion={version}", preload_content=False, retries=False
+    )
+    assert next(lines) == b"one\n"
+    with rig.faults.inject("api_silent"):
+        (tmp_path / "go").touch()
+        rig.wait_until(lambda: rig.log("pod") == "one\ntwo\n", "the second line")
+        with pytest.raises(urllib3.exceptions.ReadTimeoutError):
+            urllib3.request("GET", f"{rig.url}/version", retries=False, timeout=0.2)
+        assert rig.get("Pod", "pod")["status"]["phase"] == "Running"
+    assert list(lines) == [b"two\n"]
+    assert any(b"Succeeded" in line for line in watching)
+    watching.close()
+
+
 def test_an_api_server_that_is_back_answers_at_the_same_place(
     rig: KubernetesRig, core: Any, tmp_path: Path
 ) -> None:
@@ -132,6 +153,7 @@ def test_without_the_kubelet_nothing_starts_and_a_deleted_pod_stays(rig: Kuberne
 def test_a_rig_can_be_stopped_during_an_outage() -> None:
     with KubernetesRig() as rig:
         started(rig, "import time\nprint('up', flush=True)\ntime.sleep(600)")
+        rig.faults.inject("api_silent")
         rig.faults.inject("api_down")
         rig.faults.inject("kubelet_down")
         rig.delete("Pod", "pod", grace_seconds=1)

@@ -70,6 +70,7 @@ class ApiServer:
             content_type=http_request.headers.get("Content-Type", ""),
         )
         self._cluster.requests.add(request)
+        await self._cluster.answers.wait()
         try:
             response = await self._answer(request, http_request)
         except ApiError as refusal:
@@ -161,7 +162,7 @@ class ApiServer:
                 http_request,
             )
         if asked.resource == POD and asked.subresource == "portforward":
-            return await serve_port_forward(http_request, self._verbs.get(asked))
+            return await serve_port_forward(self._cluster, http_request, self._verbs.get(asked))
         if asked.verb == "watch":
             selects = self._verbs.selects(asked, request.query)
             watch = Watch(self._cluster, asked.resource, asked.namespace, selects, request)

@@ -70,6 +70,9 @@ class Cluster:
         self.is_told = asyncio.Event()
         """Set while the kubelet tells the API server of its pods: always, but for outages."""
         self.is_told.set()
+        self.answers = asyncio.Event()
+        """Set while the API server says anything: always, but where it hangs."""
+        self.answers.set()
         self.registry = Registry()
         self.store = Store(history)
         self.deleter = Deleter(self.store, self.loop.call_soon)

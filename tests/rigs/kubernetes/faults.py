@@ -77,6 +77,7 @@ _KINDS = (
     FaultKind("preempted", "pod", "a pod of higher priority takes the place"),
     FaultKind("node_lost", "pod", "the node goes silent and is removed"),
     FaultKind("api_down", "outage", "the API server is gone; connections are cut and refused"),
+    FaultKind("api_silent", "outage", "the API server hangs; connections stay, nothing is said"),
     FaultKind("kubelet_down", "outage", "no logs, no news of pods, no starts; containers go on"),
     FaultKind("job_deleted", "job", "somebody else deletes the Job", {"propagation": "Background"}),
 )

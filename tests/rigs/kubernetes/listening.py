@@ -25,6 +25,7 @@ class Listening:
 
     Carries out the fault ``api_down``: all connections are cut, new ones are refused. A server
     that is back doesn't know what happened before: watches that start from then get a 410.
+    And ``api_silent``: what is there goes on where it was, late.
 
     Args:
         cluster: where faults come from.
@@ -63,6 +64,8 @@ class Listening:
         )
 
     def _fault_changed(self, fault: Fault, injected: bool) -> None:
+        if fault.kind.name == "api_silent":
+            self._go_silent(injected)
         if fault.kind.name != "api_down":
             return
         if injected:
@@ -74,6 +77,12 @@ class Listening:
             # from here on a client that connects waits to be heard
             listener = _listener(port.number)
             self._cluster.spawn(self._serve(port, listener))
+
+    def _go_silent(self, injected: bool) -> None:
+        if injected:
+            self._cluster.answers.clear()
+        elif not self._cluster.faults.has("api_silent"):
+            self._cluster.answers.set()
 
 
 def _listener(number: int) -> socket.socket:

@@ -118,6 +118,7 @@ class LogStream:
 
     async def _send_what_is_there(self, response: web.StreamResponse) -> bool:
         """Send the lines that there are, up to a fault; say whether that was all."""
+        await self._cluster.answers.wait()
         self._more.clear()
         fault = self._fault()
         end = self._log.end_of_file(self._file)

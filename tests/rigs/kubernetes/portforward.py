@@ -6,6 +6,7 @@ import asyncio
 
 from aiohttp import WSMsgType, web
 
+from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.objects import Manifest
 from rigs.kubernetes.status import bad_request
 
@@ -14,7 +15,9 @@ _DATA, _ERROR = b"\x00", b"\x01"
 _CHUNK = 65536
 
 
-async def serve_port_forward(http_request: web.Request, pod: Manifest) -> web.WebSocketResponse:
+async def serve_port_forward(
+    cluster: Cluster, http_request: web.Request, pod: Manifest
+) -> web.WebSocketResponse:
     """Answer a request to forward one port of a pod.
 
     Each message begins with a byte that names its channel: 0 for data, 1 for errors. The first
@@ -39,10 +42,11 @@ async def serve_port_forward(http_request: web.Request, pod: Manifest) -> web.We
         await socket.send_bytes(_ERROR + words.encode())
         await socket.close()
         return socket
-    sending = asyncio.create_task(_send_to_client(reader, socket))
+    sending = asyncio.create_task(_send_to_client(cluster, reader, socket))
     try:
         async for message in socket:
             if message.type == WSMsgType.BINARY and message.data[:1] == _DATA:
+                await cluster.answers.wait()
                 writer.write(message.data[1:])
                 await writer.drain()
     except ConnectionError:
@@ -53,9 +57,12 @@ async def serve_port_forward(http_request: web.Request, pod: Manifest) -> web.We
     return socket
 
 
-async def _send_to_client(reader: asyncio.StreamReader, socket: web.WebSocketResponse) -> None:
+async def _send_to_client(
+    cluster: Cluster, reader: asyncio.StreamReader, socket: web.WebSocketResponse
+) -> None:
     try:
         while data := await reader.read(_CHUNK):
+            await cluster.answers.wait()
             await socket.send_bytes(_DATA + data)
         await socket.close()
     except ConnectionError:

@@ -80,6 +80,7 @@ class Watch:
         end = time.monotonic() + float(number(timeout) if timeout else _DEFAULT_TIMEOUT)
         bookmarks = _is_true(self._request.query.get("allowWatchBookmarks"))
         while (left := end - time.monotonic()) > 0:
+            await self._cluster.answers.wait()
             fault = self._fault()
             while self._pending and (fault is None or self._sent < fault.options["after_events"]):
                 self._sent += 1

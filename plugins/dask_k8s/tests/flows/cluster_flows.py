@@ -37,6 +37,14 @@ def total(numbers: int = 10) -> int:
 
 
 @flow
+def ends_when_told(until: str) -> int:
+    """Wait for a file, without any work on the cluster; then use it once."""
+    print("waiting for a word", flush=True)
+    wait_until(Path(until).exists, "the file")
+    return sum(get_executor().map(abs, range(10)))
+
+
+@flow
 def adapts() -> list[int]:
     """Have work for two workers, then for one."""
     client, name, seen = get_client(), "go", []

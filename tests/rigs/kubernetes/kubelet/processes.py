@@ -95,7 +95,7 @@ class ProcessKubelet:
     def _outage_changed(self, fault: Fault, injected: bool) -> None:
         """Without itself or the API server it neither hears of changes nor tells of any."""
         faults = self._cluster.faults
-        if injected or faults.has("api_down") or faults.has("kubelet_down"):
+        if injected or any(map(faults.has, ("api_down", "api_silent", "kubelet_down"))):
             fault.strike()
             self._cluster.is_told.clear()
             return

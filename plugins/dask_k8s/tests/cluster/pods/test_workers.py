@@ -201,11 +201,18 @@ def test_the_workers_of_an_attempt_that_is_over_are_removed(
         ("oom_kill", "OOMKilled", True),
         ("evicted", "The node was low on resource", False),
         ("preempted", "preempt", False),
+        ("node_lost", "DeletionByTaintManager", False),
     ],
 )
 def test_a_worker_that_the_cluster_ends_is_replaced(
-    fault: str, words: str, is_failure: bool, make: Callable[..., Workers], rig: KubernetesRig
+    fault: str,
+    words: str,
+    is_failure: bool,
+    make: Callable[..., Workers],
+    rig: KubernetesRig,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(worker_pods, "_SENT_AWAY", 0.05)
     workers = make()
     [name] = wanted(workers)
     with rig.faults.inject(fault, name=name):
