@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from flowenv import FlowRun, attach
-from flowenv.cli.commands.runs import runs
+from flowenv.cli.app import app
 from flowenv.hooks.registry import registry
 from flowenv.remote.marks import moment, seconds_since
 from flowenv_fargate.spec.tags import Identity
@@ -63,7 +63,7 @@ def test_a_list_and_a_sweep_go_on_behind_it(
     list(hook.flowenv_sweep(environment=environment, older_than=0.0, delete=False))
     attach("aaa", environment).refresh()
     for output in ("text", "json"):
-        ended = CliRunner().invoke(runs, ["--env", "k8s", "--output", output])
+        ended = CliRunner().invoke(app, ["runs", "--env", "k8s", "--output", output])
         assert ended.exit_code == 0, ended.output
         assert run.reference in ended.output
         assert "\x1b" not in ended.output

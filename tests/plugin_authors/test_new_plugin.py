@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from flowenv import origin
-from flowenv.cli.commands import new_plugin
+from flowenv.cli.app import app
 from flowenv.cli.commands.new_plugin import next_steps, write_plugin
 
 WITHOUT_DASK = """
@@ -125,7 +125,7 @@ def test_a_distributions_name_is_a_name_for_its_plugin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = CliRunner().invoke(new_plugin.new_plugin, [name, "--kind", "hooks"])
+    done = CliRunner().invoke(app, ["new-plugin", name, "--kind", "hooks"])
     assert done.exit_code == 0, done.output
     assert [path.name for path in tmp_path.iterdir()] == ["flowenv-acme2"]
     assert 'acme2 = "flowenv_acme2.hooks"' in Path("flowenv-acme2/pyproject.toml").read_text()
@@ -133,7 +133,7 @@ def test_a_distributions_name_is_a_name_for_its_plugin(
 
 @pytest.mark.parametrize("name", ["flowenv-2fast", "flowenv-k8s"])
 def test_what_is_left_of_a_distributions_name_is_checked_too(name: str) -> None:
-    done = CliRunner().invoke(new_plugin.new_plugin, [name])
+    done = CliRunner().invoke(app, ["new-plugin", name])
     assert done.exit_code == 2, done.output
 
 

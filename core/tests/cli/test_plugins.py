@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from flowenv.cli import loading
-from flowenv.cli.commands.doctor import doctor
+from flowenv.cli.app import app
 
 from .project import Project
 
@@ -243,10 +243,10 @@ def test_doctor_says_which_secrets_runs_cant_read(fake: Project) -> None:
 def test_doctor_says_that_the_default_environment_is_not_installed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert "a run that names none" not in CliRunner().invoke(doctor).output
+    assert "a run that names none" not in CliRunner().invoke(app, ["doctor"]).output
     others = [one for one in loading.load_all(()) if one.name != "local"]
     monkeypatch.setattr(loading, "load_all", lambda given: others)
-    said = CliRunner().invoke(doctor).output
+    said = CliRunner().invoke(app, ["doctor"]).output
     assert "warning  environment: a run that names none is local, and the backend local" in said
 
 

@@ -10,9 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from flowenv import Flow, Secret, State, hookimpl
-from flowenv.cli.commands.doctor import doctor
+from flowenv.cli.app import app
 from flowenv.cli.commands.hooks import all_hooks
-from flowenv.cli.commands.plugins import plugins
 from flowenv.cli.loading import load_all
 from flowenv.contract import AUTH_TOKEN, AUTH_TOKEN_SECRET, Target
 from flowenv.errors import ConfigurationError, FlowenvError, PluginError, PluginFailed, SpecError
@@ -202,7 +201,7 @@ def test_a_backend_that_gives_no_handle(plugging: Plugging) -> None:
 @pytest.mark.parametrize(("given", "kind"), [("fine", "str"), ([True], "bool"), (7, "int")])
 def test_what_is_no_finding_is_a_finding(toy: Plugging, given: object, kind: str) -> None:
     toy.plugin("acme", {"look": hookimpl(lambda: given, specname="flowenv_check")})
-    ended = CliRunner().invoke(doctor, ["--env", "toy"])
+    ended = CliRunner().invoke(app, ["doctor", "--env", "toy"])
     told = f"error    plugin acme: plugin acme gives {kind} in flowenv_check, which is no finding."
     assert told in ended.output
 
@@ -415,9 +414,9 @@ def test_the_doctor_and_the_list_of_plugins_show_one_without_hooks(
         None,
         "has no hooks. Is @hookimpl missing above a function?",
     )
-    listed = CliRunner().invoke(plugins, ["--load"]).output
+    listed = CliRunner().invoke(app, ["plugins", "--load"]).output
     assert f"plugin acme: {one.warning}" in listed
-    assert f"warning  plugin acme: {one.warning}" in CliRunner().invoke(doctor).output
+    assert f"warning  plugin acme: {one.warning}" in CliRunner().invoke(app, ["doctor"]).output
     monkeypatch.setenv("FLOWENV_REQUIRED_PLUGINS", "acme")
     reset()
     (one,) = [one for one in load_all() if one.kind == "plugin"]

@@ -12,8 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from flowenv import Flow, hookimpl
-from flowenv.cli.commands.doctor import doctor
-from flowenv.cli.commands.plugins import plugins
+from flowenv.cli.app import app
 from flowenv.errors import ConfigurationError, PluginError, SettingError
 from flowenv.hooks.registry import registry, reset
 from flowenv.plugin import PluginSettings, setting
@@ -152,7 +151,7 @@ def test_a_plugin_that_is_not_there_is_said_once(
     assert [one.message for one in caplog.records if "no plugin 'vault'" in one.message] == [
         f"{Path('flowenv.toml').resolve()}:1: no plugin 'vault' is installed."
     ]
-    output = CliRunner().invoke(doctor).output
+    output = CliRunner().invoke(app, ["doctor"]).output
     assert re.search(r"^warning +configuration: .*:1: no plugin 'vault'", output, re.MULTILINE)
 
 
@@ -210,7 +209,7 @@ def test_they_are_in_the_json_with_who_set_them(
 ) -> None:
     configure('[plugin.chat]\ntries = 5\ntoken = "geheim"\n')
     monkeypatch.setenv("FLOWENV_PLUGIN_CHAT_ROOM", "ops")
-    output = CliRunner().invoke(plugins, ["--load", "-o", "json"]).output
+    output = CliRunner().invoke(app, ["plugins", "--load", "-o", "json"]).output
     (found,) = (one for one in json.loads(output) if one["name"] == "chat")
     values = {
         one["name"]: (one["value"], Path(one["place"] or "").name)
@@ -229,7 +228,7 @@ def test_they_are_in_the_json_with_who_set_them(
 
 def test_the_doctor_says_where_they_come_from(chat: Plugging) -> None:
     configure("[plugin.chat]\ntries = 5\n")
-    output = CliRunner().invoke(doctor).output
+    output = CliRunner().invoke(app, ["doctor"]).output
     (line,) = (one for one in output.splitlines() if "plugin chat: " in one)
     assert line.startswith("ok")
     assert "with settings from" in line
@@ -241,7 +240,7 @@ def test_the_doctor_says_where_they_come_from(chat: Plugging) -> None:
 )
 def test_the_doctor_finds_mistakes(chat: Plugging, text: str, subject: str) -> None:
     configure(text)
-    output = CliRunner().invoke(doctor, ["-o", "json"]).output
+    output = CliRunner().invoke(app, ["doctor", "-o", "json"]).output
     wrong = [one for one in json.loads(output) if one["level"] == "error"]
     assert any(
         one["subject"].startswith(subject) and "flowenv.toml:" in one["message"] for one in wrong

@@ -19,7 +19,7 @@ from flowenv import (
     hookimpl,
     submit,
 )
-from flowenv.cli.commands.sweep import sweep
+from flowenv.cli.app import app
 from flowenv.errors import BackendNotFound, PluginError, SettingError, UnsupportedOperation
 from flowenv.results.outcome import Outcome
 from flowenv.runs.handle import FinishedHandle
@@ -153,7 +153,11 @@ CLAIMED = pytest.mark.parametrize(
     [
         ("find", "flowenv_find_runs", find_runs),
         ("attach", "flowenv_attach", lambda name: attach("run-1", name)),
-        ("sweep", "flowenv_sweep", lambda name: sweep(["--env", name], standalone_mode=False)),
+        (
+            "sweep",
+            "flowenv_sweep",
+            lambda name: app(["sweep", "--env", name], standalone_mode=False),
+        ),
     ],
 )
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from flowenv.cli.commands.spec import spec
+from flowenv.cli.app import app
 from flowenv.plugin import configuration
 
 FLOW = "from flowenv import flow\n\n@flow\ndef add(text: str = ''):\n    return text\n"
@@ -19,7 +19,7 @@ FLOW = "from flowenv import flow\n\n@flow\ndef add(text: str = ''):\n    return 
 def shown(folder: Path, *options: str) -> str:
     (folder / "add.py").write_text(FLOW)
     given = [str(folder / "add.py"), "--env", "k8s", *options]
-    ended = CliRunner().invoke(spec, given, catch_exceptions=False)
+    ended = CliRunner().invoke(app, ["spec", *given], catch_exceptions=False)
     assert ended.exit_code == 0, ended.output
     return ended.stdout
 
