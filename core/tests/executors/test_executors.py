@@ -150,6 +150,27 @@ def test_nothing_of_dasks_configuration_is_left(executor, fails):
     assert dask.config.config == before
 
 
+@pytest.mark.parametrize("executor", [LocalExecutor(), LocalDaskExecutor("threads")])
+def test_nothing_of_it_is_left_by_runs_that_overlap(executor):
+    begun, ended = threading.Event(), threading.Event()
+    before, during = dict(dask.config.config), []
+
+    def first():
+        with executor.open():
+            assert begun.wait(10)
+        ended.set()
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    with executor.open():
+        begun.set()
+        assert ended.wait(10)
+        during.append(dask.config.get("scheduler"))
+    thread.join()
+    assert dask.config.config == before
+    assert during == [getattr(executor, "scheduler", "synchronous")]
+
+
 def test_the_executor_before_is_active_again():
     def outer():
         with open_executor(LocalDaskExecutor("threads")):

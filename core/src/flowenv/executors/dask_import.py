@@ -6,7 +6,9 @@ import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from flowenv.errors import SettingError
@@ -29,9 +31,63 @@ def import_dask(name: str) -> Any:
         ) from error
 
 
+class _Settings:
+    """Settings of this process that several runs make at once, each for its own time.
+
+    Each remembers what it found, so they are taken back in the reverse order: one that ends
+    earlier waits for those that came after it.
+    """
+
+    def __init__(self) -> None:
+        self._made: list[AbstractContextManager[Any]] = []
+        self._over: set[int] = set()
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def hold(self, setting: AbstractContextManager[Any]) -> Iterator[None]:
+        """Make a setting, and take it back as soon as no later one stands on it."""
+        with self._lock:
+            setting.__enter__()
+            self._made.append(setting)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._over.add(id(setting))
+                while self._made and id(self._made[-1]) in self._over:
+                    last = self._made.pop()
+                    self._over.remove(id(last))
+                    last.__exit__(None, None, None)
+
+
+_settings = _Settings()
+
+
+def dask_settings(dask: Any, **options: Any) -> AbstractContextManager[None]:
+    """Dask's configuration with these settings; by keyword, `__` means a dot.
+
+    It is the whole process's: of runs at once that want different things, the newest one wins.
+
+    Args:
+        dask: the module.
+        **options: the settings.
+    """
+    return _settings.hold(_configuration(dask, options))
+
+
 @contextlib.contextmanager
-def dask_scheduler(name: str) -> Iterator[None]:
+def _configuration(dask: Any, options: Mapping[str, Any]) -> Iterator[None]:
+    with dask.config.set(**options):
+        yield
+
+
+def dask_scheduler(name: str) -> AbstractContextManager[None]:
     """Let Dask compute with a scheduler, without importing Dask when the flow doesn't."""
+    return _settings.hold(_scheduler(name))
+
+
+@contextlib.contextmanager
+def _scheduler(name: str) -> Iterator[None]:
     if "dask" in sys.modules:
         import dask
 

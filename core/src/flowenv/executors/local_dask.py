@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from flowenv.errors import SettingError
 from flowenv.executors.base import Executor
-from flowenv.executors.dask_import import import_dask
+from flowenv.executors.dask_import import dask_settings, import_dask
 from flowenv.settings.declaration import nearest, setting
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class LocalDaskExecutor(Executor):
             if self.scheduler == "processes":
                 options["pool"] = pool  # one pool for Dask and for get_executor
             # not so with threads: work that itself computes would wait for its own thread
-            with dask.config.set(**options):  # by keyword, `__` means a dot
+            with dask_settings(dask, **options):
                 yield pool
 
 
