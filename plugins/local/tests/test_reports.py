@@ -18,7 +18,7 @@ from flowenv import flow
 from flowenv.errors import ConfigurationError, FlowenvError
 from flowenv.reports import page as pages
 from flowenv.reports.page import check_report, write_report
-from flowenv.reports.timeline import WIDTH, Scale
+from flowenv.runs.timeline import WIDTH, Scale
 from flowenv.runs.times import Phase
 
 pytest.importorskip("jinja2")

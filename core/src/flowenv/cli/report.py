@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import TYPE_CHECKING, Any
 
 from flowenv.cli.printing import echo, echo_json, results
@@ -168,6 +167,7 @@ def summary(flow_run: FlowRun) -> str:
 
 def details(flow_run: FlowRun) -> list[str]:
     """A line each on what is known of a run besides its status."""
+    from flowenv.cli.phase_bars import phase_lines
     from flowenv.wording import shown
 
     parameters = ", ".join(f"{name}={text}" for name, text in flow_run.shown_parameters.items())
@@ -178,11 +178,8 @@ def details(flow_run: FlowRun) -> list[str]:
         "by": flow_run.submitter,
     }
     lines = [f"{name:<11} {shown(text, lines=False)}" for name, text in known.items() if text]
-    for one in _times(flow_run).phases(is_over=flow_run.last_status.state.is_final):
-        began = one.began.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
-        so_far = "" if one.ended else " so far"
-        lines.append(f"{one.name:<11} {began} UTC, {one.seconds():.1f} s{so_far}")
-    return lines
+    phases = _times(flow_run).phases(is_over=flow_run.last_status.state.is_final)
+    return [*lines, *phase_lines(phases)]
 
 
 def exit_code(status: Status, *, lacks_result: bool = False) -> int:

@@ -32,6 +32,7 @@ def print_runs(found: Sequence[RunSummary]) -> None:
 
 def _row(run: RunSummary, with_submitter: bool) -> list[str]:
     from flowenv.runs.shown_parameters import as_words
+    from flowenv.runs.timeline import duration
 
     start = run.started or run.created
     seconds = run.seconds()
@@ -62,21 +63,6 @@ def _in_utc(moment: object) -> str:
 
     assert isinstance(moment, datetime.datetime)
     return moment.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def duration(seconds: float) -> str:
-    """Seconds as people say them.
-
-    >>> duration(3.24), duration(75), duration(7384), duration(200000)
-    ('3.2 s', '1 min 15 s', '2 h 3 min', '2 d 7 h')
-    """
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    for size, name, smaller, of in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):
-        if whole >= size:
-            return f"{whole // size} {name} {whole % size // smaller} {of}"
-    return f"{whole // 60} min {whole % 60} s"
 
 
 def _cut(text: str) -> str:

@@ -17,8 +17,8 @@ from typing import Any
 
 from flowenv.errors import ConfigurationError, FlowenvError
 from flowenv.reports.contents import RunContents, contents_of, moment, text
-from flowenv.reports.timeline import WIDTH, Scale, duration
 from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.timeline import WIDTH, Scale, duration
 
 LARGEST_BATCH = 100
 """Up to so many runs on a page have their logs and specs with them."""

@@ -1,4 +1,4 @@
-"""Phases of runs as a picture: bars on a line of time, for a run or for many."""
+"""Phases of runs as bars on a line of time, for a run or for many: for texts and pictures. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from flowenv.runs.times import Phase
 
 WIDTH = 1000.0
-"""The width of the picture in its own units."""
+"""The width of a picture in its own units."""
+_NARROWEST = 0.0015
+"""The part of the width that even the shortest phase has: none is invisible."""
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 """Seconds between two marks on the line of time."""
 _MOST_MARKS = 8
@@ -71,7 +73,7 @@ class Scale:
             yield Bar(
                 phase.name,
                 round(x, 2),
-                round(max(self._x(phase.ended or self._now) - x, 1.5), 2),
+                round(max(self._x(phase.ended or self._now) - x, WIDTH * _NARROWEST), 2),
                 f"{phase.name}: {duration(seconds)}{so_far}",
                 phase.ended is None,
             )
@@ -89,16 +91,38 @@ class Scale:
         return (at - self.began).total_seconds() / self.seconds * WIDTH
 
 
-def duration(seconds: float) -> str:
-    """A duration for people.
+def in_letters(bar: Bar, columns: int, *, letter: str = "#", still: str = "-") -> str:
+    """A bar as text, behind as many spaces as belong there; at least one letter of it.
 
-    >>> duration(2.34), duration(75), duration(7260), duration(0)
-    ('2.3 s', '1 min 15 s', '2 h 1 min', '0 s')
+    Args:
+        bar: the bar.
+        columns: the width of the whole picture.
+        letter: what it is drawn with.
+        still: the same for one that goes on.
+
+    >>> in_letters(Bar("running", 500.0, 250.0, ""), 20)
+    '          #####'
     """
-    if seconds < 60:
+    begin = min(round(bar.x / WIDTH * columns), columns - 1)
+    end = min(max(round((bar.x + bar.width) / WIDTH * columns), begin + 1), columns)
+    return " " * begin + (still if bar.is_open else letter) * (end - begin)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them.
+
+    >>> duration(2.34), duration(75), duration(7384), duration(200000), duration(0)
+    ('2.3 s', '1 min 15 s', '2 h 3 min', '2 d 7 h', '0 s')
+    """
+    if seconds < 59.95:
         return f"{seconds:.1f} s" if seconds % 1 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    whole = round(seconds)
+    for size, name, smaller, of in (
+        (86400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
+        if whole >= size:
+            rest = whole % size // smaller
+            return f"{whole // size} {name} {rest} {of}" if rest else f"{whole // size} {name}"
+    return f"{whole} s"
