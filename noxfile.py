@@ -135,10 +135,23 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
-    """Run an example flow: `nox -s demo -- examples/model_selection/model_selection.py`."""
-    locally = [ROOT / "core", ROOT / "plugins" / "local"]
-    install(session, *editable(locally, extras=False), *examples())
-    session.run("flowenv", "run", *(session.posargs or ["examples/penguins/penguins.py"]))
+    """Run an example flow here; `nox -s demo -- k8s` (dask_k8s, fargate, dask_cloud) on a stand-in.
+
+    Another example's file, and further arguments of `flowenv run`, may follow.
+    """
+    backend = session.posargs[0] if session.posargs else ""
+    if backend not in {folder.name for folder in distributions()} - {"core", "local"}:
+        locally = [ROOT / "core", ROOT / "plugins" / "local"]
+        install(session, *editable(locally, extras=False), *examples())
+        session.run("flowenv", "run", *(session.posargs or ["examples/penguins/penguins.py"]))
+        return
+    install(session, *editable(distributions()), *group("rigs"), *examples())
+    page = Path(session.create_tmp()).resolve() / f"{backend}.html"
+    session.run(
+        *("python", "-m", "rigs.demo", "--report", str(page), *session.posargs),
+        env={"PYTHONPATH": str(ROOT / "tests")},
+        interrupt_timeout=60,  # on Ctrl-C it cancels the run and stops the platform
+    )
 
 
 @nox.session(default=False)
