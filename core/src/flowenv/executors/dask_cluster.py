@@ -19,7 +19,7 @@ from flowenv.states import Reason
 
 _log = logging.getLogger("flowenv.dask")
 
-_POLL = 0.1
+_POLL = 0.05
 """Seconds between two looks at the scheduler while workers are awaited."""
 _TOUCHES = 4
 """How often in one idle timeout the scheduler is told that the flow is alive."""
@@ -86,7 +86,7 @@ def upload_files(client: Any, files: Sequence[Path]) -> None:
         archive = [_archive(root, below, Path(folder))] if below else []
         placed = [*archive, *(_named_as_module(path, Path(folder)) for path in beside)]
         # all are there before the first is imported, which may import the others
-        for path in placed:
+        for path in placed if len(placed) > 1 else ():
             client.upload_file(str(path), load=False)
         for path in placed:
             if path.suffix in (".py", ".zip"):

@@ -36,12 +36,13 @@ def flowenv_setup(
 ) -> None:
     """Look for the operator; make the registry's pull secret, if deprecated settings ask for it."""
     from flowenv.plugin import find_secret
-    from flowenv_dask_k8s.cluster.operator.cluster import check_operator
     from flowenv_dask_k8s.runs.registry_secret import ensure_registry_secret
     from flowenv_k8s.plugin import connect
 
     client = connect(environment.context)
     if environment.cluster == "operator":
+        from flowenv_dask_k8s.cluster.operator.cluster import check_operator
+
         check_operator(client)
     if environment.private_registry:
         name = environment.docker_secret or DEFAULT_DOCKER_SECRET

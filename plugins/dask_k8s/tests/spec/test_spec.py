@@ -301,6 +301,14 @@ def test_a_worker_gets_little_time_to_end_unless_its_pod_needs_more(
     assert found.get("terminationGracePeriodSeconds") == seconds
 
 
+def test_workers_of_a_run_load_no_dashboard_that_nobody_would_reach(
+    environment: Environments,
+) -> None:
+    container = build(environment(cluster="pods"))["worker_pod"]["spec"]["containers"][0]
+
+    assert {"--no-nanny", "--no-dashboard"} <= set(container["args"])
+
+
 def test_custom_specs_get_no_pull_secrets_of_ours(environment: Environments) -> None:
     custom = {"scheduler_spec": CUSTOM_JOB, "worker_spec": CUSTOM_POD}
 

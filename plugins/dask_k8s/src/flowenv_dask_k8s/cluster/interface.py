@@ -91,6 +91,13 @@ class RunCluster(Protocol):
     def forwarded(self) -> str:
         """What `kubectl port-forward` takes to reach the dashboard, once it is open."""
 
+    def has_dashboard(self, client: Any) -> bool:
+        """Whether there is a dashboard that shows something: not without bokeh.
+
+        Args:
+            client: a connected `distributed.Client`.
+        """
+
     def scheduler_log(self) -> contextlib.AbstractContextManager[None]:
         """Has the scheduler's log in the run's while the block lasts, if that is asked for."""
 

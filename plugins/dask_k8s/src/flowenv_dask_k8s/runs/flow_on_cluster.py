@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,6 @@ from flowenv.plugin import (
 )
 from flowenv_dask_k8s.api import connection, kube_cluster
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, OwnPod, RunCluster
-from flowenv_dask_k8s.cluster.operator.cluster import OperatorCluster
-from flowenv_dask_k8s.cluster.pods.certificates import make_certificates
-from flowenv_dask_k8s.cluster.pods.cluster import PodsCluster
 from flowenv_dask_k8s.environment import DaskKubernetesEnvironment
 from flowenv_dask_k8s.runs.reporting import (
     K8S_LOGGERS,
@@ -84,8 +81,7 @@ def run_on_cluster(environment: DaskKubernetesEnvironment, flow_run: FlowRun) ->
 def _run_planned(
     environment: DaskKubernetesEnvironment, flow_run: FlowRun, client: Client, plan: ClusterPlan
 ) -> Returned:
-    make = PodsCluster if environment.cluster == "pods" else OperatorCluster
-    cluster: RunCluster = make(client, plan, flow_run.id, lambda text: _log.info("%s", text))
+    cluster = _maker_of(environment)(client, plan, flow_run.id, lambda text: _log.info("%s", text))
     try:
         cluster.open()
         try:
@@ -97,6 +93,17 @@ def _run_planned(
             raise
     finally:
         cluster.close()
+
+
+def _maker_of(environment: DaskKubernetesEnvironment) -> Callable[..., RunCluster]:
+    """Who makes the cluster; of the other one nothing is imported, which takes its time."""
+    if environment.cluster == "pods":
+        from flowenv_dask_k8s.cluster.pods.cluster import PodsCluster
+
+        return PodsCluster
+    from flowenv_dask_k8s.cluster.operator.cluster import OperatorCluster
+
+    return OperatorCluster
 
 
 def _run_on(
@@ -182,7 +189,11 @@ def plan_outside(
     parts = [name for name in ("dask_cluster", "worker_pod", "scheduler_job") if name in spec]
     for part in parts:
         check_no_secret(spec[part], f"spec.{part}")
-    certificates = make_certificates() if environment.cluster == "pods" else {}
+    certificates = {}
+    if environment.cluster == "pods":
+        from flowenv_dask_k8s.cluster.pods.certificates import make_certificates
+
+        certificates = make_certificates()
     return ClusterPlan(
         spec[parts[0]],
         environment.min_workers,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flowenv.errors import PlatformError
-from flowenv.plugin import check_versions, has_dashboard
+from flowenv.plugin import check_versions
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, RunCluster
 
 _log = logging.getLogger("flowenv.dask_k8s")
@@ -69,7 +69,7 @@ def report_dashboard(cluster: RunCluster, plan: ClusterPlan, client: Any) -> Non
         plan: where it is.
         client: a client of it.
     """
-    if not has_dashboard(client):
+    if not cluster.has_dashboard(client):
         _log.info("The scheduler has no dashboard: its image has no bokeh (pip install bokeh).")
         return
     _log.info("Dask dashboard: %s", cluster.dask.dashboard_link)

@@ -67,7 +67,8 @@ def worker_manifest(
     further = (
         "--no-nanny",
         *("--death-timeout", str(DEATH_TIMEOUT)),
-        *("--dashboard-address", f"127.0.0.1:{WORKER_DASHBOARD_PORT}"),
+        # nobody would reach it; what is there without bokeh listens on the loopback, too
+        *("--no-dashboard", "--dashboard-address", f"127.0.0.1:{WORKER_DASHBOARD_PORT}"),
     )
     made = worker_pod(environment, flow_run, WORKER_COMMAND, further)
     pod, metadata = made["spec"], made.get("metadata") or {}
@@ -156,7 +157,7 @@ def scheduler_job(
     container["args"] = [
         *SCHEDULER_COMMAND[1:],
         *("--port", str(COMM_PORT), "--protocol", "tls"),
-        *("--dashboard-address", f"127.0.0.1:{DASHBOARD_PORT}"),
+        *("--no-dashboard", "--dashboard-address", f"127.0.0.1:{DASHBOARD_PORT}"),
         *(("--idle-timeout", str(environment.idle_timeout)) if environment.idle_timeout else ()),
     ]
     told = [{"name": name, "value": value} for name, value in tls_variables(MOUNT_PATH).items()]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError, RunConflict
-from flowenv.plugin import silenced
+from flowenv.plugin import has_dashboard, silenced
 from flowenv_dask_k8s.api import kube_cluster
 from flowenv_dask_k8s.cluster import diagnosis
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
@@ -78,6 +78,10 @@ class OperatorCluster:
     def forwarded(self) -> str:
         """The scheduler's service, and the dashboard's port."""
         return f"service/{self._plan.name}-scheduler {DASHBOARD_PORT}"
+
+    def has_dashboard(self, client: Any) -> bool:
+        """Whether there is a dashboard that shows something."""
+        return has_dashboard(client)
 
     def scheduler_log(self) -> contextlib.AbstractContextManager[None]:
         """Has the scheduler's log in the run's while the block lasts, if that is asked for."""

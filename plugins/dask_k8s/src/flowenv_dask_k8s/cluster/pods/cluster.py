@@ -58,6 +58,12 @@ class PodsCluster:
         assert self._scheduler
         return f"pod/{self._scheduler.pod} {self._scheduler.dashboard_port}"
 
+    def has_dashboard(self, client: Any) -> bool:
+        """Whether there is a dashboard, which is loaded when somebody looks at it."""
+        from flowenv_dask_k8s.api.dashboard import offer_dashboard
+
+        return offer_dashboard(client)
+
     def scheduler_log(self) -> contextlib.AbstractContextManager[None]:
         """Has the scheduler's log in the run's while the block lasts, if that is asked for."""
         assert self._scheduler

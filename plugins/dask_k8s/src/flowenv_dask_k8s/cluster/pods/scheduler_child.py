@@ -69,7 +69,8 @@ class SchedulerChild:
             [
                 *(sys.executable, "-m", "distributed.cli.dask_scheduler"),
                 *("--host", host, "--port", str(self.port), "--protocol", "tls"),
-                *("--dashboard-address", f"127.0.0.1:{self.dashboard_port}"),
+                # it is loaded when somebody looks at it: see `api.dashboard`
+                *("--no-dashboard", "--dashboard-address", f"127.0.0.1:{self.dashboard_port}"),
                 *("--scheduler-file", str(self._file)),
             ],
             env={**environ, **variables},
