@@ -223,13 +223,14 @@ class TestOddImages:
 class TestOtherContainers:
     """What runs in another container finds what the flow's process finds."""
 
-    def run(self, folder, path, requirements=(), **variables):
+    PROGRAM = "import sys, flowenv; print(flowenv.__file__, *sys.argv[1:])"
+
+    def run(self, folder, path, requirements=(), program=("-c", PROGRAM), **variables):
         found = shipped_runtime()
         (folder / found.name).write_bytes(found.content)
         process = Process(lambda target: (), None, lambda: found, lambda: requirements)
-        program = "import sys, flowenv; print(flowenv.__file__, sys.argv[1])"
         return subprocess.run(
-            process.other_command(["python", "-c", program, "an argument"]),
+            process.other_command(["python", *program, "an argument"]),
             env={
                 "PATH": f"{path}:{os.defpath}",
                 **process.other_variables(str(folder)),
@@ -244,6 +245,28 @@ class TestOtherContainers:
         ended = self.run(tmp_path, bare_python)
         assert ended.stdout.startswith(str(tmp_path / shipped_runtime().name)), ended.stderr
         assert ended.stdout.endswith(" an argument\n")
+
+    def test_a_module_is_run_by_the_same_python_and_hears_sigterm_while_it_starts(
+        self, tmp_path, bare_python
+    ):
+        own = tmp_path / "own"
+        own.mkdir()
+        write(
+            own / "worker.py",
+            "import os, signal, sys\n"
+            "print(__name__, __spec__.name, *sys.argv, flush=True)\n"
+            "os.kill(os.getpid(), signal.SIGTERM)\n",
+        )
+        ended = self.run(tmp_path, bare_python, program=("-m", "worker"), PYTHONPATH=str(own))
+        assert ended.stdout == f"__main__ worker {own / 'worker.py'} an argument\n", ended.stderr
+        assert ended.returncode == 143  # process 1 wouldn't hear it without a handler
+
+    def test_what_a_module_ends_with_is_what_its_process_ends_with(self, tmp_path, bare_python):
+        own = tmp_path / "own"
+        own.mkdir()
+        write(own / "worker.py", "import sys\nsys.exit(7)\n")
+        ended = self.run(tmp_path, bare_python, program=("-m", "worker"), PYTHONPATH=str(own))
+        assert (ended.returncode, ended.stdout) == (7, "")
 
     def test_why_it_cannot_be_started_is_the_last_line(self, tmp_path, bare_python):
         ended = self.run(tmp_path, bare_python, ["parcel"])

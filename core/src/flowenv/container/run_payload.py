@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from flowenv import contract
+from flowenv.container.own_runtime import check_runtime
 from flowenv.container.temporary_folder import ensure_temporary_folder
 from flowenv.container.tracebacks import show_user_traceback, user_traceback
 from flowenv.contract.logging_variables import extra_loggers, logging_level
@@ -148,23 +149,6 @@ def _check_results_place(url: str | None, run_id: str) -> None:
             f"A result can't be stored at results_url: {error.message}",
             hint="Give the flow's container the right to write there, or leave results_url out.",
         ) from error
-
-
-def check_runtime() -> None:
-    """Check the image's Python, and that the flowenv that was sent with the run is used.
-
-    Raises:
-        PayloadError: if it isn't.
-    """
-    if sys.version_info < (3, 11):  # noqa: UP036 - flowenv may have come to an image of any age
-        found = ".".join(map(str, sys.version_info[:3]))
-        raise PayloadError(
-            f"The image has Python {found}; flowenv needs 3.11 or newer.",
-            hint="Choose a newer image, such as python:3.12-slim.",
-        )
-    file = os.environ.get(contract.RUNTIME_FILE)
-    if file and not __file__.startswith(file):
-        raise PayloadError(f"flowenv was sent with the run ({file}), but {__file__} was imported.")
 
 
 class _Known:
