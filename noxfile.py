@@ -155,6 +155,14 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def pictures(session: nox.Session) -> None:
+    """Make the pictures of the README and the documentation anew; needs Chromium or Chrome."""
+    install_workspace(session, *group("rigs"), *examples())
+    session.run("python", "docs/pictures.py", env={"PYTHONPATH": str(ROOT / "tests")})
+    session.run("python", "docs/generate.py")
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Run the benchmarks and print them as a table."""
     install_workspace(session, *group("tests"))

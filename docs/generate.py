@@ -3,7 +3,8 @@
 What stands between a line such as `<!-- generate: commands -->` and `<!-- end -->` is the
 reference of that name; below `<!-- generate: settings flowenv_local.LocalEnvironment -->` it
 is a table of a class's settings. So the files can be read as they are, and a test says when
-they are no longer what the code says.
+they are no longer what the code says. The picture of the architecture is a file of its own; the
+site has it in the page, in the page's colours.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ _BLOCK = re.compile(
     re.MULTILINE,
 )
 _DOCS = Path(__file__).parent
+_PICTURE = re.compile(r"(!\[[^\]]*\]\([\w./-]+-)light\.png\)")
+HOUSE = "pictures/architecture.svg"
+"""The picture of the architecture."""
 
 
 def filled(markdown: str) -> str:
@@ -41,17 +45,28 @@ def write_pages() -> None:
         before = path.read_text("utf-8")
         if (after := filled(before)) != before:
             path.write_text(after, "utf-8")
+    (_DOCS / HOUSE).write_text(house("file"), "utf-8")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """MkDocs calls this with each page's text."""
-    in_site = {**GENERATORS, "door": door_in_site}
-    return _BLOCK.sub(lambda found: in_site[found[1]](*found[2].split()), markdown)
+    in_site: dict[str, Callable[..., str]] = {
+        **GENERATORS,
+        "door": door_in_site,
+        "architecture": lambda: house("picture"),
+    }
+    markdown = _BLOCK.sub(lambda found: in_site[found[1]](*found[2].split()), markdown)
+    return _PICTURE.sub(r"\1light.png#only-light)\1dark.png#only-dark)", markdown)
 
 
 def architecture() -> str:
-    """The picture of the rooms and doors."""
-    return str(runpy.run_path(str(_DOCS / "house.py"))["picture"]())
+    """The picture of the rooms and doors, and the same in words."""
+    return f"![{house('told')}]({HOUSE})"
+
+
+def house(form: str) -> str:
+    """The rooms and doors in one of the forms of `house.py`."""
+    return str(runpy.run_path(str(_DOCS / "house.py"))[form]())
 
 
 def door(name: str) -> str:

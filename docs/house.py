@@ -43,6 +43,29 @@ def picture() -> str:
     )
 
 
+def told() -> str:
+    """The same in a sentence, for those who don't see it."""
+    house = House()
+    floors = [" and ".join(floor) for floor in house.layers[CORE]]
+    return (
+        f"The backends {', '.join(house.packages)} come in by the core's doors: "
+        f"{', '.join(house.doors())}. The core's rooms, each above those that it uses: "
+        f"{'; '.join(floors)}."
+    )
+
+
+def file() -> str:
+    """The picture as a file of its own, which is dark where the reader's machine is."""
+    head, _, rest = picture().partition(">")
+    head = head.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"')
+    head = head.replace(' font-family="inherit"', "")
+    style = (
+        "svg { font-family: sans-serif; background: #fff; color: #1f2328; } "
+        "@media (prefers-color-scheme: dark) { svg { background: #0d1117; color: #e6edf3; } }"
+    )
+    return f"{head}>\n<style>{style}</style>{rest}\n"
+
+
 class House:
     """What is drawn, as `[tool.importlinter]` has it, and where it stands."""
 

@@ -62,6 +62,7 @@ def test_the_files_hold_what_the_code_says_now() -> None:
     pages = {path: path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md")}
 
     assert [p.name for p, text in pages.items() if generate.filled(text) != text] == []
+    assert generate.house("file") == text_of(ROOT / "docs" / generate.HOUSE)
 
 
 def test_the_first_page_leads_to_all_others_but_those_of_the_backends() -> None:
