@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowenv.cli.batch_view import BatchView, batch_view
 from flowenv.cli.printing import echo, echo_line, results
 
 if TYPE_CHECKING:
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from flowenv.runs.flow_run import FlowRun
 
 _Command = Callable[..., Any]
-_REFRESH = 0.5
-"""Seconds between two looks of the line with the counts on a terminal."""
 _OPTIONS = ("at_once", "batch", "again", "only_failed")
 
 
@@ -95,68 +92,39 @@ def run_each(batch: Batch, output: str, where: str) -> int:
     earlier = {row for row in batch.rows if row.last_status.state.is_final}
     found = f", {taken} of them found from before" if taken else ""
     echo(f"Batch {batch.name}: {len(batch)} runs{found}.", err=True)
-    lacking, counts = 0, Counts(batch)
+    lacking = 0
     try:
-        for row in batch.follow(on_round=counts.show):
-            counts.clear()
-            lacking += _report(row, output, is_earlier=row in earlier)
+        with batch_view(batch) as view:
+            for row in batch.follow(on_round=view.show):
+                lacking += _report(row, output, view, is_earlier=row in earlier)
     except KeyboardInterrupt:
-        counts.clear()
         _interrupted(batch, where)
         raise
-    counts.clear()
     echo(batch.summary(), err=True)
     return exit_code(batch, lacking)
 
 
-class Counts:
-    """A line on a terminal that says how many runs stand in which state, always the last one.
-
-    Args:
-        batch: the batch.
-    """
-
-    def __init__(self, batch: Batch) -> None:
-        self._batch = batch
-        self._shown = ""
-        self._next = 0.0
-        self._is_terminal = sys.stderr.isatty()
-
-    def show(self) -> None:
-        """Show the counts, if they are news."""
-        now = time.monotonic()
-        if not self._is_terminal or now < self._next:
-            return
-        self._next = now + _REFRESH
-        text = self._batch.summary()
-        if text != self._shown:
-            self.clear()
-            click.echo(click.style(text, dim=True), err=True, nl=False)
-            self._shown = text
-
-    def clear(self) -> None:
-        """Make place for other lines."""
-        if self._shown:
-            click.echo(f"\r{' ' * len(self._shown)}\r", err=True, nl=False)
-            self._shown = ""
-
-
-def _report(row: Row, output: str, *, is_earlier: bool) -> bool:
+def _report(row: Row, output: str, view: BatchView, *, is_earlier: bool) -> bool:
     """Print how a row's run ended; True if it left something that didn't come back."""
     import json
 
     from flowenv.cli.report import describe_end, describe_outcome, show_traceback
 
-    if not is_earlier:
-        show_traceback(row.run)
     data = row.to_json()
     if output == "json":  # a script wants the results of all
         data |= {**_described(row, describe_end), "earlier": is_earlier}
-        click.echo(json.dumps(data, default=repr), file=results())
+        line = json.dumps(data, default=repr)
     else:
         if not is_earlier:  # what is shown; for its times each run would be asked once more
             data |= _described(row, describe_outcome)
-        echo_line(_words(row, data, is_earlier=is_earlier))
+        line = _words(row, data, is_earlier=is_earlier)
+    with view.aside():
+        if not is_earlier:
+            show_traceback(row.run)
+        if output == "json":
+            click.echo(line, file=results())
+        else:
+            echo_line(line)
     files = data.get("files") or {}
     return "result_error" in data or bool(files.get("problem"))
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Self
 import click
 
 from flowenv.cli.interrupts import deferred
+from flowenv.cli.live import Foot, live_foot
 from flowenv.cli.printing import echo, echo_json, log_line, tell
+from flowenv.cli.run_line import RunLine
 from flowenv.cli.stdout import drop_output
 from flowenv.wording import shown
 
@@ -65,6 +67,9 @@ def follow_to_end(
 class Follower:
     """Shows one run on the standard error, and its log on the standard output.
 
+    At the foot of a terminal a line says how a run stands that is elsewhere; a flow in this process
+    has the terminal for itself.
+
     Within its block the first Ctrl-C cancels the run and waits until that is verified; the
     second leaves at once and says what is left.
 
@@ -93,6 +98,7 @@ class Follower:
         self._reminder = threading.Thread(target=self._remind, name="reminder", daemon=True)
         self._logs: threading.Thread | None = None
         self._is_printing, self._printed = False, 0
+        self._foot = Foot()
 
     def __enter__(self) -> Self:
         """Begin to watch the run."""
@@ -135,6 +141,17 @@ class Follower:
 
     def follow(self) -> Status:
         """Show the run until it is over, and return its final status."""
+        can = self.flow_run.environment.capabilities
+        if not (can.cancel or can.attach):
+            return self._follow()
+        line = RunLine(self.flow_run, self._started)
+        with live_foot(lambda console: line.render()) as self._foot:
+            try:
+                return self._follow()
+            finally:
+                self._foot = Foot()
+
+    def _follow(self) -> Status:
         if self.flow_run.environment.capabilities.logs:
             self._logs = threading.Thread(target=self._print_logs, name="logs", daemon=True)
             self._logs.start()
@@ -160,8 +177,11 @@ class Follower:
     def _show(self, status: Status) -> None:
         self._news.set()
         # how the run ended is said once, at the end
-        if status != self._shown and not status.state.is_final:
-            self._shown = status
+        if status == self._shown or status.state.is_final:
+            return
+        before, self._shown = self._shown, status
+        is_same = before and (status.state, status.reason) == (before.state, before.reason)
+        if not (self._foot.is_live and is_same):  # else the line at the foot says it
             self._say(f"{status}{self._named(status)}")
 
     def _named(self, status: Status) -> str:
@@ -186,7 +206,7 @@ class Follower:
                 said, last = 0, time.monotonic()
             elif time.monotonic() - last >= REMINDERS[min(said, len(REMINDERS) - 1)]:
                 said, last = said + 1, time.monotonic()
-                if waits := self._waits_for():
+                if not self._foot.is_live and (waits := self._waits_for()):
                     self._say(f"still {waits}")
 
     def _show_unheard(self) -> bool:

@@ -1,0 +1,176 @@
+"""How a batch goes, at the foot of a terminal: a table of what runs, or a line with the counts."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING
+
+import click
+
+from flowenv.cli.live import Foot, live_foot
+from flowenv.cli.run_line import STYLES, clock, in_colour, why
+from flowenv.states import State
+from flowenv.wording import shown
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from flowenv.batches.batch import Batch
+    from flowenv.batches.rows import Row
+
+_REFRESH = 0.5
+"""Seconds between two looks of the line with the counts."""
+_MOST_ROWS = 12
+"""Runs in the table; of more than these the last line says how many."""
+_OTHER_LINES = 4
+"""Lines of the terminal that the table's runs leave to others."""
+_BAR = 30
+_ORDER = (State.RUNNING, State.STARTING, State.SUBMITTED)
+
+
+class BatchView:
+    """Shows nothing: nobody looks."""
+
+    def show(self) -> None:
+        """Show how all stand, after a look at them."""
+
+    def clear(self) -> None:
+        """Make place for other lines."""
+
+    def aside(self) -> AbstractContextManager[object]:
+        """A block in which whoever likes to may print whole lines."""
+        self.clear()
+        return nullcontext()
+
+
+@contextmanager
+def batch_view(batch: Batch) -> Iterator[BatchView]:
+    """A view of a batch while the block lasts.
+
+    Args:
+        batch: the batch; one that runs in this process shares the terminal with its flows.
+    """
+    if not sys.stderr.isatty():
+        yield BatchView()
+        return
+    table = BatchTable(batch)
+    with nullcontext(Foot()) if batch.is_here else live_foot(table.render) as foot:
+        view = _AtFoot(foot) if foot.is_live else Counts(batch)
+        try:
+            yield view
+        finally:
+            view.clear()
+
+
+class Counts(BatchView):
+    """A line on a terminal that says how many runs stand in which state, always the last one.
+
+    Args:
+        batch: the batch.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._shown = ""
+        self._next = 0.0
+
+    def show(self) -> None:
+        """Show the counts, if they are news."""
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + _REFRESH
+        text = self._batch.summary()
+        if text != self._shown:
+            self.clear()
+            click.echo(click.style(text, dim=True), err=True, nl=False)
+            self._shown = text
+
+    def clear(self) -> None:
+        """Make place for other lines."""
+        if self._shown:
+            click.echo(f"\r{' ' * len(self._shown)}\r", err=True, nl=False)
+            self._shown = ""
+
+
+class _AtFoot(BatchView):
+    """The table, which is drawn by itself."""
+
+    def __init__(self, foot: Foot) -> None:
+        self._foot = foot
+
+    def aside(self) -> AbstractContextManager[object]:
+        return self._foot.aside()
+
+
+class BatchTable:
+    """A table of the runs that go on, below it the counts of all.
+
+    Args:
+        batch: the batch; nobody is asked, its runs are shown as this process last saw them.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._started = time.monotonic()
+        self._since: dict[Row, tuple[State, float]] = {}
+
+    def render(self, console: Console) -> RenderableType:
+        """The table as it is now.
+
+        Args:
+            console: the terminal.
+        """
+        from rich.console import Group
+        from rich.table import Table
+
+        going = [row for row in self._batch.rows if row.last_status.state in _ORDER]
+        going.sort(key=lambda row: (_ORDER.index(row.last_status.state), row.number))
+        most = max(min(_MOST_ROWS, console.height - _OTHER_LINES), 0)
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(justify="right", no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(justify="right", no_wrap=True)
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        for row in going[:most]:
+            table.add_row(str(row.number), *self._cells(row))
+        return Group(table, self._counts(len(going) - most)) if going else self._counts(0)
+
+    def _cells(self, row: Row) -> Iterator[RenderableType]:
+        from rich.text import Text
+
+        status, now = row.last_status, time.monotonic()
+        state, since = self._since.get(row, (None, now))
+        if state is not status.state:
+            since = now
+            self._since[row] = (status.state, now)
+        parameters = " ".join(f"{n}={value}" for n, value in row.draft.shown_parameters.items())
+        yield Text(*in_colour(status))
+        yield Text(clock(now - since), "bold")
+        said = f"  {why(status)}" if status.message else ""
+        yield Text.assemble(shown(parameters, lines=False), (said, "dim"))
+
+    def _counts(self, more: int) -> RenderableType:
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        counts, rows = self._batch.counts(), len(self._batch.rows)
+        over = sum(count for state, count in counts.items() if state.is_final)
+        in_all = clock(time.monotonic() - self._started)
+        said = Text.assemble((f"{over} of {rows}", "bold"), f" in {in_all}")
+        for state in State:
+            if counts[state]:
+                said.append(f"  {counts[state]} {state.value}", STYLES[state.value])
+        if more > 0:
+            said.append(f"  {more} more go on", "dim")
+        if self._batch.waits:
+            said.append(f"  {shown(self._batch.waits, lines=False)}", "yellow")
+        line = Table.grid(padding=(0, 1, 0, 0))
+        line.add_column(width=_BAR)
+        line.add_column(no_wrap=True, overflow="ellipsis")
+        line.add_row(ProgressBar(total=rows or 1, completed=over, width=_BAR), said)
+        return line

@@ -1,0 +1,160 @@
+"""What stands at the foot of a terminal while runs go on, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import io
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from flowenv.cli import live
+
+from .project import Project, eventually
+from .terminal import in_terminal
+
+pytest.importorskip("rich")
+
+WAITING = """
+from pathlib import Path
+import os, time
+from flowenv import flow
+
+@flow
+def patient(n: int = 1):
+    print("at work", n, "x" * 120, flush=True)
+    while not (Path(os.environ["FAKE_FOLDER"]) / "go").exists():
+        time.sleep(0.01)
+    return n
+"""
+HERE = ("patient.py", "--env", "fake", "--variable")
+
+
+@pytest.fixture
+def patient(fake: Project) -> Project:
+    fake.write("patient.py", WAITING)
+    fake.write("n.csv", "n\n1\n2\n3\n")
+    return fake
+
+
+def arguments(project: Project, *more: str) -> tuple[str, ...]:
+    return ("run", *HERE, f"FAKE_FOLDER={project.fake}", *more)
+
+
+def test_a_line_says_how_the_run_stands_and_goes_with_it(patient: Project) -> None:
+    with in_terminal(patient, *arguments(patient)) as terminal:
+        line = re.compile(r"^Running 0:\d\d  patient$", re.MULTILINE)
+        eventually(lambda: line.search("\n".join(terminal.screen)), "the line")
+        assert terminal.screen[-2].startswith("at work 1 xxx")
+        (patient.fake / "go").touch()
+        assert terminal.wait() == 0
+        assert not line.search("\n".join(terminal.screen))
+        assert "at work 1 " + "x" * 120 in terminal.screen
+        assert "Result: 1" in terminal.screen
+        assert terminal.is_as_before
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_whatever_stops_it_leaves_the_terminal_as_it_was(
+    patient: Project, stop: signal.Signals
+) -> None:
+    with in_terminal(patient, *arguments(patient)) as terminal:
+        eventually(lambda: "Running 0:" in terminal.screen[-1], "the line")
+        if stop is signal.SIGINT:
+            terminal.type(b"\x03")
+        else:
+            terminal.process.send_signal(stop)
+        assert terminal.wait() == 130
+        assert terminal.screen[-4:] == [
+            "Cancelling the run. Ctrl-C again leaves it.",
+            "Cancelled: The run was cancelled.",
+            "Interrupted.",
+            "",
+        ]
+        assert terminal.is_as_before
+
+
+def test_a_batch_is_a_table_of_what_goes_on(patient: Project) -> None:
+    each = arguments(patient, "--each", "n.csv", "--at-once", "2")
+    with in_terminal(patient, *each) as terminal:
+        rows = re.compile(
+            r"^1  Running  0:\d\d  n=1\n2  Running  0:\d\d  n=2\n\W+ 0 of 3 in 0:\d\d  1 Pending  "
+            r"2 Running$",
+            re.MULTILINE,
+        )
+        eventually(lambda: rows.search("\n".join(terminal.screen)), "the table")
+        (patient.fake / "go").touch()
+        assert terminal.wait() == 0
+        assert [line for line in terminal.screen if not line.startswith("Batch ")] == [
+            "   1  Completed  n=1  Result: 1",
+            "   2  Completed  n=2  Result: 2",
+            "   3  Completed  n=3  Result: 3",
+            "3 Completed",
+            "",
+        ]
+        assert terminal.is_as_before
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal_like(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Screen]:
+    """Makes a terminal of the standard error, as far as one can see."""
+    for name in ("CI", "NO_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def look() -> Screen:
+        screen = Screen()
+        monkeypatch.setattr(sys, "stderr", screen)
+        return screen
+
+    return look
+
+
+def is_live() -> bool:
+    with live.live_foot(lambda console: "here") as foot:
+        return foot.is_live
+
+
+def test_only_on_a_terminal_and_with_rich_it_is_live(
+    terminal_like: Callable[[], Screen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not is_live()
+    terminal_like()
+    assert is_live()
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert not is_live()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("NO_COLOR", "1"), ("CI", "true"), ("TERM", "dumb"), ("TERM", "unknown"), ("COLUMNS", "20")],
+)
+def test_who_says_no_has_plain_lines(
+    terminal_like: Callable[[], Screen], monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    terminal_like()
+    monkeypatch.setenv(name, value)
+    assert not is_live()
+
+
+def test_a_line_that_isnt_at_its_end_is_left_alone(
+    terminal_like: Callable[[], Screen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = terminal_like()
+    monkeypatch.setattr(live, "INTERVAL", 0.001)
+    with live.live_foot(lambda console: "here"):
+        eventually(lambda: "here" in screen.getvalue(), "the line at the foot")
+        print("Password: ", end="", file=sys.stderr)
+        said = len(screen.getvalue())
+        threading.Event().wait(0.02)  # for many looks
+        assert screen.getvalue()[said:] == ""
+    assert sys.stderr is screen
