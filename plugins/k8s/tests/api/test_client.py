@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from flowenv.errors import ConfigurationError, PlatformError, PlatformUnreachabl
 from flowenv.plugin import Reason
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
-from flowenv_k8s.api.client import Client, connect
+from flowenv_k8s.api.client import Client, connect, forget_connections
 from flowenv_k8s.api.kubeconfig import Source
 from flowenv_k8s.api.resources import JOBS, PODS
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
@@ -44,6 +45,13 @@ def test_a_cluster_that_does_not_answer_is_named(
     monkeypatch.setenv("KUBECONFIG", str(path))
     with pytest.raises(PlatformUnreachable, match=r"http://127\.0\.0\.1:\d+ doesn't answer"):
         environment().execute(flows.add, a=1)
+
+
+def test_threads_that_connect_at_the_same_time_share_one_client(rig: KubernetesRig) -> None:
+    forget_connections()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: connect(), range(8)))
+    assert len({id(one) for one in found}) == 1
 
 
 def test_expired_credentials_are_refreshed_once(rig: KubernetesRig, client: Client) -> None:

@@ -44,7 +44,12 @@ def connect(context: str | None = None, *, own_pod: bool = False) -> Client:
         PlatformUnreachable: if there is no configuration; it says what was tried.
         ConfigurationError: if the kubeconfig has no such context.
     """
-    return _client(source(context, own_pod=own_pod))
+    where = source(context, own_pod=own_pod)
+    with _making:  # threads that come at the same time share one
+        return _client(where)
+
+
+_making = threading.Lock()
 
 
 @functools.lru_cache(maxsize=64)
