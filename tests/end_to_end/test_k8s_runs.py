@@ -183,6 +183,22 @@ def test_flowenv_is_brought_again_if_somebody_removes_it_while_a_run_waits(
     assert (found["state"], found["result"]) == ("Completed", 3)
 
 
+def test_a_batch_whose_flow_is_stored_once_gives_each_rows_result(
+    shell: Shell, cluster: ClusterUnderTest
+) -> None:
+    (shell.folder / "double.py").write_text(
+        "from flowenv import flow\n\n@flow\ndef double(number: int) -> int:\n"
+        f"    return 2 * number\n# {'x' * 8000}\n"
+    )
+    (shell.folder / "numbers.csv").write_text("number\n1\n2\n3\n")
+    each = ("double.py", "--each", "numbers.csv", "-o", "json")
+    done = shell.python("-m", "flowenv", "run", *each)
+    assert done.returncode == 0, done.stderr
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    assert sorted((one["row"], one["result"]) for one in found) == [(1, 2), (2, 4), (3, 6)]
+    assert len(cluster.names("ConfigMap", "flowenv.io/kind=batch")) == 1
+
+
 NOBODY = """
 apiVersion: batch/v1
 kind: Job

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
     from flowenv.runs.handle import FinishedHandle, Handle, poll
     from flowenv.runs.in_process import execute_here
     from flowenv.runs.log_lines import is_beginning
-    from flowenv.runs.process import PAYLOAD_FILE, Process, Runtime
+    from flowenv.runs.process import PAYLOAD_FILE, Payload, Process, Runtime
     from flowenv.runs.running import Returned, call_with_callbacks
     from flowenv.runs.summaries import Finding, Leftover, RunSummary
     from flowenv.runs.times import RunTimes
@@ -109,6 +109,7 @@ __all__ = [
     "settings_of",
     # what a container runs
     "PAYLOAD_FILE",
+    "Payload",
     "Process",
     "Runtime",
     "SPEC_FILE",
@@ -222,7 +223,7 @@ __getattr__, __dir__ = names_of(
             "without_record"
         ),
         "results.object_urls": "payload_object payload_url",
-        "runs.process": "PAYLOAD_FILE Process Runtime",
+        "runs.process": "PAYLOAD_FILE Payload Process Runtime",
         "results.place": "check_results_are_shared",
         "results.lines": "first_line_of without_lines",
         "results.seal": "seal_of",

@@ -16,8 +16,9 @@ from flowenv.container.unpacking import expanded, load_run, unpack
 from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import own_files
 from flowenv.flows.finding import find_flow
+from flowenv.runs.process import Payload
 from flowenv.submission.lifecycle import prepare
-from flowenv.submission.packing import pack
+from flowenv.submission.packing import WORTH_SHARING, pack, pack_in_parts
 from flowenv.submission.payload_header import python_minor
 
 from ..flow_files import GREET, write
@@ -242,6 +243,46 @@ def test_the_same_run_gives_the_same_bytes(toy):
 def test_a_compressed_payload_is_read(toy):
     run = make_run(Flow(dict))
     assert unpack(expanded(gzip.compress(pack(run)))).run_id == run.id
+
+
+# -- many runs ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def parts(toy, tmp_path):
+    """The payloads, in parts, of two runs of a flow whose file is worth sharing."""
+    a_flow = source_flow(tmp_path, f"{GREET}\n    # {'x' * WORTH_SHARING}\n")
+    return [pack_in_parts(make_run(a_flow, {"name": name})) for name in ("Ada", "Bo")]
+
+
+def test_what_runs_of_a_batch_share_is_the_same_object_and_the_rest_is_small(parts):
+    first, second = parts
+    assert first.common is second.common
+    assert WORTH_SHARING < len(first.common) < WORTH_SHARING + 1500
+    assert max(len(one.own) for one in parts) < 700
+
+
+def test_a_payload_in_parts_is_put_together_where_the_flow_runs(parts, tmp_path):
+    forget("greeting")
+    run = load_run(unpack(parts[0].own, lambda: parts[0].common), tmp_path / "container")
+    assert result_of(run) == "Hello, Ada!"
+    assert b"x" * WORTH_SHARING in run.source_files[-1].read_bytes()
+
+
+def test_a_small_common_part_stays_with_its_run(toy):
+    run = make_run(Flow(dict))
+    assert pack_in_parts(run) == Payload(pack(run))
+
+
+def test_another_common_part_is_not_read(parts):
+    forged = parts[0].common.replace(b"Hello", b"Evil ")
+    with pytest.raises(PayloadError, match="isn't the one that this run was submitted with"):
+        unpack(parts[0].own, lambda: forged)
+
+
+def test_a_common_part_that_is_not_there_is_said(parts):
+    with pytest.raises(PayloadError, match="only a part"):
+        unpack(parts[0].own)
 
 
 # -- what can't be sent -------------------------------------------------------------------

@@ -123,7 +123,7 @@ def prepare_rows(
     Raises:
         ParameterError: naming the row that is wrong.
     """
-    found, seen = [], Counter[str]()
+    found, seen, rows = [], Counter[str](), list(rows)
     for number, row in enumerate(rows, 1):
         parameters = _joined(row, common, number)
         fingerprint = fingerprint_of(flow.name, parameters)
@@ -138,6 +138,7 @@ def prepare_rows(
                 parameters=parameters,
                 labels=[*labels, *marks],
                 variables=variables,
+                is_one_of_many=len(rows) > 1,
             )
         except ParameterError as error:
             raise ParameterError(f"Row {number}: {error.message}", hint=error.hint) from error

@@ -108,7 +108,7 @@ def _load_and_run(run_id: str) -> Outcome:
         raise PayloadError(f"{contract.PAYLOAD} isn't set: there is no flow to run.")
     payload = expanded(read_payload(where))
     _check_seal(payload)
-    unpacked = unpack(payload)
+    unpacked = unpack(payload, _read_common)
     with _folder() as folder:
         seconds = 0.0
         if unpacked.requirements:
@@ -124,6 +124,20 @@ def _load_and_run(run_id: str) -> Outcome:
             run.output = folder / "output"
             run.output.mkdir()
         return _run(run, unpacked)
+
+
+def _read_common() -> bytes:
+    """The part of the payload that all runs of a batch share.
+
+    Raises:
+        PayloadError: if it can't be read.
+    """
+    where = os.environ.get(contract.PAYLOAD_COMMON)
+    if not where:
+        raise PayloadError(
+            f"{contract.PAYLOAD_COMMON} isn't set: a part of the payload is missing."
+        )
+    return read_payload(where)
 
 
 def _check_results_place(url: str | None, run_id: str) -> None:

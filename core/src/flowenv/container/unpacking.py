@@ -6,8 +6,10 @@ import base64
 import datetime
 import functools
 import gzip
+import hashlib
 import io
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,11 +87,17 @@ def expanded(data: bytes) -> bytes:
     return data
 
 
-def unpack(data: bytes) -> Unpacked:
+def _no_common_part() -> bytes:
+    raise PayloadError("The payload is only a part of one, and the other isn't here.")
+
+
+def unpack(data: bytes, read_common: Callable[[], bytes] = _no_common_part) -> Unpacked:
     """Read a payload and check that this Python and flowenv can run it.
 
     Args:
-        data: the document.
+        data: the document; its seal has been checked.
+        read_common: reads the part that all runs of a batch share, if it stands apart. It counts
+            only if it is the one whose SHA-256 the document has.
 
     Raises:
         PayloadError: if they can't, or it is no payload; the message says what to do.
@@ -97,11 +105,23 @@ def unpack(data: bytes) -> Unpacked:
     try:
         document = from_json(data)
         header = Header.read(document)
-        document["run"]["id"], document["flow"]["kind"]
-    except (ValueError, KeyError, TypeError) as error:
+        document["run"]["id"], document.get("common") or document["flow"]["kind"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PayloadError(f"This is no flowenv payload: {error!r}.") from error
     header.check()
+    if digest := document.get("common"):
+        document = {**_common_part(read_common(), digest), **document}
     return Unpacked(document)
+
+
+def _common_part(data: bytes, digest: object) -> dict[str, Any]:
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise PayloadError(
+            "The part of the payload that the batch's runs share isn't the one that this run was "
+            "submitted with.",
+            hint="Somebody else has written to where it is kept. See docs/security.md.",
+        )
+    return from_json(data)  # type: ignore[no-any-return]
 
 
 def load_run(unpacked: Unpacked, directory: Path) -> FlowRun:

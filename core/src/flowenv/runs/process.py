@@ -55,6 +55,20 @@ class Runtime:
         return {RUNTIME_FILE: self.name, RUNTIME_DIGEST: self.digest, RUNTIME_URL: url}
 
 
+@dataclass(frozen=True)
+class Payload:
+    """A payload, of which a part may be stored once for all runs of a batch.
+
+    Args:
+        own: the run's own part; all of it, if nothing is common.
+        common: what it shares with the other runs: the flow and the environment. The run's own part
+            has its SHA-256, so that the container takes no other.
+    """
+
+    own: bytes = field(repr=False)
+    common: bytes | None = field(default=None, repr=False)
+
+
 class Process:
     """What the flow's container runs: a command, variables, and the payload's files.
 
@@ -66,6 +80,7 @@ class Process:
         pack: gives the payload; None where the flow runs in this process.
         ship: gives flowenv itself, which travels with the run; None where the image has it.
         require: gives what the flow imports that an image may lack.
+        split: gives the payload in parts, where the run is one of many; None where it is alone.
 
     Attributes:
         variables: the variables of each kind of container.
@@ -77,11 +92,13 @@ class Process:
         pack: Callable[[], bytes] | None = None,
         ship: Callable[[], Runtime] | None = None,
         require: Callable[[], Sequence[str]] | None = None,
+        split: Callable[[], Payload] | None = None,
     ) -> None:
         self.variables = Variables(layers)
         self._pack = pack
         self._ship = ship
         self._require = require
+        self._split = split
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -144,6 +161,18 @@ class Process:
     def runtime(self) -> Runtime | None:
         """flowenv itself, if it travels with the run, to be mounted or fetched."""
         return self._ship() if self._ship else None
+
+    @functools.cached_property
+    def payload(self) -> Payload:
+        """The payload for a backend that can store a part of it once for all runs of a batch.
+
+        The container finds the run's own part through `FLOWENV_PAYLOAD`, which is what the seal is
+        of, and the common one, if there is one, through `FLOWENV_PAYLOAD_COMMON`.
+
+        Raises:
+            PayloadError: if something of the flow can't be sent to another process.
+        """
+        return self._split() if self._split else Payload(self.files.get(PAYLOAD_FILE, b""))
 
     @functools.cached_property
     def files(self) -> dict[str, bytes]:

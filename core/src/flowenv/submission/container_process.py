@@ -27,16 +27,17 @@ if TYPE_CHECKING:
 _SECRET = frozenset({contract.AUTH_TOKEN})
 
 
-def process_of(flow_run: FlowRun, hooks: BackendHooks) -> Process:
+def process_of(flow_run: FlowRun, hooks: BackendHooks, *, is_one_of_many: bool = False) -> Process:
     """What the container of a run runs.
 
     Args:
         flow_run: the run.
         hooks: its backend's hooks, which may add variables.
+        is_one_of_many: True if other runs share its flow and environment.
     """
     from flowenv.flows.code_reference import refer_to
     from flowenv.flows.requirements import requirements_of
-    from flowenv.submission.packing import pack
+    from flowenv.submission.packing import pack, pack_in_parts
 
     def ship() -> Runtime:
         from flowenv.submission.runtime import shipped_runtime
@@ -50,7 +51,8 @@ def process_of(flow_run: FlowRun, hooks: BackendHooks) -> Process:
     environment = flow_run.environment
     layers = VariableLayers(flow_run, hooks).of
     shipped = ship if environment.ships_runtime else None
-    return Process(layers, lambda: pack(flow_run), shipped, require)
+    split = (lambda: pack_in_parts(flow_run)) if is_one_of_many else None
+    return Process(layers, lambda: pack(flow_run), shipped, require, split)
 
 
 class VariableLayers:

@@ -156,6 +156,7 @@ def prepare(
     variables: Mapping[str, Any] | None = None,
     draft: bool = False,
     is_preview: bool = False,
+    is_one_of_many: bool = False,
 ) -> Prepared:
     """Check the input and prepare a run; nothing is built or sent yet.
 
@@ -168,6 +169,7 @@ def prepare(
         variables: variables for this run's containers, over the configured ones.
         draft: True for a run without identity that only serves to build specs.
         is_preview: True if the run is only shown and will never be submitted.
+        is_one_of_many: True if it is a batch's, whose runs share flow and environment.
 
     Raises:
         ParameterError: if the parameters don't fit the flow's signature.
@@ -198,7 +200,7 @@ def prepare(
     )
     run.is_preview = is_preview
     run.variables = checked_variables(variables or {})
-    process = process_of(run, hooks)
+    process = process_of(run, hooks, is_one_of_many=is_one_of_many)
     run.surroundings = functools.partial(variables_here, run, hooks, process.variables)
     return Prepared(run, hooks, process)
 

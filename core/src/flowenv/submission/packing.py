@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
+import hashlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +23,14 @@ from flowenv.results.object_urls import results_url
 from flowenv.results.place import check_results_place
 from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.process import Payload
 from flowenv.runs.shipped_environment import ShippedEnvironment
 from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes
 from flowenv.submission.payload_header import Header
+
+WORTH_SHARING = 4096
+"""How many bytes a part has at least that is stored once for all runs of a batch."""
 
 
 def pack(flow_run: FlowRun) -> bytes:
@@ -35,6 +41,34 @@ def pack(flow_run: FlowRun) -> bytes:
     Raises:
         PayloadError: if something can't be sent to another process; the message names it.
     """
+    own, common = _documents(flow_run)
+    return to_json_bytes({**own, **common})
+
+
+def pack_in_parts(flow_run: FlowRun) -> Payload:
+    """Pack a run of a batch: its own part, and the one that other runs have as well.
+
+    A small common part isn't worth an object of its own, and stays with the run.
+
+    Raises:
+        PayloadError: as `pack` does.
+    """
+    own, common = _documents(flow_run)
+    shared = to_json_bytes(common)
+    if len(shared) < WORTH_SHARING:
+        return Payload(to_json_bytes({**own, **common}))
+    digest = hashlib.sha256(shared).hexdigest()
+    return Payload(to_json_bytes({**own, "common": digest}), _kept_once(shared))
+
+
+@functools.lru_cache(maxsize=8)
+def _kept_once(shared: bytes) -> bytes:
+    """The same object for the same content: thousands of runs of a batch have it."""
+    return shared
+
+
+def _documents(flow_run: FlowRun) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is a run's own, and what all runs of its flow in its environment have."""
     flow = flow_run.flow
     assert flow is not None
     check_results_place(flow_run.environment)
@@ -49,23 +83,24 @@ def pack(flow_run: FlowRun) -> bytes:
             for name, value in flow_run.parameters.items()
         }
         environment = _shipped(flow_run.environment).serialize(encoder)
-    return to_json_bytes(
-        {
-            **Header.here(pickles=encoder.has_pickles).to_json(),
-            "run": {
-                "id": flow_run.id,
-                "nonce": flow_run.nonce,
-                "labels": list(flow_run.labels),
-                "created": flow_run.created.isoformat() if flow_run.created else None,
-            },
-            "flow": {"name": flow.name, "image": flow.image, **packed},
-            "requirements": list(requirements_of(flow, reference)),
-            "parameters": parameters,
-            "environment": environment,
-            "results_url": results_url(flow_run.environment),
-            "logs_results": flow_run.environment.capabilities.logs,
-        }
-    )
+    own = {
+        **Header.here(pickles=encoder.has_pickles).to_json(),
+        "run": {
+            "id": flow_run.id,
+            "nonce": flow_run.nonce,
+            "labels": list(flow_run.labels),
+            "created": flow_run.created.isoformat() if flow_run.created else None,
+        },
+        "parameters": parameters,
+    }
+    common = {
+        "flow": {"name": flow.name, "image": flow.image, **packed},
+        "requirements": list(requirements_of(flow, reference)),
+        "environment": environment,
+        "results_url": results_url(flow_run.environment),
+        "logs_results": flow_run.environment.capabilities.logs,
+    }
+    return own, common
 
 
 @contextlib.contextmanager

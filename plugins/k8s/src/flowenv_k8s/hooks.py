@@ -40,6 +40,7 @@ def flowenv_execute(
 ) -> Handle:
     """Create the Job, then its Secret."""
     from flowenv_k8s.api.client import connect
+    from flowenv_k8s.runs.brought import brought
     from flowenv_k8s.runs.handle import KubernetesHandle
     from flowenv_k8s.runs.submission import submit
 
@@ -54,7 +55,7 @@ def flowenv_execute(
     payload = spec["payload"]["url"] if spec.get("payload") else None
     deadline = environment.start_deadline
     handle = KubernetesHandle(client, job, deadline, payload=payload, is_own=True)
-    handle.tracker.runtime = spec.get("runtime")
+    handle.tracker.lacking.objects = brought(client, spec)
     return handle
 
 

@@ -6,7 +6,7 @@ import base64
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,27 +48,6 @@ def bring_runtime(client: Client, config_map: Mapping[str, Any], *, anew: bool =
     with contextlib.suppress(OSError):  # then it is asked for again next time
         noted.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         noted.touch()
-
-
-def lacks_runtime(
-    events: Iterable[Mapping[str, Any]], config_map: Mapping[str, Any], seen: set[tuple[str, int]]
-) -> bool:
-    """Whether events tell anew that the ConfigMap that brings flowenv isn't there.
-
-    Args:
-        events: of the run's pods.
-        config_map: the manifest.
-        seen: the events that have been acted on, by UID and count; the new ones are added.
-    """
-    missing = f'configmap "{config_map["metadata"]["name"]}" not found'
-    told = {
-        (str(one["metadata"].get("uid")), int(one.get("count") or 1))
-        for one in events
-        if missing in str(one.get("message"))
-    }
-    is_new = not told <= seen
-    seen |= told
-    return is_new
 
 
 def forget_runtime(client: Client, namespace: str, name: str) -> None:

@@ -11,9 +11,9 @@ from flowenv.plugin import storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import NotSent, Refused
 from flowenv_k8s.api.resources import JOBS, SECRETS
+from flowenv_k8s.runs.brought import bring
 from flowenv_k8s.runs.diagnosis.job_status import is_over, left_outcome
 from flowenv_k8s.runs.own_objects import create_once
-from flowenv_k8s.runs.runtime import bring_runtime
 from flowenv_k8s.spec.labels import RUN_ID, RunMarks, run_of
 from flowenv_k8s.spec.variables import secret_manifest
 
@@ -28,7 +28,7 @@ def submit(client: Client, spec: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         client: the connection.
-        spec: `job`, and where there is one `secret`, `payload` and `runtime`.
+        spec: `job`, and where there is one `secret`, `payload`, `runtime` and `common`.
 
     Returns:
         The Job as the cluster has it.
@@ -38,8 +38,7 @@ def submit(client: Client, spec: Mapping[str, Any]) -> dict[str, Any]:
         FlowenvError: if the cluster refuses it.
     """
     job, secret, payload = spec["job"], spec.get("secret"), spec.get("payload")
-    if runtime := spec.get("runtime"):
-        bring_runtime(client, runtime)
+    bring(client, spec)
     made: dict[str, Any] | None = None
     try:
         if payload:

@@ -15,9 +15,12 @@ from flowenv.plugin import Leftover, State, storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import CONFIG_MAPS, JOBS, PODS, Resource
 from flowenv_k8s.base_environment import KubernetesEnvironment
+from flowenv_k8s.runs.common_part import forget_common
 from flowenv_k8s.runs.diagnosis.job_status import is_held
 from flowenv_k8s.runs.lookup import pods_by_job, stored_payload, verdict_on
 from flowenv_k8s.runs.runtime import forget_runtime
+from flowenv_k8s.spec.common_part import KIND as BATCH_KIND
+from flowenv_k8s.spec.common_part import common_of
 from flowenv_k8s.spec.job import DAY
 from flowenv_k8s.spec.labels import (
     CONTROLLER_UID,
@@ -65,10 +68,10 @@ def sweep(
     for pod in itertools.chain.from_iterable(pods.values()):
         if age_of(pod) >= older_than and _is_orphan(client, pod):
             yield leftover(PODS, pod, remove, delete)
-    yield from _unused_runtimes(client, namespace, older_than, jobs, remove, delete)
+    yield from _unused_shared(client, namespace, older_than, jobs, remove, delete)
 
 
-def _unused_runtimes(
+def _unused_shared(
     client: Client,
     namespace: str,
     older_than: float,
@@ -76,19 +79,23 @@ def _unused_runtimes(
     remove: Callable[[Resource, Mapping[str, Any]], object],
     delete: bool,
 ) -> Iterator[Leftover]:
-    """The ConfigMaps that brought flowenv to runs none of which is there any more.
+    """The ConfigMaps that brought something to runs none of which is there any more.
 
-    One that isn't a day old is left alone: the next run needs it.
+    That is flowenv, or what a batch's payloads share, whose Secret goes with its ConfigMap. One
+    that isn't a day old is left alone: the next run needs it.
     """
-    used = {runtime_of(job["spec"]["template"]["spec"]) for job in jobs}
+    pods = [job["spec"]["template"]["spec"] for job in jobs]
+    used = {name for pod in pods for name in (runtime_of(pod), common_of(pod))}
     try:
-        found, _ = client.list(CONFIG_MAPS, namespace, labels=f"{KIND_LABEL}={KIND}")
+        kinds = f"{KIND_LABEL} in ({KIND},{BATCH_KIND})"
+        found, _ = client.list(CONFIG_MAPS, namespace, labels=kinds)
     except FlowenvError as error:  # a right that runs and other sweeps don't need
         _log.warning("ConfigMaps of flowenv's own may be left over: %s", error)
         return
 
     def forget(resource: Resource, found: Mapping[str, Any]) -> None:
         forget_runtime(client, namespace, found["metadata"]["name"])
+        forget_common(client, namespace, found["metadata"]["name"])
         remove(resource, found)
 
     for one in found:

@@ -25,12 +25,12 @@ from flowenv.plugin import (
 )
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
+from flowenv_k8s.runs.brought import Lacking
 from flowenv_k8s.runs.diagnosis import events
 from flowenv_k8s.runs.diagnosis.job_status import is_marked_cancelled, is_over
 from flowenv_k8s.runs.diagnosis.pod_status import by_age
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
 from flowenv_k8s.runs.diagnosis.times import times_of
-from flowenv_k8s.runs.runtime import bring_runtime, lacks_runtime
 from flowenv_k8s.runs.start import Start
 from flowenv_k8s.runs.termination import (
     end_job,
@@ -71,7 +71,7 @@ class RunTracker:
         uid: its UID.
         marks: the run that it belongs to.
         final: how the run ended; None while it goes on.
-        runtime: the ConfigMap that brings flowenv, where this process has it: should somebody
+        lacking: what the run shares with others, where this process has it: should somebody
             remove it before the run has started, it is brought again.
         before_pods_go: called with the run's record before its Job, whose flow has ended, is ended.
     """
@@ -91,9 +91,7 @@ class RunTracker:
         self.uid: str = metadata["uid"]
         self.marks = RunMarks.of(job)
         self.final: Verdict | None = None
-        self.runtime: Mapping[str, Any] | None = None
-        self._lacks_runtime = False
-        self._seen_lacking: set[tuple[str, int]] = set()
+        self.lacking = Lacking()
         self.before_pods_go: Callable[[Outcome], None] = lambda outcome: None
         self._payload = payload
         self._client = client
@@ -238,9 +236,8 @@ class RunTracker:
         self._had_pod = self._had_pod or bool(pods)
         self._pods = pods or self._pods
         verdict = self._start.judge(verdict, self._job, pods, is_blind=self._is_blind)
-        if acts and self.runtime and self._lacks_runtime:
-            bring_runtime(self._client, self.runtime, anew=True)
-            self._lacks_runtime = False
+        if acts:
+            self.lacking.bring_again()
         if verdict.is_hopeless:
             verdict = self._given_up(verdict) if acts else _not_given_up(verdict)
         if verdict.status.reason is Reason.STOPPED and not verdict.is_left:
@@ -347,8 +344,7 @@ class RunTracker:
                 raise  # without them what was known would be forgotten, or judged wrongly
             except FlowenvError as error:  # they only explain
                 _log.debug("No events: %s", error)
-        if self.runtime and lacks_runtime(found, self.runtime, self._seen_lacking):
-            self._lacks_runtime = True
+        self.lacking.hear(found)
         return found
 
 

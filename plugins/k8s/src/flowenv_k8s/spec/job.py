@@ -15,6 +15,7 @@ from flowenv.errors import SpecError
 from flowenv.plugin import (
     PAYLOAD_FILE,
     FlowRun,
+    Payload,
     Process,
     Secret,
     Target,
@@ -25,6 +26,7 @@ from flowenv.plugin import (
     seal_of,
 )
 from flowenv_k8s.spec.checks import LARGEST_SECRET, POD_SPEC, check_job, check_secret_size
+from flowenv_k8s.spec.common_part import common_objects, mount_common
 from flowenv_k8s.spec.labels import FLOW_CONTAINER, PAYLOAD, STORED, run_annotations, run_labels
 from flowenv_k8s.spec.manifest import Manifest, mapping_at
 from flowenv_k8s.spec.names import object_name, run_suffix
@@ -96,7 +98,8 @@ def build_spec(settings: JobSettings, flow_run: FlowRun, process: Process) -> di
         `{"job": …, "secret": …}`: two manifests; without anything secret or any file
         there is no `secret`. A payload that is too large for a Secret comes as
         `{"payload": {"url": …, "content": bytes}}` besides. Where flowenv travels with the
-        run, `runtime` is the ConfigMap that brings it.
+        run, `runtime` is the ConfigMap that brings it; of a batch's runs, `common` has what their
+        payloads share: a `secret`, and the `config_map` that owns it.
 
     Raises:
         SpecError: if the payload is too large and no `payload_url` is configured.
@@ -108,12 +111,15 @@ def build_spec(settings: JobSettings, flow_run: FlowRun, process: Process) -> di
     secret_name = name if name.endswith(run_suffix(flow_run.id)) else _unique(name, flow_run)
     secrets = SecretEntries(secret_name)
     spec: dict[str, Any] = {"job": job}
-    url = _place_files(settings, flow_run, process, secrets, spec)
-    _complete_pod(job, settings, flow_run, process, secrets, url)
+    payload = _payload_of(process)
+    url = _place_files(settings, flow_run, payload, secrets, spec)
+    _complete_pod(job, settings, flow_run, process, secrets, payload, url)
     flow_container = job["spec"]["template"]["spec"]["containers"][0]["name"]
     labels = {**run_labels(flow_run), **settings.labels}
     notes = run_annotations(flow_run, flow_container)
     _complete_job(job, settings, name, labels, {**notes, **({PAYLOAD: STORED} if url else {})})
+    if payload.common:
+        spec["common"] = common_objects(payload.common, settings.namespace)
     if process.runtime:
         spec["runtime"] = runtime_config_map(process.runtime, settings.namespace)
     if secrets:
@@ -138,15 +144,23 @@ def _unique(base: str, flow_run: FlowRun) -> str:
     return object_name(base, run_suffix(flow_run.id))
 
 
+def _payload_of(process: Process) -> Payload:
+    """The payload, in parts if the common one fits into a Secret."""
+    payload = process.payload
+    if payload.common and len(payload.common) > LARGEST_SECRET:
+        return Payload(process.files[PAYLOAD_FILE])
+    return payload
+
+
 def _place_files(
     settings: JobSettings,
     flow_run: FlowRun,
-    process: Process,
+    payload: Payload,
     secrets: SecretEntries,
     spec: dict[str, Any],
 ) -> str:
     """Put the files into the Secret; a payload that doesn't fit goes to the URL returned."""
-    files = {**process.files, **settings.files}
+    files = {**({PAYLOAD_FILE: payload.own} if payload.own else {}), **settings.files}
     size = sum(len(content) for content in files.values())
     base, url = payload_url(flow_run.environment), ""
     # the variables in the Secret are small; what they need is kept free
@@ -214,6 +228,7 @@ def _complete_pod(
     flow_run: FlowRun,
     process: Process,
     secrets: SecretEntries,
+    payload: Payload,
     url: str,
 ) -> None:
     spec = job["spec"].setdefault("template", {}).setdefault("spec", {})
@@ -233,15 +248,16 @@ def _complete_pod(
     _complete_flow_container(flow, settings, flow_run, process)
     restrict(spec, flow)
     mounted = _mount_files(spec, flow, secrets)
-    payload = url or f"{MOUNT_PATH}/{PAYLOAD_FILE}"
     own = {
-        contract.PAYLOAD: payload,
-        contract.PAYLOAD_SEAL: seal_of(process.files.get(PAYLOAD_FILE, b"")),
+        contract.PAYLOAD: url or f"{MOUNT_PATH}/{PAYLOAD_FILE}",
+        contract.PAYLOAD_SEAL: seal_of(payload.own),
         contract.OUTCOME: flow["terminationMessagePath"],
     }
     room = MESSAGES_OF_A_POD // (len(containers) + len(spec.get("initContainers") or []))
     if room < LARGEST_MESSAGE:
         own[contract.OUTCOME_LIMIT] = str(room)
+    if payload.common:
+        own[contract.PAYLOAD_COMMON] = mount_common(spec, flow, payload.common)
     if process.runtime:
         mount_runtime(spec, flow, process.runtime)
         own |= process.runtime.variables(RUNTIME_PATH)

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from flowenv_k8s.spec.common_part import VOLUME as COMMON_VOLUME
 from flowenv_k8s.spec.labels import PREFIX, RUN_ID
 from flowenv_k8s.spec.manifest import Manifest, dotted
 from flowenv_k8s.spec.runtime import VOLUME as RUNTIME_VOLUME
@@ -116,7 +117,7 @@ def _without_mounts(data: dict[str, Any], pod_at: Path_) -> Iterator[str]:
 
 def _is_added(volume: dict[str, Any]) -> bool:
     name = str(volume.get("name"))
-    return name in (VOLUME, RUNTIME_VOLUME) or (
+    return name in (VOLUME, RUNTIME_VOLUME, COMMON_VOLUME) or (
         name.startswith(_TOKEN_VOLUME) and "projected" in volume
     )
 

@@ -1,0 +1,141 @@
+"""What the payloads of a batch's runs share: stored once, and nobody else's is taken for it."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flowenv
+from flowenv import Batch
+from flowenv.errors import RunConflict
+from flowenv.flows.finding import find_flow
+from flowenv.plugin import Environment, Leftover
+from flowenv_k8s.api.client import Client, connect
+from flowenv_k8s.api.resources import CONFIG_MAPS, SECRETS
+from flowenv_k8s.runs import sweep
+from flowenv_k8s.runs.common_part import forget_common
+from flowenv_k8s.spec.common_part import common_of
+from rigs.kubernetes import KubernetesRig
+
+LARGE = 20_000
+FLOW = """
+from flowenv import flow
+
+@flow
+def twice(n: int):
+    return 2 * n
+"""
+Map = Callable[..., Batch]
+
+
+@pytest.fixture
+def submit(
+    rig: KubernetesRig, tmp_path: Path, environment: Callable[..., Environment]
+) -> Iterator[Map]:
+    """Submit a batch of a flow whose file is large."""
+    path = tmp_path / "large_flow.py"
+    path.write_text(f"{FLOW}# {'x' * LARGE}\n")
+    twice = find_flow(f"{path}:twice")
+    made: list[Batch] = []
+
+    def submit(count: int, **options: Any) -> Batch:
+        rows = [{"n": n} for n in range(count)]
+        made.append(flowenv.map(twice, rows, environment=environment(), **options))
+        return made[-1]
+
+    yield submit
+    for batch in made:
+        batch.cancel()
+    for one in rig.objects("ConfigMap"):
+        rig.delete("ConfigMap", one["metadata"]["name"])
+    rig.wait_until(lambda: not rig.objects("Secret"), "the Secrets' going with their owners")
+
+
+def shared(rig: KubernetesRig) -> list[str]:
+    return [name for one in rig.objects("Secret") if "batch-" in (name := one["metadata"]["name"])]
+
+
+def swept(environment: Environment) -> list[Leftover]:
+    return list(sweep.sweep(connect(), environment, older_than=0.0, delete=True))  # type: ignore[arg-type]
+
+
+def test_the_flow_is_stored_once_for_a_batch(rig: KubernetesRig, submit: Map) -> None:
+    submit(5)
+    (name,) = shared(rig)
+    assert {common_of(one["spec"]["template"]["spec"]) for one in rig.objects("Job")} == {name}
+    sizes = {one["metadata"]["name"]: len(str(one)) for one in rig.objects("Secret")}
+    assert sizes.pop(name) > LARGE
+    assert max(sizes.values()) < 3000
+    made = Counter(one.resource for one in rig.requests if one.verb == "create")
+    assert made == {"configmaps": 2, "secrets": 6, "jobs": 5}  # one brings flowenv
+    submit(5)
+    assert shared(rig) == [name]
+
+
+def test_a_single_run_has_all_of_its_payload(rig: KubernetesRig, submit: Map) -> None:
+    submit(1)
+    assert shared(rig) == []
+
+
+def test_what_somebody_else_has_put_there_is_not_run(
+    rig: KubernetesRig, client: Client, submit: Map
+) -> None:
+    first = submit(2)
+    made = first.rows[0].run.spec
+    assert made
+    first.cancel()
+    rig.delete("ConfigMap", made["common"]["config_map"]["metadata"]["name"])
+    rig.wait_until(lambda: not shared(rig), "the Secret's going with its owner")
+    owner = client.create(CONFIG_MAPS, made["common"]["config_map"])
+    reference = {"apiVersion": "v1", "kind": "ConfigMap", "uid": owner["metadata"]["uid"]}
+    reference["name"] = owner["metadata"]["name"]
+    metadata = {**made["common"]["secret"]["metadata"], "ownerReferences": [reference]}
+    evil = {"common.json": base64.b64encode(b"{}").decode()}
+    secret = {**made["common"]["secret"], "metadata": metadata, "data": evil}
+    del secret["stringData"]
+    client.create(SECRETS, secret)
+    forget_common(client, "default", owner["metadata"]["name"])
+    jobs = len(rig.objects("Job"))
+    with pytest.raises(RunConflict, match="is already there and isn't this run's"):
+        submit(2)
+    assert len(rig.objects("Job")) == jobs
+
+
+def test_it_is_brought_again_if_somebody_removes_it_while_a_run_waits(
+    rig: KubernetesRig, submit: Map
+) -> None:
+    run = submit(2).rows[0].run
+    (name,) = shared(rig)
+    rig.delete("ConfigMap", name)
+    rig.wait_until(lambda: not shared(rig), "the Secret's going with its owner")
+    lacking = run.handle.tracker.lacking  # type: ignore[union-attr]
+    words = f'MountVolume.SetUp failed for volume "flowenv-batch" : secret "{name}" not found'
+    lacking.hear([{"metadata": {"uid": "1"}, "count": 1, "message": words}])
+    lacking.bring_again()
+    assert shared(rig) == [name]
+    rig.requests.clear()
+    lacking.hear([{"metadata": {"uid": "1"}, "count": 1, "message": words}])  # no news
+    lacking.bring_again()
+    assert len(rig.requests) == 0
+
+
+def test_a_sweep_removes_it_when_no_run_needs_it(
+    rig: KubernetesRig, submit: Map, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = submit(2)
+    environment = batch.rows[0].draft.environment
+    (name,) = shared(rig)
+    monkeypatch.setattr(sweep, "age_of", lambda found: 2 * 86400.0)
+    assert name not in [one.name for one in swept(environment)]
+    assert shared(rig) == [name]
+    batch.cancel()
+    left = swept(environment)
+    assert f"default/{name}" in [
+        one.name for one in left if one.kind == "ConfigMap" and one.removed
+    ]
+    rig.wait_until(lambda: not shared(rig), "the Secret's going with its owner")
