@@ -127,10 +127,10 @@ def strike(kind: str, label: str, submitter: subprocess.Popen[str], chance: rand
         if kind == "submitter":
             submitter.kill()
             return f"{after:.1f} s after its start"
-        found = [job["metadata"]["labels"]["flowenv.io/run-id"] for job in objects("jobs", label)]
-        if not found:
+        if not (found := [job["metadata"] for job in objects("jobs", label)]):
             return "too early: there is no Job"
-        command = [sys.executable, "-m", "flowenv", "cancel", found[0], "--type", "dask_k8s"]
+        reference = f"{found[0]['namespace']}/{found[0]['name']}"
+        command = [sys.executable, "-m", "flowenv", "cancel", reference, "--env", "dask_k8s"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         return f"{after:.1f} s after the start, exit code {done.returncode}: {done.stdout.strip()}"
     if not wait_for(lambda: find(kind, label), 60):

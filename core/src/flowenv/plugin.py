@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         started_without_ctrl_c,
         without_its_work,
     )
+    from flowenv.executors.worker_versions import OTHER_VERSIONS
     from flowenv.hooks.secrets import find_secret
     from flowenv.hooks.specs import API_VERSION, hookimpl
     from flowenv.remote.marks import Marks, moment, seconds_since, texts_by_name
@@ -138,6 +139,7 @@ __all__ = [
     "Status",
     "poll",
     # calls to a platform
+    "OTHER_VERSIONS",
     "OUTAGES",
     "Patience",
     "PolledHandle",
@@ -197,6 +199,7 @@ __getattr__, __dir__ = names_of(
         "executors.dask_cluster": "keep_awake wait_for_workers",
         "executors.dask_connection": "connected silenced",
         "executors.dask_report": "check_report_here has_dashboard",
+        "executors.worker_versions": "OTHER_VERSIONS",
         "executors.local_cluster": (
             "ignore_ctrl_c kill_workers started_without_ctrl_c without_its_work"
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -235,6 +236,22 @@ def test_workers_that_crash_again_and_again_are_explained_with_their_log(submit:
 
     assert (status.state, status.reason) == (State.CRASHED, Reason.START_ERROR)
     assert "missing port number in address '--sideways'" in status.message
+
+
+def test_a_worker_with_another_python_that_joins_late_ends_the_run(submit: Submit) -> None:
+    """There was none that could be looked at before the flow began."""
+    claim = (
+        "import distributed.versions as known; "
+        "known.told = getattr(known, 'told', known.get_package_info); "  # it is executed twice
+        "known.get_package_info = lambda names: known.told(names) | {'python': '3.9.1.final.0'}"
+    )
+    env = [{"name": "DASK_DISTRIBUTED__WORKER__PRELOAD", "value": json.dumps([claim])}]
+    worker = {"kind": "Pod", "spec": {"containers": [{"env": env}]}}
+
+    status = submit("total", {**PODS, "min_workers": 0, "worker_spec": worker}).wait(PATIENCE)
+
+    assert (status.state, status.reason) == (State.CRASHED, Reason.CONFIGURATION)
+    assert "this worker has Python 3.9" in status.message
 
 
 def test_deleting_the_job_deletes_all(cluster: ClusterUnderTest, submit: Submit) -> None:

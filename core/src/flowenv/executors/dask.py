@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from flowenv.errors import PlatformError, SettingError
 from flowenv.executors.base import Executor, active
 from flowenv.executors.classes import load_class
 from flowenv.executors.dask_import import import_dask
+from flowenv.executors.worker_versions import named, versions_of
 from flowenv.settings.declaration import setting
 from flowenv.settings.hidden import HiddenTexts
 from flowenv.states import Reason
@@ -140,6 +141,7 @@ def run_on(
     source_files: Sequence[Path] = (),
     *,
     performance_report_path: str | None = None,
+    is_own: bool = False,
 ) -> Iterator[concurrent.futures.Executor]:
     """Make a connected Client the place where a flow's parallel work runs.
 
@@ -151,17 +153,21 @@ def run_on(
         client: a connected `distributed.Client`.
         source_files: the flow's own Python files.
         performance_report_path: where the report is written, an HTML file.
+        is_own: whether nobody else uses the cluster, now or later. Then a worker that joins
+            later with other versions ends before anything runs on it.
 
     Raises:
         PlatformError: if Python, dask or distributed differ between here and the cluster.
         SettingError: if a report is asked for and the scheduler lacks bokeh.
     """
-    from flowenv.executors.dask_cluster import keep_awake, upload_files
+    from flowenv.executors.dask_cluster import check_late_workers, keep_awake, upload_files
     from flowenv.executors.dask_report import check_report_of, report_to
 
     check_versions(client)
     if performance_report_path:
         check_report_of(client)
+    if is_own:
+        check_late_workers(client)
     upload_files(client, source_files)
     with contextlib.ExitStack() as stack:
         stack.enter_context(keep_awake(client))
@@ -184,21 +190,12 @@ def check_versions(client: Any) -> None:
     found = client.get_versions(check=False)
     hosts = {"client": found["client"], "scheduler": found["scheduler"]}
     hosts |= {f"worker {address}": info for address, info in (found["workers"] or {}).items()}
-    rows = {who: _versions(info) for who, info in hosts.items() if info}
+    rows = {who: versions_of(info) for who, info in hosts.items() if info}
     if len(set(rows.values())) > 1:
-        listed = "; ".join(
-            f"{who}: Python {python}, dask {dask}, distributed {distributed}"
-            for who, (python, dask, distributed) in rows.items()
-        )
+        listed = "; ".join(f"{who}: {named(versions)}" for who, versions in rows.items())
         raise PlatformError(
             f"The versions of the Dask cluster don't match: {listed}.",
             hint="Use one image for the flow, the scheduler and the workers, or install here "
             "what the image has.",
             reason=Reason.CONFIGURATION,
         )
-
-
-def _versions(info: Mapping[str, Any]) -> tuple[str, str, str]:
-    packages = info["packages"]
-    python = ".".join(packages["python"].split(".")[:2])
-    return python, packages["dask"], packages["distributed"]

@@ -66,6 +66,23 @@ def _workers(client: Any) -> Sequence[str]:
     return list(client.scheduler_info(n_workers=-1)["workers"])
 
 
+def check_late_workers(client: Any) -> None:
+    """Have workers that join from now on end at once if their versions aren't those here.
+
+    Args:
+        client: a connected `distributed.Client`.
+    """
+    import inspect
+
+    from distributed.versions import get_versions
+
+    from flowenv.executors import worker_versions
+
+    expected = worker_versions.versions_of(get_versions())
+    source = inspect.getsource(worker_versions)
+    client.register_plugin(worker_versions.version_check(expected, source))
+
+
 def upload_files(client: Any, files: Sequence[Path]) -> None:
     """Give the flow's files to all workers, also to those that join later.
 

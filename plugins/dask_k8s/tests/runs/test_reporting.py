@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Any
@@ -46,25 +47,26 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
 class FakeScheduler:
     """A client of a scheduler whose workers come and go as a test says."""
 
-    def __init__(self, *pythons: str) -> None:
-        self.pythons = list(pythons)
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
         self.scheduler = self
         self.is_lost = False
+        self._asked = threading.Semaphore(0)
 
     def identity(self, n_workers: int) -> dict[str, Any]:
+        self._asked.release()
         if self.is_lost:
             raise OSError("the scheduler is gone")
-        return {"n_workers": len(self.pythons)}
+        return {"n_workers": self.workers}
+
+    def wait_until_asked(self) -> None:
+        """Return when it has been asked, as things are now."""
+        while self._asked.acquire(blocking=False):
+            pass
+        assert self._asked.acquire(timeout=PATIENCE)
 
     def sync(self, call: Callable[..., Any], **arguments: Any) -> Any:
         return call(**arguments)
-
-    def get_versions(self, check: bool) -> dict[str, Any]:
-        def host(python: str) -> dict[str, Any]:
-            return {"packages": {"python": python, "dask": "1", "distributed": "1"}}
-
-        workers = {f"tcp://w{index}": host(one) for index, one in enumerate(self.pythons)}
-        return {"client": host("3.11.1"), "scheduler": host("3.11.1"), "workers": workers}
 
 
 def test_the_scheduler_itself_is_asked_how_many_workers_there_are(lines: Lines) -> None:
@@ -80,18 +82,18 @@ def test_the_scheduler_itself_is_asked_how_many_workers_there_are(lines: Lines) 
 
 
 def test_workers_that_come_and_go_are_told(lines: Lines) -> None:
-    client = FakeScheduler("3.11.1")
+    client = FakeScheduler(1)
 
     with report_workers(client):
         assert lines.next() == "INFO The cluster has 1 worker."
-        client.pythons += ["3.11.1"]
+        client.workers = 2
         assert lines.next() == "INFO The cluster has 2 workers, had 1."
-        client.pythons.clear()
+        client.workers = 0
         assert lines.next() == "INFO The cluster has 0 workers, had 2."
 
 
 def test_a_scheduler_that_can_not_be_asked_ends_nothing(lines: Lines) -> None:
-    client = FakeScheduler("3.11.1")
+    client = FakeScheduler(1)
     client.is_lost = True
 
     with report_workers(client):
@@ -99,17 +101,19 @@ def test_a_scheduler_that_can_not_be_asked_ends_nothing(lines: Lines) -> None:
         assert lines.next() == "INFO The cluster has 1 worker."
 
 
-def test_a_worker_with_another_python_that_joins_later_is_named(lines: Lines) -> None:
-    client = FakeScheduler()
+def test_of_a_run_that_is_told_to_stop_nobody_hears_that_its_workers_go(lines: Lines) -> None:
+    client = FakeScheduler(2)
 
-    with report_workers(client):
-        assert lines.next() == "INFO The cluster has 0 workers."
-        client.pythons += ["3.9.2"]
-        assert lines.next() == "INFO The cluster has 1 worker, had 0."
-        error = lines.next()
+    def stopped() -> None:
+        with report_workers(client):
+            assert lines.next() == "INFO The cluster has 2 workers."
+            client.workers = 1
+            client.wait_until_asked()
+            raise KeyboardInterrupt
 
-    assert error.startswith("ERROR The versions of the Dask cluster don't match: ")
-    assert "worker tcp://w0: Python 3.9" in error
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert lines.records.empty()
 
 
 @pytest.mark.parametrize("is_configured", [False, True])

@@ -82,7 +82,7 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
         lifecycle.start()
         with _connected(environment, lifecycle, progress) as client:
             report = _report_path(environment)
-            with run_on(client, flow_run.source_files, performance_report_path=report):
+            with run_on(client, flow_run.source_files, performance_report_path=report, is_own=True):
                 progress.running(_dashboard(lifecycle.cluster, client))
                 return call_with_callbacks(environment, flow_run)
     except KeyboardInterrupt:

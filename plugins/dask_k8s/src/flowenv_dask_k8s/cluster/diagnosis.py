@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flowenv.errors import PlatformError
-from flowenv.plugin import Reason, State, Status
+from flowenv.plugin import OTHER_VERSIONS, Reason, State, Status
 from flowenv_dask_k8s.spec.resources import INSTALL
 from flowenv_k8s.plugin import HINTS, container_status, disruption, hint_for, living
 
@@ -21,6 +21,9 @@ ENOUGH_RESTARTS = 2
 _OPERATOR_HINT = (
     "Does the operator run, and does it look after this namespace? See `kubectl get pods -A -l "
     f"app.kubernetes.io/name=dask-kubernetes-operator` and its log. It is installed by:\n{INSTALL}"
+)
+_VERSIONS_HINT = (
+    "Use one image for the flow and the workers, and not one whose tag moves while runs go on."
 )
 
 
@@ -85,6 +88,11 @@ def standing(pod: Mapping[str, Any]) -> Status:
 
 def _ended(terminated: Mapping[str, Any], restarts: int, state: State) -> Status:
     word, words = terminated.get("reason") or "", terminated.get("message") or ""
+    if terminated.get("exitCode") == OTHER_VERSIONS:
+        message = (
+            f"It left the cluster at once: {words or 'its versions are not those of the flow'}"
+        )
+        return Status(state, Reason.CONFIGURATION, message, _VERSIONS_HINT)
     how = f"{word}, exit code {terminated.get('exitCode')}"
     times = f", after {restarts} restarts" if restarts else ""
     message = f"The container ends{times}: {how}" + (f": {words}" if words else "")

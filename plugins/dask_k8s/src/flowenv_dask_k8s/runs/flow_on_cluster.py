@@ -81,7 +81,13 @@ def run_on_cluster(environment: DaskKubernetesEnvironment, flow_run: FlowRun) ->
 def _run_planned(
     environment: DaskKubernetesEnvironment, flow_run: FlowRun, client: Client, plan: ClusterPlan
 ) -> Returned:
-    cluster = _maker_of(environment)(client, plan, flow_run.id, lambda text: _log.info("%s", text))
+    is_stopped = False
+
+    def say(text: str) -> None:
+        if not is_stopped:
+            _log.info("%s", text)
+
+    cluster = _maker_of(environment)(client, plan, flow_run.id, say)
     try:
         cluster.open()
         try:
@@ -91,6 +97,10 @@ def _run_planned(
             if not is_told and (fault := cluster.fault(error)):
                 raise fault from error
             raise
+    except BaseException as error:
+        # of a run that is cancelled nobody has to hear that its workers go as well
+        is_stopped = plan.is_inside and not isinstance(error, Exception)
+        raise
     finally:
         cluster.close()
 
@@ -115,7 +125,7 @@ def _run_on(
     report = environment.performance_report_path
     with (
         _ready(environment, plan, cluster) as dask,
-        run_on(dask, flow_run.source_files, performance_report_path=report),
+        run_on(dask, flow_run.source_files, performance_report_path=report, is_own=True),
     ):
         return call_with_callbacks(environment, flow_run)
 

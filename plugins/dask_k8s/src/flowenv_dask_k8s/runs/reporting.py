@@ -9,8 +9,6 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from flowenv.errors import PlatformError
-from flowenv.plugin import check_versions
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, RunCluster
 
 _log = logging.getLogger("flowenv.dask_k8s")
@@ -87,34 +85,38 @@ def report_dashboard(cluster: RunCluster, plan: ClusterPlan, client: Any) -> Non
 def report_workers(client: Any) -> Iterator[None]:
     """Say it when workers join or leave, for as long as the block lasts.
 
-    Of workers that join later the versions are compared as well; the flow runs already, so that
-    a difference is only told.
+    Not when they leave because the process is told to stop: they are told at the same time.
 
     Args:
         client: a connected `distributed.Client`.
     """
-    over = threading.Event()
-    with _thread(lambda: _watch_workers(client, over), "report-dask-workers"):
+    over, is_stopped = threading.Event(), threading.Event()
+    with _thread(lambda: _watch_workers(client, over, is_stopped), "report-dask-workers"):
         try:
             yield
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                is_stopped.set()
+            raise
         finally:
             over.set()
 
 
-def _watch_workers(client: Any, over: threading.Event) -> None:
+def _watch_workers(client: Any, over: threading.Event, is_stopped: threading.Event) -> None:
     known = _count(client)
     if known is not None:
         _log.info("The cluster has %s.", _workers(known))
-    is_over = False
+    is_over, fewer = False, None
     while not is_over:
         is_over = over.wait(_LOOK)
-        now = _count(client)
+        now = None if is_stopped.is_set() else _count(client)
         if now is None or now == known:
+            continue
+        if known is not None and now < known and now != fewer and not is_over:
+            fewer = now  # told at the next look, if the process hasn't been told to stop then
             continue
         had = "" if known is None else f", had {known}"
         _log.info("The cluster has %s%s.", _workers(now), had)
-        if now > (known or 0) and not is_over:
-            _compare_versions(client)
         known = now
 
 
@@ -126,15 +128,6 @@ def _count(client: Any) -> int | None:
     except Exception as error:  # the flow itself will notice a lost scheduler
         _log.debug("The scheduler can't be asked for its workers: %r", error)
         return None
-
-
-def _compare_versions(client: Any) -> None:
-    try:
-        check_versions(client)
-    except PlatformError as error:
-        _log.error("%s %s", error.message, error.hint)
-    except Exception as error:
-        _log.debug("The workers' versions can't be compared: %r", error)
 
 
 def _workers(count: int) -> str:

@@ -236,7 +236,9 @@ class WorkerPods:
             log = self._log_of(pod) if status.reason is Reason.START_ERROR else []
             self._failures.append(time.monotonic())
             self.last_failure = diagnosis.not_started(f"worker {worker.name}", status, log=log)
-        if is_failure and self.failures > max(REPLACED, self.plan.maximum):
+        # a worker with other versions will be followed by more
+        is_last = status.reason is Reason.CONFIGURATION and not self._is_any_alive()
+        if is_failure and (is_last or self.failures > max(REPLACED, self.plan.maximum)):
             self._exhaust(worker, status)
             return
         why = status.message.rstrip(".")
@@ -257,8 +259,13 @@ class WorkerPods:
         self.is_exhausted = True
         error = diagnosis.too_many_failed(self.failures, worker.name, status)
         _log.error("%s", error.message)
-        if not any(diagnosis.is_alive(pod) for pod in self.pods()):
+        if not self._is_any_alive():
             self._on_give_up(error)
+
+    def _is_any_alive(self) -> bool:
+        """Whether a worker is there, or is being made; a pod's phase comes later than its end."""
+        with self._lock:
+            return any(one.is_wanted and not one.has_ended for one in self._workers.values())
 
     def _log_of(self, pod: Mapping[str, Any]) -> list[str]:
         container = pod["spec"]["containers"][0]["name"]
