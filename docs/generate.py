@@ -24,6 +24,9 @@ _BLOCK = re.compile(
 )
 _DOCS = Path(__file__).parent
 _PICTURE = re.compile(r"(!\[[^\]]*\]\([\w./-]+-)light\.png\)")
+_DRAWING = re.compile(
+    r'(?:<p>)?(<svg [^>]*role="img".*?</svg>|<img [^>]*src="[^"]+\.svg"[^>]*>)(?:</p>)?', re.DOTALL
+)
 HOUSE = "pictures/architecture.svg"
 """The picture of the architecture."""
 
@@ -57,6 +60,11 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     }
     markdown = _BLOCK.sub(lambda found: in_site[found[1]](*found[2].split()), markdown)
     return _PICTURE.sub(r"\1light.png#only-light)\1dark.png#only-dark)", markdown)
+
+
+def on_page_content(content: str, **_: Any) -> str:
+    """MkDocs calls this with each page as HTML: drawings with text may be wider than a phone."""
+    return _DRAWING.sub(r'<div class="wide">\1</div>', content)
 
 
 def architecture() -> str:

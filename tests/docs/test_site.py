@@ -34,6 +34,19 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     assert [p.name for p in site.rglob("*.html") if loads.search(text_of(p))] == []
 
 
+def test_drawings_with_text_scroll_where_they_are_too_wide(site: Path) -> None:
+    drawing = re.compile(r'(.{18})(?:<svg [^>]*role="img"|<img [^>]*\.svg")')
+    found = {
+        page.parent.name: drawing.findall(text_of(page).replace("\n", " "))
+        for page in site.rglob("index.html")
+    }
+
+    assert {before for each in found.values() for before in each} == {'<div class="wide">'}
+    assert found["architecture"]
+    assert found["life-of-a-run"]
+    assert ".wide" in text_of(site / "site.css")
+
+
 def test_nothing_is_left_to_generate(site: Path) -> None:
     assert [p.name for p in site.rglob("*.html") if "generate:" in text_of(p)] == []
 
