@@ -27,13 +27,21 @@ def door(name: str, *, in_site: bool = False) -> str:
         rows = [f"| `{one}` | {first_sentence(told[one])} |" for one in names]
         module = importlib.import_module(name)
         if in_site:
-            entries = [f"::: {name}.{one}" for one in names]
+            entries = [_in_site(module, name, one) for one in names]
         else:
             signatures = [text for one in names if (text := outline(getattr(module, one), one))]
             entries = ["```text", "\n\n".join(signatures), "```"] if signatures else []
         heading = [f"### {title[:1].upper()}{title[1:]}\n"] if title else []
         parts += [*heading, "| Name | Meaning |\n| --- | --- |", *rows, "", *entries, ""]
     return "\n".join(parts).rstrip()
+
+
+def _in_site(module: ModuleType, name: str, one: str) -> str:
+    """The lines that mkdocstrings fills with a name's docstrings."""
+    value = getattr(module, one)
+    has_more = inspect.isclass(value) and _hidden_bases(value)
+    options = "\n    options:\n      inherited_members: true" if has_more else ""
+    return f"::: {name}.{one}{options}"
 
 
 def outline(value: Any, name: str) -> str:
@@ -51,11 +59,12 @@ def outline(value: Any, name: str) -> str:
 
 
 def _members(kind: type) -> list[str]:
-    """The public methods and properties that a class of flowenv's defines itself."""
+    """The public methods and properties of a class of flowenv's, not those of public classes."""
     if issubclass(kind, enum.Enum):
         return [f"{one.name} = {one.value!r}" for one in kind]
     found = []
-    for name, member in vars(kind).items():
+    parts = [*_hidden_bases(kind), kind]
+    for name, member in itertools.chain.from_iterable(vars(one).items() for one in parts):
         if name.startswith("_"):
             continue
         if isinstance(member, property | functools.cached_property):
@@ -63,6 +72,19 @@ def _members(kind: type) -> list[str]:
         elif inspect.isroutine(member):
             found.append(f".{name}{_signature(getattr(kind, name), is_method=True)}")
     return found
+
+
+def _hidden_bases(kind: type) -> list[type]:
+    """The classes of flowenv's that a class is made of and that stand in no door themselves."""
+    if kind.__module__.startswith("flowenv.testing"):
+        return []  # the kit's page has its tests
+    bases = reversed(kind.__mro__[1:])
+    return [one for one in bases if one.__module__.startswith("flowenv.") and not _is_public(one)]
+
+
+def _is_public(kind: type) -> bool:
+    doors = map(importlib.import_module, ("flowenv", "flowenv.plugin", "flowenv.errors"))
+    return any(getattr(door, kind.__name__, None) is kind for door in doors)
 
 
 def _signature(value: Any, *, is_method: bool = False) -> str:

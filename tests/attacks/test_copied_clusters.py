@@ -13,7 +13,8 @@ import pytest
 
 from flowenv.errors import FlowenvError, PayloadError, RunConflict
 from flowenv.plugin import Secret
-from flowenv.submission.lifecycle import Prepared, prepare
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.prepared import Prepared
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_dask_k8s.api import kube_cluster

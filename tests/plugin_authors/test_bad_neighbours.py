@@ -14,7 +14,8 @@ from plugin_authors.neighbours import GOOD_BACKEND, GOOD_PLUGIN, install
 
 from flowenv.errors import PluginError
 from flowenv.hooks.registry import Registry, registry, reset
-from flowenv.submission.lifecycle import Prepared, prepare
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.prepared import Prepared
 
 BROKEN = "raise RuntimeError('half of it is missing')"
 QUITS = "raise SystemExit(3)"

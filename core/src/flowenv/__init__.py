@@ -41,9 +41,10 @@ if TYPE_CHECKING:
     from flowenv.runs.times import Phase, RunTimes
     from flowenv.secret import Secret
     from flowenv.states import Reason, State, Status
+    from flowenv.submission.attaching import attach
     from flowenv.submission.explain import Preview, preview
     from flowenv.submission.known_runs import find_runs
-    from flowenv.submission.lifecycle import attach, submit
+    from flowenv.submission.lifecycle import submit
     from flowenv.submission.named_environments import make_environment
 
 __all__ = [
@@ -114,9 +115,10 @@ __getattr__, __dir__ = names_of(
         "runs.times": "Phase RunTimes",
         "secret": "Secret",
         "states": "Reason State Status",
+        "submission.attaching": "attach",
         "submission.explain": "Preview preview",
         "submission.known_runs": "find_runs",
-        "submission.lifecycle": "attach submit",
+        "submission.lifecycle": "submit",
         "submission.named_environments": "make_environment",
     },
     former="flows.prefect_names",

@@ -40,18 +40,18 @@ if TYPE_CHECKING:
     from flowenv.remote.poller import Poller
     from flowenv.remote.rate_limit import RateLimit
     from flowenv.remote.retries import Retries, TryAgain
-    from flowenv.results.lines import first_line_of, without_lines
-    from flowenv.results.object_urls import payload_object, payload_url
-    from flowenv.results.outcome import (
+    from flowenv.results.exit_codes import (
         EXIT_CANCELLED,
         EXIT_COMPLETED,
         EXIT_CRASHED,
         EXIT_FAILED,
-        Outcome,
-        is_outcome_line,
         without_record,
     )
+    from flowenv.results.lines import first_line_of, without_lines
+    from flowenv.results.object_urls import payload_object, payload_url
+    from flowenv.results.outcome import Outcome
     from flowenv.results.place import check_results_are_shared
+    from flowenv.results.record_lines import is_outcome_line
     from flowenv.results.seal import seal_of
     from flowenv.runs.capabilities import Capabilities
     from flowenv.runs.common_environment import (
@@ -221,10 +221,11 @@ __getattr__, __dir__ = names_of(
         "runs.handle": "FinishedHandle Handle poll",
         "runs.in_process": "execute_here",
         "runs.log_lines": "is_beginning",
-        "results.outcome": (
-            "EXIT_CANCELLED EXIT_COMPLETED EXIT_CRASHED EXIT_FAILED Outcome is_outcome_line "
-            "without_record"
+        "results.exit_codes": (
+            "EXIT_CANCELLED EXIT_COMPLETED EXIT_CRASHED EXIT_FAILED without_record"
         ),
+        "results.outcome": "Outcome",
+        "results.record_lines": "is_outcome_line",
         "results.object_urls": "payload_object payload_url",
         "runs.process": "PAYLOAD_FILE Payload Process Runtime",
         "results.place": "check_results_are_shared",

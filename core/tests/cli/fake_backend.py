@@ -17,7 +17,8 @@ from pathlib import Path
 from flowenv import Capabilities, Environment, Secret, State, Status, hookimpl
 from flowenv.errors import PlatformError, RunNotFound
 from flowenv.remote.marks import Marks
-from flowenv.results.outcome import Outcome, without_record
+from flowenv.results.exit_codes import without_record
+from flowenv.results.outcome import Outcome
 from flowenv.runs.common_environment import executor_setting, labels_setting, metadata_setting
 from flowenv.runs.summaries import Finding, Leftover
 from flowenv.settings.declaration import setting

@@ -18,7 +18,8 @@ from flowenv.errors import ConfigurationError, FlowenvError, PluginError, Plugin
 from flowenv.hooks.notifications import flush
 from flowenv.hooks.registry import registry, reset
 from flowenv.settings.configuration import configuration
-from flowenv.submission.lifecycle import Prepared, prepare
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.prepared import Prepared
 from flowenv.submission.rehearsal import rehearse
 
 from ..flow_files import write

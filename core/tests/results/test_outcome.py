@@ -22,8 +22,10 @@ from flowenv.errors import (
     RunCrashed,
     TransientPlatformError,
 )
-from flowenv.results.outcome import Outcome, is_outcome_line, without_record
+from flowenv.results.exit_codes import without_record
+from flowenv.results.outcome import Outcome
 from flowenv.results.record import LIMIT
+from flowenv.results.record_lines import is_outcome_line
 from flowenv.results.seal import proof_of, seal_of
 from flowenv.states import Reason, State
 

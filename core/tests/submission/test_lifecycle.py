@@ -15,7 +15,7 @@ from flowenv.errors import (
     UnsupportedOperation,
 )
 from flowenv.hooks.notifications import flush
-from flowenv.runs.flow_run import DRAFT_ID
+from flowenv.runs.identity import DRAFT_ID
 from flowenv.runs.running import Returned
 from flowenv.runs.terminated import Terminated
 from flowenv.submission.lifecycle import as_flow, prepare

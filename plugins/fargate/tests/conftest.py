@@ -15,7 +15,8 @@ from flowenv.flows.finding import find_flow
 from flowenv.hooks import registry
 from flowenv.plugin import FlowRun, Outcome, Retries, State, configuration, contract
 from flowenv.results.seal import proof_of
-from flowenv.submission.lifecycle import Prepared, prepare
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.prepared import Prepared
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.api import client
 from flowenv_fargate.runs import account as known

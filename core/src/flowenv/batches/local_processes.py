@@ -14,7 +14,7 @@ from flowenv.results.outcome import Outcome
 from flowenv.results.output_folder import folder_here
 from flowenv.runs.handle import FinishedHandle
 from flowenv.states import State, Status
-from flowenv.submission.lifecycle import Prepared
+from flowenv.submission.prepared import Prepared
 from flowenv.submission.rehearsal import Processes, Rehearsed, rehearse
 
 

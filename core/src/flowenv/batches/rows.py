@@ -15,7 +15,9 @@ from flowenv.runs.summaries import RunSummary
 from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes
 from flowenv.states import State, Status
-from flowenv.submission.lifecycle import Prepared, attach, prepare
+from flowenv.submission.attaching import attach
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.prepared import Prepared
 
 BATCH, ROW = "batch=", "row="
 """What the labels begin with by which a batch and its rows are known again."""

@@ -62,7 +62,7 @@ def attached(
     """
     from flowenv.cli.remembered import remembered, words
     from flowenv.errors import RunNotFound
-    from flowenv.submission.lifecycle import attach
+    from flowenv.submission.attaching import attach
 
     environment = find_environment(env, settings, plugins, "attach", *capabilities)
     try:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from flowenv.flows.definition import Flow
     from flowenv.runs.environment import Environment
     from flowenv.runs.flow_run import FlowRun
-    from flowenv.submission.lifecycle import Prepared
+    from flowenv.submission.prepared import Prepared
 
 
 def prepare_run(

@@ -20,14 +20,9 @@ from flowenv.container.tracebacks import show_user_traceback, user_traceback
 from flowenv.contract.logging_variables import extra_loggers, logging_level
 from flowenv.errors import FlowenvError, PayloadError, PlatformError
 from flowenv.remote.retries import Retries, TryAgain
+from flowenv.results.exit_codes import EXIT_CANCELLED, EXIT_COMPLETED, EXIT_CRASHED, EXIT_FAILED
 from flowenv.results.lines import REHEARSED_RESULT
-from flowenv.results.outcome import (
-    EXIT_CANCELLED,
-    EXIT_COMPLETED,
-    EXIT_CRASHED,
-    EXIT_FAILED,
-    Outcome,
-)
+from flowenv.results.outcome import Outcome
 from flowenv.results.record import LIMIT
 from flowenv.results.seal import fits, proof_of
 from flowenv.runs.log_lines import BEGINNING

@@ -7,8 +7,7 @@ it, it is one marked line of the log.
 from __future__ import annotations
 
 import datetime
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,25 +18,11 @@ from flowenv.errors import (
     ResultUnavailable,
     RunFailed,
 )
-from flowenv.results.lines import MARK as RESULT_MARK
-from flowenv.results.record import LIMIT, dump, dump_shortened, read_cut
+from flowenv.results.record import LIMIT, dump, dump_shortened
+from flowenv.results.record_lines import FILES, MARK, TEXTS, fields_of, records_in
 from flowenv.results.seal import fits
 from flowenv.serialization.plain_data import NotData, decode_data
 from flowenv.states import Reason, State, Status
-
-_FILES = ("files_stored", "files_logged", "files_left")
-_TEXTS = ("error_class", "result_type", "stored", "logged", "left", "message", "hint", "traceback")
-MARK = "flowenv-outcome"
-"""What a log line with a record begins with; the run's id comes next."""
-
-EXIT_COMPLETED = 0
-"""The exit code of a flow's process whose flow returned."""
-EXIT_FAILED = 1
-"""The exit code of a flow's process whose flow raised."""
-EXIT_CRASHED = 3
-"""The exit code of a flow's process in which the flow could not be started."""
-EXIT_CANCELLED = 143
-"""The exit code of a flow's process that was asked to stop, by SIGTERM or SIGINT."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +222,7 @@ class Outcome:
             return dump({**data, "result": self.result})
         if self.has_result:
             data["result_type"] = type(self.result).__name__
-        for name in _TEXTS:
+        for name in TEXTS:
             if value := getattr(self, name):
                 data[name] = value
         return dump_shortened(data, limit)
@@ -275,7 +260,7 @@ class Outcome:
         proof = {"proof": self.proof} if self.proof else {}
         times = {"ran": self.ran, "installed": self.installed}
         told = {name: [round(one, 3) for one in at] for name, at in times.items() if at}
-        files = {name: value for name in _FILES if (value := getattr(self, name))}
+        files = {name: value for name in FILES if (value := getattr(self, name))}
         return {"run": self.run_id, "state": self.state.value, **proof, **told, **files}
 
     def to_line(self) -> str:
@@ -296,137 +281,12 @@ class Outcome:
         if isinstance(text, bytes):
             text = text.decode(errors="replace")
         crash = None
-        for record, is_whole_line in _records_in(text, run_id):
-            found = cls._from_record(record, run_id)
-            if found is None:
+        for record, is_whole_line in records_in(text, run_id):
+            if (fields := fields_of(record, run_id)) is None:
                 continue
+            found = cls(run_id, **fields)
             if fits(found.proof, seal) if seal else is_whole_line:
                 return found
             if found.state is State.CRASHED and is_whole_line:
                 crash = crash or found
         return crash
-
-    @classmethod
-    def _from_record(cls, line: str, run_id: str) -> Outcome | None:
-        if not line.lstrip().startswith("{") or len(line) > LIMIT:
-            return None
-        is_cut = False
-        try:
-            data = json.loads(line)
-        except (ValueError, RecursionError):
-            data, is_cut = read_cut(line.lstrip()), True
-        try:
-            if data.get("run") != run_id:
-                return None
-            reason = Reason(data["reason"]) if data.get("reason") else None
-            state = State(data["state"])
-        except (ValueError, KeyError, AttributeError):
-            return None
-        if not state.is_final:
-            return None
-        texts = {n: str(data.get(n, "")) for n in (*_TEXTS, *_FILES, "proof")}
-        has_result = "result" in data and not is_cut
-        result = data["result"] if has_result else None
-        ran, installed = _seconds(data.get("ran")), _seconds(data.get("installed"))
-        return cls(
-            run_id,
-            state,
-            result,
-            has_result,
-            reason=reason,
-            ran=ran,
-            installed=installed,
-            is_cut=is_cut,
-            **texts,
-        )
-
-
-_LATEST = 16_725_225_600.0
-"""The year 2500, in seconds since 1970."""
-
-
-def _seconds(data: object) -> tuple[float, ...]:
-    """A moment and how long something took, if a record tells that."""
-    if not isinstance(data, list) or len(data) != 2:
-        return ()
-    if not all(isinstance(one, int | float) and 0 <= one < _LATEST for one in data):
-        return ()
-    return tuple(float(one) for one in data)
-
-
-def _records_in(text: str, run_id: str) -> Iterator[tuple[str, bool]]:
-    """What may be records, the last first, and whether each is a whole line.
-
-    A flow may have printed something without a line end before its process wrote the record.
-    """
-    lines, mark = text.strip("\n").split("\n"), f"{MARK} {run_id} "
-    if len(lines) == 1 and not text.startswith(MARK):
-        yield text, True
-    for line in reversed(lines):
-        at = line.find(mark)
-        while at >= 0:
-            yield line[at + len(mark) :], at == 0
-            at = line.find(mark, at + 1)
-
-
-def is_outcome_line(line: str) -> bool:
-    """True for a log line that only carries a record; logs shown to people leave it out.
-
-    >>> is_outcome_line("epoch 3: loss 0.25")
-    False
-    """
-    return line.startswith(MARK + " ")
-
-
-def without_record(exit_code: int, last_lines: str, *, may_be_late: bool = False) -> Status:
-    """What to say of a flow's process that ended without a record.
-
-    A flow that returned says so: exit code 0 alone can come of anything.
-
-    Args:
-        exit_code: of the container.
-        last_lines: the end of its log, as far as it is known.
-        may_be_late: True if a record may have been written that isn't to be seen yet.
-
-    >>> without_record(1, "ModuleNotFoundError: No module named 'flowenv'").reason
-    <Reason.START_ERROR: 'start_error'>
-    """
-    if exit_code == 0 and may_be_late:
-        message = (
-            "The flow's process ended with exit code 0; the record of its outcome isn't there."
-        )
-        return Status(State.COMPLETED, message=message)
-    if exit_code == 0:
-        return Status(
-            State.CRASHED,
-            Reason.EXITED,
-            "The flow's process ended with exit code 0 without saying how the flow ended.",
-            "Something else than the flow's end has ended it, such as os._exit, or another "
-            "command than flowenv's ran.",
-        )
-    lines = (s.strip() for s in reversed(last_lines.splitlines()) if RESULT_MARK not in s)
-    last = next(filter(None, lines), "")
-    if "No module named 'flowenv'" in last_lines:
-        from flowenv.origin import how_to_add_to_an_image
-
-        return Status(
-            State.CRASHED,
-            Reason.START_ERROR,
-            "The image has no flowenv.",
-            f"{how_to_add_to_an_image()} Or, where the backend has that setting, "
-            'runtime = "shipped".',
-        )
-    if exit_code in (126, 127):
-        return Status(
-            State.CRASHED,
-            Reason.START_ERROR,
-            last or f"The container's command can't be run (exit code {exit_code}).",
-            "The image needs /bin/sh and python on its PATH.",
-        )
-    shown = f" Last line: {last}" if last else ""
-    return Status(
-        State.CRASHED,
-        Reason.EXITED,
-        f"The flow's process ended with exit code {exit_code} and no outcome.{shown}",
-        "See its logs.",
-    )

@@ -26,6 +26,10 @@ class AwaitedRun(Protocol):
     def reference(self) -> str:
         """What `flowenv attach` needs."""
 
+
+class CancelledRun(AwaitedRun, Protocol):
+    """A run that is cancelled when its block is left."""
+
     def cancel(self) -> Status:
         """Stop it."""
 
@@ -54,7 +58,7 @@ def say_what_it_waits_for(flow_run: AwaitedRun, status: Status) -> None:
 
 
 @contextmanager
-def cancelled_at_the_end(flow_run: AwaitedRun) -> Iterator[None]:
+def cancelled_at_the_end(flow_run: CancelledRun) -> Iterator[None]:
     """Cancel the run at the end of the block if it isn't over; SIGTERM ends the block, too."""
     cancels = flow_run.environment.capabilities.cancel
     with closed_before_the_end():

@@ -15,7 +15,8 @@ from flowenv.settings.set_variables import VARIABLE_KEYS, split_variables, wrong
 
 if TYPE_CHECKING:
     from flowenv.runs.environment import Environment
-    from flowenv.runs.flow_run import FlowRun, RunHooks
+    from flowenv.runs.flow_run import FlowRun
+    from flowenv.runs.identity import RunHooks
     from flowenv.secret import Secret
 
 _RUNS_OWN = frozenset({contract.FLOW_RUN_ID, contract.IMAGE, contract.NAMESPACE})

@@ -10,7 +10,8 @@ from flowenv.contract.variables import OWN, Entry, Merged, Variables
 from flowenv.flows.definition import Flow
 from flowenv.runs.environment import Environment
 from flowenv.secret import Secret
-from flowenv.submission.lifecycle import Prepared, prepare
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.prepared import Prepared
 
 _ABSENT = object()
 

@@ -2,134 +2,32 @@
 
 from __future__ import annotations
 
-import copy
 import datetime
 import functools
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from flowenv.errors import ConfigurationError, ParameterError, UnsupportedOperation
+from flowenv.errors import ConfigurationError, ParameterError
 from flowenv.flows.definition import Flow
 from flowenv.flows.importing import check_not_importing
-from flowenv.hooks.backend_hooks import BackendHooks
 from flowenv.hooks.registry import registry
 from flowenv.hooks.required_plugins import check_required
 from flowenv.hooks.settings_of_plugins import check_plugin_settings
-from flowenv.runs.answers import blamed, one
 from flowenv.runs.environment import Environment
-from flowenv.runs.flow_run import DRAFT_ID
 from flowenv.runs.flow_run import FlowRun as FlowRun  # for `Environment`, which is below it
-from flowenv.runs.handle import FinishedHandle, check_handle
+from flowenv.runs.identity import DRAFT_ID
 from flowenv.runs.labels import Labels
 from flowenv.runs.process import Process
-from flowenv.runs.stopping import closed_before_the_end
 from flowenv.runs.submitter import submitter
 from flowenv.serialization.plain_data import own_copy
 from flowenv.settings.configuration import configuration
 from flowenv.settings.declaration import closest
-from flowenv.states import State, Status
 from flowenv.submission.configured_variables import checked_variables
 from flowenv.submission.container_process import VariableLayers, process_of
 from flowenv.submission.named_environments import as_environment
+from flowenv.submission.prepared import Prepared
 from flowenv.submission.process_variables import variables_here
-from flowenv.submission.remembering import journal_here
-from flowenv.submission.spec_checks import check_built, check_modified
-
-
-@dataclass(frozen=True)
-class Change:
-    """What one plugin's `flowenv_modify_spec` did.
-
-    Args:
-        plugin: who.
-        before: the spec before.
-        after: the spec after.
-    """
-
-    plugin: str
-    before: dict[str, Any]
-    after: dict[str, Any]
-
-
-@dataclass
-class Prepared:
-    """A run that is ready to be submitted; the spec is built when it is first asked for.
-
-    Args:
-        flow_run: the run.
-        hooks: the backend's hooks.
-        process: what the flow's container runs.
-    """
-
-    flow_run: FlowRun
-    hooks: BackendHooks
-    process: Process
-    changes: list[Change] = field(default_factory=list)
-    keep_changes: bool = False
-
-    @functools.cached_property
-    def spec(self) -> dict[str, Any]:
-        """The finished spec: built, modified by plugins, validated. Nothing is sent.
-
-        Raises:
-            SpecError: if it is wrong.
-            RunRefused: if a plugin refuses the run.
-        """
-        run, environment = self.flow_run, self.flow_run.environment
-        with blamed(self.hooks.owner, f"{type(environment).__name__}.needs_image"):
-            needs_image = environment.needs_image()
-        if needs_image:
-            run.require_image(environment.instead_of_image)
-        spec = self.hooks.hook.flowenv_build_spec(
-            environment=environment, flow_run=run, process=self.process
-        )
-        check_built(spec, self.hooks.owner)
-        arguments = {"spec": spec, "environment": environment, "flow_run": run}
-        for plugin, call in self.hooks.each("flowenv_modify_spec", **arguments):
-            before = copy.deepcopy(spec) if self.keep_changes else {}
-            check_modified(call(), spec, plugin)
-            if self.keep_changes:
-                self.changes.append(Change(plugin, before, copy.deepcopy(spec)))
-        with blamed(self.hooks.owner, f"{type(environment).__name__}.validate_spec"):
-            environment.validate_spec(spec, run)
-        return spec  # type: ignore[no-any-return]
-
-    def setup(self) -> None:
-        """Stand up the static infrastructure that the spec needs."""
-        run, spec = self.flow_run, self.spec
-        arguments = {"environment": run.environment, "flow_run": run, "spec": spec}
-        for _, call in self.hooks.each("flowenv_setup", **arguments):
-            call()
-
-    def submit(self) -> FlowRun:
-        """Set up, and submit the run.
-
-        Returns:
-            The run, with a handle.
-        """
-        run = self.flow_run
-        self.setup()
-        run.spec = self.spec
-        run.container_variables = self.process.variables
-        handle = self.hooks.hook.flowenv_execute(
-            environment=run.environment, flow_run=run, spec=self.spec
-        )
-        check_handle(handle, self.hooks.owner)
-        run.handle = handle
-        if not isinstance(handle, FinishedHandle) and (journal := journal_here()):
-            journal.follow(run)
-        if run.last_status.state is State.PENDING:
-            run.observe(Status(State.SUBMITTED))
-        if isinstance(handle, FinishedHandle):
-            run.observe(handle.status())
-        return run
-
-    def run_here(self) -> Any:
-        """Run the flow from this process, and return its result."""
-        with self.flow_run.surroundings(), closed_before_the_end():
-            return self.hooks.run_flow(self.flow_run)
 
 
 def as_flow(flow: Flow[..., Any] | Callable[..., Any]) -> Flow[..., Any]:
@@ -334,35 +232,3 @@ def deserialize(data: Mapping[str, Any]) -> Environment:
         raise ConfigurationError("Not a serialised environment: it has no type.")
     backend = _TYPES_OF_PREFECT.get(kind, kind)
     return registry().environment_type(backend).from_serialized(data)
-
-
-def attach(reference: str, environment: Environment | str | None = None) -> FlowRun:
-    """Pick up a run that another process submitted.
-
-    Args:
-        reference: what `FlowRun.reference` or `flowenv runs` gave.
-        environment: where it runs, as `submit` takes it; by default the configured one.
-
-    Raises:
-        BackendNotFound: if nothing has that name.
-        UnsupportedOperation: if the backend can't.
-        RunNotFound: if the platform doesn't know it.
-
-    >>> import flowenv
-    >>> flowenv.attach("run-1", "local")
-    Traceback (most recent call last):
-    ...
-    flowenv.errors.UnsupportedOperation: The backend local can't attach to runs.
-    """
-    environment = as_environment(environment).own_copy()
-    hooks = registry().hooks(environment.backend)
-    if not environment.capabilities.attach:
-        raise UnsupportedOperation(f"The backend {environment.backend} can't attach to runs.")
-    run = hooks.claimed("attach", "flowenv_attach", environment=environment, reference=reference)
-    one(run, FlowRun, hooks.owner, "flowenv_attach")
-    check_handle(run.handle, hooks.owner, "flowenv_attach")
-    run.hooks = hooks
-    run.is_attached = True
-    if journal := journal_here():
-        journal.follow(run, is_own=False)
-    return run  # type: ignore[no-any-return]

@@ -21,15 +21,16 @@ from flowenv.contract.variables import Merged
 from flowenv.errors import FlowenvError, SpecError, UnsupportedOperation
 from flowenv.hooks.checks import implementations
 from flowenv.hooks.registry import registry
+from flowenv.results.exit_codes import without_record
 from flowenv.results.lines import REHEARSED_RESULT, content_in
 from flowenv.results.object_urls import result_object, results_url
-from flowenv.results.outcome import Outcome, without_record
+from flowenv.results.outcome import Outcome
 from flowenv.results.seal import seal_of
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.process import PAYLOAD_FILE
 from flowenv.serialization import storage
 from flowenv.states import Status
-from flowenv.submission.lifecycle import Prepared
+from flowenv.submission.prepared import Prepared
 
 _KEPT = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 """What the process keeps of this one's variables; everything else comes from the run."""

@@ -18,7 +18,8 @@ from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.summaries import Leftover
 from flowenv.settings.configuration import configuration
 from flowenv.states import State
-from flowenv.submission.lifecycle import Prepared, prepare, submit
+from flowenv.submission.lifecycle import prepare, submit
+from flowenv.submission.prepared import Prepared
 from flowenv.testing import flows
 from flowenv.testing.flags import check_flags
 

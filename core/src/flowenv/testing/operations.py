@@ -13,8 +13,9 @@ import pytest
 
 from flowenv.errors import RunCancelled, RunNotFound, UnsupportedOperation
 from flowenv.states import State
+from flowenv.submission.attaching import attach
 from flowenv.submission.known_runs import find_runs
-from flowenv.submission.lifecycle import attach, prepare, submit
+from flowenv.submission.lifecycle import prepare, submit
 from flowenv.testing import flows
 from flowenv.testing.base import ConformanceBase
 

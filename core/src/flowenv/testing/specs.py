@@ -18,7 +18,7 @@ from flowenv.runs.environment import Environment
 from flowenv.runs.summaries import Finding
 from flowenv.settings.declaration import settings_of
 from flowenv.submission.explain import masked
-from flowenv.submission.lifecycle import Prepared
+from flowenv.submission.prepared import Prepared
 from flowenv.testing import flows
 from flowenv.testing.base import ConformanceBase
 

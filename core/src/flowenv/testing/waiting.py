@@ -11,7 +11,9 @@ import pytest
 
 from flowenv.runs.flow_run import FlowRun
 from flowenv.states import State
-from flowenv.submission.lifecycle import Prepared, attach, prepare
+from flowenv.submission.attaching import attach
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.prepared import Prepared
 from flowenv.testing import flows
 from flowenv.testing.base import ConformanceBase
 

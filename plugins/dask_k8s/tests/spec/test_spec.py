@@ -23,7 +23,8 @@ from flowenv.errors import SpecError
 from flowenv.hooks.registry import reset
 from flowenv.plugin import configuration
 from flowenv.submission.explain import masked
-from flowenv.submission.lifecycle import Prepared, prepare
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.prepared import Prepared
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_dask_k8s.spec.job import CLUSTER_FILE, cluster_secret, packed

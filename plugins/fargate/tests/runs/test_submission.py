@@ -19,7 +19,8 @@ from flowenv.errors import (
     TransientPlatformError,
 )
 from flowenv.plugin import FlowRun, Reason
-from flowenv.submission.lifecycle import Prepared, prepare
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.prepared import Prepared
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.runs import account
 from rigs.ecs import Account, EcsRig

@@ -17,7 +17,8 @@ from flowenv.errors import (
     TransientPlatformError,
 )
 from flowenv.plugin import FlowRun, Outcome, State, configuration, storage
-from flowenv.submission.lifecycle import Prepared, prepare
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.prepared import Prepared
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import Client

@@ -19,7 +19,8 @@ from flowenv.hooks.registry import reset
 from flowenv.plugin import configuration, contract
 from flowenv.runs.process import COMMAND
 from flowenv.submission.explain import masked
-from flowenv.submission.lifecycle import Prepared, prepare
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.prepared import Prepared
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from on_kubernetes.proofs import unsealed

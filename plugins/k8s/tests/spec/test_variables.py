@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from flowenv import Flow
 from flowenv.plugin import contract
-from flowenv.submission.lifecycle import Prepared, prepare
+from flowenv.submission.lifecycle import prepare
+from flowenv.submission.prepared import Prepared
 from flowenv.submission.rehearsal import rehearse
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment

@@ -27,7 +27,7 @@ def delete(
     \b
       flowenv delete REFERENCE --env prod
     """
-    from flowenv.submission.lifecycle import attach
+    from flowenv.submission.attaching import attach
 
     environment = find_environment(env, settings, plugins, "attach", "delete")
     for reference in references:

@@ -13,7 +13,7 @@ from flowenv.cli.printing import echo, echo_json, echo_table
 from flowenv.wording import shown
 
 if TYPE_CHECKING:
-    from flowenv.submission.lifecycle import Prepared
+    from flowenv.submission.prepared import Prepared
 
 _LEAST_ROOM = 24
 

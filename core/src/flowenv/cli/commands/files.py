@@ -71,7 +71,7 @@ def _files(reference: str, environment: Environment) -> OutputFiles:
     from flowenv.hooks.notifications import lines_first
     from flowenv.runs.files_of_run import files_of_run
     from flowenv.runs.flow_run import FlowRun
-    from flowenv.submission.lifecycle import attach
+    from flowenv.submission.attaching import attach
 
     try:
         flow_run = attach(reference, environment)

@@ -47,7 +47,7 @@ def report(
     """
     from flowenv.cli.printing import echo
     from flowenv.reports.page import write_report
-    from flowenv.submission.lifecycle import attach
+    from flowenv.submission.attaching import attach
 
     if bool(references) == (batch is not None):
         raise click.UsageError("Give REFERENCEs, or --batch NAME.")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from flowenv.runs.flow_run import FlowRun
-    from flowenv.submission.lifecycle import Prepared
+    from flowenv.submission.prepared import Prepared
 
 
 @click.command()

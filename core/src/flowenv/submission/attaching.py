@@ -1,0 +1,44 @@
+"""Picking up a run that another process submitted."""
+
+from __future__ import annotations
+
+from flowenv.errors import UnsupportedOperation
+from flowenv.hooks.registry import registry
+from flowenv.runs.answers import one
+from flowenv.runs.environment import Environment
+from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.handle import check_handle
+from flowenv.submission.named_environments import as_environment
+from flowenv.submission.remembering import journal_here
+
+
+def attach(reference: str, environment: Environment | str | None = None) -> FlowRun:
+    """Pick up a run that another process submitted.
+
+    Args:
+        reference: what `FlowRun.reference` or `flowenv runs` gave.
+        environment: where it runs, as `submit` takes it; by default the configured one.
+
+    Raises:
+        BackendNotFound: if nothing has that name.
+        UnsupportedOperation: if the backend can't.
+        RunNotFound: if the platform doesn't know it.
+
+    >>> import flowenv
+    >>> flowenv.attach("run-1", "local")
+    Traceback (most recent call last):
+    ...
+    flowenv.errors.UnsupportedOperation: The backend local can't attach to runs.
+    """
+    environment = as_environment(environment).own_copy()
+    hooks = registry().hooks(environment.backend)
+    if not environment.capabilities.attach:
+        raise UnsupportedOperation(f"The backend {environment.backend} can't attach to runs.")
+    run = hooks.claimed("attach", "flowenv_attach", environment=environment, reference=reference)
+    one(run, FlowRun, hooks.owner, "flowenv_attach")
+    check_handle(run.handle, hooks.owner, "flowenv_attach")
+    run.hooks = hooks
+    run.is_attached = True
+    if journal := journal_here():
+        journal.follow(run, is_own=False)
+    return run  # type: ignore[no-any-return]
