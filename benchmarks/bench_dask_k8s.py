@@ -1,14 +1,21 @@
-"""Start of a Dask cluster on Kubernetes: flowenv's against bare dask-kubernetes, side by side.
+"""Starts of Dask on Kubernetes, by turns: flowenv's two ways, bare dask-kubernetes, a plain Job.
 
-    python benchmarks/bench_dask_k8s.py --starts 20
+    FLOWENV_TEST_KUBECONFIG=… FLOWENV_TEST_IMAGE=… python benchmarks/bench_dask_k8s.py --starts 20
 
-Both run from outside, on the project's Kubernetes rig with the real operator, each start in a
-process of its own, in turns: from `run` to the first task's result, imports included. Bare
-dask-kubernetes gets the same commands (`dask scheduler`, `dask worker`), probes and adaptivity.
-Prints JSON: seconds, failed starts, and the requests that flowenv itself sent.
+Each start is a process of its own, timed from its beginning until it prints the line that the first
+task's result makes; the plain Job's flow prints that line without Dask:
 
-With `FLOWENV_TEST_KUBECONFIG` and `FLOWENV_TEST_IMAGE` set they run on that real cluster, where
-requests aren't counted.
+- `job`: `flowenv run` of a Job;
+- `pods`, `operator`: `flowenv run` with `cluster="pods"` and `cluster="operator"`;
+- `bare`: a script with dask-kubernetes' `KubeCluster`, its workers started by the same commands.
+
+And how long it takes from more work to the third worker's first task (`growth`), and from the
+creation of a pod until it runs (`pod`). Prints JSON: medians, the worst, failures, the CPU seconds
+of each process of `pods`, and the machine's load.
+
+The default service account of the namespace needs the Roles `flow-runner` and
+`flow-runner-operator`, and the image `dask-kubernetes`. Without a real cluster it is the project's
+rig with the real operator, where a pod is a process of this machine.
 """
 
 from __future__ import annotations
@@ -17,12 +24,14 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,25 +44,66 @@ sys.path.insert(0, str(ROOT / "tests"))
 from rigs.kubernetes import KubernetesRig, Timing  # noqa: E402
 from rigs.kubernetes.dask_operator import DaskOperator  # noqa: E402
 
-FLOWENV = """
-import sys, time
+LINE = "the first result"
+FLOWS = """
 from flowenv import flow, get_executor
-from flowenv_dask_k8s import DaskKubernetesEnvironment
+
+
+def cpu():
+    import os
+
+    spent = os.times()
+    return spent.user + spent.system
+
 
 @flow
-def first_task():
-    get_executor().submit(abs, -1).result()
-    return time.monotonic()
+def job():
+    print("the first result", flush=True)
 
-environment = DaskKubernetesEnvironment(1, 2, metadata={"image": sys.argv[1]})
-began = time.monotonic()
-print(environment.run(first_task) - began)
+
+@flow
+def pods():
+    get_executor().submit(abs, -1).result()
+    print("the first result", flush=True)
+    from distributed import get_client
+
+    client = get_client()
+    (worker,) = client.run(cpu).values()
+    print(f"cpu {cpu():.2f} {client.run_on_scheduler(cpu):.2f} {worker:.2f}", flush=True)
+
+
+@flow
+def operator():
+    get_executor().submit(abs, -1).result()
+    print("the first result", flush=True)
+
+
+def work(number):
+    import time
+
+    from distributed import get_worker
+
+    began = time.time()
+    time.sleep(1)
+    return get_worker().name, began
+
+
+@flow
+def growth():
+    import time
+
+    executor = get_executor()
+    executor.submit(abs, -1).result()
+    began = time.time()
+    first = {}
+    for done in [executor.submit(work, number) for number in range(60)]:
+        name, at = done.result()
+        first[name] = min(at, first.get(name, at))
+    print(f"grown {sorted(first.values())[2] - began:.2f}", flush=True)
 """
 BARE = """
-import time
 import json, sys
 spec = json.loads(sys.argv[1])
-began = time.monotonic()
 from dask_kubernetes.operator import KubeCluster
 from distributed import Client
 with KubeCluster(
@@ -65,12 +115,25 @@ with KubeCluster(
     cluster.adapt(minimum=1, maximum=2)
     with Client(cluster) as client:
         client.get_executor().submit(abs, -1).result()
-        print(time.monotonic() - began)
+        print("the first result", flush=True)
 """
+SETTINGS = {
+    "job": ["--env", "k8s"],
+    "pods": ["--env", "dask_k8s", "-s", "cluster=pods"],
+    "operator": ["--env", "dask_k8s", "-s", "cluster=operator"],
+    "growth": ["--env", "dask_k8s", "-s", "cluster=pods", "-s", "max_workers=3"],
+}
+KINDS = ("job", "pods", "operator", "bare", "growth", "pod")
 
 
-def bare_spec(number: int) -> dict[str, Any]:
-    """The DaskCluster that flowenv would make, under another name and without its labels."""
+def run(path: Path, kind: str) -> list[str]:
+    """The command of `flowenv run` of one of the flows."""
+    own = [*SETTINGS[kind], "-s", f"metadata.image={IMAGE}", "-s", "ttl=60"]
+    return [sys.executable, "-m", "flowenv", "run", f"{path}:{kind}", *own]
+
+
+def bare() -> list[str]:
+    """The command of a script with KubeCluster, and the DaskCluster that flowenv would make."""
     from flowenv.submission.lifecycle import prepare
     from flowenv.testing import flows
     from flowenv_dask_k8s import DaskKubernetesEnvironment
@@ -78,41 +141,78 @@ def bare_spec(number: int) -> dict[str, Any]:
     environment = DaskKubernetesEnvironment(1, 2, cluster="operator", metadata={"image": IMAGE})
     spec = prepare(flows.add, environment=environment, parameters={"a": 1}).spec
     cluster: dict[str, Any] = spec["dask_cluster"]
-    name = f"bare-{number}"
+    name = f"bare-{uuid.uuid4().hex[:8]}"
     cluster["metadata"] = {"name": name, "namespace": cluster["metadata"]["namespace"]}
     cluster["spec"]["scheduler"]["service"]["selector"]["dask.org/cluster-name"] = name
-    return cluster
+    for part in ("scheduler", "worker"):  # as an image has it; flowenv's travels with its runs
+        pod = cluster["spec"][part]["spec"]
+        pod.pop("volumes", None)
+        container = pod["containers"][0]
+        container.pop("volumeMounts", None)
+        container["command"] = container["command"][-1:]
+    return [sys.executable, "-c", BARE, json.dumps(cluster)]
 
 
-def start(program: str, *arguments: str) -> float | None:
-    """Seconds of one start; None if it failed."""
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    if done.returncode:
-        sys.stderr.write(done.stderr[-2000:])
+class Start:
+    """One start: when it has printed the line, and what it has printed."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self.seconds: float | None = None
+        self.lines: list[str] = []
+        began = time.monotonic()
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process:
+            assert process.stdout
+            for line in process.stdout:
+                self.lines.append(line)
+                if LINE in line and self.seconds is None:
+                    self.seconds = time.monotonic() - began
+        if process.returncode:
+            self.seconds = None
+            sys.stderr.write("".join(self.lines[-20:]))
+
+    def figures(self, word: str) -> list[float]:
+        """What a line of the flow's says after a word."""
+        for line in self.lines:
+            if found := re.search(rf"\b{word} ([\d. ]+)$", line.rstrip()):
+                return [float(one) for one in found[1].split()]
+        return []
+
+
+def start_of_a_pod() -> float | None:
+    """Seconds from a pod's creation until it runs."""
+    from flowenv_k8s.api.client import connect
+    from flowenv_k8s.api.kubeconfig import default_namespace
+    from flowenv_k8s.api.resources import PODS
+
+    client, namespace = connect(), default_namespace(None)
+    name = f"bare-{uuid.uuid4().hex[:8]}"
+    container = {"name": "c", "image": IMAGE, "command": ["python", "-c", "input()"], "stdin": True}
+    spec = {"containers": [container], "restartPolicy": "Never", "terminationGracePeriodSeconds": 0}
+    metadata = {"name": name, "namespace": namespace}
+    began = time.monotonic()
+    client.create(PODS, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    try:
+        while time.monotonic() < began + 60:
+            found = client.get(PODS, namespace, name)
+            if found and found["status"].get("phase") == "Running":
+                return time.monotonic() - began
+            time.sleep(0.02)
         return None
-    return float(done.stdout.strip().splitlines()[-1])
+    finally:
+        client.delete(PODS, namespace, name)
 
 
-def summary(seconds: list[float | None]) -> dict[str, Any]:
+def summary(seconds: Sequence[float | None]) -> dict[str, Any]:
     good = [one for one in seconds if one is not None]
     return {
         "starts": len(seconds),
         "failed": len(seconds) - len(good),
         "median_s": round(statistics.median(good), 2) if good else None,
+        "fastest_s": round(min(good), 2) if good else None,
         "worst_s": round(max(good), 2) if good else None,
     }
-
-
-def ratio(ours: list[float | None], bare: list[float | None]) -> float | None:
-    """Of the medians of what didn't fail."""
-    medians = [summary(one)["median_s"] for one in (ours, bare)]
-    return round(medians[0] / medians[1], 2) if all(medians) else None
 
 
 @contextlib.contextmanager
@@ -129,14 +229,15 @@ def operated_rig() -> Iterator[KubernetesRig]:
 
 def wait_until_gone(seconds: float = 180.0) -> None:
     """The next start must not pay for what this one leaves to be cleaned up."""
-    from flowenv_dask_k8s.spec.resources import CLUSTER_LABEL, CLUSTERS
+    from flowenv_dask_k8s.spec.resources import CLUSTERS
     from flowenv_k8s.api.client import connect
     from flowenv_k8s.api.kubeconfig import default_namespace
     from flowenv_k8s.api.resources import PODS
 
     client, namespace, end = connect(), default_namespace(None), time.monotonic() + seconds
-    while (
-        client.list(CLUSTERS, namespace)[0] or client.list(PODS, namespace, labels=CLUSTER_LABEL)[0]
+    while client.list(CLUSTERS, namespace)[0] or any(
+        pod["status"].get("phase") in ("Pending", "Running")
+        for pod in client.list(PODS, namespace)[0]
     ):
         if time.monotonic() > end:
             raise TimeoutError("a start has left something")
@@ -146,40 +247,59 @@ def wait_until_gone(seconds: float = 180.0) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--starts", type=int, default=20)
-    starts = parser.parse_args().starts
-    ours: list[float | None] = []
-    bare: list[float | None] = []
-    requests: list[int] = []
+    parser.add_argument("--kinds", default=",".join(KINDS), help="those to measure")
+    asked = parser.parse_args()
+    kinds = asked.kinds.split(",")
+    found: dict[str, list[float | None]] = {kind: [] for kind in kinds}
+    cpu: list[list[float]] = []
+    loads: list[float] = []
     with contextlib.ExitStack() as stack:
-        rig = None if KUBECONFIG else stack.enter_context(operated_rig())
-        os.environ["KUBECONFIG"] = KUBECONFIG or os.environ["KUBECONFIG"]
-        for number in range(starts):
-            if rig:
-                rig.requests.clear()
-            ours.append(start(FLOWENV, IMAGE))
-            if rig:
-                requests.append(sum(one.user_agent.startswith("flowenv/") for one in rig.requests))
-            wait_until_gone()
-            bare.append(start(BARE, json.dumps(bare_spec(number))))
-            wait_until_gone()
-    pairs = [a - b for a, b in zip(ours, bare, strict=True) if a is not None and b is not None]
-    print(
-        json.dumps(
-            {
-                "flowenv": summary(ours),
-                "dask_kubernetes": summary(bare),
-                "median_difference_s": round(statistics.median(pairs), 2) if pairs else None,
-                "ratio_of_medians": ratio(ours, bare),
-                "requests_by_flowenv": {
-                    "median": statistics.median(requests),
-                    "most": max(requests),
-                }
-                if requests
-                else None,
-            },
-            indent=2,
-        )
-    )
+        if KUBECONFIG:
+            os.environ["KUBECONFIG"] = KUBECONFIG
+        else:
+            stack.enter_context(operated_rig())
+        path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "starts.py"
+        path.write_text(FLOWS)
+
+        def measure(kind: str) -> float | None:
+            if kind == "pod":
+                return start_of_a_pod()
+            start = Start(bare() if kind == "bare" else run(path, kind))
+            if kind == "pods" and start.seconds:
+                cpu.append(start.figures("cpu"))
+            return next(iter(start.figures("grown")), None) if kind == "growth" else start.seconds
+
+        for turn in range(asked.starts):
+            first = turn % len(kinds)
+            for kind in (*kinds[first:], *kinds[:first]):
+                found[kind].append(measure(kind))
+                loads.append(os.getloadavg()[0])
+                wait_until_gone()
+    print(json.dumps(result(found, cpu, loads), indent=2))
+
+
+def result(
+    found: dict[str, list[float | None]], cpu: list[list[float]], loads: list[float]
+) -> dict[str, Any]:
+    """All that was measured."""
+
+    def over(kind: str, other: str) -> float | None:
+        """How much longer one takes than the other, as the median of all turns."""
+        turns = zip(found.get(kind, ()), found.get(other, ()), strict=False)
+        more = [one - two for one, two in turns if one is not None and two is not None]
+        return round(statistics.median(more), 2) if more else None
+
+    names = ("flow", "scheduler", "worker")
+    of_processes = zip(names, zip(*cpu, strict=True), strict=False)
+    return {
+        **{kind: summary(seconds) for kind, seconds in found.items()},
+        "pods_over_job_s": over("pods", "job"),
+        "operator_over_job_s": over("operator", "job"),
+        "bare_over_job_s": over("bare", "job"),
+        "growth_over_pod_s": over("growth", "pod"),
+        "cpu_s": {name: round(statistics.median(one), 2) for name, one in of_processes},
+        "load": {"median": round(statistics.median(loads), 1), "most": round(max(loads), 1)},
+    }
 
 
 if __name__ == "__main__":
