@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import py_compile
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -12,7 +15,7 @@ import distributed
 import pytest
 
 from flowenv_dask_k8s.runs import reporting
-from flowenv_dask_k8s.runs.reporting import report_workers, shown_here
+from flowenv_dask_k8s.runs.reporting import report_bytecode, report_workers, shown_here
 
 PATIENCE = 30.0
 
@@ -114,6 +117,24 @@ def test_of_a_run_that_is_told_to_stop_nobody_hears_that_its_workers_go(lines: L
     with pytest.raises(KeyboardInterrupt):
         stopped()
     assert lines.records.empty()
+
+
+@pytest.mark.parametrize("is_compiled", [False, True])
+def test_an_image_without_bytecode_is_told_of(
+    is_compiled: bool, lines: Lines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "distributed.py"
+    module.write_text("")
+    if is_compiled:
+        py_compile.compile(str(module))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "distributed")
+
+    report_bytecode()
+
+    assert lines.records.empty() == is_compiled
+    if not is_compiled:
+        assert "The image has no bytecode of Dask" in lines.next()
 
 
 @pytest.mark.parametrize("is_configured", [False, True])

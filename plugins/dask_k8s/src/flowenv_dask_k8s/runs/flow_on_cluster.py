@@ -31,6 +31,7 @@ from flowenv_dask_k8s.environment import DaskKubernetesEnvironment
 from flowenv_dask_k8s.runs.reporting import (
     K8S_LOGGERS,
     raise_loggers,
+    report_bytecode,
     report_dashboard,
     report_workers,
     shown_here,
@@ -71,6 +72,7 @@ def run_on_cluster(environment: DaskKubernetesEnvironment, flow_run: FlowRun) ->
         context = None if inside else environment.context
         client = connect(context, own_pod=bool(inside))
         if inside:
+            report_bytecode()
             plan = plan_inside(environment, inside)
         else:
             plan = plan_outside(environment, flow_run, client)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, RunCluster
@@ -57,6 +59,16 @@ def shown_here() -> Iterator[None]:
     finally:
         own.setLevel(level)
         own.removeHandler(handler)
+
+
+def report_bytecode() -> None:
+    """Say it if the image has no bytecode of Dask, which takes longest of what a start takes."""
+    found = importlib.util.find_spec("distributed")
+    if found and found.cached and not Path(found.cached).exists():
+        _log.info(
+            "The image has no bytecode of Dask, so that each process compiles it when it starts. "
+            "pip leaves it there; uv does with UV_COMPILE_BYTECODE=1."
+        )
 
 
 def report_dashboard(cluster: RunCluster, plan: ClusterPlan, client: Any) -> None:
