@@ -37,7 +37,7 @@ metadata = {image = "python:3-slim"}
 """
 TOOL = str(Path(sys.executable).with_name("flowenv"))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WIDTH = 900
+WIDTH, HEIGHT = 900, 860
 COLOURS = 64
 ROWS = """\
 group,min_count,output
@@ -102,7 +102,8 @@ def run_on_a_terminal() -> list[str]:
     with place() as (folder, variables):
         type_in("run", "shop.py", "--env", "prod", "-p", "prices=12.5,30")
         type_in("runs", "--env", "prod")
-        [reference, *_] = re.findall(rf"{NAMESPACE}/[\w-]+", terminal["plain"](lines[1]))
+        shown = terminal["plain"]("\n".join(lines))
+        [reference, *_] = re.findall(rf"{NAMESPACE}/total-[0-9a-f]+", shown)
         type_in("status", reference, "--env", "prod")
     return lines
 
@@ -135,7 +136,7 @@ def write_pages(folder: Path, variables: Mapping[str, str]) -> None:
             raise RuntimeError(f"{more} exited with {done.returncode}, not {code}")
 
 
-def photograph(page: Path, name: str, height: int) -> None:
+def photograph(page: Path, name: str) -> None:
     """Take pictures of a page, light and dark, as `NAME-light.png` and `NAME-dark.png`."""
     from PIL import Image as Pixels
 
@@ -146,7 +147,7 @@ def photograph(page: Path, name: str, height: int) -> None:
         taken = page.with_suffix(f".{scheme}.png")
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
         options += [f"--blink-settings=preferredColorScheme={number}", f"--screenshot={taken}"]
-        options += [f"--window-size={WIDTH},{height}", "--force-device-scale-factor=1.5"]
+        options += [f"--window-size={WIDTH},{HEIGHT}", "--force-device-scale-factor=1.5"]
         subprocess.run([browser, *options, page.as_uri()], check=True, stderr=subprocess.DEVNULL)
         with Pixels.open(taken) as pixels:
             few = pixels.convert("RGB").quantize(COLOURS, dither=Pixels.Dither.NONE)
@@ -161,8 +162,8 @@ def write_pictures() -> None:
     (PICTURES / TERMINAL).write_text(drawn, "utf-8")
     with place() as (folder, variables):
         write_pages(folder, variables)
-        photograph(folder / "run.html", "run", 900)
-        photograph(folder / "batch.html", "batch", 700)
+        photograph(folder / "run.html", "run")
+        photograph(folder / "batch.html", "batch")
 
 
 if __name__ == "__main__":
