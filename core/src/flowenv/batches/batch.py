@@ -13,6 +13,7 @@ from flowenv.batches.local_processes import LocalProcesses
 from flowenv.batches.rows import Row
 from flowenv.batches.waiting import Rounds
 from flowenv.errors import FlowenvError, PlatformError, WaitTimeout
+from flowenv.remote.outages import Patience
 from flowenv.runs.flow_run import FlowRun
 from flowenv.states import Reason, State, Status
 
@@ -33,8 +34,8 @@ class Batch:
         at_once: how many of them may run at a time; None for all.
 
     Attributes:
-        waits: why no more runs are submitted for now, such as a quota; empty if nothing is in
-            the way.
+        waits: why no more runs are submitted for now, such as a quota or an outage; empty if
+            nothing is in the way.
     """
 
     def __init__(self, name: str, rows: Sequence[Row], at_once: int | None = None) -> None:
@@ -47,6 +48,8 @@ class Batch:
             row for row in self.rows if row.is_submitted and not row.last_status.state.is_final
         ]
         self._retry = Rounds(0.0)
+        self._patience = Patience()
+        self._is_said = False
         self._processes: LocalProcesses | None = None
 
     def __len__(self) -> int:
@@ -119,6 +122,8 @@ class Batch:
             pool.shutdown(cancel_futures=True)
             self._active += [row for row in chosen if row.is_submitted]
             self._waiting = [row for row in self._waiting if not row.is_submitted]
+        if any(row.is_submitted for row in chosen):
+            self._patience.succeeded()
         self._judge(problems)
 
     def _submit(self, row: Row, problems: list[FlowenvError]) -> None:
@@ -130,16 +135,28 @@ class Batch:
             problems.append(error)
 
     def _judge(self, problems: Sequence[FlowenvError]) -> None:
+        sent = len(self.rows) - len(self._waiting)
+        self._is_said = self._is_said and bool(problems)
         for error in problems:
-            if not (isinstance(error, PlatformError) and error.reason is Reason.QUOTA):
-                sent = len(self.rows) - len(self._waiting)
+            if not self._may_pass(error, sent):
                 if sent:
                     error.add_note(f"{sent} of {len(self.rows)} runs are submitted and go on.")
                 raise error
         if problems:
             self._retry = Rounds(_AGAIN)
             self.waits = problems[0].message
-            _log.warning("%d runs wait: %s", len(self._waiting), self.waits)
+            if not self._is_said:
+                _log.warning("%d runs wait: %s", len(self._waiting), self.waits)
+            self._is_said = True
+
+    def _may_pass(self, error: FlowenvError, sent: int) -> bool:
+        """Whether the same may succeed later: a quota, or an outage of what has answered before."""
+        if isinstance(error, PlatformError) and error.reason is Reason.QUOTA:
+            return True
+        if not (sent and self._patience.bears(error)):
+            return False
+        self._patience.failed(error)
+        return not self._patience.is_over
 
     # -- following -------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from flowenv.runs.flow_run import FlowRun
 
 _SHORTEST, _LONGEST = 0.05, 2.0
 """Seconds between two rounds of looks."""
-_SHARE = 5.0
+_SHARE = 10.0
 """How many times as long as the looks of a round take the pause after it is."""
 
 ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION = (

@@ -11,9 +11,10 @@ import flowenv
 from flowenv import Batch, State
 from flowenv.batches import batch as batches
 from flowenv.batches.waiting import Rounds
-from flowenv.errors import PlatformError
-from flowenv.plugin import Environment
+from flowenv.errors import PlatformError, TransientPlatformError
+from flowenv.plugin import Environment, Retries
 from flowenv.testing import flows
+from flowenv_k8s.api.client import connect
 from flowenv_k8s.runs import start
 from flowenv_k8s.runs.watch import event_list
 from on_kubernetes.job_runs import complete, pod_of
@@ -128,6 +129,39 @@ def test_a_quota_that_is_full_is_waited_for_and_said(
 
     assert sum(1 for _ in batch.follow(on_round=complete_those_there)) == 3
     assert (batch.waits, batch.counts()) == ("", {State.COMPLETED: 3})
+
+
+@pytest.mark.parametrize("fault", ["503", "429"])
+def test_a_platform_that_fails_or_throttles_halfway_is_waited_for(
+    fault: str,
+    rig: KubernetesRig,
+    kubelet: ScriptedKubelet,
+    make: Map,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connect().retries = Retries(tries=2, first=0.0, longest=0.0)
+    with rig.faults.inject(fault, verb="create", resource="jobs", times=None):
+        with pytest.raises(TransientPlatformError):  # nothing says that it is the right address
+            make(3)
+    batch, rounds = make(3, at_once=1), 0
+
+    def complete_those_there() -> None:
+        nonlocal rounds
+        rounds += 1
+        batch._retry = Rounds(0.0)  # as if the time had passed
+        if rounds == 3:
+            assert batch.waits
+            rig.faults.clear()
+        for row in batch.rows:
+            if row.is_submitted and not row.last_status.state.is_final:
+                complete(rig, kubelet, row.run)
+
+    rig.faults.inject(fault, verb="create", resource="jobs", times=None)
+    assert sum(1 for _ in batch.follow(on_round=complete_those_there)) == 3
+    assert (batch.waits, batch.counts()) == ("", {State.COMPLETED: 3})
+    assert jobs(rig, batch) == 3
+    assert caplog.text.count("2 runs wait") == 1
 
 
 def test_what_the_platform_refuses_is_raised_and_says_what_goes_on(
