@@ -1,0 +1,159 @@
+"""What do many runs at once cost on ECS: calls, CPU and memory for each run?
+
+    python benchmarks/fargate_batch.py --runs 100 1000
+
+Each size has a process and an ECS rig of its own. A batch is submitted while AWS throttles the
+first ten or forty RunTask, looked at while it goes on, and followed to its end; then it is
+counted whether each row had one task. AWS's own limit, which flowenv keeps to, is 20 RunTask a
+second after the first hundred.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import multiprocessing
+import multiprocessing.connection
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from k8s_batch import timed
+from k8s_batch_growth import flow_of, memory
+
+import flowenv
+from flowenv.container.run_payload import read_payload
+from flowenv.container.unpacking import expanded
+from flowenv.plugin import Outcome, State, contract
+from flowenv.results.seal import proof_of
+from flowenv_fargate import FargateTaskEnvironment
+from rigs.ecs import EcsRig, Image, Script, ScriptedRunner, Task
+
+Context = multiprocessing.get_context("spawn")
+Pipe = multiprocessing.connection.Connection
+
+
+def script(task: Task) -> Script:
+    """Its flow returns 3 when the task has been told to go on."""
+    entries = task.overrides["containerOverrides"][0]["environment"]
+    payload = {one["name"]: one["value"] for one in entries}[contract.PAYLOAD]
+    run_id = task.started_by.removeprefix("flowenv/")
+    record = Outcome(run_id, State.COMPLETED, result=3, has_result=True)
+    record = dataclasses.replace(record, proof=proof_of(expanded(read_payload(payload))))
+    return Script(lines=[record.to_line()])
+
+
+def serve(pipe: Pipe) -> None:
+    """An AWS that counts calls, throttles, or lets all tasks go on to their end."""
+    runner = ScriptedRunner(script)
+    with EcsRig({"flow:1": Image()}, runner=runner) as rig:
+        account = rig.prepare()
+        pipe.send((rig.url, rig.region, account))
+        while (asked := pipe.recv()) != "end":
+            if asked == "calls":
+                pipe.send(Counter(one.operation for one in rig.requests))
+                rig.requests.clear()
+            elif asked == "complete":
+                runner.run_to_end()
+                pipe.send(None)
+            else:
+                rig.faults.inject("throttling", operation="RunTask", times=asked)
+                pipe.send(None)
+
+
+def measure(count: int, pipe: Pipe) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ.update(XDG_STATE_HOME=folder, XDG_CACHE_HOME=folder)
+        ours, other = multiprocessing.Pipe()
+        server = Context.Process(target=serve, args=(other,))
+        server.start()
+        url, region, account = ours.recv()
+
+        def ask(what: Any) -> Any:
+            ours.send(what)
+            return ours.recv()
+
+        environment = FargateTaskEnvironment(
+            aws_access_key_id="AKIARIG",
+            aws_secret_access_key="rig",
+            region_name=region,
+            endpoint_url=url,
+            metadata={"image": "flow:1"},
+            cluster=account.cluster,
+            networkConfiguration=account.network_configuration,
+            executionRoleArn=account.execution_role_arn,
+        )
+        try:
+            pipe.send(figures(count, flow_of(Path(folder), 0), environment, ask))
+        finally:
+            ours.send("end")
+            server.join()
+
+
+def figures(count: int, one: Any, environment: Any, ask: Any) -> dict[str, float]:
+    warm = flowenv.map(one, [{"n": n} for n in range(5)], environment=environment)
+    ask("complete")
+    warm.wait()
+    ask(min(count // 10, 40))
+    ask("calls")
+    before, rows = memory(), [{"n": n} for n in range(count)]
+    batches: list[flowenv.Batch] = []
+    clock, cpu = timed(lambda: batches.append(flowenv.map(one, rows, environment=environment)))
+    batch, calls = batches[0], ask("calls")
+    found = {
+        "submit, clock ms": clock * 1000 / count,
+        "submit, CPU ms": cpu * 1000 / count,
+        "submit, RunTask": calls.pop("RunTask") / count,
+        "submit, all else in all": float(calls.total()),
+        "memory KiB": (memory() - before) * 1024 / count,
+    }
+    time.sleep(max(count / 100 / 5, 2))  # as old as a look may be
+    _, cpu = timed(lambda: [row.look() for row in batch.rows])
+    found |= {
+        "a look, CPU ms": cpu * 1000 / count,
+        "a look, DescribeTasks in all": float(ask("calls")["DescribeTasks"]),
+    }
+    ask("complete")
+    clock, cpu = timed(lambda: batch.wait(1200))
+    calls = ask("calls")
+    found |= {
+        "follow, clock ms": clock * 1000 / count,
+        "follow, CPU ms": cpu * 1000 / count,
+        "follow, GetLogEvents": calls.pop("GetLogEvents") / count,
+        "follow, all else in all": float(calls.total()),
+        "memory at the end KiB": (memory() - before) * 1024 / count,
+    }
+    runs = flowenv.find_runs(environment, labels=[f"batch={batch.name}"])
+    rows_run = Counter(label for run in runs for label in run.labels if label.startswith("row="))
+    assert len(rows_run) == rows_run.total() == count, "each row has one task"
+    assert batch.results() == [3] * count
+    return found
+
+
+def main(sizes: list[int]) -> None:
+    columns = []
+    for count in sizes:
+        ours, other = multiprocessing.Pipe()
+        process = Context.Process(target=measure, args=(count, other))
+        process.start()
+        other.close()
+        columns.append(ours.recv())
+        process.join()
+        print(f"{count} runs measured, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
+    print(f"{'of each run':30}" + "".join(f"{count:>12,}" for count in sizes))
+    for name in columns[0]:
+        print(f"{name:30}" + "".join(f"{column[name]:12.2f}" for column in columns))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, nargs="+", default=[100, 1000])
+    main(parser.parse_args().runs)
