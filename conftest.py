@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 
@@ -16,10 +19,27 @@ from flowenv import redaction
 _STATE = tempfile.mkdtemp(prefix="flowenv-state-")
 os.environ["XDG_STATE_HOME"] = _STATE
 
+# nohup and background jobs ignore some signals, and so would each process that tests start: those
+# that are interrupted would go on for ever
+for _number, _handler in (
+    (signal.SIGHUP, signal.SIG_DFL),
+    (signal.SIGINT, signal.default_int_handler),
+):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
+
 
 def pytest_sessionfinish() -> None:
     """Remove what the tests' runs have left in their own state folder."""
     shutil.rmtree(_STATE, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def aws_models_read_once() -> None:
+    """boto3 reads its megabytes of service models anew for each session; tests make hundreds."""
+    if loaders := sys.modules.get("botocore.loaders"):
+        read = loaders.JSONFileLoader().load_file
+        loaders.JSONFileLoader.load_file = staticmethod(functools.cache(read))
 
 
 @pytest.fixture(autouse=True)
