@@ -30,7 +30,10 @@ def write(url: str, data: bytes) -> None:
         if "file" in (filesystem.protocol, *filesystem.protocol):
             _write_here(Path(path), data)
             return
-        filesystem.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH120
+        # an object store's path begins with its bucket: it has no folders, and to make one there
+        # would be to ask for a bucket
+        if path.startswith("/"):
+            filesystem.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH120
         filesystem.pipe_file(path, data)
     except Exception as error:
         raise PlatformError(f"{url} can't be written: {error}") from error
