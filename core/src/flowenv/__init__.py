@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from flowenv.results.output_folder import output_dir
     from flowenv.runs.capabilities import Capabilities
     from flowenv.runs.environment import Environment
+    from flowenv.runs.events import Event
     from flowenv.runs.flow_run import FlowRun
     from flowenv.runs.summaries import RunSummary
     from flowenv.runs.times import Phase, RunTimes
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     # flows and runs
+    "Event",
     "Flow",
     "FlowRun",
     "OutputFiles",
@@ -108,6 +110,7 @@ __getattr__, __dir__ = names_of(
         "reports.page": "report",
         "runs.capabilities": "Capabilities",
         "runs.environment": "Environment",
+        "runs.events": "Event",
         "runs.flow_run": "FlowRun",
         "results.output_files": "OutputFiles",
         "results.output_folder": "output_dir",

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         runtime_setting,
     )
     from flowenv.runs.environment import Callback, Environment
+    from flowenv.runs.events import Event
     from flowenv.runs.flow_run import FlowRun
     from flowenv.runs.handle import FinishedHandle, Handle, poll
     from flowenv.runs.in_process import execute_here
@@ -159,6 +160,7 @@ __all__ = [
     "without_lines",
     "without_record",
     # runs whose flow runs in this process
+    "Event",
     "FinishedHandle",
     "Returned",
     "call_with_callbacks",
@@ -217,6 +219,7 @@ __getattr__, __dir__ = names_of(
             "on_start_setting runtime_setting"
         ),
         "runs.environment": "Callback Environment",
+        "runs.events": "Event",
         "runs.flow_run": "FlowRun",
         "runs.handle": "FinishedHandle Handle poll",
         "runs.in_process": "execute_here",

@@ -11,6 +11,7 @@ from flowenv.states import Status
 
 if TYPE_CHECKING:
     from flowenv.results.outcome import Outcome
+    from flowenv.runs.events import Event
     from flowenv.runs.handle import Handle
     from flowenv.runs.times import RunTimes
 
@@ -134,6 +135,17 @@ class AskedHandle:
         from flowenv.runs.times import RunTimes
 
         return self._one("times", RunTimes) if hasattr(self._handle, "times") else None
+
+    def events(self) -> list[Event]:
+        """What the platform says of the run; empty if the backend can't tell."""
+        from flowenv.runs.events import Event
+
+        if not hasattr(self._handle, "events"):
+            return []
+        what = "its handle's events"
+        with blamed(self._owner, what):
+            given = self._handle.events()
+        return list(many(given, Event, self._owner, what))
 
     def follow(self, timeout: float | None) -> Iterator[Status]:
         """Each change; without a timeout up to and with the final one."""

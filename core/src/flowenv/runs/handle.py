@@ -25,7 +25,8 @@ class Handle(Protocol):
     A backend that watches its platform, or asks for many runs together, gives its handles
     `latest() -> Status` besides: how the run stands by that, however often it is called. Without
     it `status()` is called once a second while somebody looks at `FlowRun.state`. A platform that
-    keeps the times of a run's phases gives them with `times() -> RunTimes`.
+    keeps the times of a run's phases gives them with `times() -> RunTimes`, and one that says what
+    happens to a run with `events() -> Iterable[Event]`.
     """
 
     @property

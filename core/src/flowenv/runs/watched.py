@@ -14,6 +14,7 @@ from flowenv.runs.times import Phase, RunTimes, times_seen
 from flowenv.states import State, Status
 
 if TYPE_CHECKING:
+    from flowenv.runs.events import Event
     from flowenv.runs.handle import Handle
 
 
@@ -183,6 +184,20 @@ class WatchedRun(RunIdentity):
         ['starting', 'running']
         """
         return self.times().phases(is_over=self.last_status.state.is_final)
+
+    def events(self) -> tuple[Event, ...]:
+        """What the platform itself says of the run, oldest first, as long as it keeps that.
+
+        Kubernetes keeps its events for an hour or so. A backend that can't tell gives none.
+
+        Raises:
+            FlowenvError: if the platform can't be asked.
+
+        >>> from flowenv import submit
+        >>> submit(dict).events()
+        ()
+        """
+        return tuple(self._asked().events()) if self.handle is not None else ()
 
     def _asked(self) -> AskedHandle:
         from flowenv.runs.answers import AskedHandle

@@ -512,3 +512,16 @@ def test_two_hundred_runs_stay_within_the_rates_of_the_api(
     # a round of 200 runs takes two calls; by one run each every round would be 200
     assert counts["DescribeTasks"] <= 200
     assert counts["GetLogEvents"] == 200
+
+
+def test_why_a_task_stopped_is_told_in_the_words_of_ecs(
+    rig: EcsRig, on_rig: OnRig, submit: Submit
+) -> None:
+    with rig.faults.inject("image_pull"):
+        run = submit(on_rig())
+        run.wait(20)
+    *moments, last = flowenv.attach(run.reference, on_rig()).events()
+    assert "createdAt" in [one.name for one in moments]
+    assert (last.name, last.is_warning) == ("TaskFailedToStart", True)
+    assert "CannotPullContainerError" in " ".join(one.message for one in (*moments, last))
+    assert "image's name" in last.hint

@@ -11,6 +11,7 @@ from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError
 from flowenv.plugin import (
+    Event,
     Outcome,
     PolledHandle,
     Reason,
@@ -33,6 +34,7 @@ from flowenv_fargate.runs.diagnosis import (
     is_over,
     lost,
 )
+from flowenv_fargate.runs.events import events_of
 from flowenv_fargate.runs.flow_log import FlowLog
 from flowenv_fargate.runs.times import times_of
 from flowenv_fargate.spec.tags import Task
@@ -214,6 +216,15 @@ class TaskHandle(PolledHandle[Task]):
         containers = self._account.definitions.revision(arn).get("containerDefinitions") or []
         if any(c["name"] == self._container and c.get("essential") is False for c in containers):
             self._stop(ENDED_REASON)
+
+    def events(self) -> list[Event]:
+        """What ECS says of the task and its containers.
+
+        Raises:
+            PlatformError: if AWS can't be asked.
+        """
+        status = self.look(self.poller.interval)
+        return events_of(self.poller.look(self._arn).found or self._task, status)
 
     # -- log and outcome ----------------------------------------------------------------
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.plugin import Outcome, RunTimes, Status, storage, without_lines
+from flowenv.plugin import Event, Outcome, RunTimes, Status, storage, without_lines
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS
 from flowenv_k8s.runs.cancellation import DEFAULT_GRACE, delete_job
+from flowenv_k8s.runs.diagnosis.told_events import told
 from flowenv_k8s.runs.logs.run_log import RunLog
 from flowenv_k8s.runs.tracking import RunTracker
 from flowenv_k8s.runs.watch.watched import Watched
@@ -95,6 +96,14 @@ class KubernetesHandle:
             FlowenvError: if the cluster can't be asked.
         """
         return self.tracker.times()
+
+    def events(self) -> list[Event]:
+        """What the cluster says of the Job and its pods, oldest first.
+
+        Raises:
+            FlowenvError: if the events can't be read.
+        """
+        return told(self.tracker.events())
 
     def _unwatch(self) -> None:
         if self._watched is not None:

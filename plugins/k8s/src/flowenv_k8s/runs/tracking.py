@@ -221,6 +221,19 @@ class RunTracker:
             outcome = self.final.outcome if self.final else None
             return times_of(job, pods, self.marks.flow_container, pulls, outcome)
 
+    def events(self) -> list[dict[str, Any]]:
+        """The events of the Job and its pods, as the cluster has them.
+
+        Raises:
+            FlowenvError: if they can't be read.
+        """
+        with self._lock:
+            if not self._pods and self.final is None:
+                self.look()
+            uids = [self.uid, *(pod["metadata"]["uid"] for pod in self._pods)]
+        events_of = self._client.shared(EventList, self.namespace).of
+        return [event for uid in uids for event in events_of(uid)]
+
     def list_pods(self) -> list[dict[str, Any]]:
         """Ask the cluster for the Job's pods, oldest first."""
         labels = pod_selector(run_id=self.marks.run_id)

@@ -34,7 +34,7 @@ _ONE_ROUND = 5.0
 _MOST_WORDS = 3
 
 
-def _when(event: Mapping[str, Any]) -> tuple[float, int]:
+def when_of(event: Mapping[str, Any]) -> tuple[float, int]:
     """When an event was last told, and its place among those of the same second."""
     # the scheduler counts in a series, all others in lastTimestamp
     told = (event.get("series") or {}).get("lastObservedTime")
@@ -55,11 +55,11 @@ def explain(
         has_node: True if a pod has a node, so that what came before is past.
     """
     telling = [
-        (_when(event), event, reason)
+        (when_of(event), event, reason)
         for event in events
         if not (has_node and event.get("reason") in _BEFORE_A_NODE)
         and event.get("type") != "Normal"
-        and (reason := _reason_of(event))
+        and (reason := reason_of(event))
     ]
     if not telling:
         return None
@@ -74,7 +74,8 @@ def explain(
     return reason, f"{name}: {'; '.join(sorted(words)[:_MOST_WORDS])}"
 
 
-def _reason_of(event: Mapping[str, Any]) -> Reason | None:
+def reason_of(event: Mapping[str, Any]) -> Reason | None:
+    """What of flowenv's list a warning stands for; None if it tells nothing."""
     message = event.get("message") or ""
     for name, part, reason in _EVENTS:
         if event.get("reason") == name and part in message:
@@ -116,7 +117,7 @@ def with_who_stopped_it(verdict: Verdict, events: Iterable[Mapping[str, Any]]) -
         verdict: the verdict.
         events: of the pod.
     """
-    for event in sorted(events, key=_when, reverse=True):
+    for event in sorted(events, key=when_of, reverse=True):
         if event.get("reason") in _STOPS:
             words = f"{event['reason']}: {event.get('message') or ''}".rstrip(": ")
             message = f"{verdict.status.message} {words}"

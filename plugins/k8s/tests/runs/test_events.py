@@ -1,0 +1,52 @@
+"""What the cluster itself says of a run, for who looks at it later too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from flowenv import attach
+from flowenv.errors import FlowenvError
+from flowenv.plugin import FlowRun
+from flowenv_k8s import KubernetesJobEnvironment
+from on_kubernetes.job_runs import pod_of, running
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
+
+Start = Callable[..., FlowRun]
+Environment = Callable[..., KubernetesJobEnvironment]
+
+
+def test_what_is_in_the_way_is_a_warning_with_what_to_do(
+    rig: KubernetesRig, start: Start, environment: Environment
+) -> None:
+    with rig.faults.inject("unschedulable", times=None):
+        run = start()
+        next(run.follow(5))
+        events = attach(run.reference, environment()).events()
+    (warning,) = (one for one in events if one.is_warning)
+    assert (warning.name, warning.about.partition(" ")[0]) == ("FailedScheduling", "Pod")
+    assert "nodes are available" in warning.message
+    assert "add nodes" in warning.hint
+    assert warning.at
+
+
+def test_all_events_are_told_in_their_order(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start()
+    running(run)
+    pod = pod_of(rig, run)
+    told = run.events()
+    assert [one.at for one in told] == sorted(one.at for one in told if one.at)
+    assert f"Pod {pod}" in {one.about for one in told}
+
+
+def test_who_may_not_see_events_is_told_so(rig: KubernetesRig, start: Start) -> None:
+    run = start()
+    running(run)
+    with (
+        rig.faults.inject("forbidden", verb="list", resource="events", times=None),
+        pytest.raises(FlowenvError, match="events"),
+    ):
+        run.events()
