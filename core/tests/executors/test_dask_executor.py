@@ -192,6 +192,17 @@ def test_the_performance_report_is_written_and_the_log_says_where(tmp_path, clus
     assert f"performance report was written to {path}" in caplog.text
 
 
+def test_in_a_container_the_performance_report_is_one_of_the_runs_files(
+    tmp_path, cluster, monkeypatch
+):
+    monkeypatch.setenv("PREFECT__CONTEXT__FLOW_RUN_ID", "run-1")
+    monkeypatch.setenv("FLOWENV_OUTPUT", str(tmp_path / "output"))
+    executor = DaskExecutor(cluster.scheduler_address, performance_report_path="dask/report.html")
+    with executor.open(source_files=()):
+        pass
+    assert "<html" in (tmp_path / "output" / "dask" / "report.html").read_text()
+
+
 def test_the_performance_report_of_a_failed_flow_is_written_too(tmp_path, cluster):
     def fail():
         raise KeyError("mine")

@@ -16,14 +16,25 @@ import pytest
 import flowenv
 from flowenv import flow
 from flowenv.errors import ConfigurationError, FlowenvError
+from flowenv.plugin import Event
+from flowenv.reports import contents
 from flowenv.reports import page as pages
 from flowenv.reports.page import check_report, write_report
+from flowenv.reports.pictures import LARGEST, picture
 from flowenv.runs.timeline import WIDTH, Scale
 from flowenv.runs.times import Phase
+from flowenv_local import LocalEnvironment
+from rigs import browser as browsers
 
 pytest.importorskip("jinja2")
 
 EVIL = "<script>alert(1)</script>\x1b[2J\u202e\"'"
+
+
+DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+"""A PNG of one point."""
 
 
 @flow
@@ -82,7 +93,8 @@ def test_nothing_is_loaded_and_only_its_own_script_may_run() -> None:
     digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
     (policy,) = (m["content"] for m in elements.of("meta") if m.get("http-equiv"))
     assert policy == (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -104,6 +116,109 @@ def test_of_very_many_runs_only_the_table_is_there(monkeypatch: pytest.MonkeyPat
     assert read == []
     assert "The logs and specs of so many runs aren't part of this page." in html
     assert 'id="run1"' not in html
+
+
+@flow
+def leaving() -> bytes:
+    files = {
+        "dot.png": DOT,
+        f"{EVIL.replace('/', '|')}.svg": b"<svg onload='alert(1)'>",
+        "other.png": b"<script>alert(1)</script>",
+        "dask.html": b"<title>Dask Performance Report</title><script>alert(1)</script>",
+    }
+    for name, content in files.items():
+        (flowenv.output_dir() / name).write_bytes(content)
+    return DOT
+
+
+def test_files_are_named_and_only_pictures_are_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    elements = Elements(flowenv.report(flowenv.submit(leaving)))
+    assert [image["alt"] for image in elements.of("img")] == ["the result", "dot.png"]
+    url = f"data:image/png;base64,{base64.b64encode(DOT).decode()}"
+    assert {image["src"] for image in elements.of("img")} == {url}
+    assert len(list(elements.of("script"))) == 1
+    assert not list(elements.of("iframe"))
+    for said in ("other.png", "dask.html", "Dask's performance report", r"\x1b[2J\u202e"):
+        assert said in elements.text
+
+
+def test_a_picture_is_a_png_of_reasonable_size() -> None:
+    assert picture(DOT)
+    points = (30_000).to_bytes(4)
+    assert picture(DOT[:16] + points * 2 + DOT[24:]) is None
+    assert picture(DOT + b"x" * LARGEST) is None
+    assert picture(DOT[:20]) is None
+    assert picture(DOT[:12] + b"tEXt" + DOT[16:]) is None
+    assert picture(b"GIF89a" + DOT[6:]) is None
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a platform says, and a log of 1,000 lines."""
+    at = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    events = [Event("Pulled", "It is there.", at)] * 250
+    events[-1] = Event("Failed", EVIL, at, EVIL, True, 7, f"Do something. {EVIL}")
+    monkeypatch.setattr(flowenv.FlowRun, "events", lambda run: tuple(events))
+    monkeypatch.setattr(LocalEnvironment, "capabilities", flowenv.Capabilities(logs=True))
+    lines = [f"line {number}" for number in range(1000)]
+    monkeypatch.setattr(flowenv.FlowRun, "logs", lambda run: iter(lines))
+
+
+def test_the_newest_events_stand_there_with_what_to_do(told: None) -> None:
+    html = flowenv.report(flowenv.submit(shout, word="hello"))
+    elements = Elements(html)
+    assert len(list(elements.of("li"))) == contents.MOST_EVENTS
+    assert [one["class"] for one in elements.of("li") if one] == ["warning"]
+    assert "50 events before these are left out." in elements.text
+    assert "\xd77" in elements.text
+    assert "Do something. <script>" in elements.text
+    assert "\x1b" not in html
+
+
+@pytest.mark.parametrize("bound", ["MOST_LINES", "MOST_CHARACTERS"])
+def test_of_a_long_log_the_end_is_there(
+    told: None, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(contents, "_FEWEST_LINES", 1)
+    monkeypatch.setattr(contents, bound, 30)
+    text = Elements(flowenv.report(flowenv.submit(shout, word="hello"))).text
+    assert "line 999" in text
+    assert "line 969" not in text
+    left_out = 970 if bound == "MOST_LINES" else 997
+    assert f"{left_out} lines before these are left out." in text
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(not browsers.found(), reason="there is no Chromium")
+def test_in_a_browser_it_is_searched_sorted_and_filtered(told: None, tmp_path: Path) -> None:
+    path, words = tmp_path / "many.html", ("b", "fail", "a", EVIL)
+    write_report(path, [flowenv.submit(shout, word=word) for word in words])
+    program = browsers.found()
+    assert program
+    with browsers.browser(program, tmp_path / "browser") as browser:
+        page, column = browser.open(path), "#runs tbody td:nth-child(3)"
+        assert page.texts(column)[:3] == ["'b'", "'fail'", "'a'"]
+        page.click("#runs th[data-name=word] button")
+        assert page.texts(column)[-3:] == ["'a'", "'b'", "'fail'"]
+        page.type("input[data-filters=runs]", "word=a")
+        assert page.texts(column) == ["'a'"]
+        assert page.texts("#runs-count") == ["1 of 4"]
+        page.type("input[data-filters=runs]", "")
+        page.click(".counts .Failed")
+        assert page.texts(column) == ["'fail'"]
+        page.click("a[href='#run2']")
+        page.type("input[data-filters=log2]", "line 77")
+        assert page.texts("#log2-count") == ["11 of 1000"]
+        assert page.requested == [path.as_uri()]
+        assert page.complaints == []
+        phone = browser.open(path, width=360, is_dark=True)
+        width = "document.documentElement.{}Width"
+        assert phone.evaluate(width.format("scroll")) == phone.evaluate(width.format("client"))
+        dark = phone.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert dark != page.evaluate("getComputedStyle(document.body).backgroundColor")
 
 
 def test_a_file_is_the_users_own_and_replaces_another(tmp_path: Path) -> None:

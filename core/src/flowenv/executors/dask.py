@@ -35,7 +35,8 @@ class DaskExecutor(Executor):
         adapt_kwargs: what `cluster.adapt` gets; without them the cluster isn't adaptive.
         client_kwargs: what the Client gets; `timeout` is how long the scheduler is waited for,
             in seconds or as a text such as `"1 min"`, else what Dask's configuration says (30 s).
-        performance_report_path: where Dask's performance report is written, an HTML file.
+        performance_report_path: where Dask's performance report is written, an HTML file; in a
+            flow's container a relative path is one in the run's output folder, and comes back.
         debug: deprecated; whether a cluster that is made here shows its logs, as
             `cluster_kwargs["silence_logs"]` says.
 

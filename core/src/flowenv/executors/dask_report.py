@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from flowenv.contract import FLOW_RUN_ID, OUTPUT
 from flowenv.errors import SettingError
 
 _log = logging.getLogger("flowenv")
@@ -58,10 +60,15 @@ def report_to(path: str) -> Iterator[None]:
     """Have Dask write its report of what is computed in the block; a failure is logged only.
 
     Args:
-        path: where it is written, an HTML file.
+        path: where it is written, an HTML file; in a flow's container, where a working directory
+            is gone with it, a relative path is one in the run's output folder.
     """
     import distributed
 
+    if os.environ.get(FLOW_RUN_ID) and (output := os.environ.get(OUTPUT)):
+        path = str(Path(output, path))
+        with contextlib.suppress(OSError):  # Dask will say that it can't write there
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
     report = distributed.performance_report(filename=path)
     report.__enter__()
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import itertools
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,9 @@ from typing import Any
 import yaml
 
 from flowenv.errors import FlowenvError
+from flowenv.reports.left_files import ListedFile, listed_files
+from flowenv.reports.pictures import Picture, picture
+from flowenv.runs.events import Event
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.times import Phase, RunTimes
 from flowenv.states import State, Status
@@ -20,7 +22,15 @@ from flowenv.submission.explain import containers_of, masked
 from flowenv.wording import shown
 
 MOST_LINES = 20_000
-"""The lines of a log that a report has; of a longer one the last ones."""
+"""The lines of logs that a page has; of longer ones the last ones."""
+_FEWEST_LINES = 200
+"""The lines that each run of many has."""
+MOST_CHARACTERS = 8_000_000
+"""The characters of logs that a page has."""
+MOST_OF_PICTURES = 8 * 1024 * 1024
+"""The bytes of pictures that a page has."""
+MOST_EVENTS = 200
+"""The events of a run that a page has: the newest."""
 LONGEST_LINE = 4_000
 """The characters of a line, and of a value, that a report has."""
 
@@ -79,6 +89,12 @@ class RunContents:
         result: the result as Python shows it; empty if there is none.
         problem: why there is no result, or no log.
         log: the lines of its log.
+        log_note: what is to be said of the log.
+        events: what its platform says of it, oldest first.
+        events_note: what is to be said of them.
+        files: what it left.
+        files_note: what is to be said of them.
+        picture: its result, if that is a picture.
         containers: the variables of its containers; empty for a run of another process.
         spec: the finished spec as YAML, without secrets; empty for a run of another process.
     """
@@ -92,6 +108,11 @@ class RunContents:
     problem: str = ""
     log: Sequence[str] = ()
     log_note: str = ""
+    events: Sequence[Event] = ()
+    events_note: str = ""
+    files: Sequence[ListedFile] = ()
+    files_note: str = ""
+    picture: Picture | None = None
     containers: Sequence[Container] = ()
     spec: str = ""
 
@@ -101,11 +122,12 @@ class RunContents:
         return self.times.phases()
 
 
-def contents_of(flow_run: FlowRun, *, in_full: bool = True) -> RunContents:
+def contents_of(flow_run: FlowRun, *, of: int = 1, in_full: bool = True) -> RunContents:
     """Look at a run once more, and read its log.
 
     Args:
         flow_run: any run, of this process or of another.
+        of: how many runs the page is on, which share its room.
         in_full: False for what a table of very many runs shows; no log and no result is read.
     """
     status = flow_run.refresh() if flow_run.handle else flow_run.last_status
@@ -118,14 +140,21 @@ def contents_of(flow_run: FlowRun, *, in_full: bool = True) -> RunContents:
     )
     if not in_full:
         return contents
-    result, problem = _result(flow_run, status)
-    log, log_note = _log(flow_run)
+    result, problem, seen = _result(flow_run, status)
+    log, log_note = _log(flow_run, max(MOST_LINES // of, _FEWEST_LINES), MOST_CHARACTERS // of)
+    events, events_note = _events(flow_run)
+    files, files_note = listed_files(flow_run, room=MOST_OF_PICTURES // of, from_afar=of == 1)
     return dataclasses.replace(
         contents,
         result=result,
         problem=problem,
         log=log,
         log_note=log_note,
+        events=events,
+        events_note=events_note,
+        files=files,
+        files_note=files_note,
+        picture=seen,
         containers=_containers(flow_run),
         spec=_spec(flow_run.spec),
     )
@@ -171,28 +200,60 @@ def _facts(flow_run: FlowRun) -> dict[str, str]:
     }
 
 
-def _result(flow_run: FlowRun, status: Status) -> tuple[str, str]:
+def _result(flow_run: FlowRun, status: Status) -> tuple[str, str, Picture | None]:
+    """The result as text, why there is none, and the picture that it is."""
     if status.state is not State.COMPLETED:
-        return "", ""
+        return "", "", None
     try:
-        return text(repr(flow_run.result())), ""
+        value = flow_run.result()
     except FlowenvError as error:
-        return "", text(error)
+        return "", text(error), None
+    if isinstance(value, bytes) and (seen := picture(value)):
+        return "", "", seen
+    return text(repr(value)), "", None
 
 
-def _log(flow_run: FlowRun) -> tuple[Sequence[str], str]:
-    """The last lines of the log, and what is missing of it."""
+def _events(flow_run: FlowRun) -> tuple[Sequence[Event], str]:
+    """The newest events, and what is missing of them."""
+    try:
+        told = flow_run.events()
+    except FlowenvError as error:
+        return (), text(f"What the platform says of it can't be read: {error}")
+    kept = [
+        dataclasses.replace(
+            one,
+            name=text(one.name),
+            message=text(one.message),
+            about=text(one.about),
+            hint=text(one.hint),
+        )
+        for one in told[-MOST_EVENTS:]
+    ]
+    left_out = len(told) - len(kept)
+    return kept, f"{left_out:,} events before these are left out." if left_out else ""
+
+
+def _log(flow_run: FlowRun, most: int, characters: int) -> tuple[Sequence[str], str]:
+    """The last lines of the log, and what is missing of it.
+
+    Args:
+        flow_run: the run.
+        most: how many lines at most.
+        characters: how many characters at most.
+    """
     if not flow_run.environment.capabilities.logs:
         return (), f"The backend {flow_run.environment.backend} keeps no logs."
-    kept: deque[str] = deque(maxlen=MOST_LINES)
-    count = itertools.count()
+    kept: deque[str] = deque()
+    left_out = 0
     try:
         for line in flow_run.logs():
-            next(count)
             kept.append(text(line))
+            characters -= len(kept[-1])
+            while len(kept) > most or (characters < 0 and len(kept) > 1):
+                characters += len(kept.popleft())
+                left_out += 1
     except FlowenvError as error:
         return list(kept), text(f"The log can't be read: {error}")
-    left_out = next(count) - len(kept)
     return list(kept), f"{left_out:,} lines before these are left out." if left_out else ""
 
 

@@ -47,7 +47,8 @@ def report(runs: FlowRun | Sequence[FlowRun], *, title: str = "") -> str:
     if not chosen:
         raise FlowenvError("There is no run to report on.")
     in_full = len(chosen) <= LARGEST_BATCH
-    return _rendered([contents_of(run, in_full=in_full) for run in chosen], title)
+    many = len(chosen)
+    return _rendered([contents_of(run, of=many, in_full=in_full) for run in chosen], title)
 
 
 def write_report(path: Path, runs: FlowRun | Sequence[FlowRun], *, title: str = "") -> None:
@@ -107,10 +108,12 @@ def _rendered(runs: Sequence[RunContents], title: str) -> str:
         "duration": duration,
         "now": now,
         "values": lambda run: {fact.name: fact.value for fact in run.parameters},
+        "seen": {phase.name for run in runs for phase in run.phases},
         "columns": list(dict.fromkeys(fact.name for run in runs for fact in run.parameters)),
         "style": _file("report.css"),
         "script": script,
-        "policy": f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'",
+        "policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
     }
     return str(_template().render(values))
 

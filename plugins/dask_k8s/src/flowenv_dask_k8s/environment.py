@@ -112,7 +112,8 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         cluster_deadline: seconds until the cluster's scheduler must answer.
         worker_deadline: seconds from then until the first worker must have joined.
         performance_report_path: where Dask's performance report is written, an HTML file in
-            the flow's container.
+            the flow's container; a relative path is one in the run's output folder, and comes
+            back.
 
     Raises:
         SettingError: if a setting has the wrong type or value.
