@@ -3,8 +3,8 @@
 What stands between a line such as `<!-- generate: commands -->` and `<!-- end -->` is the
 reference of that name; below `<!-- generate: settings flowenv_local.LocalEnvironment -->` it
 is a table of a class's settings. So the files can be read as they are, and a test says when
-they are no longer what the code says. The picture of the architecture is a file of its own; the
-site has it in the page, in the page's colours.
+they are no longer what the code says. Drawings are files of their own; the site has those that
+take on colours in the page, in the page's colours.
 """
 
 from __future__ import annotations
@@ -24,9 +24,7 @@ _BLOCK = re.compile(
 )
 _DOCS = Path(__file__).parent
 _PICTURE = re.compile(r"(!\[[^\]]*\]\([\w./-]+-)light\.png\)")
-_DRAWING = re.compile(
-    r'(?:<p>)?(<svg [^>]*role="img".*?</svg>|<img [^>]*src="[^"]+\.svg"[^>]*>)(?:</p>)?', re.DOTALL
-)
+_DRAWING = re.compile(r'(?:<p>)?(<img [^>]*src="[^"]*pictures/([\w-]+\.svg)"[^>]*>)(?:</p>)?')
 HOUSE = "pictures/architecture.svg"
 """The picture of the architecture."""
 
@@ -53,18 +51,22 @@ def write_pages() -> None:
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """MkDocs calls this with each page's text."""
-    in_site: dict[str, Callable[..., str]] = {
-        **GENERATORS,
-        "door": door_in_site,
-        "architecture": lambda: house("picture"),
-    }
+    in_site = {**GENERATORS, "door": door_in_site}
     markdown = _BLOCK.sub(lambda found: in_site[found[1]](*found[2].split()), markdown)
     return _PICTURE.sub(r"\1light.png#only-light)\1dark.png#only-dark)", markdown)
 
 
 def on_page_content(content: str, **_: Any) -> str:
     """MkDocs calls this with each page as HTML: drawings with text may be wider than a phone."""
-    return _DRAWING.sub(r'<div class="wide">\1</div>', content)
+    return _DRAWING.sub(
+        lambda found: f'<div class="wide">{_in_page(*found.groups())}</div>', content
+    )
+
+
+def _in_page(image: str, name: str) -> str:
+    drawn = (_DOCS / "pictures" / name).read_text("utf-8")
+    takes_on_colours = "currentColor" in drawn
+    return re.sub(r"<style>.*?</style>", "", drawn) if takes_on_colours else image
 
 
 def architecture() -> str:

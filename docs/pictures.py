@@ -1,8 +1,8 @@
 """Makes the pictures of the README and of these pages: `nox -s pictures`.
 
 Each is of something that runs: commands on a terminal of their own, pages in a browser. The
-platform is the repository's stand-in for Kubernetes. The architecture's picture is not of them:
-`generate.py` draws it.
+platform is the repository's stand-in for Kubernetes. The drawings aren't made here: `generate.py`
+draws the architecture, and the life of a run is drawn by hand.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ PICTURES = ROOT / "docs" / "pictures"
 TERMINAL = "terminal.svg"
 PAGES = ("run", "batch")
 MADE = (
-    *("architecture.svg", TERMINAL),
+    TERMINAL,
     *(f"{name}-{scheme}.png" for name in PAGES for scheme in ("dark", "light")),
 )
-"""The pictures that there are."""
+"""The pictures that are made here."""
 NAMESPACE = "team-a"
 CONFIGURATION = """\
 [environments.prod]

@@ -15,8 +15,8 @@ pytestmark = pytest.mark.slow
 TESTS = Path(__file__).parents[1]
 QUICK = ("examples/image_check/image_check.py", "-p", "pattern=flowenv")
 """A flow that imports nothing: what takes its time is the demo."""
-LONGEST = 60
-"""Seconds: each demo has to be over by then."""
+LONGEST = 180
+"""Seconds, on a busy machine; ten or fifteen on one that has nothing else to do."""
 
 
 @pytest.fixture
