@@ -66,8 +66,8 @@ def report_bytecode() -> None:
     found = importlib.util.find_spec("distributed")
     if found and found.cached and not Path(found.cached).exists():
         _log.info(
-            "The image has no bytecode of Dask, so that each process compiles it when it starts. "
-            "pip leaves it there; uv does with UV_COMPILE_BYTECODE=1."
+            "The image has no bytecode of Dask, so that scheduler and workers compile it when they "
+            "start. pip leaves it there; uv does with UV_COMPILE_BYTECODE=1."
         )
 
 

@@ -15,7 +15,7 @@ from flowenv.plugin import contract, silenced
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, OwnPod
 from flowenv_dask_k8s.cluster.missing_modules import what_they_lack
 from flowenv_dask_k8s.cluster.pods.scheduler import Scheduler
-from flowenv_dask_k8s.cluster.pods.scheduler_child import SchedulerChild
+from flowenv_dask_k8s.cluster.pods.scheduler_child import SchedulerChild, without_bytecode
 from flowenv_dask_k8s.cluster.pods.scheduler_job import SchedulerJob
 from flowenv_dask_k8s.cluster.pods.startup import WorkerStartup
 from flowenv_dask_k8s.cluster.pods.workers import WorkerPods
@@ -95,8 +95,7 @@ class PodsCluster:
         for name in first:
             workers.want(name)
         if here:
-            from flowenv_dask_k8s.api import spec_cluster  # noqa: F401  # meanwhile
-
+            # this process imports Dask afterwards: from the bytecode that the scheduler has left
             scheduler.wait_until_up()
         self._connect(scheduler, workers, first)
 
@@ -104,7 +103,7 @@ class PodsCluster:
         self._scheduler = child = SchedulerChild(
             here,
             {**self._plan.variables, **tls_variables(here.certificates)},
-            without=(contract.AUTH_TOKEN,),
+            without=(contract.AUTH_TOKEN, *without_bytecode()),
             seconds=self._plan.deadline,
             has_log=self._plan.has_log,
             on_end=self._scheduler_ended,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import logging
 import os
 import socket
@@ -165,6 +166,20 @@ class SchedulerChild:
             hint="Can the flow's image run `dask scheduler`? It needs dask and distributed.",
             reason=reason,
         )
+
+
+def without_bytecode() -> tuple[str, ...]:
+    """The variable that keeps Python from leaving bytecode, where that goes with the container.
+
+    Images have it to be small. Where they lack bytecode, Dask takes three times as long to import,
+    and what the scheduler leaves is what the flow's own process takes a moment later.
+    """
+    found = importlib.util.find_spec("distributed")
+    if found is None or found.origin is None:
+        return ()
+    # of a container's own files only folders tell that they are on its own device
+    is_own = Path(found.origin).parent.stat().st_dev == Path("/").stat().st_dev
+    return ("PYTHONDONTWRITEBYTECODE",) if is_own else ()  # else it would stay on a volume
 
 
 def free_port(host: str, wanted: int) -> int:
