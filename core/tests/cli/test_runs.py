@@ -222,6 +222,19 @@ def test_what_nobody_has_asked_for_is_known_after_a_deletion_too(fake: Project) 
     assert fake.flowenv("result", reference, *HERE).stdout == "Result: 2\n"
 
 
+def test_of_several_runs_each_is_deleted_once_and_one_that_goes_on_stops_no_other(
+    fake: Project,
+) -> None:
+    first, last = submit(fake), submit(fake)
+    going_on = submit(fake, "-p", "forever=yes")
+    ended = fake.flowenv("delete", first, first, going_on, "nobody", last, *HERE)
+    assert ended.returncode == 2
+    assert ended.stderr.count("Deleted ") == 2
+    assert f"Deleted {last}: it was Completed." in ended.stderr
+    assert ended.stderr.count("Error: ") == 2
+    assert "only one that is over can be deleted" in ended.stderr
+
+
 def test_a_run_that_goes_on_isnt_deleted(fake: Project) -> None:
     reference = submit(fake, "-p", "forever=yes")
     ended = fake.flowenv("delete", reference, *HERE)

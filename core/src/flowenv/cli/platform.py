@@ -15,10 +15,15 @@ if TYPE_CHECKING:
 _LACKS = {
     "attach": "can't pick up runs of other processes",
     "cancel": "can't cancel runs from outside",
-    "delete": "can't delete a run; what its platform keeps goes by itself",
+    "delete": "can't delete a run",
     "find": "can't list its runs",
     "logs": "can't read the logs of runs",
     "sweep": "leaves nothing behind to sweep",
+}
+
+_OTHERS = {
+    True: "`flowenv plugins --load` shows what each can do; name another with --env.",
+    False: "Say with --env NAME where to look.",
 }
 
 
@@ -40,9 +45,8 @@ def find_environment(
         if not getattr(environment.capabilities, capability):
             raise UnsupportedOperation(
                 f"The backend {environment.backend} {_LACKS[capability]}.",
-                hint="`flowenv plugins --load` shows what each can do; name another with --env."
-                if env
-                else "Say with --env NAME where to look.",
+                hint=(capability == "delete" and environment.instead_of_delete)
+                or _OTHERS[bool(env)],
             )
     return environment
 

@@ -171,6 +171,11 @@ class Environment:
         return ""
 
     @property
+    def instead_of_delete(self) -> str:
+        """What goes by itself and when, on a platform that can't delete a run: a hint."""
+        return ""
+
+    @property
     def default_image(self) -> str | None:
         """The image of runs that name none: Python alone, of this process's own minor version.
 

@@ -206,10 +206,12 @@ class FlowRun(WatchedRun):
     def delete(self) -> None:
         """Remove what the platform keeps of the run, which must be over.
 
+        What it stored at `results_url` stays.
+
         Raises:
             UnsupportedOperation: if it isn't over, or if the backend can't.
         """
-        self._require("delete", "can't delete a run")
+        self._require("delete", "can't delete a run", self.environment.instead_of_delete)
         status = self.refresh()
         if not status.state.is_final:
             raise UnsupportedOperation(
@@ -247,6 +249,7 @@ class FlowRun(WatchedRun):
         assert block is not None
         block.__exit__(kind, error, frames)
 
-    def _require(self, capability: str, lacks: str) -> None:
+    def _require(self, capability: str, lacks: str, hint: str = "") -> None:
         if not getattr(self.environment.capabilities, capability):
-            raise UnsupportedOperation(f"The backend {self.environment.backend} {lacks}.")
+            backend = self.environment.backend
+            raise UnsupportedOperation(f"The backend {backend} {lacks}.", hint=hint)

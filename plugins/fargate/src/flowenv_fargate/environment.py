@@ -225,6 +225,15 @@ class FargateTaskEnvironment(Environment):
         """A place in S3, by which flowenv travels."""
         return "; or payload_url to an s3:// place: flowenv travels then, and any Python will do"
 
+    @property
+    def instead_of_delete(self) -> str:
+        """When ECS, CloudWatch and S3 forget what."""
+        return (
+            "ECS forgets a task by itself, about an hour after its end. Its log stays as long as "
+            "its log group keeps it, or until `aws logs delete-log-stream`; what it stored at "
+            "results_url stays. A payload goes when the run is over, or by `flowenv sweep`."
+        )
+
     def can_bring_runtime(self) -> bool:
         """True if there is a place in S3 to put it."""
         return str(payload_url(self) or "").startswith("s3://")

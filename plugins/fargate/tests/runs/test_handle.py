@@ -196,6 +196,13 @@ def test_without_a_cloudwatch_log_the_exit_code_is_the_outcome(
         list(run.logs())
 
 
+def test_a_run_that_can_not_be_deleted_says_what_goes_when(on_rig: OnRig, submit: Submit) -> None:
+    run = submit(on_rig())
+    run.wait(20)
+    with pytest.raises(UnsupportedOperation, match=r"about an hour after its end.*log group"):
+        run.delete()
+
+
 # -- faults -----------------------------------------------------------------------------------
 
 

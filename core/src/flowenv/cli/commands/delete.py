@@ -17,20 +17,32 @@ def delete(
     env: str | None,
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
-) -> None:
+) -> int:
     """Remove what the platform keeps of runs that are over.
 
     REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. A run that isn't over is
-    left alone, and so are those named behind it. `flowenv runs --all` still lists what this
-    machine has submitted.
+    left alone, which is an error; the others are deleted. What runs have stored at results_url
+    stays, and `flowenv runs --all` still lists what this machine has submitted.
 
     \b
       flowenv delete REFERENCE --env prod
+      flowenv delete REFERENCE REFERENCE --env prod
     """
+    from flowenv.errors import FlowenvError, PluginFailed
     from flowenv.submission.attaching import attach
+    from flowenv.wording import shown
 
     environment = find_environment(env, settings, plugins, "attach", "delete")
-    for reference in references:
-        run = attach(reference, environment)
-        run.delete()
-        echo(f"Deleted {reference}: it was {run.last_status.state.value}.", err=True)
+    code = 0
+    for reference in dict.fromkeys(references):
+        try:
+            run = attach(reference, environment)
+            run.delete()
+        except PluginFailed:
+            raise
+        except FlowenvError as error:
+            code = code or error.exit_code
+            echo(shown(f"Error: {error}"), err=True)
+        else:
+            echo(f"Deleted {reference}: it was {run.last_status.state.value}.", err=True)
+    return code
