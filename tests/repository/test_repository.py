@@ -98,6 +98,18 @@ class TestEveryTest:
         assert [name_of(path) for path in tests if sleeps(path)] == []
 
 
+class TestTheDemo:
+    def test_has_a_stand_in_for_each_backends_platform_and_the_readme_names_it(self) -> None:
+        from rigs.demo.stands import STANDS
+
+        backends = {folder.name for folder in PLUGINS} - {"local"}
+        readme = (ROOT / "README.md").read_text("utf-8")
+
+        assert {*STANDS} == backends
+        assert [name for name in STANDS if f"`{name}`" not in readme] == []
+        assert "nox -s demo -- k8s" in readme
+
+
 class TestTheCore:
     def test_imports_no_platforms_library(self) -> None:
         sources = (ROOT / "core" / "src").rglob("*.py")
