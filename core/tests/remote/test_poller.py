@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 
 import pytest
 
 from flowenv.errors import PlatformError
 from flowenv.plugin import Poller
+from flowenv.remote import poller
 
 
 class Owner:
@@ -128,6 +130,27 @@ def test_rounds_of_very_many_tasks_come_less_often(tasks: Poller[str]) -> None:
 
     assert usual == 2.0
     assert 100 / tasks.interval <= 5.1  # calls a second
+
+
+def test_a_round_that_takes_long_serves_the_longer(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+
+    def ask(names: Sequence[str]) -> Mapping[str, str]:
+        nonlocal now
+        now += 3.0  # longer than the usual interval
+        return platform.ask(names)
+
+    monkeypatch.setattr(poller, "time", SimpleNamespace(monotonic=lambda: now))
+    tasks, owner = Poller(ask, batch=100), Owner()
+    names = [f"task-{number}" for number in range(50)]
+    for name in names:
+        tasks.watch(name, owner)
+    for name in names:  # one after the other, as a batch looks at its runs
+        tasks.look(name, tasks.interval)
+        now += 0.1
+    assert len(platform.calls) == 1
 
 
 def test_where_each_call_shows_all_there_are_one_serves_every_name() -> None:

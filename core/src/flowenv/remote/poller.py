@@ -18,6 +18,12 @@ from flowenv.errors import FlowenvError
 
 T = TypeVar("T")
 
+_SHARE = 4.0
+"""How many times as long as a round took what it found serves those who wait: who looks at
+thousands one after the other would begin a round for each few, were one longer than the interval."""
+_LONGEST = 30.0
+"""The most seconds between two rounds that only the time of the last one asks for."""
+
 
 @dataclass(frozen=True)
 class Seen(Generic[T]):
@@ -66,6 +72,7 @@ class Poller(Generic[T]):
         self._others: Seen[T] | None = None
         self._watched: weakref.WeakValueDictionary[str, Any] = weakref.WeakValueDictionary()
         self._looking = False
+        self._took = 0.0
         self._failed: tuple[float, FlowenvError] | None = None
 
     def watch(self, name: str, owner: object, found: T | None = None) -> None:
@@ -89,9 +96,11 @@ class Poller(Generic[T]):
 
     @property
     def interval(self) -> float:
-        """Seconds between two rounds: longer when a round takes many calls."""
+        """Seconds between two rounds: longer when a round takes many calls, or long."""
         calls = math.ceil(max(len(self._watched), 1) / self._batch) if self._batch else 1
-        return max(self._interval, calls / self._calls_per_second)
+        return max(
+            self._interval, calls / self._calls_per_second, min(self._took * _SHARE, _LONGEST)
+        )
 
     @property
     def fresh(self) -> float:
@@ -144,6 +153,7 @@ class Poller(Generic[T]):
                 batch = names[start : start + size]
                 there = self._ask(batch)
                 found |= {name: Seen(there.get(name), at) for name in (*batch, *there)}
+            self._took = time.monotonic() - at
         except FlowenvError as error:
             self._failed = (time.monotonic(), error)
             raise
