@@ -47,6 +47,7 @@ def test_a_failure_is_told_with_its_row_or_stands_in_the_results_place():
         "reason": None,
         "message": "ValueError: 3 is odd",
         "reference": "local",
+        "submitted_here": True,
         "number": 3,
     }
     assert repr(batch) == f"Batch({batch.name!r}, 1 Completed, 1 Failed)"

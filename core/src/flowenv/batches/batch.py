@@ -262,6 +262,7 @@ class Batch:
                 "reason": row.last_status.reason.value if row.last_status.reason else None,
                 "message": row.last_status.message,
                 "reference": row.reference,
+                "submitted_here": row.is_own,
                 **row.parameters,
             }
             for row in self.rows

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from flowenv.batches.batch import Batch
-from flowenv.batches.rows import BATCH, ROW, Row, is_tried_again, prepare_rows
+from flowenv.batches.earlier_runs import newest_by_row, of_others, picked_up, submitted_here
+from flowenv.batches.rows import BATCH, prepare_rows
 from flowenv.errors import RunNotFound, SettingError
 from flowenv.flows.definition import Flow
 from flowenv.runs.environment import Environment
-from flowenv.runs.summaries import RunSummary
 from flowenv.submission.known_runs import find_runs
 from flowenv.submission.lifecycle import as_flow, environment_of
+
+_log = logging.getLogger("flowenv")
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,38}[A-Za-z0-9])?")
 
@@ -36,7 +39,8 @@ def map(
 
     All rows are checked before the first run is submitted. Called again with the same name, from
     any machine, it picks up what runs, leaves what has completed as it is, and submits what is
-    missing or crashed for a reason that trying again can help.
+    missing or crashed for a reason that trying again can help. A warning says which of these runs
+    this machine hasn't submitted itself.
 
     Args:
         flow: a flow, or any callable.
@@ -80,6 +84,8 @@ def map(
         again=again,
         only_failed=only_failed,
     )
+    if words := of_others(batch.rows):
+        _log.warning("%s", words)
     batch.start()
     return batch
 
@@ -118,42 +124,12 @@ def make_batch(
     prepared = prepare_rows(flow, rows, parameters or {}, chosen, labels, called, variables)
     if only_failed or (name and chosen.capabilities.find):
         # what can't list its runs says so: without them nobody knows which have failed
-        earlier = newest_by_row(find_runs(chosen, labels=[f"{BATCH}{called}"]))
+        found = find_runs(chosen, labels=[f"{BATCH}{called}"])
+        earlier = newest_by_row(found, submitted_here(chosen))
         if only_failed and not earlier:
             raise RunNotFound(f"The platform has no run of the batch {called}.")
-        prepared = _picked_up(prepared, earlier, again=again, only_failed=only_failed)
+        prepared = picked_up(prepared, earlier, again=again, only_failed=only_failed)
     return Batch(called, prepared, at_once)
-
-
-def newest_by_row(runs: Iterable[RunSummary]) -> dict[str, RunSummary]:
-    """The newest run of each row, by the row's fingerprint.
-
-    Args:
-        runs: the batch's runs, newest first.
-    """
-    found: dict[str, RunSummary] = {}
-    for run in runs:
-        for label in run.labels:
-            if label.startswith(ROW):
-                found.setdefault(label.removeprefix(ROW), run)
-    return found
-
-
-def _picked_up(
-    rows: Sequence[Row], earlier: Mapping[str, RunSummary], *, again: bool, only_failed: bool
-) -> list[Row]:
-    kept = []
-    for row in rows:
-        run = earlier.get(row.fingerprint)
-        if run is None:
-            if not only_failed:
-                kept.append(row)
-            continue
-        goes_on = not run.status.state.is_final
-        if goes_on or not is_tried_again(run.status, again=again, only_failed=only_failed):
-            row.take_up(run)
-        kept.append(row)
-    return kept
 
 
 def label_part(text: str) -> str:

@@ -34,6 +34,8 @@ class Row:
     Attributes:
         draft: the run that is submitted for it, unless an earlier one is taken up.
         parameters: its parameters.
+        is_own: False if its run was found on the platform, and this machine knows nothing of having
+            submitted it.
     """
 
     def __init__(self, number: int, prepared: Prepared, fingerprint: str) -> None:
@@ -42,6 +44,7 @@ class Row:
         self._prepared: Prepared | None = prepared
         self.fingerprint = fingerprint
         self.parameters: Mapping[str, Any] = self.draft.parameters
+        self.is_own = True
         self._found: RunSummary | None = None
         self._run: FlowRun | None = None
 
@@ -82,9 +85,19 @@ class Row:
         """How its run stands now."""
         return self.last_status if self.last_status.state.is_final else self.run.status
 
-    def take_up(self, found: RunSummary) -> None:
-        """Take a run that is on the platform already for the row's."""
-        self._found, self._prepared = found, None
+    @property
+    def submitter(self) -> str:
+        """Who submitted its run, as the run's mark says."""
+        return self._found.submitter if self._found else self.draft.submitter
+
+    def take_up(self, found: RunSummary, *, is_own: bool) -> None:
+        """Take a run that is on the platform already for the row's.
+
+        Args:
+            found: the run.
+            is_own: whether this machine knows of having submitted it.
+        """
+        self._found, self._prepared, self.is_own = found, None, is_own
 
     @property
     def prepared(self) -> Prepared:
@@ -107,6 +120,8 @@ class Row:
             "row": self.number,
             "parameters": self.draft.shown_parameters,
             "reference": self.reference,
+            "submitted_here": self.is_own,
+            "submitter": self.submitter or None,
             **self.last_status.to_json(),
         }
 

@@ -88,10 +88,14 @@ def run_each(batch: Batch, output: str, where: str) -> int:
         output: `json` for a line of JSON for each run that is over; `text` for one to read.
         where: the options that name its environment, for the commands that are proposed.
     """
+    from flowenv.batches.earlier_runs import of_others
+
     taken = sum(row.is_submitted for row in batch.rows)
     earlier = {row for row in batch.rows if row.last_status.state.is_final}
     found = f", {taken} of them found from before" if taken else ""
     echo(f"Batch {batch.name}: {len(batch)} runs{found}.", err=True)
+    if words := of_others(batch.rows):
+        echo(words, err=True)
     lacking = 0
     try:
         with batch_view(batch) as view:
@@ -142,7 +146,7 @@ def _words(row: Row, data: dict[str, Any], *, is_earlier: bool) -> str:
     parameters = " ".join(f"{name}={value}" for name, value in data["parameters"].items())
     text = f"{row.number:>4}  {row.last_status}  {parameters}"
     if is_earlier:
-        return f"{text}  (before)"
+        return f"{text}  (before)" if row.is_own else f"{text}  (before, not from here)"
     if row.last_status.state.value != "Completed":
         return f"{text}  {row.reference}" if row.run.environment.capabilities.attach else text
     if "result_error" in data:

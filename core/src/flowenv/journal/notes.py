@@ -77,7 +77,14 @@ class Journal:
 
     def note_found(self, found: Iterable[RunSummary], environment: Environment) -> None:
         """Note how runs stand that a platform has listed, of those that are known."""
-        known = {one.summary.run_id: one.summary for one in self.at(environment)}
+        found = list(found)
+        entries = self._read(lambda: self._store.of([one.run_id for one in found])) or ()
+        known = {
+            entry.run_id: one.summary
+            for entry in entries
+            if (entry.backend, entry.place) == (environment.backend, environment.place)
+            and (one := _remembered(entry))
+        }
         for summary in found:
             before = known.get(summary.run_id)
             is_old = before is not None and before.status == summary.status
@@ -111,6 +118,11 @@ class Journal:
         """What is known of the runs of an environment's place, newest first."""
         entries = self._read(lambda: self._store.at(environment.backend, environment.place))
         return [one for entry in entries or () if (one := _remembered(entry))]
+
+    def references(self, environment: Environment) -> dict[str, str]:
+        """The references of all runs of an environment's place that are known, by their ids."""
+        place = environment.backend, environment.place
+        return self._read(lambda: self._store.references(*place)) or {}
 
     def _note(
         self,

@@ -8,7 +8,7 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     import sqlite3
 
 VERSION = 1
-MOST_RUNS = 2000
+MOST_RUNS = 10_000
 """How many runs are remembered; after that the oldest are forgotten."""
+_AT_ONCE = 500
+"""How many run ids a query names."""
 LARGEST = 32 * 1024
 """Characters of one run's entry: a larger one isn't noted."""
 MOST_DOCUMENTS, LARGEST_DOCUMENT = 100, 64 * 1024
@@ -108,15 +110,17 @@ class Store:
             if entry is not None:
                 values = _row(entry)
                 if sum(len(one) for one in values if isinstance(one, str)) <= LARGEST:
-                    database.execute(
+                    written = database.execute(
                         f"INSERT OR REPLACE INTO runs ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)",
                         values,
                     )
-                    database.execute(
-                        "DELETE FROM runs WHERE run_id IN (SELECT run_id FROM runs "
-                        "ORDER BY created DESC LIMIT -1 OFFSET ?)",
-                        (MOST_RUNS,),
-                    )
+                    # to look for the oldest takes longer than to write: a hundred times in all
+                    if (written.lastrowid or 0) % max(MOST_RUNS // 100, 1) == 0:
+                        database.execute(
+                            "DELETE FROM runs WHERE run_id IN (SELECT run_id FROM runs "
+                            "ORDER BY created DESC LIMIT -1 OFFSET ?)",
+                            (MOST_RUNS,),
+                        )
             database.execute("COMMIT")
 
     def keep(self, sha256: str, content: bytes) -> None:
@@ -176,6 +180,35 @@ class Store:
             return _one(database, "run_id = ?", name.lower()) or _one(
                 database, "reference = ?", name
             )
+
+    def of(self, run_ids: Sequence[str]) -> list[Entry]:
+        """The entries of these runs, as far as there are some.
+
+        Raises:
+            JournalUnusable: if the file can't be read.
+        """
+        found: list[Entry] = []
+        if not self.path.exists():
+            return found
+        with self._open() as database:
+            for start in range(0, len(run_ids), _AT_ONCE):
+                some = run_ids[start : start + _AT_ONCE]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT {_COLUMNS} FROM runs WHERE run_id IN ({marks})"
+                found += map(_entry, database.execute(query, some))
+        return found
+
+    def references(self, backend: str, place: str) -> dict[str, str]:
+        """The references of all entries of a place, by run id.
+
+        Raises:
+            JournalUnusable: if the file can't be read.
+        """
+        if not self.path.exists():
+            return {}
+        with self._open() as database:
+            query = "SELECT run_id, reference FROM runs WHERE backend = ? AND place = ?"
+            return dict(database.execute(query, (backend, place)))
 
     def at(self, backend: str, place: str) -> list[Entry]:
         """The entries of a place, newest first.

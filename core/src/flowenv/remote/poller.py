@@ -19,8 +19,8 @@ from flowenv.errors import FlowenvError
 T = TypeVar("T")
 
 _SHARE = 4.0
-"""How many times as long as a round took what it found serves those who wait: who looks at
-thousands one after the other would begin a round for each few, were one longer than the interval."""
+"""How many times as long as a round took what it found serves those who wait. Who looks at
+thousands one after the other would else begin a round for each few, were one longer than usual."""
 _LONGEST = 30.0
 """The most seconds between two rounds that only the time of the last one asks for."""
 

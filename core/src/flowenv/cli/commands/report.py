@@ -63,12 +63,13 @@ def report(
 
 def _of_batch(label: str, environment: Environment) -> tuple[str, ...]:
     """The newest run of each row, in the order in which they were submitted."""
-    from flowenv.batches.mapping import newest_by_row
+    from flowenv.batches.earlier_runs import newest_by_row, submitted_here
     from flowenv.errors import RunNotFound
     from flowenv.submission.known_runs import find_runs
 
-    found = newest_by_row(find_runs(environment, labels=[label]))
+    runs = find_runs(environment, labels=[label])
+    found = [one.run for one in newest_by_row(runs, submitted_here(environment)).values()]
     if not found:
         raise RunNotFound(f"The platform has no run of the batch {label.partition('=')[2]}.")
-    in_order = sorted(found.values(), key=lambda run: run.created.timestamp() if run.created else 0)
+    in_order = sorted(found, key=lambda run: run.created.timestamp() if run.created else 0)
     return tuple(run.reference for run in in_order)
