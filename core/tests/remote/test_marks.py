@@ -28,6 +28,7 @@ def test_an_attached_run_is_the_one_of_the_marks() -> None:
     run = MARKS.attached(environment, handle)
     assert (run.environment, run.handle, run.id) == (environment, handle, "6f1c")
     assert (run.flow_name, run.labels, run.created) == ("train", MARKS.labels, NOW)
+    assert run.parameters == run.shown_parameters == MARKS.parameters
 
 
 def test_a_summary_says_what_the_marks_say() -> None:

@@ -64,17 +64,10 @@ def attached(
         UnsupportedOperation: if it can't.
         RunNotFound: if the platform knows no such run; the hint has what the journal remembers.
     """
-    from flowenv.cli.remembered import remembered, words
-    from flowenv.errors import RunNotFound
     from flowenv.submission.attaching import attach
 
     environment = find_environment(env, settings, plugins, "attach", *capabilities)
-    try:
-        return attach(reference, environment)
-    except RunNotFound as error:
-        if found := remembered(reference):
-            error.hint = f"{words(found)}."
-        raise
+    return attach(reference, environment)
 
 
 def print_status(

@@ -18,9 +18,3 @@ def remembered(reference: str) -> Remembered | None:
 def describe_remembered(found: Remembered) -> dict[str, object]:
     """A run of the journal as plain data, as `flowenv status -o json` prints it."""
     return {**found.summary.to_json(), "backend": found.backend}
-
-
-def words(found: Remembered) -> str:
-    """How a run of the journal stands, on one line."""
-    moment = found.seen.strftime("%Y-%m-%d %H:%M:%S")
-    return f"{found.summary.status} (as this machine last heard of it, at {moment} UTC)"

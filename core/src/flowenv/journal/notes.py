@@ -48,6 +48,12 @@ class Remembered:
     backend: str
     outcome: Outcome | None = None
 
+    @property
+    def words(self) -> str:
+        """How the run stands, on one line."""
+        moment = self.seen.strftime("%Y-%m-%d %H:%M:%S")
+        return f"{self.summary.status} (as this machine last heard of it, at {moment} UTC)"
+
 
 class Journal:
     """The journal of this user on this machine.

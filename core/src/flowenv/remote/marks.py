@@ -91,6 +91,7 @@ class Marks:
             environment,
             id=self.run_id,
             flow_name=self.flow,
+            parameters=self.parameters,
             labels=self.labels,
             created=self.created,
             submitter=self.submitter,

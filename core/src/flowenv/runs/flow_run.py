@@ -32,7 +32,8 @@ class FlowRun(WatchedRun):
         id: fresh for every execution, a UUID.
         flow_name: the flow's name.
         flow: the flow itself; None for a run that another process submitted.
-        parameters: the flow's parameters by name.
+        parameters: the flow's parameters by name; of a run that another process submitted what
+            its platform has of them, which is texts: shortened, and without secrets.
         environment: where it runs.
         labels: the environment's and the submission's labels.
         submitter: who submitted it, as `user@host`; empty if that isn't known.

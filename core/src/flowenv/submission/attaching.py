@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowenv.errors import UnsupportedOperation
+from flowenv.errors import RunNotFound, UnsupportedOperation
 from flowenv.hooks.registry import registry
 from flowenv.runs.answers import one
 from flowenv.runs.environment import Environment
@@ -22,7 +22,8 @@ def attach(reference: str, environment: Environment | str | None = None) -> Flow
     Raises:
         BackendNotFound: if nothing has that name.
         UnsupportedOperation: if the backend can't.
-        RunNotFound: if the platform doesn't know it.
+        RunNotFound: if the platform doesn't know it; what this machine's journal knows of it is
+            the hint.
 
     >>> import flowenv
     >>> flowenv.attach("run-1", "local")
@@ -34,7 +35,13 @@ def attach(reference: str, environment: Environment | str | None = None) -> Flow
     hooks = registry().hooks(environment.backend)
     if not environment.capabilities.attach:
         raise UnsupportedOperation(f"The backend {environment.backend} can't attach to runs.")
-    run = hooks.claimed("attach", "flowenv_attach", environment=environment, reference=reference)
+    try:
+        run = hooks.claimed(
+            "attach", "flowenv_attach", environment=environment, reference=reference
+        )
+    except RunNotFound as error:
+        _add_what_is_remembered(error, reference, environment.backend)
+        raise
     one(run, FlowRun, hooks.owner, "flowenv_attach")
     check_handle(run.handle, hooks.owner, "flowenv_attach")
     run.hooks = hooks
@@ -42,3 +49,13 @@ def attach(reference: str, environment: Environment | str | None = None) -> Flow
     if journal := journal_here():
         journal.follow(run, is_own=False)
     return run  # type: ignore[no-any-return]
+
+
+def _add_what_is_remembered(error: RunNotFound, reference: str, backend: str) -> None:
+    """Say what this machine's journal knows of a run that its platform has forgotten."""
+    journal = journal_here()
+    if journal and (found := journal.named(reference)):
+        error.hint = (
+            f"{found.words}. `flowenv result {reference} --env {backend}` prints its result, if "
+            "this machine has seen it."
+        )

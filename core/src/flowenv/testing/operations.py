@@ -120,6 +120,8 @@ class OperationChecks(ConformanceBase):
             for reference in (run.reference, run.id):
                 found = attach(reference, self.make_environment())
                 assert (found.id, found.flow_name) == (run.id, run.flow_name), f"of {reference}"
+                told = (found.parameters, found.labels)
+                assert told == (run.shown_parameters, run.labels), f"of {reference}: {told}"
                 assert found.wait(self.timeout).state is state, f"{reference}: {found.status}"
         assert attach(added.reference, self.make_environment()).result(self.timeout) == 23
         self._assert_unknown()  # where attach could give one of these runs instead

@@ -8,7 +8,7 @@ import click
 
 from flowenv.cli.options import output_option, reference_options
 from flowenv.cli.printing import echo, echo_json
-from flowenv.cli.remembered import describe_remembered, remembered, words
+from flowenv.cli.remembered import describe_remembered, remembered
 
 if TYPE_CHECKING:
     from flowenv.journal.notes import Remembered
@@ -67,7 +67,7 @@ def _report(found: Remembered, environment: Environment, output: str) -> int:
         echo_json({**describe_remembered(found), **describe_result(value, error)})
     else:
         report_result(value, error)
-        echo(words(found), err=True)
+        echo(found.words, err=True)
     status: Status = found.summary.status
     return exit_code(status, lacks_result=error is not None)
 

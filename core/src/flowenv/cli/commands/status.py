@@ -29,7 +29,7 @@ def status(
       flowenv status REFERENCE --env prod
       flowenv status REFERENCE --env prod -o json
     """
-    from flowenv.cli.remembered import describe_remembered, remembered, words
+    from flowenv.cli.remembered import describe_remembered, remembered
     from flowenv.errors import RunNotFound
 
     try:
@@ -40,6 +40,6 @@ def status(
         if output == "json":
             echo_json(describe_remembered(found))
         else:
-            echo(words(found))
+            echo(found.words)
         return
     print_status(flow_run, flow_run.refresh, output, with_times=True)
