@@ -191,19 +191,22 @@ class House:
                 yield text(HOUSE - 50, y + 18, ", ".join(libraries), style, size=10.5)
             y += height + 3
         self.bottom = round(y)
-        yield from self.arrow_up(places)
+        yield from self.arrows_up(places)
 
-    def arrow_up(self, places: dict[str, float]) -> Iterator[str]:
-        """The one import that runs up, which the layers' contract names."""
-        (ignored,) = self.contracts["core-layers"]["ignore_imports"]
-        start, end = (one.split(".") for one in ignored.split(" -> "))
-        low, high, x = places[start[1]], places[end[1]], HOUSE + 24
-        yield line(f"M{HOUSE + 2} {low} L{x} {low} L{x} {high} L{HOUSE + 3} {high}")
-        words = ["the one arrow up:", ".".join(start[1:]), "calls", ".".join(end[1:])]
-        for number, word in enumerate(words):
-            style = CODE if "." in word else 'font-style="italic"'
-            middle = (low + high) / 2 + 17 * (number - 1.5) + 4
-            yield text(x + 8, middle, word, style, size=10.5 if "." in word else 12)
+    def arrows_up(self, places: dict[str, float]) -> Iterator[str]:
+        """The imports that run up, which the layers' contract names, the shortest first."""
+        ignored = self.contracts["core-layers"]["ignore_imports"]
+        arrows = [[one.split(".") for one in arrow.split(" -> ")] for arrow in ignored]
+        x, below = HOUSE + 24, 0.0
+        for start, end in sorted(arrows, key=lambda arrow: -places[arrow[1][1]]):
+            low, high = places[start[1]], places[end[1]]
+            yield line(f"M{HOUSE + 2} {low} L{x} {low} L{x} {high} L{HOUSE + 3} {high}")
+            words = ["an arrow up:", ".".join(start[1:]), "calls", ".".join(end[1:])]
+            for number, word in enumerate(words):
+                style = CODE if "." in word else 'font-style="italic"'
+                middle = ((below or low) + high) / 2 + 17 * (number - 1.5) + 4
+                yield text(x + 8, middle, word, style, size=10.5 if "." in word else 12)
+            below = high
 
 
 def sentence(module: str) -> str:

@@ -19,7 +19,7 @@ from flowenv.errors import ConfigurationError, FlowenvError
 from flowenv.plugin import Event
 from flowenv.reports import contents
 from flowenv.reports import page as pages
-from flowenv.reports.page import check_report, write_report
+from flowenv.reports.page import check_report
 from flowenv.reports.pictures import LARGEST, picture
 from flowenv.runs.timeline import WIDTH, Scale
 from flowenv.runs.times import Phase
@@ -99,8 +99,9 @@ def test_nothing_is_loaded_and_only_its_own_script_may_run() -> None:
 
 
 def test_many_runs_are_a_table_with_a_column_for_each_parameter() -> None:
-    batch = flowenv.map(shout, [{"word": "a"}, {"word": "fail"}, {"word": "b"}])
-    elements = Elements(flowenv.report([row.run for row in batch.rows]))
+    batch = flowenv.map(shout, [{"word": "a"}, {"word": "fail"}, {"word": "b"}], name="words")
+    elements = Elements(batch.report())
+    assert "words" in elements.text
     assert "2 Completed" in elements.text
     assert "1 Failed" in elements.text
     assert len([a for a in elements.of("tr") if "data-item" in a]) == 3
@@ -195,7 +196,7 @@ def test_of_a_long_log_the_end_is_there(
 @pytest.mark.skipif(not browsers.found(), reason="there is no Chromium")
 def test_in_a_browser_it_is_searched_sorted_and_filtered(told: None, tmp_path: Path) -> None:
     path, words = tmp_path / "many.html", ("b", "fail", "a", EVIL)
-    write_report(path, [flowenv.submit(shout, word=word) for word in words])
+    flowenv.report([flowenv.submit(shout, word=word) for word in words], path)
     program = browsers.found()
     assert program
     with browsers.browser(program, tmp_path / "browser") as browser:
@@ -224,7 +225,7 @@ def test_in_a_browser_it_is_searched_sorted_and_filtered(told: None, tmp_path: P
 def test_a_file_is_the_users_own_and_replaces_another(tmp_path: Path) -> None:
     path = tmp_path / "run.html"
     path.write_text("before")
-    write_report(path, flowenv.submit(shout, word="hello"))
+    flowenv.submit(shout, word="hello").report(path)
     assert path.read_text().startswith("<!DOCTYPE html>")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
@@ -235,7 +236,7 @@ def test_what_cannot_be_written_is_said_before_and_after(tmp_path: Path) -> None
     with pytest.raises(ConfigurationError, match="is no folder in which this user may write"):
         check_report(nowhere)
     with pytest.raises(FlowenvError, match=r"can't be written to .*No such file"):
-        write_report(nowhere, flowenv.submit(shout, word="hello"))
+        flowenv.submit(shout, word="hello").report(nowhere)
     with pytest.raises(FlowenvError, match="no run to report on"):
         flowenv.report([])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -57,6 +58,12 @@ class Batch:
 
     def __repr__(self) -> str:
         return f"Batch({self.name!r}, {self.summary()})"
+
+    def _repr_html_(self) -> str:
+        """The batch as a notebook shows it; the platform isn't asked."""
+        from flowenv.batches.notebook import batch_html
+
+        return batch_html(self)
 
     def __iter__(self) -> Iterator[FlowRun]:
         """Each run as soon as it is over, and submit the next one in its place.
@@ -267,6 +274,24 @@ class Batch:
             }
             for row in self.rows
         ]
+
+    def report(self, path: str | os.PathLike[str] | None = None, *, title: str = "") -> str:
+        """A page on all runs, as `flowenv.report` makes it.
+
+        Args:
+            path: a file to write it to, too.
+            title: what the page is called; by default the batch's name.
+
+        Returns:
+            HTML.
+
+        Raises:
+            ConfigurationError: if Jinja2 isn't installed: it is the extra `report`.
+            FlowenvError: if the platform can't be asked, or the file can't be written.
+        """
+        from flowenv.reports.page import report
+
+        return report([row.run for row in self.rows], path, title=title or self.name)
 
     def cancel(self) -> Counter[State]:
         """Stop what runs, submit nothing more, and return when the platform shows that.

@@ -24,11 +24,18 @@ LARGEST_BATCH = 100
 """Up to so many runs on a page have their logs and specs with them."""
 
 
-def report(runs: FlowRun | Sequence[FlowRun], *, title: str = "") -> str:
+def report(
+    runs: FlowRun | Sequence[FlowRun],
+    path: str | os.PathLike[str] | None = None,
+    *,
+    title: str = "",
+) -> str:
     """A page on one run, or on many.
 
     Args:
         runs: a run, or several, of this process or of others.
+        path: a file to write it to, too, which only this user may read: it holds logs. One that
+            is there is replaced.
         title: what the page is called; by default the flow's name.
 
     Returns:
@@ -36,7 +43,7 @@ def report(runs: FlowRun | Sequence[FlowRun], *, title: str = "") -> str:
 
     Raises:
         ConfigurationError: if Jinja2 isn't installed: it is the extra `report`.
-        FlowenvError: if the platform can't be asked.
+        FlowenvError: if the platform can't be asked, or the file can't be written.
 
     >>> import flowenv
     >>> html = flowenv.report(flowenv.submit(dict, n=5))
@@ -48,21 +55,13 @@ def report(runs: FlowRun | Sequence[FlowRun], *, title: str = "") -> str:
         raise FlowenvError("There is no run to report on.")
     in_full = len(chosen) <= LARGEST_BATCH
     many = len(chosen)
-    return _rendered([contents_of(run, of=many, in_full=in_full) for run in chosen], title)
+    page = _rendered([contents_of(run, of=many, in_full=in_full) for run in chosen], title)
+    if path is not None:
+        _write(Path(path), page)
+    return page
 
 
-def write_report(path: Path, runs: FlowRun | Sequence[FlowRun], *, title: str = "") -> None:
-    """Write a page into a file, which only this user may read: it holds logs.
-
-    Args:
-        path: the file; one that is there is replaced.
-        runs: as for `report`.
-        title: as for `report`.
-
-    Raises:
-        FlowenvError: as `report` does, or if the file can't be written.
-    """
-    page = report(runs, title=title)
+def _write(path: Path, page: str) -> None:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from types import TracebackType
@@ -61,6 +62,25 @@ class FlowRun(WatchedRun):
         installed: where the flow runs: the same for what it requires; empty if nothing of that
             had to be installed.
     """
+
+    def _repr_html_(self) -> str:
+        """The run as a notebook shows it; the platform isn't asked."""
+        from flowenv.runs.notebook import bars, facts, state, text
+        from flowenv.runs.times import times_seen
+
+        seen = () if self.is_attached else times_seen(self._seen).phases()
+        parameters = ", ".join(f"{name}={value}" for name, value in self.shown_parameters.items())
+        return facts(
+            {
+                "run": f"<b>{text(self.flow_name)}</b> {state(self.last_status)}",
+                "": text(self.last_status.message),
+                "hint": text(self.last_status.hint),
+                "parameters": text(parameters),
+                "labels": text(", ".join(self.labels)),
+                "reference": text(self.reference if self.handle else ""),
+                "phases": bars(seen),
+            }
+        )
 
     def logs(self, *, follow: bool = False) -> Iterator[str]:
         """The lines of the flow's log, without line ends.
@@ -158,6 +178,28 @@ class FlowRun(WatchedRun):
 
         status = self.wait(timeout)
         return files_of_run(self, status, self.read_outcome(), self._logged)
+
+    def report(self, path: str | os.PathLike[str] | None = None, *, title: str = "") -> str:
+        """A page on the run, as `flowenv.report` makes it.
+
+        Args:
+            path: a file to write it to, too.
+            title: what the page is called; by default the flow's name.
+
+        Returns:
+            HTML.
+
+        Raises:
+            ConfigurationError: if Jinja2 isn't installed: it is the extra `report`.
+            FlowenvError: if the platform can't be asked, or the file can't be written.
+
+        >>> from flowenv import submit
+        >>> "Completed" in submit(dict).report()
+        True
+        """
+        from flowenv.reports.page import report
+
+        return report(self, path, title=title)
 
     def _logged(self, sha256: str, what: str = "result") -> bytes:
         """The document that the run's log carries."""

@@ -46,7 +46,7 @@ def report(
       flowenv report --batch days --env prod -o days.html
     """
     from flowenv.cli.printing import echo
-    from flowenv.reports.page import write_report
+    from flowenv.reports.page import report as write_report
     from flowenv.submission.attaching import attach
 
     if bool(references) == (batch is not None):
@@ -57,7 +57,7 @@ def report(
     if batch:
         references, title = _of_batch(batch, environment), batch.partition("=")[2]
     runs = [attach(reference, environment) for reference in references]
-    write_report(path, runs, title=title)
+    write_report(runs, path, title=title)
     echo(f"The report is in {path}.", err=True)
 
 

@@ -99,10 +99,10 @@ def _check_page(page: Path, *, is_possible: bool) -> None:
 def _write_page(page: Path, runs: Sequence[FlowRun], title: str = "") -> None:
     from flowenv.cli.printing import echo
     from flowenv.errors import FlowenvError
-    from flowenv.reports.page import write_report
+    from flowenv.reports.page import report
 
     try:
-        write_report(page, runs, title=title)
+        report(runs, page, title=title)
     except FlowenvError as error:  # how the run ended stays what counts
         echo(f"Error: there is no report: {error}", err=True)
     else:
