@@ -5,6 +5,8 @@ On the rig, which can have both; nothing of a run may be left after it.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,11 +15,13 @@ import pytest
 
 from flowenv.runs.flow_run import FlowRun
 from flowenv.states import Reason, State
-from on_kubernetes.cluster_under_test import PATIENCE, ClusterUnderTest, needs_the_rig
+from flowenv_k8s.spec.labels import label_of
+from on_kubernetes.cluster_under_test import IMAGE, PATIENCE, ClusterUnderTest, needs_the_rig
 from on_kubernetes.dask_objects import line_with, of_run
 from on_kubernetes.operated_rig import operated_rig
 from rigs.kubernetes import KubernetesRig
 
+FLOWS = Path(__file__).parents[3] / "plugins/dask_k8s/tests/flows/cluster_flows.py"
 PODS: dict[str, Any] = {"cluster": "pods"}
 WORKERS = ",flowenv.io/dask=worker"
 
@@ -71,3 +75,30 @@ def test_a_run_whose_own_node_is_lost_says_so_and_leaves_no_worker(
     status = run.wait(PATIENCE)
     assert (status.state, status.reason) == (State.CRASHED, Reason.LOST)
     cluster.wait_until(lambda: not cluster.names("Pod", of_run(run)), "no pod")
+
+
+def test_a_flow_here_outlasts_cuts_of_its_way_to_the_scheduler(
+    cluster: ClusterUnderTest, label: str, rig: KubernetesRig, tmp_path: Path
+) -> None:
+    told = tmp_path / "told"
+    program = (
+        "from flowenv.flows.finding import find_flow\n"
+        "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
+        "environment = DaskKubernetesEnvironment(1, 1, cluster='pods', nthreads=1,\n"
+        f"    metadata={{'image': {IMAGE!r}}}, labels=[{label!r}])\n"
+        f"flow = find_flow('{FLOWS}:works_until_told')\n"
+        f"print(environment.run(flow, until={str(told)!r}))\n"
+    )
+    script = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert script.stdout
+    with script:
+        assert "working" in script.stdout.readline()
+        for _ in range(2):
+            with rig.faults.inject("api_down"):
+                pass
+            assert cluster.names("Pod", label_of(label))  # it is back
+        told.touch()
+        assert script.stdout.readline() == "45\n"
+    assert script.returncode == 0
+    for kind in ("Job", "Pod", "Secret"):
+        assert cluster.names(kind, label_of(label)) == []

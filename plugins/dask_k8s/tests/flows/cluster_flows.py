@@ -45,6 +45,18 @@ def ends_when_told(until: str) -> int:
 
 
 @flow
+def works_until_told(until: str) -> int:
+    """Have tasks on the cluster while its connection is cut, in this process, outside of it."""
+    client = get_client()
+    futures = client.map(wait_for_event, range(10), name="told")
+    wait_until(lambda: workers(client), "a worker")
+    print("working", flush=True)
+    wait_until(Path(until).exists, "the file")
+    Event("told").set()
+    return sum(client.gather(futures))
+
+
+@flow
 def adapts() -> list[int]:
     """Have work for two workers, then for one."""
     client, name, seen = get_client(), "go", []

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from typing import Any
 
-from flowenv.plugin import silenced
+from flowenv.plugin import connected, silenced
 
 _log = logging.getLogger("flowenv.dask_k8s")
 
@@ -42,6 +42,23 @@ def scheduler_id(cluster: Any, timeout: float) -> str | None:
     except Exception as error:  # whatever comes of a connection that is no more
         _log.debug("The scheduler doesn't answer: %r", error)
         return None
+
+
+def run_on_scheduler(
+    address: str, security: Any, timeout: float, function: Any, *arguments: Any
+) -> Any:
+    """What a function gives that a scheduler runs.
+
+    Args:
+        address: the scheduler's.
+        security: the run's certificates, a `distributed.Security`.
+        timeout: seconds that connecting may take.
+        function: what it runs; it must have it, too.
+        *arguments: the function's.
+    """
+    settings = {"security": security, "timeout": timeout, "set_as_default": False}
+    with connected(address, settings) as client:
+        return client.run_on_scheduler(function, *arguments)
 
 
 def is_cut_off(error: BaseException, *, answers: bool) -> bool:

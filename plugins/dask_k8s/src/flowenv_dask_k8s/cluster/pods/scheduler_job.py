@@ -12,6 +12,7 @@ from flowenv.plugin import Reason, State, Status
 from flowenv_dask_k8s.api import connection
 from flowenv_dask_k8s.cluster import diagnosis
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
+from flowenv_dask_k8s.cluster.pods.way_in import WayIn
 from flowenv_dask_k8s.cluster.scheduler_log import relay_log
 from flowenv_dask_k8s.cluster.startup import NO_POD, Startup
 from flowenv_dask_k8s.spec.dask_pods import COMM_PORT, DASHBOARD_PORT
@@ -24,7 +25,6 @@ from flowenv_k8s.plugin import (
     RUN_ID,
     SECRETS,
     Client,
-    PortForward,
     Refused,
     create_once,
     is_refused_for_good,
@@ -58,7 +58,7 @@ class SchedulerJob:
         self._client, self._plan, self._run_id = client, plan, run_id
         self._manifest = plan.scheduler
         self._startup = _SchedulerStartup(client, plan, say, self._pods)
-        self._forwards: dict[int, PortForward] = {}
+        self._way: WayIn | None = None
         self._made: Mapping[str, Any] | None = None
         self._pod: Mapping[str, Any] = {}
 
@@ -85,14 +85,13 @@ class SchedulerJob:
     @property
     def address(self) -> str:
         """Where this process reaches it."""
-        made = self._forwards.get(COMM_PORT)
-        return f"tls://127.0.0.1:{made.port}" if made else self.contact
+        return f"tls://127.0.0.1:{self._way.port}" if self._way else self.contact
 
     @property
     def dashboard(self) -> str:
         """The dashboard's address, for this machine or for its pod."""
-        made = self._forwards.get(DASHBOARD_PORT)
-        return f"http://127.0.0.1:{made.port if made else DASHBOARD_PORT}/status"
+        port = self._way.dashboard if self._way else DASHBOARD_PORT
+        return f"http://127.0.0.1:{port}/status"
 
     def make(self) -> None:
         """Make the Job, and the Secret that it owns.
@@ -123,19 +122,19 @@ class SchedulerJob:
         """
         self._pod = self._startup.wait_for_scheduler()
         if not self._plan.is_inside:
-            for port in (COMM_PORT, DASHBOARD_PORT):
-                made = PortForward(self._client, self._plan.namespace, self.pod, port)
-                self._forwards[port] = made
-        self._wait_until_it_listens()
-
-    def _wait_until_it_listens(self) -> None:
+            where = (self._plan.namespace, self.pod)
+            self._way = WayIn(self._client, *where, lambda: self._look() is not None)
         from flowenv_dask_k8s.api import spec_cluster
 
         own = [self._plan.certificates[name].reveal() for name in FILES]
         security = spec_cluster.security_of(*own)
-        made = self._forwards.get(COMM_PORT)
-        host = "127.0.0.1" if made else str(self._pod["status"]["podIP"])
-        port = made.port if made else COMM_PORT
+        self._wait_until_it_listens(security)
+        if self._way:
+            self._way.outlast_cuts(str(self._pod["status"]["podIP"]), security)
+
+    def _wait_until_it_listens(self, security: Any) -> None:
+        host = "127.0.0.1" if self._way else str(self._pod["status"]["podIP"])
+        port = self._way.port if self._way else COMM_PORT
         while not connection.answers(host, port, security, _ANSWER):
             if self._startup.seconds > self._plan.deadline:
                 raise diagnosis.silent_scheduler(self.pod, self._startup.seconds)
@@ -184,8 +183,8 @@ class SchedulerJob:
         Raises:
             FlowenvError: if that can't be done.
         """
-        for made in self._forwards.values():
-            made.close()
+        if self._way:
+            self._way.close()
         if self._made:
             metadata = self._made["metadata"]
             where = (metadata["namespace"], metadata["name"])
