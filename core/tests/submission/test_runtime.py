@@ -105,15 +105,54 @@ def test_it_is_made_all_the_same_where_nothing_can_be_kept(monkeypatch, tmp_path
 def test_it_is_a_few_hundred_kilobytes_without_the_command_line():
     found = shipped_runtime()
     names = zipfile.ZipFile(io.BytesIO(found.content)).namelist()
-    assert len(found.content) < 750_000
+    assert len(found.content) < 700_000
     left_out = ("flowenv/cli/", "flowenv/journal/", "flowenv/_template/")
     assert not [name for name in names if name.startswith(left_out)]
+
+
+def test_our_sources_travel_without_their_documentation_and_with_their_line_numbers():
+    source = '''"""Docs."""
+PLACE = "x"
+"""What
+is documented.
+"""
+
+
+class One:
+    """Of a class."""
+
+    def do(self, text="é"): "in a line with more"
+
+    def go(self):
+        """Of a method: é.
+
+        At length.
+        """
+        return (
+            """no documentation"""
+        )
+'''
+    found = runtime._without_documentation(source.encode())
+    kept = [(number, line) for number, line in enumerate(found.decode().splitlines(), 1) if line]
+    assert kept == [
+        (1, '"-"'),
+        (2, 'PLACE = "x"'),
+        (3, '"-"'),
+        (8, "class One:"),
+        (9, '    "-"'),
+        (11, '    def do(self, text="é"): "in a line with more"'),
+        (13, "    def go(self):"),
+        (14, '        "-"'),
+        (18, "        return ("),
+        (19, '            """no documentation"""'),
+        (20, "        )"),
+    ]
 
 
 def test_with_a_backend_it_is_small_enough_for_a_config_map():
     pytest.importorskip("flowenv_dask_k8s")
     found = shipped_runtime(("flowenv-dask-k8s", "flowenv-k8s"))
-    assert len(found.content) < 900_000
+    assert len(found.content) < 850_000
 
 
 def test_a_distribution_that_is_not_here_is_named():

@@ -79,7 +79,7 @@ def shipped_runtime(distributions: tuple[str, ...] = ()) -> Runtime:
     try:
         return Runtime(kept.read_bytes())
     except OSError:
-        made = Runtime(_archive([*((name, _read(path)) for name, path in modules), *told]))
+        made = Runtime(_archive([*((name, _shipped(name, path)) for name, path in modules), *told]))
     with contextlib.suppress(OSError):  # then it is made again next time
         _keep(kept, made.content)
     return made
@@ -111,6 +111,29 @@ def _archive(files: Iterable[tuple[str, bytes]]) -> bytes:
             if _has_bytecode(name):
                 add(f"{name}c", _bytecode(name, content))
     return written.getvalue()
+
+
+def _shipped(name: str, path: Path) -> bytes:
+    """A module's source; ours without what is there to be read, in lines of the same numbers."""
+    source = _read(path)
+    return _without_documentation(source) if name.startswith("flowenv") else source
+
+
+def _without_documentation(source: bytes) -> bytes:
+    """A source whose docstrings, and strings that document a variable, are a dash."""
+    lines = source.decode().splitlines(keepends=True)
+    for one in ast.walk(ast.parse(source)):
+        if not isinstance(one, ast.Expr) or not isinstance(one.value, ast.Constant):
+            continue
+        if not isinstance(one.value.value, str):
+            continue
+        assert one.end_lineno
+        first, last = one.lineno - 1, one.end_lineno
+        before, after = lines[first][: one.col_offset], lines[last - 1].encode()
+        if before.strip() or after[one.end_col_offset :].strip():
+            continue  # there is more in these lines
+        lines[first:last] = [f'{before}"-"\n', *["\n"] * (last - first - 1)]
+    return "".join(lines).encode()
 
 
 def _has_bytecode(name: str) -> bool:
