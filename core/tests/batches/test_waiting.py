@@ -76,3 +76,17 @@ def test_wait_returns_when_it_was_told_to(submitted):
 def test_another_word_for_when_is_refused(submitted):
     with pytest.raises(SettingError, match="FIRST_COMPLETED or FIRST_EXCEPTION, not 'first'"):
         flowenv.wait([], return_when="first")
+
+
+@pytest.mark.parametrize("ask", [flowenv.wait, lambda *given: list(flowenv.as_completed(*given))])
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ((["run-1"],), "runs must be runs, not str. Give a list of what flowenv.submit"),
+        ((None,), "runs are several runs, not NoneType"),
+        (([], "5"), "timeout must be a number or None"),
+    ],
+)
+def test_what_is_no_run_or_no_time_is_refused(ask, given, said):
+    with pytest.raises(SettingError, match=said):
+        ask(*given)

@@ -126,6 +126,7 @@ def test_of_what_has_not_run_nothing_has_failed(days):
         ("a.csv", "day,size\n2024-01-01\n", "a.csv, line 2: 1 cells, but 2 columns."),
         ("a.csv", "day,day\n", "a.csv, line 1: the column day is there twice."),
         ("a.csv", "day,\n", "a.csv, line 1: the column '' can't be a parameter's name."),
+        ("a.csv", "day;size\n", "names the flow's parameters. Columns are separated by commas."),
         ("a.csv", "day\n", "a.csv has no rows."),
         ("a.csv", "", "a.csv has no rows."),
         ("a.csv", "size\n3\n", "a.csv, line 2: The flow report needs the parameter day."),

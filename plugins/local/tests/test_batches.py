@@ -118,10 +118,45 @@ def test_a_process_that_cannot_be_started_is_a_crash_and_not_a_wait_for_ever(
     assert "FileNotFoundError" in batch.table()[0]["message"]
 
 
-@pytest.mark.parametrize("wrong", [{"at_once": 0}, {"name": "a b"}, {"again": 1, "only_failed": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"at_once": 0},
+        {"at_once": "3"},
+        {"name": "a b"},
+        {"name": 5},
+        {"labels": "nightly"},
+        {"again": 1, "only_failed": 1},
+    ],
+)
 def test_an_argument_that_cannot_be_is_refused(wrong):
     with pytest.raises(SettingError):
         flowenv.map(half, [{"number": 2}], **wrong)
+
+
+class Frame(dict):  # as pandas has it
+    def to_dict(self, orient: str) -> list[dict[str, int]]:
+        return [{"number": 2}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (Frame(number=[2]), r"The rows are a Frame.*frame\.to_dict"),
+        ({"number": 2}, "The rows are dict, not several dictionaries"),
+        (None, "The rows are NoneType"),
+        ([2], "Row 1 is int"),
+    ],
+)
+def test_rows_that_are_none_are_refused_with_how_to_write_them(rows, said):
+    with pytest.raises(ParameterError, match=said):
+        flowenv.map(half, rows)
+
+
+def test_no_rows_are_no_runs():
+    batch = flowenv.map(half, [])
+    assert (batch.results(), batch.wait(), list(batch)) == ([], {}, [])
+    assert batch.summary() == "no runs"
 
 
 def test_leaving_the_block_ends_the_processes(tmp_path):

@@ -255,7 +255,8 @@ class Batch:
     def summary(self) -> str:
         """The counts for people: `2 Running, 1 Completed`."""
         counts = self.counts()
-        return ", ".join(f"{counts[state]} {state.value}" for state in State if counts[state])
+        parts = [f"{counts[state]} {state.value}" for state in State if counts[state]]
+        return ", ".join(parts) or "no runs"
 
     def table(self) -> list[dict[str, Any]]:
         """A dictionary for each row, for `pandas.DataFrame`: its parameters, and how it stands.

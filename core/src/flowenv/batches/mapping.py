@@ -14,6 +14,8 @@ from flowenv.batches.rows import BATCH, prepare_rows
 from flowenv.errors import RunNotFound, SettingError
 from flowenv.flows.definition import Flow
 from flowenv.runs.environment import Environment
+from flowenv.runs.labels import Labels
+from flowenv.settings.declaration import check_type
 from flowenv.submission.known_runs import find_runs
 from flowenv.submission.lifecycle import as_flow, environment_of
 
@@ -108,6 +110,9 @@ def make_batch(
     The arguments are those of `map`.
     """
     flow = as_flow(flow)
+    check_type(at_once, int | None, "at_once")
+    check_type(name, str | None, "name")
+    Labels.of(labels, "labels")
     if at_once is not None and at_once < 1:
         raise SettingError(f"at_once must be at least 1, not {at_once}.")
     if again and only_failed:

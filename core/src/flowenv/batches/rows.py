@@ -140,7 +140,7 @@ def prepare_rows(
     Raises:
         ParameterError: naming the row that is wrong.
     """
-    found, seen, rows = [], Counter[str](), list(rows)
+    found, seen, rows = [], Counter[str](), _listed(rows)
     for number, row in enumerate(rows, 1):
         parameters = _joined(row, common, number)
         fingerprint = fingerprint_of(flow.name, parameters)
@@ -161,6 +161,20 @@ def prepare_rows(
             raise ParameterError(f"Row {number}: {error.message}", hint=error.hint) from error
         found.append(Row(number, prepared, fingerprint))
     return found
+
+
+def _listed(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    if hasattr(rows, "to_dict"):  # a data frame's own rows are its columns' names
+        raise ParameterError(
+            f"The rows are a {type(rows).__name__}, not dictionaries.",
+            hint='pandas writes them with frame.to_dict("records").',
+        )
+    if isinstance(rows, Mapping | str) or not isinstance(rows, Iterable):
+        raise ParameterError(
+            f"The rows are {type(rows).__name__}, not several dictionaries.",
+            hint="Write a list, such as [{'day': '2026-01-31'}].",
+        )
+    return list(rows)
 
 
 def _joined(row: Mapping[str, Any], common: Mapping[str, Any], number: int) -> dict[str, Any]:

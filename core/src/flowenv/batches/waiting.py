@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from flowenv.errors import SettingError, WaitTimeout
 from flowenv.runs.flow_run import FlowRun
+from flowenv.settings.declaration import check_type
 
 _SHORTEST, _LONGEST = 0.05, 2.0
 """Seconds between two rounds of looks."""
@@ -40,9 +41,13 @@ class Rounds:
 
     Args:
         timeout: seconds after which it is over; None for never.
+
+    Raises:
+        SettingError: if the timeout is no number.
     """
 
     def __init__(self, timeout: float | None = None) -> None:
+        check_type(timeout, float | None, "timeout")
         self._end = None if timeout is None else time.monotonic() + timeout
         self._began = time.monotonic()
 
@@ -64,6 +69,24 @@ class Rounds:
         threading.Event().wait(seconds)  # which an interrupt ends
 
 
+def _distinct(runs: Iterable[FlowRun]) -> list[FlowRun]:
+    """Runs, each once.
+
+    Raises:
+        SettingError: if something else is given.
+    """
+    if not isinstance(runs, Iterable):
+        raise SettingError(f"runs are several runs, not {type(runs).__name__}.", hint=_LIST)
+    found = list(runs)
+    for one in found:
+        if not isinstance(one, FlowRun):
+            raise SettingError(f"runs must be runs, not {type(one).__name__}.", hint=_LIST)
+    return list(dict.fromkeys(found))
+
+
+_LIST = "Give a list of what flowenv.submit or flowenv.attach returned, or a batch."
+
+
 def as_completed(runs: Iterable[FlowRun], timeout: float | None = None) -> Iterator[FlowRun]:
     """Each run as soon as it is over, as `concurrent.futures.as_completed` does it.
 
@@ -72,6 +95,7 @@ def as_completed(runs: Iterable[FlowRun], timeout: float | None = None) -> Itera
         timeout: seconds to wait at most, from the first run that is asked for; None for ever.
 
     Raises:
+        SettingError: if `runs` aren't runs, or `timeout` is no number.
         WaitTimeout: if not all are over by then; they go on.
         FlowenvError: if a platform can't be asked, and that isn't a short outage.
 
@@ -80,7 +104,7 @@ def as_completed(runs: Iterable[FlowRun], timeout: float | None = None) -> Itera
     >>> [run.result()["n"] for run in flowenv.as_completed(runs)]
     [1, 2]
     """
-    waiting, rounds = list(dict.fromkeys(runs)), Rounds(timeout)
+    waiting, rounds = _distinct(runs), Rounds(timeout)
     while True:
         rounds.begin()
         going_on = []
@@ -117,7 +141,7 @@ def wait(
         The runs that are over, and those that go on: `done` and `not_done`.
 
     Raises:
-        SettingError: if `return_when` is another word.
+        SettingError: if `runs` aren't runs, `timeout` is no number or `return_when` another word.
         FlowenvError: if a platform can't be asked, and that isn't a short outage.
 
     >>> import flowenv
@@ -130,7 +154,7 @@ def wait(
             f"return_when must be ALL_COMPLETED, FIRST_COMPLETED or FIRST_EXCEPTION, "
             f"not {return_when!r}."
         )
-    waiting, done, rounds = list(dict.fromkeys(runs)), set[FlowRun](), Rounds(timeout)
+    waiting, done, rounds = _distinct(runs), set[FlowRun](), Rounds(timeout)
     while True:
         rounds.begin()
         over = {run for run in waiting if run.state.is_final}

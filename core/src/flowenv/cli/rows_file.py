@@ -37,7 +37,9 @@ def read_rows(path: Path, flow: Flow[..., Any], common: Mapping[str, Any]) -> li
     except OSError as error:
         raise ParameterError(f"{path} can't be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise ParameterError(f"{path} isn't UTF-8 text: {error}.") from error
+        raise ParameterError(
+            f"{path} isn't UTF-8 text: {error}.", hint='Spreadsheets write that as "CSV UTF-8".'
+        ) from error
     if not rows:
         raise ParameterError(f"{path} has no rows.")
     return rows
@@ -89,9 +91,11 @@ def _check_header(path: Path, header: list[str]) -> None:
         raise ParameterError(f"{path} has no rows.")
     for name in header:
         if not name.isidentifier():
+            hint = "The first line names the flow's parameters."
+            if ";" in name or "\t" in name:
+                hint += " Columns are separated by commas."
             raise ParameterError(
-                f"{path}, line 1: the column {name!r} can't be a parameter's name.",
-                hint="The first line names the flow's parameters.",
+                f"{path}, line 1: the column {name!r} can't be a parameter's name.", hint=hint
             )
         if header.count(name) > 1:
             raise ParameterError(f"{path}, line 1: the column {name} is there twice.")

@@ -282,7 +282,7 @@ def describe(annotation: Any) -> str:
     """
     words = {int: "an integer", float: "a number", bool: "true or false", str: "a string"}
     words |= {Path: "a path", types.NoneType: "None", datetime.datetime: "an ISO date and time"}
-    words |= {datetime.date: "an ISO date", datetime.time: "an ISO time"}
+    words |= {datetime.date: "an ISO date, such as 2026-01-31", datetime.time: "an ISO time"}
     words[datetime.timedelta] = "a number of seconds"
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
