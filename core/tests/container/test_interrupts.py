@@ -31,6 +31,14 @@ FLOWS = """
         threading.Event().wait(600)
 
     @flow
+    def made_an_error(folder):
+        try:
+            Path(folder, "started").touch()
+            threading.Event().wait(600)
+        except KeyboardInterrupt:
+            raise ValueError("Invalid matrix") from None
+
+    @flow
     async def endless_async(folder):
         try:
             Path(folder, "started").touch()
@@ -92,6 +100,12 @@ def assert_stopped(ended, tmp_path):
 
 def test_a_waiting_flow_is_stopped(start, tmp_path):
     assert_stopped(start("endless").terminate_when(tmp_path / "started"), tmp_path)
+
+
+def test_a_flow_is_stopped_whatever_a_library_makes_of_the_interrupt(start, tmp_path):
+    ended = start("made_an_error").terminate_when(tmp_path / "started")
+    assert_stopped(ended, tmp_path)
+    assert "ValueError: Invalid matrix" in ended.stderr
 
 
 def test_an_async_flow_is_stopped(start, tmp_path):

@@ -31,9 +31,18 @@ def load_and_run_flow() -> NoReturn:
         SystemExit: with 0 if the flow returned, 1 if it raised, 3 if it could not be
             started, 143 if the process was asked to stop.
     """
+    asked: list[Terminated] = []
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        # the clean-up that follows must not be interrupted again: the platform's own patience,
+        # after which it kills, is its deadline
+        _ignore_signals()
+        asked.append(Terminated(number))
+        raise asked[0]
+
     try:
         for number in _SIGNALS:
-            signal.signal(number, _terminate)
+            signal.signal(number, terminate)
         # who started this process may have blocked them, and a mask is inherited
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         # what is printed is seen at once, and isn't lost when this process is killed
@@ -43,6 +52,10 @@ def load_and_run_flow() -> NoReturn:
 
         outcome = run_container()
         _ignore_signals()
+        if asked:
+            from flowenv.container.run_payload import unless_completed
+
+            outcome = unless_completed(outcome, asked[0])
     except KeyboardInterrupt as error:  # even between the end of the flow and this line
         from flowenv.container.run_payload import interrupted
 
@@ -50,13 +63,6 @@ def load_and_run_flow() -> NoReturn:
     from flowenv.container.run_payload import leave
 
     leave(outcome)
-
-
-def _terminate(number: int, frame: FrameType | None) -> None:
-    # the clean-up that follows must not be interrupted again: the platform's own patience,
-    # after which it kills, is its deadline
-    _ignore_signals()
-    raise Terminated(number)
 
 
 def _ignore_signals() -> None:

@@ -298,6 +298,16 @@ def _without_token(text: str) -> str:
     return text.replace(token, "***") if token else text
 
 
+def unless_completed(outcome: Outcome, by: KeyboardInterrupt) -> Outcome:
+    """The outcome of a process that was asked to stop, whatever its flow made of that.
+
+    Libraries in C turn an interrupt into errors of their own, which say nothing of the flow.
+    """
+    if outcome.state is State.COMPLETED:
+        return outcome
+    return dataclasses.replace(interrupted(by), ran=outcome.ran, installed=outcome.installed)
+
+
 def interrupted(by: KeyboardInterrupt) -> Outcome:
     """The outcome of a process that was asked to stop.
 
