@@ -19,6 +19,11 @@ from flowenv import redaction
 _STATE = tempfile.mkdtemp(prefix="flowenv-state-")
 os.environ["XDG_STATE_HOME"] = _STATE
 
+# images of Python set it; then each process that tests start, and there are thousands, would
+# compile all that it imports, and pytest all tests for each of its workers
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # nohup and background jobs ignore some signals, and so would each process that tests start: those
 # that are interrupted would go on for ever
 for _number, _handler in (
