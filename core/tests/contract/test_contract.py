@@ -302,6 +302,7 @@ def test_the_token_of_one_environment_is_a_secret_for_the_flow_alone(toy, tmp_pa
     ("name", "value", "says"),
     [
         ("A B=", "x", "is no name for a variable"),
+        ("A", {"file": ""}, "what is named there no empty text"),
         ("A", 5, "must be a string, {secret = …}, {file = …} or {reference = …}, not int"),
         ("A", {"secret": 5}, "must be a string"),
         ("A", "x\0y", "has a NUL character"),

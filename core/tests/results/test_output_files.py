@@ -22,6 +22,7 @@ from flowenv.results.output_files import (
     packed,
     unpacked,
 )
+from flowenv.results.output_folder import output_dir
 from flowenv.runs.environment import Environment
 from flowenv.runs.files_of_run import files_of_run
 from flowenv.runs.flow_run import FlowRun
@@ -205,3 +206,12 @@ def test_what_would_be_a_configuration_is_not_written(tmp_path, name):
         found.save(tmp_path / "new")
     assert not (tmp_path / "new").exists()
     assert found[name]
+
+
+def test_an_output_folder_that_can_not_be_made_says_what_to_set(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("FLOWENV_OUTPUT", str(tmp_path / "file" / "folder"))
+    with pytest.raises(
+        PlatformError, match=r"file/folder can't be made: Not a directory\. Set FLOWENV"
+    ):
+        output_dir()

@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+import flowenv
 from flowenv import Flow, Reason, RunRefused, Secret, State, attach, hookimpl, submit
 from flowenv.errors import (
     ParameterError,
@@ -433,3 +434,14 @@ def test_a_misspelt_argument_is_a_parameter_that_the_flow_has_not():
         submit(Flow(lambda label: label), lable="a")
     assert caught.value.hint == "Did you mean 'label'?"
     assert submit(dict, lable="a").result() == {"lable": "a"}
+    with pytest.raises(ParameterError, match="has no parameter 'lables'") as caught:
+        ToyEnvironment().execute(Flow(lambda n: n), n=1, lables=["a"])
+    assert caught.value.hint == "labels= is an argument of flowenv.submit(flow, environment=…)."
+
+
+def test_a_batch_takes_parameters_by_their_names_and_knows_misspelt_arguments():
+    with pytest.raises(ParameterError, match="has no parameter 'atonce'") as caught:
+        flowenv.map(Flow(lambda n, of: n), [{"n": 1}], of=2, atonce=3)
+    assert caught.value.hint == "Did you mean at_once=?"
+    with pytest.raises(ParameterError, match="of is given twice"):
+        flowenv.map(Flow(lambda n, of: n), [{"n": 1}], of=2, parameters={"of": 2})

@@ -17,10 +17,14 @@ from flowenv.runs.environment import Environment
 from flowenv.runs.labels import Labels
 from flowenv.settings.declaration import check_type
 from flowenv.submission.known_runs import find_runs
-from flowenv.submission.lifecycle import as_flow, environment_of
+from flowenv.submission.lifecycle import all_parameters, as_flow, environment_of
 
 _log = logging.getLogger("flowenv")
 
+_OWN = (
+    *("environment", "parameters", "labels", "variables", "at_once", "name", "again"),
+    "only_failed",
+)
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,38}[A-Za-z0-9])?")
 
 
@@ -36,6 +40,7 @@ def map(
     name: str | None = None,
     again: bool = False,
     only_failed: bool = False,
+    **given: Any,
 ) -> Batch:
     """Run a flow once for each row of parameters.
 
@@ -58,6 +63,7 @@ def map(
         again: True to run all rows once more that are over.
         only_failed: True to run only rows once more that have run and didn't complete; of the
             others those that have a run are shown, and those that have none are left out.
+        **given: parameters that all runs have, too.
 
     Returns:
         The batch: iterate over it, `wait`, `results`, `cancel`, `counts`, `table`.
@@ -70,15 +76,16 @@ def map(
         FlowenvError: if the platform refuses a run; those that it has taken go on.
 
     >>> import flowenv
-    >>> batch = flowenv.map(dict, [{"day": 1}, {"day": 2}], parameters={"size": 3})
+    >>> batch = flowenv.map(dict, [{"day": 1}, {"day": 2}], size=3)
     >>> batch.results()
     [{'size': 3, 'day': 1}, {'size': 3, 'day': 2}]
     """
+    flow = as_flow(flow)
     batch = make_batch(
         flow,
         rows,
         environment=environment,
-        parameters=parameters,
+        parameters=all_parameters(flow, given, parameters, _OWN),
         labels=labels,
         variables=variables,
         at_once=at_once,

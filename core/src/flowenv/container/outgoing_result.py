@@ -11,7 +11,7 @@ from typing import Any
 from flowenv.errors import FlowenvError, PayloadError
 from flowenv.results.document import ResultDocument, digest
 from flowenv.results.lines import LARGEST, lines_of, write_lines
-from flowenv.results.outcome import Outcome
+from flowenv.results.outcome import NO_DATA_HINT, Outcome
 from flowenv.states import State
 
 _log = logging.getLogger("flowenv")
@@ -51,7 +51,9 @@ def completed(outcome: Outcome, value: Any, ways: Ways) -> Outcome:
     try:
         document = ResultDocument.of(value)
     except PayloadError as error:
-        return _lost(outcome, error) if ways.results_url else replace(typed, left=error.message)
+        if ways.results_url:
+            return _lost(outcome, error)
+        return replace(typed, left=error.message, hint=NO_DATA_HINT)
     if not document.not_data:
         whole = replace(outcome, result=document.data, has_result=True)
         if whole.carries_result(ways.record_limit):

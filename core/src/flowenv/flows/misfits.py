@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import itertools
 import types
 import uuid
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -18,9 +19,13 @@ _EXACT = (
 )
 """Classes that no plain value stands for, unlike a `Path`, for which a text is often given."""
 
+_MOST_ITEMS = 1000
+
 
 def misfit(value: object, annotation: Any) -> str:
     """What is wrong with a parameter's value, and what to give; empty if nothing is known to be.
+
+    Of lists and the like the items are looked at too, the first thousand.
 
     Only plain annotations are looked at (`int`, `str | None`, `list[float]`, a `Literal`, a
     `date`), and only values of Python's own plain types: a flow may well take a NumPy number for
@@ -32,14 +37,19 @@ def misfit(value: object, annotation: Any) -> str:
 
     >>> misfit("5", int), misfit(5, float), misfit("a,b", list[str])
     ("is an integer, not str. Give 5, not '5'.", '', 'is list[str], not str.')
+    >>> misfit([1, "2"], list[int])
+    "is list[int], and its item 1 is an integer, not str. Give 2, not '2'."
     """
     wanted = _kinds(annotation)
     if wanted is None or type(value) not in (*_SCALARS, *_SEVERAL, types.NoneType):
         return ""
-    if any(_is_near(value, one) for one in wanted):
-        return ""
+    near = [one for one in wanted if _is_near(value, one)]
+    if near:
+        wrong = [_misfit_within(value, one) for one in near]
+        return "" if "" in wrong else f"is {_described(wanted, annotation)}, and {wrong[0]}"
     said = f"is {_described(wanted, annotation)}, not {type(value).__name__}."
-    if isinstance(value, str) and len(value) < 40 and not set(wanted) & set(_SEVERAL):
+    takes_several = any((get_origin(one) or one) in _SEVERAL for one in wanted)
+    if isinstance(value, str) and len(value) < 40 and not takes_several:
         try:
             meant = parse(value, annotation)
         except ValueError:
@@ -61,8 +71,38 @@ def _kinds(annotation: Any) -> list[Any] | None:
         return [annotation]
     if annotation in (None, types.NoneType):
         return [types.NoneType]
-    plain = origin or annotation
-    return [plain] if plain in (*_SCALARS, *_SEVERAL, *_EXACT) else None
+    return [annotation] if (origin or annotation) in (*_SCALARS, *_SEVERAL, *_EXACT) else None
+
+
+def _misfit_within(value: Any, kind: Any) -> str:
+    """What is wrong with the first item of a list, a tuple, a set or a mapping that misfits."""
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin not in _SEVERAL or not arguments:
+        return ""
+    if origin is dict:
+        for key, one in itertools.islice(value.items(), _MOST_ITEMS):
+            if wrong := misfit(key, arguments[0]):
+                return f"its key {_short(key)} {wrong}"
+            if wrong := misfit(one, arguments[1]):
+                return f"its {_short(key)} {wrong}"
+        return ""
+    if origin is tuple and isinstance(value, set | frozenset):
+        return ""  # which of its items is meant to be which, nobody knows
+    if origin is tuple and arguments[-1] is not Ellipsis:
+        if len(value) != len(arguments):
+            return f"it has {len(value)} items, not {len(arguments)}."
+        pairs = zip(value, arguments, strict=True)
+    else:
+        pairs = zip(value, itertools.repeat(arguments[0]))
+    for number, (one, annotation) in enumerate(itertools.islice(pairs, _MOST_ITEMS)):
+        if wrong := misfit(one, annotation):
+            return f"its item {number} {wrong}"
+    return ""
+
+
+def _short(key: object) -> str:
+    text = repr(key)
+    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 def _described(kinds: list[Any], annotation: Any) -> str:
@@ -88,9 +128,8 @@ def _is_near(value: object, kind: Any) -> bool:
         return value in get_args(kind)
     if kind in (int, float):
         return isinstance(value, int | float) if kind is float else isinstance(value, int)
-    if kind in _SEVERAL:
-        pairs = isinstance(value, dict)
-        return isinstance(value, _SEVERAL) and pairs == (kind is dict)
+    if (several := get_origin(kind) or kind) in _SEVERAL:
+        return isinstance(value, _SEVERAL) and isinstance(value, dict) == (several is dict)
     if kind is decimal.Decimal and type(value) is int:
         return True  # it counts as one wherever they are added or compared
     return fits(value, kind)

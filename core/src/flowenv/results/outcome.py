@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flowenv.errors import (
@@ -23,6 +23,10 @@ from flowenv.results.record_lines import FILES, MARK, TEXTS, fields_of, records_
 from flowenv.results.seal import fits
 from flowenv.serialization.plain_data import NotData, decode_data
 from flowenv.states import Reason, State, Status
+
+NO_DATA_HINT = "Have the flow return data, or write a file to flowenv.output_dir()."
+"""What to do about a result that can't leave its process."""
+_STORE_HINT = "Set results_url in the configuration, or have the flow store its result."
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Outcome:
         error_class: the exception's class, for Failed and Crashed.
         message: the exception's message.
         reason: for Crashed.
-        hint: what to do about it.
+        hint: what to do about it, or about a result that stayed behind.
         traceback: the end of the flow's own traceback, for Failed.
         installed: when what the flow requires was installed, in seconds since 1970, and how many
             seconds it took; empty if nothing was.
@@ -124,7 +128,8 @@ class Outcome:
         try:
             document = ResultDocument.of(value)
         except PayloadError as error:
-            return cls(run_id, State.COMPLETED, result_type=kind, left=error.message)
+            stayed = cls(run_id, State.COMPLETED, result_type=kind, left=error.message)
+            return replace(stayed, hint=NO_DATA_HINT)
         if document.not_data:
             left = f"{document.not_data}, which is no data"
             return cls(run_id, State.COMPLETED, result_type=kind, left=left)
@@ -173,7 +178,7 @@ class Outcome:
         if self.is_cut and not self.result_type:
             raise ResultUnavailable(
                 f"The record of the run {run_id} was cut on its way, and its result with it.",
-                hint="Set results_url in the configuration, or have the flow store its result.",
+                hint=_STORE_HINT,
             )
         if self.result_type:
             raise self._unavailable()
@@ -190,7 +195,7 @@ class Outcome:
             return ResultUnavailable(f"{what} is in its log, which can't be read here.")
         return ResultUnavailable(
             f"{what} stayed behind: {self.left or 'its record has no room for it'}.",
-            hint="Set results_url in the configuration, or have the flow store its result.",
+            hint=self.hint or _STORE_HINT,
         )
 
     def status(self, *, cancelled: bool = False) -> Status:
@@ -205,7 +210,8 @@ class Outcome:
         message = self.message
         if self.error_class and self.state is State.FAILED:
             message = f"{self.error_class}: {self.message}" if self.message else self.error_class
-        return Status(self.state, self.reason, message, self.hint)
+        hint = "" if self.state is State.COMPLETED else self.hint
+        return Status(self.state, self.reason, message, hint)
 
     def to_bytes(self, limit: int = LIMIT) -> bytes:
         """The record: a long message is cut, a large result left out.

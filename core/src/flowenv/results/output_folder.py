@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flowenv.contract import FLOW_RUN_ID, OUTPUT
-from flowenv.errors import UnsupportedOperation
+from flowenv.errors import PlatformError, UnsupportedOperation
 
 HERE = "flowenv-output"
 """The folder, where a flow runs in the caller's process, that holds those of the runs."""
@@ -41,6 +41,7 @@ def output_dir() -> Path:
     `FLOWENV_OUTPUT` names another one. It is made when it isn't there.
 
     Raises:
+        PlatformError: if the folder can't be made.
         UnsupportedOperation: in a container that isn't the flow's own, such as a worker's of
             Dask: nothing comes back from there.
 
@@ -57,7 +58,13 @@ def output_dir() -> Path:
             hint="Have workers return what they make, and the flow write it.",
         )
     folder = folder or Path(HERE)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PlatformError(
+            f"The output folder {folder} can't be made: {error.strerror}.",
+            hint=f"Set {OUTPUT} to a folder that can be written to.",
+        ) from None
     return folder
 
 

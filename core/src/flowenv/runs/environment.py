@@ -228,7 +228,7 @@ class Environment:
         """
         from flowenv.submission import lifecycle
 
-        return lifecycle.submit(flow, environment=self, parameters=parameters)
+        return lifecycle.execute(flow, self, parameters)
 
     def run(self, flow: Flow[..., Any], **parameters: Any) -> Any:
         """Run the flow from this process: what the flow's container does, done here.

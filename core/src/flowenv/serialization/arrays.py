@@ -9,7 +9,7 @@ import re
 import sys
 from typing import Any
 
-from flowenv.errors import PayloadError
+from flowenv.serialization.missing_packages import not_installed
 
 ARRAY, SCALAR = "$array", "$scalar"
 _NUMBER = re.compile(r"[<>|=]?[biuf][0-9]{1,2}")
@@ -43,7 +43,7 @@ def read_array(data: dict[str, Any]) -> Any:
     try:
         import numpy
     except ImportError as error:
-        raise PayloadError("This holds an array, and NumPy isn't installed here.") from error
+        raise not_installed("an array", "NumPy", "numpy") from error
     content = base64.b64decode(data[ARRAY])
     _check_size(numpy, content)
     found = numpy.load(io.BytesIO(content), allow_pickle=False)

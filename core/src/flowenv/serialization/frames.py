@@ -8,6 +8,7 @@ from typing import Any
 
 from flowenv.errors import PayloadError
 from flowenv.serialization.arrow_messages import check_sizes
+from flowenv.serialization.missing_packages import not_installed
 
 FRAME = "$frame"
 _SAFE = (14, 0, 1)
@@ -49,15 +50,12 @@ def read_frame(data: dict[str, Any]) -> Any:
         raise ValueError(f"no kind of table: {kind!r}")
     arrow = _pyarrow()
     if arrow is None:
-        raise PayloadError(
-            "This holds a table, and pyarrow (14.0.1 or newer) isn't installed here.",
-            hint="Install pyarrow here.",
-        )
+        raise not_installed("a table", "pyarrow (14.0.1 or newer)", "pyarrow>=14.0.1")
     try:
         found = _from_stream(arrow, kind, base64.b64decode(data["value"]))
     except ImportError as error:
         package = "polars" if kind == "polars" else "pandas"
-        raise PayloadError(f"This holds a table, and {package} isn't installed here.") from error
+        raise not_installed("a table", package, package) from error
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # what Polars raises where Rust panics is no Exception

@@ -28,9 +28,9 @@ def wrong_variable(name: str, value: object) -> str:
     forms = "a string, {secret = …}, {file = …} or {reference = …}"
     if not isinstance(value, dict):
         return f"must be {forms}, not {type(value).__name__}"
-    texts = all(isinstance(one, str) for one in value.values())
+    texts = all(isinstance(one, str) and one.strip() for one in value.values())
     if len(value) != 1 or not value.keys() <= VARIABLE_KEYS or not texts:
-        return f"must be {forms}"
+        return f"must be {forms}, and what is named there no empty text"
     if name == AUTH_TOKEN:
         return "can't be a secret; for the token set auth_token in [secrets]"
     return "can't be a secret" if name in CONFIGURABLE else ""

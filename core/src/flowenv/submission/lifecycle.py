@@ -147,19 +147,68 @@ def submit(
     ...
     flowenv.errors.ParameterError: ...
     """
-    if given:
-        if twice := given.keys() & dict(parameters or {}).keys():
-            raise ParameterError(f"The parameter {min(twice)} is given twice.")
-        flow = as_flow(flow)
-        _check_misspelt(flow, given)
-        parameters = {**given, **(parameters or {})}
+    flow = as_flow(flow)
+    parameters = all_parameters(flow, given, parameters, _ARGUMENTS)
     return prepare(
         flow, environment=environment, parameters=parameters, labels=labels, variables=variables
     ).submit()
 
 
-def _check_misspelt(flow: Flow[..., Any], given: Iterable[str]) -> None:
-    """What is no parameter of the flow may be meant as an argument of `submit`.
+_ARGUMENTS = ("environment", "parameters", "labels", "variables")
+
+
+def execute(
+    flow: Flow[..., Any] | Callable[..., Any],
+    environment: Environment,
+    parameters: Mapping[str, Any],
+) -> FlowRun:
+    """Run a flow in an environment, which takes nothing but the flow's parameters.
+
+    Raises:
+        ParameterError: if one is meant as an argument of `submit`, too.
+    """
+    flow = as_flow(flow)
+    hint = "{}= is an argument of flowenv.submit(flow, environment=…)."
+    check_misspelt(flow, parameters, _ARGUMENTS[2:], hint)
+    return submit(flow, environment=environment, parameters=parameters)
+
+
+def all_parameters(
+    flow: Flow[..., Any],
+    given: Mapping[str, Any],
+    parameters: Mapping[str, Any] | None,
+    own: Sequence[str],
+) -> dict[str, Any]:
+    """A flow's parameters, some of which are given by their names.
+
+    Args:
+        flow: the flow.
+        given: those given by their names.
+        parameters: the others.
+        own: the names of the arguments of who is called, which may be meant.
+
+    Raises:
+        ParameterError: if one is given twice, or is near to an argument and no parameter.
+    """
+    if twice := given.keys() & dict(parameters or {}).keys():
+        raise ParameterError(f"The parameter {min(twice)} is given twice.")
+    check_misspelt(flow, given, own)
+    return {**given, **(parameters or {})}
+
+
+def check_misspelt(
+    flow: Flow[..., Any],
+    given: Iterable[str],
+    own: Sequence[str],
+    hint: str = "Did you mean {}=?",
+) -> None:
+    """What is no parameter of the flow may be meant as an argument.
+
+    Args:
+        flow: the flow.
+        given: the names that are given as parameters.
+        own: the names of the arguments that may be meant.
+        hint: what to do, with a place for the argument's name.
 
     Raises:
         ParameterError: naming the argument that it is near to.
@@ -167,11 +216,10 @@ def _check_misspelt(flow: Flow[..., Any], given: Iterable[str]) -> None:
     takes = flow.signature.parameters
     if any(one.kind is one.VAR_KEYWORD for one in takes.values()):
         return
-    own = ("environment", "parameters", "labels", "variables")
     for name in given:
         if name not in takes and not closest(name, takes) and (meant := closest(name, own)):
             raise ParameterError(
-                f"The flow {flow.name} has no parameter {name!r}.", hint=f"Did you mean {meant}=?"
+                f"The flow {flow.name} has no parameter {name!r}.", hint=hint.format(meant)
             )
 
 

@@ -356,7 +356,7 @@ def test_a_reference_of_another_platform_is_refused(
         tmp_path,
         monkeypatch,
     )
-    with pytest.raises(SpecError, match="secret-name/key"):
+    with pytest.raises(SpecError, match='reference is "SECRET/KEY"'):
         build(environment())
 
 

@@ -58,7 +58,7 @@ class SecretEntries:
                 raise SpecError(
                     f"The variable {variable} refers to {value.reference!r}, which is no Secret "
                     "of Kubernetes.",
-                    hint='Write it as Secret(reference="secret-name/key").',
+                    hint='A reference is "SECRET/KEY": a Secret of the namespace, and a key in it.',
                 )
             return {"secretKeyRef": {"name": name, "key": key}}
         return {"secretKeyRef": {"name": self.name, "key": self._key(variable, value, container)}}
