@@ -179,6 +179,16 @@ def test_the_newest_events_stand_there_with_what_to_do(told: None) -> None:
     assert "\x1b" not in html
 
 
+def test_of_a_run_that_is_over_nothing_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = flowenv.submit(shout, word="hello")
+    began = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    times = flowenv.RunTimes(began, began + datetime.timedelta(seconds=2))
+    monkeypatch.setattr(flowenv.FlowRun, "times", lambda run: times)
+    text = Elements(flowenv.report([run, run])).text
+    assert "scheduling 2 s" in text
+    assert "so far" not in text
+
+
 @pytest.mark.parametrize("bound", ["MOST_LINES", "MOST_CHARACTERS"])
 def test_of_a_long_log_the_end_is_there(
     told: None, monkeypatch: pytest.MonkeyPatch, bound: str

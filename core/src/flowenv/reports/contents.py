@@ -119,7 +119,13 @@ class RunContents:
     @property
     def phases(self) -> Sequence[Phase]:
         """The parts of its time."""
-        return self.times.phases()
+        return self.times.phases(is_over=self.status.state.is_final)
+
+    def seconds(self, now: datetime.datetime) -> float | None:
+        """How long it took, or has taken by now; None if that isn't known."""
+        if not self.phases or (self.status.state.is_final and not self.times.ended):
+            return None
+        return self.times.total(now)
 
 
 def contents_of(flow_run: FlowRun, *, of: int = 1, in_full: bool = True) -> RunContents:

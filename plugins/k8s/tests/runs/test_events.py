@@ -10,6 +10,7 @@ from flowenv import attach
 from flowenv.errors import FlowenvError
 from flowenv.plugin import FlowRun
 from flowenv_k8s import KubernetesJobEnvironment
+from flowenv_k8s.runs.diagnosis.told_events import told
 from on_kubernetes.job_runs import pod_of, running
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
@@ -37,9 +38,19 @@ def test_all_events_are_told_in_their_order(
     run = start()
     running(run)
     pod = pod_of(rig, run)
-    told = run.events()
-    assert [one.at for one in told] == sorted(one.at for one in told if one.at)
-    assert f"Pod {pod}" in {one.about for one in told}
+    events = run.events()
+    seconds = [int(one.at.timestamp()) for one in events if one.at]
+    assert seconds == sorted(seconds)
+    assert f"Pod {pod}" in {one.about for one in events}
+
+
+def test_events_of_one_second_are_in_the_order_in_which_they_were_made() -> None:
+    def event(name: str, version: int, **when: str) -> dict[str, object]:
+        return {"reason": name, "metadata": {"resourceVersion": str(version)}, **when}
+
+    scheduled = event("Scheduled", 5, eventTime="2026-11-28T17:06:37.901234Z")
+    started = event("Started", 8, lastTimestamp="2026-11-28T17:06:37Z")
+    assert [one.name for one in told([started, scheduled])] == ["Scheduled", "Started"]
 
 
 def test_who_may_not_see_events_is_told_so(rig: KubernetesRig, start: Start) -> None:

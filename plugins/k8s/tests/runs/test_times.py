@@ -61,6 +61,20 @@ def test_without_its_pod_the_job_still_says_when_it_began_and_ended(
     assert times.ended
 
 
+def test_of_a_run_that_never_ran_no_phase_is_called_running_or_open(
+    rig: KubernetesRig, start: Start, environment: Environment
+) -> None:
+    with rig.faults.inject("image_pull", times=None):
+        run = start(start_deadline=0.3)
+        run.wait(20)
+    for seen in (run, attach(run.reference, environment())):
+        seen.refresh()
+        [*_, last] = seen.phases()
+        assert last.name in ("scheduling", "starting")
+        assert last.ended == seen.times().ended
+        assert last.ended
+
+
 def test_who_may_not_see_events_misses_when_the_image_was_there(
     rig: KubernetesRig, start: Start
 ) -> None:

@@ -219,7 +219,11 @@ class RunTracker:
                 with contextlib.suppress(FlowenvError):  # who may not see them misses a phase
                     pulls += self._client.list(EVENTS, self.namespace, fields=fields)[0]
             outcome = self.final.outcome if self.final else None
-            return times_of(job, pods, self.marks.flow_container, pulls, outcome)
+            times = times_of(job, pods, self.marks.flow_container, pulls, outcome)
+            if self.final and not times.ended and job is not None and not is_over(job):
+                self._look_at_job()  # its container never ran, and the Job has ended since
+                times = times_of(self._job, pods, self.marks.flow_container, pulls, outcome)
+            return times
 
     def events(self) -> list[dict[str, Any]]:
         """The events of the Job and its pods, as the cluster has them.

@@ -6,11 +6,14 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from flowenv.plugin import Outcome, RunTimes, moment
+from flowenv.plugin import Outcome, Reason, RunTimes, moment
 from flowenv_k8s.runs.diagnosis.job_status import job_condition
 from flowenv_k8s.runs.diagnosis.pod_status import container_status
 
 Moment = datetime.datetime | None
+
+_NEVER_RAN = (Reason.IMAGE_PULL, Reason.UNSCHEDULABLE, Reason.QUOTA)
+"""Why the container of a run that is over was never started."""
 
 
 def run_times(
@@ -55,6 +58,8 @@ def times_of(
         outcome: the flow's own record, if there is one.
     """
     started, ended = run_times(job, pods, container)
+    if outcome and outcome.reason in _NEVER_RAN:
+        started = None  # when the Job began is another matter
     given = (one for pod in pods for one in (pod.get("status") or {}).get("conditions") or ())
     places = (one.get("lastTransitionTime") for one in given if _says_that_it_has_a_node(one))
     names = {container_status(pod, container).get("name") or container for pod in pods}

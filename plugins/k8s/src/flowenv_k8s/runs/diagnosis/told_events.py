@@ -16,7 +16,8 @@ def told(events: Iterable[Mapping[str, Any]]) -> list[Event]:
     Args:
         events: as the cluster has them.
     """
-    return [_told(event) for event in sorted(events, key=when_of)]
+    # the scheduler's have fractions of seconds, the others have none
+    return [_told(one) for one in sorted(events, key=lambda e: (int(when_of(e)[0]), when_of(e)[1]))]
 
 
 def _told(event: Mapping[str, Any]) -> Event:
