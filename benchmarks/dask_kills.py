@@ -123,18 +123,22 @@ def strike(kind: str, label: str, submitter: subprocess.Popen[str], chance: rand
     """Kill it at a random moment; say when that was."""
     if kind == "nobody":
         return "is killed"
-    if kind in ("submitter", "cancel"):
+    if kind == "submitter":
         after = chance.uniform(0.5, 10)
         time.sleep(after)
-        if kind == "submitter":
-            submitter.kill()
-            return f"{after:.1f} s after its start"
-        if not (found := [job["metadata"] for job in objects("jobs", label)]):
-            return "too early: there is no Job"
-        reference = f"{found[0]['namespace']}/{found[0]['name']}"
+        submitter.kill()
+        return f"{after:.1f} s after its start"
+    if kind == "cancel":
+        if not (found := wait_for(lambda: objects("jobs", label), 60)):
+            return "too late: there is no Job"
+        metadata = found[0]["metadata"]
+        after = chance.uniform(0, 8)
+        time.sleep(after)
+        reference = f"{metadata['namespace']}/{metadata['name']}"
         command = [sys.executable, "-m", "flowenv", "cancel", reference, "--env", "dask_k8s"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return f"{after:.1f} s after the start, exit code {done.returncode}: {done.stdout.strip()}"
+        words = (done.stdout or done.stderr).strip()
+        return f"{after:.1f} s after its Job was made, exit code {done.returncode}: {words}"
     if not wait_for(lambda: find(kind, label), 60):
         return "too late: it wasn't found"
     after = chance.uniform(0, 6)

@@ -304,6 +304,14 @@ class DaskKubernetesEnvironment(KubernetesEnvironment):
         from flowenv_dask_k8s.spec.job import check_spec
 
         check_spec(spec, flow_run, self)
+        if self.scheduler_resources and self.cluster == "pods" and "scheduler_job" not in spec:
+            warnings.warn(
+                "scheduler_resources doesn't count for a submitted run: its scheduler is a process "
+                "in the flow's container. Give that one more (resources), or have "
+                'cluster="operator".',
+                UserWarning,
+                stacklevel=2,
+            )
 
 
 def _check_workers(minimum: int, maximum: int) -> None:

@@ -23,7 +23,7 @@ from flowenv.errors import SpecError
 from flowenv.hooks.registry import reset
 from flowenv.plugin import configuration
 from flowenv.submission.explain import masked
-from flowenv.submission.lifecycle import prepare
+from flowenv.submission.lifecycle import prepare, prepare_here
 from flowenv.submission.prepared import Prepared
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
@@ -543,3 +543,13 @@ class TestWhatWorkersFind:
         _, worker = pods(worker_spec=own)
         assert worker["containers"][0]["command"][3:] == ["flowenv", "/opt/start"]
         assert worker["containers"][0]["args"][0] == "dask"
+
+
+def test_resources_of_a_scheduler_that_is_in_the_flows_container_are_spoken_of(
+    environment: Environments,
+) -> None:
+    settings = {"cluster": "pods", "scheduler_resources": {"limits": {"memory": "1Gi"}}}
+    made = prepared(environment(**settings))
+    with pytest.warns(UserWarning, match=r"scheduler_resources doesn't count.*\(resources\)"):
+        assert made.spec
+    assert "scheduler_job" in prepare_here(made.flow_run).spec  # there it counts
