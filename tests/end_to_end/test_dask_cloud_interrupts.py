@@ -78,7 +78,7 @@ def ended(run: Run, folder: Path) -> None:
     assert run.returncode == INTERRUPTED, said
     assert "Traceback" not in said
     # multiprocessing's own watcher ends a moment after the process that it watches
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while processes_of(folder):
         assert time.monotonic() < deadline, processes_of(folder)
         time.sleep(0.02)

@@ -32,7 +32,7 @@ IMAGE = os.environ.get("FLOWENV_TEST_IMAGE", "repo/flow:1")
 """The image of the tests' flows."""
 BOKEH_IMAGE = os.environ.get("FLOWENV_TEST_IMAGE", "repo/bokeh:1")
 """One with bokeh, for Dask's reports."""
-PATIENCE = 300.0 if KUBECONFIG else 60.0
+PATIENCE = 300.0 if KUBECONFIG else 180.0
 """Seconds for a run to end, or for its objects to be gone."""
 PULL_SECONDS = 30 if KUBECONFIG else 2
 """Seconds in which it is certain that an image can't be pulled."""

@@ -19,7 +19,7 @@ from typing import Any
 from .forking import Forking
 
 FLOWENV = str(Path(sys.executable).parent / "flowenv")
-DEADLINE = 30.0
+DEADLINE = 120.0
 """Seconds after which something that should have happened has not."""
 
 

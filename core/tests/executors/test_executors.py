@@ -157,14 +157,14 @@ def test_nothing_of_it_is_left_by_runs_that_overlap(executor):
 
     def first():
         with executor.open():
-            assert begun.wait(10)
+            assert begun.wait(60)
         ended.set()
 
     thread = threading.Thread(target=first)
     thread.start()
     with executor.open():
         begun.set()
-        assert ended.wait(10)
+        assert ended.wait(60)
         during.append(dask.config.get("scheduler"))
     thread.join()
     assert dask.config.config == before

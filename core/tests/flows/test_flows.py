@@ -285,7 +285,7 @@ def test_an_interrupt_inside_a_running_loop_cancels_the_flow(monkeypatch):
             raise
 
     def interrupted(self, timeout=None):
-        started.wait(10)
+        started.wait(60)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(concurrent.futures.Future, "result", interrupted)

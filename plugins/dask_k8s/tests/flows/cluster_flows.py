@@ -12,7 +12,7 @@ from distributed import Client, Event, Security, get_client
 
 from flowenv import flow, get_executor
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 def wait_until(holds: Callable[[], object], what: str) -> None:

@@ -17,7 +17,7 @@ import pytest
 from flowenv_dask_k8s.runs import reporting
 from flowenv_dask_k8s.runs.reporting import report_bytecode, report_workers, shown_here
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class Lines(logging.Handler):

@@ -448,7 +448,7 @@ def test_an_operator_that_asks_a_living_scheduler_is_waited_for(
     assert held["metadata"]["finalizers"]
     rig.apply({**held, "metadata": {**held["metadata"], "finalizers": []}})
     rig.delete("DaskCluster", plan.name)
-    closing.join(10)
+    closing.join(60)
     assert rig.find("DaskCluster", plan.name) is None
 
 
