@@ -230,6 +230,15 @@ def test_workers_without_an_image_are_explained(submit: Submit) -> None:
     assert NO_IMAGE in status.message
 
 
+def test_a_run_that_began_without_workers_ends_when_none_can_come(submit: Submit) -> None:
+    worker = {"kind": "Pod", "spec": {"containers": [{"image": "NO//NAME"}]}}
+
+    status = submit("total", {**PODS, "min_workers": 0, "worker_spec": worker}).wait(PATIENCE)
+
+    assert (status.state, status.reason) == (State.CRASHED, Reason.IMAGE_PULL)
+    assert "InvalidImageName" in status.message
+
+
 def test_workers_that_crash_again_and_again_are_explained_with_their_log(submit: Submit) -> None:
     container = {"command": ["dask"], "args": ["worker", "--sideways"]}
     worker = {"kind": "Pod", "spec": {"containers": [container]}}

@@ -22,6 +22,7 @@ from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, OwnPod
 from flowenv_dask_k8s.cluster.pods import workers as worker_pods
+from flowenv_dask_k8s.cluster.pods.shortage import Shortage
 from flowenv_dask_k8s.cluster.pods.startup import WorkerStartup
 from flowenv_dask_k8s.cluster.pods.workers import WorkerPods
 from flowenv_k8s.api.client import Client, connect
@@ -403,6 +404,63 @@ def test_without_the_right_the_rule_is_shown_at_once(
         startup.why_no_worker()
     assert caught.value.reason is Reason.ACCESS_DENIED
     assert 'resources: ["pods"]\n    verbs: ["create"]' in caught.value.hint
+
+
+def looking_after(workers: Workers, told: list[str]) -> Shortage:
+    return Shortage(
+        connect(),
+        workers.plan,
+        told.append,
+        workers,
+        joined=lambda: 0,
+        on_give_up=workers.gave_up.append,
+    )
+
+
+def test_what_a_worker_waits_for_while_the_flow_runs_is_told(
+    make: Callable[..., Workers], rig: KubernetesRig
+) -> None:
+    workers, told = make(), list[str]()
+    shortage = looking_after(workers, told)
+    shortage.look()
+    name = workers.new_name()
+    with rig.faults.inject("image_pull", name=name):
+        workers.want(name)
+        wait_until(lambda: shortage.look() or told, "a word")  # type: ignore[func-returns-value]
+
+    assert told[0].startswith("A worker waits: ")
+    assert "image" in told[0].lower()
+    assert workers.gave_up == []
+
+
+def test_a_worker_that_may_not_be_made_while_the_flow_runs_ends_the_run(
+    make: Callable[..., Workers], rig: KubernetesRig
+) -> None:
+    workers = make()
+    shortage = looking_after(workers, [])
+    name = workers.new_name()
+    with rig.access.denied("create", "pods"):
+        workers.want(name)
+        wait_until(lambda: workers.refusal, "a refusal")
+    shortage.look()
+    shortage.look()
+
+    [error] = workers.gave_up
+    assert error.reason is Reason.ACCESS_DENIED
+
+
+def test_a_worker_that_was_refused_is_forgotten_when_nobody_wants_it(
+    make: Callable[..., Workers], rig: KubernetesRig
+) -> None:
+    workers = make()
+    name = workers.new_name()
+    with rig.access.denied("create", "pods"):
+        workers.want(name)
+        wait_until(lambda: workers.refusal, "a refusal")
+    workers.unwant(name)
+    looking_after(workers, []).look()
+
+    assert workers.gave_up == []
 
 
 def test_two_hundred_workers_cost_one_list_one_watch_and_two_requests_each(

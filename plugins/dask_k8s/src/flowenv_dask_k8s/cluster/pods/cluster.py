@@ -17,6 +17,7 @@ from flowenv_dask_k8s.cluster.missing_modules import what_they_lack
 from flowenv_dask_k8s.cluster.pods.scheduler import Scheduler
 from flowenv_dask_k8s.cluster.pods.scheduler_child import SchedulerChild, without_bytecode
 from flowenv_dask_k8s.cluster.pods.scheduler_job import SchedulerJob
+from flowenv_dask_k8s.cluster.pods.shortage import Shortage
 from flowenv_dask_k8s.cluster.pods.startup import WorkerStartup
 from flowenv_dask_k8s.cluster.pods.workers import WorkerPods
 from flowenv_dask_k8s.cluster.rights import check_allowed
@@ -47,6 +48,7 @@ class PodsCluster:
         self._scheduler: Scheduler | None = None
         self._workers: WorkerPods | None = None
         self._startup: WorkerStartup | None = None
+        self._shortage: Shortage | None = None
         self._gave_up: PlatformError | None = None
         self._lock = threading.Lock()
         self._missed: list[str] = []
@@ -141,6 +143,15 @@ class PodsCluster:
         for name in missed:
             self.dask.replace(name)
         self.dask.keep_between(plan.minimum, plan.maximum)
+        self._shortage = Shortage(
+            self._client,
+            plan,
+            self._say,
+            workers,
+            joined=lambda: len(self.dask.scheduler_info["workers"]),
+            on_give_up=self._give_up,
+        )
+        self._shortage.start()
 
     def why_no_worker(self) -> str | None:
         """What the workers that don't join wait for.
@@ -180,6 +191,8 @@ class PodsCluster:
 
     def close(self) -> None:
         """Remove the workers and end the scheduler, however far this has come."""
+        if self._shortage:
+            self._shortage.stop()
         with silenced():  # Dask would warn of the scheduler that we take away
             if self._workers:
                 self._remove(self._workers)

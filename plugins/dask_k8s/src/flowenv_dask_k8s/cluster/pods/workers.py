@@ -173,7 +173,7 @@ class WorkerPods:
         while worker.is_wanted:
             try:
                 worker.uid = self._requests.create(worker.name)
-                self.problem = None
+                self.problem = self.refusal = None
                 break
             except (FlowenvError, ConnectionError) as error:
                 time.sleep(self._pause(error, patience))
@@ -237,7 +237,7 @@ class WorkerPods:
             self._failures.append(time.monotonic())
             self.last_failure = diagnosis.not_started(f"worker {worker.name}", status, log=log)
         # a worker with other versions will be followed by more
-        is_last = status.reason is Reason.CONFIGURATION and not self._is_any_alive()
+        is_last = status.reason is Reason.CONFIGURATION and not self.is_any_expected()
         if is_failure and (is_last or self.failures > max(REPLACED, self.plan.maximum)):
             self._exhaust(worker, status)
             return
@@ -259,10 +259,10 @@ class WorkerPods:
         self.is_exhausted = True
         error = diagnosis.too_many_failed(self.failures, worker.name, status)
         _log.error("%s", error.message)
-        if not self._is_any_alive():
+        if not self.is_any_expected():
             self._on_give_up(error)
 
-    def _is_any_alive(self) -> bool:
+    def is_any_expected(self) -> bool:
         """Whether a worker is there, or is being made; a pod's phase comes later than its end."""
         with self._lock:
             return any(one.is_wanted and not one.has_ended for one in self._workers.values())
