@@ -24,6 +24,11 @@ def named(times: RunTimes) -> list[tuple[str, float]]:
     return [(one.name, one.seconds()) for one in times.phases()]
 
 
+def test_what_comes_after_the_flow_is_closing():
+    times = RunTimes(at(0), started=at(4), running=at(5), returned=at(8.5), ended=at(10))
+    assert named(times)[2:] == [("running", 3.5), ("closing", 1.5)]
+
+
 def test_every_moment_ends_a_phase_and_begins_the_next():
     assert named(WHOLE) == [
         *(("scheduling", 1), ("pulling", 2), ("starting", 1)),

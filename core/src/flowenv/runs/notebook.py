@@ -28,6 +28,7 @@ _PHASES = {
     "installing": "#ec407a",
     "loading": "#ffa726",
     "running": "#26a69a",
+    "closing": "#a1887f",
 }
 
 

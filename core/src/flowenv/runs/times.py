@@ -20,6 +20,7 @@ _PHASES = {
     "installing": "loading",
     "installed": "installing",
     "running": "loading",
+    "returned": "running",
 }
 """What a phase is called that ends with the moment."""
 
@@ -29,7 +30,8 @@ class Phase:
     """A part of a run's life.
 
     Args:
-        name: `scheduling`, `pulling`, `starting`, `installing`, `loading`, `running`.
+        name: `scheduling`, `pulling`, `starting`, `installing`, `loading`, `running`,
+            `closing`.
         began: when it began, with a time zone.
         ended: when it ended; None while it goes on.
     """
@@ -71,6 +73,7 @@ class RunTimes:
         installing: the installation of what the flow requires, and the image lacks, began.
         installed: it ended.
         running: the flow itself was called; before, Python and what the flow needs was loaded.
+        returned: it returned, or raised; after that its cluster was removed, and its results sent.
         ended: the flow's container ended.
 
     >>> import datetime
@@ -88,6 +91,7 @@ class RunTimes:
     installing: Moment = None
     installed: Moment = None
     running: Moment = None
+    returned: Moment = None
     ended: Moment = None
 
     def phases(self, *, is_over: bool = False) -> tuple[Phase, ...]:
@@ -140,6 +144,8 @@ def _name(ends_with: str, begins_with: str) -> str:
     in_container = begins_with in ("started", "installing", "installed")
     if ends_with != "ended":
         return _PHASES[ends_with] if ends_with != "running" or in_container else "starting"
+    if begins_with == "returned":
+        return "closing"
     if in_container or begins_with == "running":
         return "running"
     return "starting" if begins_with != "made" else "scheduling"

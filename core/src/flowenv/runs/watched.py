@@ -174,7 +174,7 @@ class WatchedRun(RunIdentity):
         return told or times_seen(self._seen)
 
     def phases(self) -> tuple[Phase, ...]:
-        """What the run's time went to: scheduling, pulling, starting, loading, running.
+        """What the run's time went to: scheduling, pulling, starting, loading, running, closing.
 
         Each phase has a name, and when it began and ended, as far as the platform tells. Asks
         as `times` does.

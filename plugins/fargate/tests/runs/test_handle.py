@@ -92,7 +92,7 @@ def test_the_submitter_and_who_attaches_know_the_same_phases(
     run.wait(20)
 
     names = [phase.name for phase in run.phases()]
-    assert names == ["scheduling", "pulling", "starting", "loading", "running"]
+    assert names == ["scheduling", "pulling", "starting", "loading", "running", "closing"]
     for _ in range(5):  # each look moves the task one state on
         rig.client("ecs").describe_tasks(cluster="flows", tasks=[run.reference])
     assert flowenv.attach(run.reference, on_rig()).times() == run.times()

@@ -29,7 +29,7 @@ def test_the_submitter_and_who_attaches_know_the_same_phases(
 
     times = run.times()
     assert [one.name for one in run.phases()] == [
-        *("scheduling", "pulling", "starting", "loading", "running")
+        *("scheduling", "pulling", "starting", "loading", "running", "closing")
     ]
     moments = [times.made, times.scheduled, times.pulled, times.started, times.running, times.ended]
     assert all(a and b and a <= b for a, b in itertools.pairwise(moments))

@@ -31,5 +31,6 @@ def times_of(task: Task, outcome: Outcome | None = None) -> RunTimes:
         installing=installing,
         installed=installed,
         running=outcome.began if outcome else None,
+        returned=outcome.returned if outcome else None,
         ended=at("executionStoppedAt", "stoppedAt"),
     )

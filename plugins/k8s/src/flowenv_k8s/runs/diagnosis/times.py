@@ -79,6 +79,7 @@ def times_of(
         installing=installing,
         installed=installed,
         running=of_one.began if of_one else None,
+        returned=of_one.returned if of_one else None,
         ended=ended,
     )
 
