@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from flowenv_k8s.runs.logs.last_lines import last_lines
     from flowenv_k8s.runs.own_objects import create_once, is_owned_by, is_the_same
     from flowenv_k8s.runs.sweep import leftover
+    from flowenv_k8s.runs.watch.pod_events import WatchExpired, pod_events
 
 __all__: list[str] = []
 # the environment and its hooks
@@ -83,7 +84,8 @@ __all__ += ["rbac_rule"]
 __all__ += ["create_once", "is_owned_by", "is_the_same"]
 # what Kubernetes says of Jobs and pods
 __all__ += ["HINTS", "container_status", "disruption", "explain", "is_back_off", "is_over"]
-__all__ += ["hint_for", "is_refused_for_good", "living", "trimmed_pod"]
+__all__ += ["WatchExpired", "hint_for", "is_refused_for_good", "living", "pod_events"]
+__all__ += ["trimmed_pod"]
 # what `flowenv doctor` finds
 __all__ += ["examine", "job_findings", "permission_findings"]
 # what `flowenv sweep` finds
@@ -100,6 +102,8 @@ _WHEN_USED = {
     "create_once": "runs.own_objects",
     "is_owned_by": "runs.own_objects",
     "is_the_same": "runs.own_objects",
+    "WatchExpired": "runs.watch.pod_events",
+    "pod_events": "runs.watch.pod_events",
 }
 """What needs the platform's library, and is imported when it is first used; else the doctor's."""
 

@@ -16,7 +16,7 @@ from flowenv.remote import outages
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.runs import tracking
 from flowenv_k8s.runs.logs import read_ahead
-from flowenv_k8s.runs.watch import pod_watch
+from flowenv_k8s.runs.watch import pod_events
 from on_kubernetes.job_runs import complete, pod_of
 from on_kubernetes.log_reader import Reader
 from on_kubernetes.proxy import Proxy
@@ -255,7 +255,7 @@ def test_connections_that_went_silent_are_replaced(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pod_watch, "SILENCE", 1.0)
+    monkeypatch.setattr(pod_events, "SILENCE", 1.0)
     monkeypatch.setattr(read_ahead, "_LOOK", 0.05)
     monkeypatch.setattr(read_ahead, "_STALE", 0.2)
     with Proxy.before(tmp_path / "kubeconfig", tmp_path / "proxied") as proxy:

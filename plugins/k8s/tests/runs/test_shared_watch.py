@@ -12,7 +12,7 @@ from flowenv.errors import PlatformError, PlatformUnreachable
 from flowenv.plugin import FlowRun, Reason, State
 from flowenv.remote import outages
 from flowenv_k8s.api.client import Client
-from flowenv_k8s.runs.watch import pod_watch
+from flowenv_k8s.runs.watch import pod_events, pod_watch
 from on_kubernetes.job_runs import complete, name_of, running
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
@@ -112,7 +112,7 @@ def test_a_cluster_that_stays_busy_tells_who_begins_to_follow(
 def test_a_silent_watch_is_opened_anew(
     rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pod_watch, "SILENCE", 0.1)
+    monkeypatch.setattr(pod_events, "SILENCE", 0.1)
     run = start()
     states = run.follow(20)
     next(s for s in states if s.state is State.RUNNING)

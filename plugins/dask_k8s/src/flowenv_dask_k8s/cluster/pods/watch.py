@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -10,14 +9,9 @@ from typing import Any
 
 from flowenv.errors import FlowenvError
 from flowenv.plugin import Patience
-from flowenv_k8s.plugin import PODS, Client, Refused, Request, Stream, trimmed_pod
+from flowenv_k8s.plugin import PODS, Client, Stream, WatchExpired, pod_events, trimmed_pod
 
 _log = logging.getLogger("flowenv.dask_k8s")
-
-_SILENCE = 90.0
-"""Seconds without a word after which the connection counts as dead; bookmarks come each minute."""
-_PERIOD = 300
-"""Seconds after which the API server is asked to end a watch."""
 
 
 class WorkerWatch:
@@ -73,8 +67,9 @@ class WorkerWatch:
         patience = Patience(late="News of the workers")
         while not self._over.is_set():
             try:
-                version = self._follow(version or self._list())
-                patience.succeeded()
+                version = self._follow(version or self._list(), patience)
+            except WatchExpired:
+                version = ""
             except Exception as error:  # workers that end unseen would never be replaced
                 _log.debug("The watch of workers was cut: %s", error)
                 version = ""
@@ -90,31 +85,20 @@ class WorkerWatch:
             self._take(pod, is_gone=False)
         return version
 
-    def _follow(self, version: str) -> str:
-        """Take in what happens; the version to go on from, or nothing if that isn't known."""
-        query = {
-            "watch": "1",
-            "labelSelector": self._labels,
-            "resourceVersion": version,
-            "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(_PERIOD),
-        }
-        request = Request("watch", PODS, self._namespace)
-        try:
-            stream = self._client.stream(request, query, raw=(410,), idle=_SILENCE)
-        except Refused:
-            return ""
-        self._stream = stream
-        if self._over.is_set():
-            stream.interrupt()
-        for line in stream.lines():
-            event = json.loads(line)
-            kind, pod = event["type"], event["object"]
-            if kind == "ERROR":
-                return ""
+    def _follow(self, version: str, patience: Patience) -> str:
+        """Take in what happens; the version to go on from."""
+
+        def opened(stream: Stream) -> None:
+            patience.succeeded()
+            self._stream = stream
+            if self._over.is_set():
+                stream.interrupt()
+
+        where = (self._namespace, self._labels, version)
+        for pod, is_gone in pod_events(self._client, *where, opened):
             version = str(pod["metadata"]["resourceVersion"])
-            if kind != "BOOKMARK":
-                self._take(trimmed_pod(pod), is_gone=kind == "DELETED")
+            if is_gone is not None:
+                self._take(trimmed_pod(pod), is_gone=is_gone)
         return version
 
     def _take(self, pod: dict[str, Any], *, is_gone: bool) -> None:

@@ -7,9 +7,7 @@ Jobs are listed once a minute for all runs together, for what pods can't tell.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import random
 import sys
 import threading
 import time
@@ -19,10 +17,10 @@ from typing import Any
 from flowenv.errors import FlowenvError, PlatformUnreachable
 from flowenv.plugin import Patience
 from flowenv_k8s.api.client import Client
-from flowenv_k8s.api.refusals import Refused, Request
 from flowenv_k8s.api.resources import PODS
 from flowenv_k8s.api.session import Stream
 from flowenv_k8s.runs.watch.job_list import job_list
+from flowenv_k8s.runs.watch.pod_events import WatchExpired, pod_events
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 from flowenv_k8s.runs.watch.trimming import trimmed_pod
 from flowenv_k8s.spec.labels import job_of, pod_selector
@@ -31,15 +29,6 @@ _log = logging.getLogger("flowenv.k8s")
 
 LINGER = 5.0
 """Seconds that the watch goes on after the last run is over, for the next one to use."""
-SILENCE = 90.0
-"""Seconds without a word after which the connection counts as dead; bookmarks come each minute."""
-_PERIOD = (240, 360)
-"""Seconds after which the API server is asked to end a watch, drawn at random."""
-_GONE = 410
-
-
-class _Expired(Exception):
-    """The API server no longer knows the version to watch from."""
 
 
 class PodWatch:
@@ -158,8 +147,7 @@ class PodWatch:
                     self._heard(generation)
                 for seen in self._events(version, generation):
                     version = seen
-                    self._heard(generation)
-            except _Expired:
+            except WatchExpired:
                 version = ""
             except (ConnectionError, FlowenvError) as error:
                 _log.debug("The watch of pods in %s was cut: %s", self._namespace, error)
@@ -211,53 +199,37 @@ class PodWatch:
         return version
 
     def _events(self, version: str, generation: int) -> Iterator[str]:
-        """Take in events; yields the version once the stream is open, and after each event."""
-        query = {
-            "watch": "1",
-            "labelSelector": pod_selector(),
-            "resourceVersion": version,
-            "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(random.randint(*_PERIOD)),
-        }
-        request = Request("watch", PODS, self._namespace)
-        try:
-            stream = self._client.stream(request, query, raw=(_GONE,), idle=SILENCE)
-        except Refused as refused:
-            raise _Expired from refused
-        with self._lock:
-            if generation != self._generation:
-                stream.interrupt()
-            self._stream = stream
-        yield version
-        for line in stream.lines():
+        """Take in events; yields the version after each."""
+
+        def opened(stream: Stream) -> None:
+            with self._lock:
+                if generation != self._generation:
+                    stream.interrupt()
+                self._stream = stream
+            self._heard(generation)
+
+        where = (self._namespace, pod_selector(), version)
+        for pod, is_gone in pod_events(self._client, *where, opened):
             if generation != self._generation:
                 return
-            try:
-                event = json.loads(line)
-            except ValueError as error:
-                raise ConnectionError("the stream was cut inside an event") from error
-            yield self._take(event["type"], event["object"], generation)
+            if is_gone is not None:
+                self._take(pod, is_gone, generation)
+            yield str(pod["metadata"]["resourceVersion"])
 
-    def _take(self, kind: str, pod: dict[str, Any], generation: int) -> str:
-        if kind == "ERROR":
-            if pod.get("code") == _GONE:
-                raise _Expired
-            raise ConnectionError(pod.get("message") or "the watch failed")
-        if kind != "BOOKMARK":
-            job, uid = job_of(pod), pod["metadata"]["uid"]
-            kept = trimmed_pod(pod)
-            with self._lock:
-                if generation == self._generation:
-                    known = self._pods.setdefault(job, {})
-                    if kind == "DELETED":
-                        known.pop(uid, None)
-                    else:
-                        known[uid] = kept
-                    for updates in self._followers.get(job, ()):
-                        updates.change(uid, kept, gone=kind == "DELETED")
-                    if not known:
-                        self._pods.pop(job, None)
-        return str(pod["metadata"]["resourceVersion"])
+    def _take(self, pod: dict[str, Any], is_gone: bool, generation: int) -> None:
+        job, uid, kept = job_of(pod), pod["metadata"]["uid"], trimmed_pod(pod)
+        with self._lock:
+            if generation != self._generation:
+                return
+            known = self._pods.setdefault(job, {})
+            if is_gone:
+                known.pop(uid, None)
+            else:
+                known[uid] = kept
+            for updates in self._followers.get(job, ()):
+                updates.change(uid, kept, gone=is_gone)
+            if not known:
+                self._pods.pop(job, None)
 
     def _fail(self, generation: int, error: FlowenvError) -> None:
         with self._lock:
