@@ -306,6 +306,14 @@ def test_a_record_says_when_the_flow_was_called_and_how_long_it_took():
     assert found.began == datetime.datetime(2025, 11, 28, 12, 0, 0, 250000, datetime.UTC)
 
 
+def test_a_record_says_when_a_cluster_was_made():
+    record = Outcome("r", State.COMPLETED, clustered=(1764331200.0, 3.5)).to_bytes()
+    began, ended = Outcome.from_text(record, "r").clustering
+    assert began == datetime.datetime(2025, 11, 28, 12, 0, 0, 0, datetime.UTC)
+    assert ended - began == datetime.timedelta(seconds=3.5)
+    assert Outcome("r", State.COMPLETED).clustering == (None, None)
+
+
 @pytest.mark.parametrize(
     "ran", ["5", "[]", "[1]", "[1,2,3]", '["a",1]', "[1e99,1]", "[-1,1]", "[NaN,1]", "[null,1]"]
 )

@@ -24,6 +24,11 @@ def named(times: RunTimes) -> list[tuple[str, float]]:
     return [(one.name, one.seconds()) for one in times.phases()]
 
 
+def test_making_a_cluster_is_a_phase_of_its_own():
+    times = RunTimes(at(0), started=at(1), clustering=at(2), clustered=at(5), running=at(6))
+    assert named(times)[1:-1] == [("loading", 1), ("clustering", 3), ("loading", 1)]
+
+
 def test_what_comes_after_the_flow_is_closing():
     times = RunTimes(at(0), started=at(4), running=at(5), returned=at(8.5), ended=at(10))
     assert named(times)[2:] == [("running", 3.5), ("closing", 1.5)]

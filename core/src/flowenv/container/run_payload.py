@@ -290,7 +290,7 @@ def _ways(unpacked: Unpacked) -> Ways:
 
 
 def _times(run: FlowRun) -> dict[str, Any]:
-    return {"ran": run.ran, "installed": run.installed}
+    return {"ran": run.ran, "installed": run.installed, "clustered": run.clustered}
 
 
 def _without_token(text: str) -> str:
@@ -305,7 +305,8 @@ def unless_completed(outcome: Outcome, by: KeyboardInterrupt) -> Outcome:
     """
     if outcome.state is State.COMPLETED:
         return outcome
-    return dataclasses.replace(interrupted(by), ran=outcome.ran, installed=outcome.installed)
+    times = {name: getattr(outcome, name) for name in ("ran", "installed", "clustered")}
+    return dataclasses.replace(interrupted(by), **times)
 
 
 def interrupted(by: KeyboardInterrupt) -> Outcome:

@@ -52,6 +52,8 @@ class Outcome:
         traceback: the end of the flow's own traceback, for Failed.
         installed: when what the flow requires was installed, in seconds since 1970, and how many
             seconds it took; empty if nothing was.
+        clustered: when the making of its Dask cluster began, in seconds since 1970, and how many
+            seconds it took; empty if none was made.
         ran: when the flow was called, in seconds since 1970, and how many seconds it took; empty
             if that isn't known.
         proof: that the process which wrote the record had read the run's payload.
@@ -79,6 +81,7 @@ class Outcome:
     traceback: str = ""
     ran: tuple[float, ...] = ()
     installed: tuple[float, ...] = ()
+    clustered: tuple[float, ...] = ()
     proof: str = ""
     is_cut: bool = False
 
@@ -262,9 +265,17 @@ class Outcome:
         ended = datetime.datetime.fromtimestamp(self.installed[0], datetime.UTC)
         return ended - datetime.timedelta(seconds=self.installed[1]), ended
 
+    @property
+    def clustering(self) -> tuple[datetime.datetime | None, datetime.datetime | None]:
+        """When making a Dask cluster for the run began and ended, if one was made."""
+        if not self.clustered:
+            return None, None
+        began = datetime.datetime.fromtimestamp(self.clustered[0], datetime.UTC)
+        return began, began + datetime.timedelta(seconds=self.clustered[1])
+
     def _beginning(self) -> dict[str, Any]:
         proof = {"proof": self.proof} if self.proof else {}
-        times = {"ran": self.ran, "installed": self.installed}
+        times = {"ran": self.ran, "installed": self.installed, "clustered": self.clustered}
         told = {name: [round(one, 3) for one in at] for name, at in times.items() if at}
         files = {name: value for name in FILES if (value := getattr(self, name))}
         return {"run": self.run_id, "state": self.state.value, **proof, **told, **files}

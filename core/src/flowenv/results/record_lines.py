@@ -50,6 +50,7 @@ def fields_of(line: str, run_id: str) -> dict[str, Any] | None:
         "reason": reason,
         "ran": _seconds(data.get("ran")),
         "installed": _seconds(data.get("installed")),
+        "clustered": _seconds(data.get("clustered")),
         "is_cut": is_cut,
     }
 

@@ -61,6 +61,8 @@ class FlowRun(WatchedRun):
             it took; empty before.
         installed: where the flow runs: the same for what it requires; empty if nothing of that
             had to be installed.
+        clustered: where the flow runs: when the making of its Dask cluster began, in seconds since
+            1970, and how many seconds it took; empty if none was made.
     """
 
     def _repr_html_(self) -> str:

@@ -88,6 +88,7 @@ class RunIdentity:
         self.raised: BaseException | None = None
         self.ran: tuple[float, ...] = ()
         self.installed: tuple[float, ...] = ()
+        self.clustered: tuple[float, ...] = ()
         self.output: Path | None = None
         self._seen = [(State.PENDING, now())]
         self._source_files: tuple[Path, ...] | None = None

@@ -27,6 +27,7 @@ _PHASES = {
     "starting": "#9575cd",
     "installing": "#ec407a",
     "loading": "#ffa726",
+    "clustering": "#d4c24a",
     "running": "#26a69a",
     "closing": "#a1887f",
 }

@@ -19,10 +19,14 @@ _PHASES = {
     "started": "starting",
     "installing": "loading",
     "installed": "installing",
+    "clustering": "loading",
+    "clustered": "clustering",
     "running": "loading",
     "returned": "running",
 }
 """What a phase is called that ends with the moment."""
+_IN_CONTAINER = ("started", "installing", "installed", "clustering", "clustered")
+"""The moments from which on the flow's process is there."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ class Phase:
     """A part of a run's life.
 
     Args:
-        name: `scheduling`, `pulling`, `starting`, `installing`, `loading`, `running`,
-            `closing`.
+        name: `scheduling`, `pulling`, `starting`, `installing`, `loading`, `clustering`,
+            `running`, `closing`.
         began: when it began, with a time zone.
         ended: when it ended; None while it goes on.
     """
@@ -72,6 +76,8 @@ class RunTimes:
         started: the flow's container was started.
         installing: the installation of what the flow requires, and the image lacks, began.
         installed: it ended.
+        clustering: the making of a Dask cluster for the run began.
+        clustered: its scheduler and the first workers were there.
         running: the flow itself was called; before, Python and what the flow needs was loaded.
         returned: it returned, or raised; after that its cluster was removed, and its results sent.
         ended: the flow's container ended.
@@ -90,6 +96,8 @@ class RunTimes:
     started: Moment = None
     installing: Moment = None
     installed: Moment = None
+    clustering: Moment = None
+    clustered: Moment = None
     running: Moment = None
     returned: Moment = None
     ended: Moment = None
@@ -141,7 +149,7 @@ class RunTimes:
 
 
 def _name(ends_with: str, begins_with: str) -> str:
-    in_container = begins_with in ("started", "installing", "installed")
+    in_container = begins_with in _IN_CONTAINER
     if ends_with != "ended":
         return _PHASES[ends_with] if ends_with != "running" or in_container else "starting"
     if begins_with == "returned":

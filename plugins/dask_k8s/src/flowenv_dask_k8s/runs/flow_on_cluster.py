@@ -8,6 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,7 @@ def _run_planned(
         if not is_stopped:
             _log.info("%s", text)
 
+    flow_run.clustered = (time.time(), 0.0)
     cluster = _maker_of(environment)(client, plan, flow_run.id, say)
     try:
         cluster.open()
@@ -126,10 +128,19 @@ def _run_on(
 ) -> Returned:
     report = environment.performance_report_path
     with (
-        _ready(environment, plan, cluster) as dask,
+        _timed(_ready(environment, plan, cluster), flow_run) as dask,
         run_on(dask, flow_run.source_files, performance_report_path=report, is_own=True),
     ):
         return call_with_callbacks(environment, flow_run)
+
+
+@contextlib.contextmanager
+def _timed(ready: AbstractContextManager[Any], flow_run: FlowRun) -> Iterator[Any]:
+    """The same, and the run knows how long it took to have its cluster."""
+    with ready as dask:
+        began = flow_run.clustered[0]
+        flow_run.clustered = (began, time.time() - began)
+        yield dask
 
 
 def plan_inside(environment: DaskKubernetesEnvironment, file: str) -> ClusterPlan:

@@ -23,6 +23,7 @@ def times_of(task: Task, outcome: Outcome | None = None) -> RunTimes:
         return next((one.astimezone(datetime.UTC) for one in found), None)
 
     installing, installed = outcome.installing if outcome else (None, None)
+    clustering, clustered = outcome.clustering if outcome else (None, None)
     return RunTimes(
         made=at("createdAt"),
         scheduled=at("connectivityAt", "pullStartedAt"),
@@ -30,6 +31,8 @@ def times_of(task: Task, outcome: Outcome | None = None) -> RunTimes:
         started=at("startedAt"),
         installing=installing,
         installed=installed,
+        clustering=clustering,
+        clustered=clustered,
         running=outcome.began if outcome else None,
         returned=outcome.returned if outcome else None,
         ended=at("executionStoppedAt", "stoppedAt"),

@@ -71,6 +71,7 @@ def times_of(
     made = ((job or {}).get("metadata") or {}).get("creationTimestamp")
     of_one = None if _attempts(pods, container) else outcome
     installing, installed = of_one.installing if of_one else (None, None)
+    clustering, clustered = of_one.clustering if of_one else (None, None)
     return RunTimes(
         made=moment(made),
         scheduled=_first(places),
@@ -78,6 +79,8 @@ def times_of(
         started=started,
         installing=installing,
         installed=installed,
+        clustering=clustering,
+        clustered=clustered,
         running=of_one.began if of_one else None,
         returned=of_one.returned if of_one else None,
         ended=ended,
