@@ -247,6 +247,7 @@ def wait_until_gone(seconds: float = 180.0) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--starts", type=int, default=20)
+    parser.add_argument("--below", type=float, help="a load to wait for before each turn")
     parser.add_argument("--kinds", default=",".join(KINDS), help="those to measure")
     asked = parser.parse_args()
     kinds = asked.kinds.split(",")
@@ -270,9 +271,12 @@ def main() -> None:
             return next(iter(start.figures("grown")), None) if kind == "growth" else start.seconds
 
         for turn in range(asked.starts):
+            while asked.below and os.getloadavg()[0] > asked.below:
+                time.sleep(1)
             first = turn % len(kinds)
             for kind in (*kinds[first:], *kinds[:first]):
                 found[kind].append(measure(kind))
+                print(f"{turn + 1}/{asked.starts} {kind}: {found[kind][-1]}", file=sys.stderr)
                 loads.append(os.getloadavg()[0])
                 wait_until_gone()
     print(json.dumps(result(found, cpu, loads), indent=2))
