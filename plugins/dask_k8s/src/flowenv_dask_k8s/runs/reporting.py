@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import logging
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, RunCluster
+from flowenv_dask_k8s.cluster.pods.scheduler_child import is_compiled
 
 _log = logging.getLogger("flowenv.dask_k8s")
 
@@ -63,8 +62,7 @@ def shown_here() -> Iterator[None]:
 
 def report_bytecode() -> None:
     """Say it if the image has no bytecode of Dask, which takes longest of what a start takes."""
-    found = importlib.util.find_spec("distributed")
-    if found and found.cached and not Path(found.cached).exists():
+    if not is_compiled("distributed"):
         _log.info(
             "The image has no bytecode of Dask, so that scheduler and workers compile it when they "
             "start. pip leaves it there; uv does with UV_COMPILE_BYTECODE=1."

@@ -15,7 +15,11 @@ from flowenv.plugin import contract, silenced
 from flowenv_dask_k8s.cluster.interface import ClusterPlan, OwnPod
 from flowenv_dask_k8s.cluster.missing_modules import what_they_lack
 from flowenv_dask_k8s.cluster.pods.scheduler import Scheduler
-from flowenv_dask_k8s.cluster.pods.scheduler_child import SchedulerChild, without_bytecode
+from flowenv_dask_k8s.cluster.pods.scheduler_child import (
+    SchedulerChild,
+    is_compiled,
+    without_bytecode,
+)
 from flowenv_dask_k8s.cluster.pods.scheduler_job import SchedulerJob
 from flowenv_dask_k8s.cluster.pods.shortage import Shortage
 from flowenv_dask_k8s.cluster.pods.startup import WorkerStartup
@@ -97,7 +101,9 @@ class PodsCluster:
         for name in first:
             workers.want(name)
         if here:
-            # this process imports Dask afterwards: from the bytecode that the scheduler has left
+            if is_compiled("asyncio", "distributed"):
+                from flowenv_dask_k8s.api import spec_cluster  # noqa: F401  # meanwhile
+            # else it is imported afterwards, from the bytecode that the scheduler leaves
             scheduler.wait_until_up()
         self._connect(scheduler, workers, first)
 

@@ -168,6 +168,12 @@ class SchedulerChild:
         )
 
 
+def is_compiled(*modules: str) -> bool:
+    """Whether modules that are there have their bytecode beside them."""
+    found = [importlib.util.find_spec(name) for name in modules]
+    return all(Path(one.cached).exists() for one in found if one and one.cached)
+
+
 def without_bytecode() -> tuple[str, ...]:
     """The variable that keeps Python from leaving bytecode, where that goes with the container.
 
