@@ -36,6 +36,13 @@ FLOWS = """
         return f"Hello, {name}!"
 
     @flow
+    def imports(module):
+        import importlib
+
+        importlib.import_module(module)
+
+
+    @flow
     def fail(message="x"):
         raise ValueError(message)
 
@@ -166,6 +173,13 @@ def test_the_traceback_comes_back_without_the_token(run_flow):
     assert lines[0] == "Traceback (most recent call last):"
     assert lines[-1] == "ValueError: ***"
     assert "raise ValueError(message)" in ended.outcome.traceback
+
+
+def test_what_is_not_installed_there_is_an_outcome_with_what_to_do(run_flow):
+    ended = run_flow("imports", {"module": "absent_package.part"})
+    assert ended.outcome.state is State.FAILED
+    assert "there is no module absent_package" in ended.outcome.status().hint
+    assert "@flow(requirements=[…])" in ended.outcome.status().hint
 
 
 def test_a_huge_message_fits_the_record(run_flow):

@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from flowenv import Flow, LocalDaskExecutor, flow
+from flowenv import Flow, LocalDaskExecutor, contract, flow
 from flowenv._version import __version__
 from flowenv.container.unpacking import expanded, load_run, unpack
 from flowenv.errors import PayloadError
@@ -143,6 +143,29 @@ def test_further_files_arrive_beside_the_flow(toy, tmp_path):
     assert (there / "data" / "table.csv").read_text() == "a,b\n"
     assert (there / "data" / "image.bin").read_bytes() == b"\x00\xff"
     assert [path.name for path in run.source_files][-1] == "reader.py"
+
+
+def test_what_is_imported_from_beside_the_flow_and_stays_here_is_said_once(toy, tmp_path, caplog):
+    here = tmp_path / "here"
+    for name in ("stays.py", "pack/__init__.py", "goes.py", "random.py", "unused.py"):
+        write(here / name, "import random\n")
+    text = """
+        from flowenv import flow
+        import goes, random
+
+        @flow(files=["goes.py"])
+        def read():
+            from pack.inner import thing
+            import stays
+    """
+    made = source_flow(tmp_path, text, "beside.py")
+    for _ in range(2):
+        pack(make_run(made))
+    forget("beside", "goes")
+    assert [one.getMessage() for one in caplog.records] == [
+        "The flow read imports pack/, stays.py from its folder, which stays here. Unless the image "
+        'has it, name it in @flow(files=["pack/", "stays.py"]).'
+    ]
 
 
 @pytest.mark.parametrize(
@@ -396,11 +419,12 @@ def test_a_parameter_whose_package_the_image_lacks_is_named(toy, tmp_path, monke
     numpy = pytest.importorskip("numpy")
     data = pack(make_run(source_flow(tmp_path), {"name": numpy.zeros(2)}))
     monkeypatch.setitem(sys.modules, "numpy", None)
+    monkeypatch.setenv(contract.PAYLOAD, "/payload")
     (tmp_path / "container").mkdir()
     with pytest.raises(PayloadError) as caught:
         load_run(unpack(data), tmp_path / "container")
     assert caught.value.message == (
         "The parameter name can't be read in the image: This holds an array, and NumPy isn't "
-        "installed here."
+        "installed in the flow's image."
     )
-    assert caught.value.hint == "The image needs the packages that the value was made with."
+    assert caught.value.hint == "Add it there, or to what the flow requires."

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from flowenv import contract
 from flowenv.container.own_runtime import check_runtime
 from flowenv.container.temporary_folder import ensure_temporary_folder
-from flowenv.container.tracebacks import show_user_traceback, user_traceback
+from flowenv.container.tracebacks import hint_for, show_user_traceback, user_traceback
 from flowenv.contract.logging_variables import extra_loggers, logging_level
 from flowenv.errors import FlowenvError, PayloadError, PlatformError
 from flowenv.remote.retries import Retries, TryAgain
@@ -262,7 +262,8 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
         outcome = outcome_of_error(run, error)
         if outcome.state is State.FAILED:
             show_user_traceback(error)
-            outcome = dataclasses.replace(outcome, traceback=_without_token(user_traceback(error)))
+            trace = _without_token(user_traceback(error))
+            outcome = dataclasses.replace(outcome, traceback=trace, hint=hint_for(error))
         else:
             _log.error("%s", error)
     outcome, ways = dataclasses.replace(outcome, proof=_Known.proof, **_times(run)), _ways(unpacked)

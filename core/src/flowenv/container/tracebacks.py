@@ -62,3 +62,13 @@ def _is_between(frames: TracebackType) -> bool:
     name = frames.tb_frame.f_globals.get("__name__", "")
     top = name.partition(".")[0]
     return top in _NOT_THE_USERS or top.startswith("flowenv_")
+
+
+def hint_for(error: Exception) -> str:
+    """What to do about an exception of a flow's, where that is known."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return ""
+    return (
+        f"Where it ran there is no module {error.name}: add it to the image, or what installs it "
+        "to @flow(requirements=[…]); ship a module of your own with @flow(files=[…])."
+    )

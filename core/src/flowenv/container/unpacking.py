@@ -179,12 +179,12 @@ def _load_flow(data: dict[str, Any], directory: Path) -> tuple[Flow[..., Any], t
             flow = Flow(decode(data["function"]))
     except FlowNotFound as error:
         raise PayloadError(
-            f"The flow can't be loaded here: {error.message}",
+            f"The flow can't be loaded where it runs: {error.message}",
             hint="Is it in the image? A script's flow is shipped with it; see Flow(code=…).",
         ) from error
     except ImportError as error:
         raise PayloadError(
-            f"The flow's module can't be imported here: {error}.",
+            f"The flow's module can't be imported where it runs: {error}.",
             hint="Install what it needs in the image, or ship it with @flow(files=[…]).",
         ) from error
     flow.name, flow.image = data["name"], data["image"]

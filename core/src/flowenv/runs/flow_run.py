@@ -225,6 +225,7 @@ class FlowRun(WatchedRun):
             outcome = self.read_outcome()
             error = RunFailed(
                 f"{what} failed: {message}",
+                hint=shown(status.hint),
                 error_class=outcome.error_class if outcome else "",
             )
             if outcome and outcome.traceback:

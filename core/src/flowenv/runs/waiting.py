@@ -45,8 +45,9 @@ def says_that_it_goes_on(flow_run: AwaitedRun) -> Iterator[None]:
             yield
         except KeyboardInterrupt:
             if not flow_run.last_status.state.is_final:
-                backend, reference = flow_run.environment.backend, flow_run.reference
-                back = f"flowenv attach {reference} --env {backend}"
+                environment, reference = flow_run.environment, flow_run.reference
+                where = environment.configured_as or environment.backend
+                back = f"flowenv attach {reference} --env {where}"
                 _log.warning("The run goes on. Get back to it with: %s", back)
             raise
 

@@ -40,7 +40,8 @@ def attach(reference: str, environment: Environment | str | None = None) -> Flow
             "attach", "flowenv_attach", environment=environment, reference=reference
         )
     except RunNotFound as error:
-        _add_what_is_remembered(error, reference, environment.backend)
+        where = environment.configured_as or environment.backend
+        _add_what_is_remembered(error, reference, where)
         raise
     one(run, FlowRun, hooks.owner, "flowenv_attach")
     check_handle(run.handle, hooks.owner, "flowenv_attach")
@@ -51,11 +52,11 @@ def attach(reference: str, environment: Environment | str | None = None) -> Flow
     return run  # type: ignore[no-any-return]
 
 
-def _add_what_is_remembered(error: RunNotFound, reference: str, backend: str) -> None:
+def _add_what_is_remembered(error: RunNotFound, reference: str, where: str) -> None:
     """Say what this machine's journal knows of a run that its platform has forgotten."""
     journal = journal_here()
     if journal and (found := journal.named(reference)):
         error.hint = (
-            f"{found.words}. `flowenv result {reference} --env {backend}` prints its result, if "
+            f"{found.words}. `flowenv result {reference} --env {where}` prints its result, if "
             "this machine has seen it."
         )

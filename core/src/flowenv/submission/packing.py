@@ -27,6 +27,7 @@ from flowenv.runs.process import Payload
 from flowenv.runs.shipped_environment import ShippedEnvironment
 from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes
+from flowenv.submission.left_behind import warn_of_left_behind
 from flowenv.submission.payload_header import Header
 
 WORTH_SHARING = 4096
@@ -131,6 +132,7 @@ def _pack_flow(flow: Flow[..., Any], reference: CodeReference, encoder: Encoder)
         further = names_of_files(flow.files, path.parent, flow.name)
         names = (*(name for name in further if name != path.name), path.name)  # its own comes last
         files = {name: _read(path.parent, name, flow.name) for name in names}
+        warn_of_left_behind(flow.name, path.parent, names)
         return {
             "kind": "source",
             "file": path.name,

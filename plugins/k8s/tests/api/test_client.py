@@ -117,6 +117,8 @@ def test_a_refusal_shows_the_rule_that_allows_it(
         ask[verb]()
     assert f"Not allowed to {verb} {resource}" in caught.value.message
     assert f'resources: ["{resource}"]\n    verbs: ["{verb}"]' in caught.value.hint
+    assert caught.value.message.count(resource) == 1, "said twice"
+    assert caught.value.message.endswith(" has no such right.")
 
 
 def test_attaching_without_permission_shows_the_rule(

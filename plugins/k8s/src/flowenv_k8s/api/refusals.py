@@ -122,10 +122,22 @@ def _forbidden(refused: Refused) -> PlatformError:
     if "is being terminated" in refused.message:
         return PlatformError(f"Kubernetes can't {request}: {refused.message}")
     return PlatformError(
-        f"Not allowed to {request}: {refused.message}",
+        f"Not allowed to {request}: {_without_repetition(refused.message)}",
         hint=f"Add this rule to the Role of {_whose(refused.message)}:\n{rbac_rule(request)}",
         reason=Reason.ACCESS_DENIED,
     )
+
+
+_LACKS = re.compile(
+    r'\S+(?: "[^"]*")? is forbidden: User "(?P<user>[^"]*)" cannot \S+ resource "[^"]*" '
+    r'in API group "[^"]*"(?: in the namespace "[^"]*"| at the cluster scope)'
+)
+
+
+def _without_repetition(message: str) -> str:
+    """Kubernetes' words without the request, which is told already."""
+    found = _LACKS.match(message)
+    return f"{found['user']} has no such right{message[found.end() :] or '.'}" if found else message
 
 
 def _whose(message: str) -> str:
