@@ -499,7 +499,11 @@ def test_what_else_is_in_an_existing_definitions_task_is_stopped_with_the_flow(
 # -- many runs --------------------------------------------------------------------------------
 
 
-def test_two_hundred_runs_stay_within_the_rates_of_the_api(
+MANY = 130
+"""More than the 120 that may start in the first second."""
+
+
+def test_many_runs_stay_within_the_rates_of_the_api(
     rig: EcsRig, on_rig: OnRig, submit: Submit
 ) -> None:
     import concurrent.futures
@@ -507,18 +511,18 @@ def test_two_hundred_runs_stay_within_the_rates_of_the_api(
     environment = on_rig()
     began = time.monotonic()
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        runs = list(pool.map(lambda _: submit(environment), range(200)))
+        runs = list(pool.map(lambda _: submit(environment), range(MANY)))
         took = time.monotonic() - began
         states = list(pool.map(lambda run: run.wait(60).state, runs))
 
-    assert states == [State.COMPLETED] * 200
-    assert len({run.reference for run in runs}) == 200
+    assert states == [State.COMPLETED] * MANY
+    assert len({run.reference for run in runs}) == MANY
     counts = rig.requests.counts()
-    assert counts["RunTask"] == 200 <= 100 + 20 * (took + 1)
+    assert counts["RunTask"] == MANY <= 100 + 20 * (took + 1)
     assert counts["RegisterTaskDefinition"] <= 1
-    # a round of 200 runs takes two calls; by one run each every round would be 200
-    assert counts["DescribeTasks"] <= 200
-    assert counts["GetLogEvents"] == 200
+    # a round of them all takes two calls; by one run each every round would be as many as runs
+    assert counts["DescribeTasks"] <= MANY
+    assert counts["GetLogEvents"] == MANY
 
 
 def test_why_a_task_stopped_is_told_in_the_words_of_ecs(
