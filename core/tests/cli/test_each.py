@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from .project import Project
+from .project import Project, eventually
 
 FLOW = """
     import datetime
@@ -185,14 +185,14 @@ def test_a_batch_is_listed_and_cancelled_by_its_name(days):
 
         @flow
         def long(n: int):
-            threading.Event().wait(60)
+            threading.Event().wait(600)
         """,
     )
     days.write("numbers.csv", "n\n1\n2\n")
     command = ("run", "long.py", "--env", "fake", "--each", "numbers.csv", "--batch", "long")
     with days.start(*command) as running:
-        while days.flowenv("runs", "--env", "fake", "--batch", "long").stdout.count("Running") < 2:
-            pass
+        listed = ("runs", "--env", "fake", "--batch", "long")
+        eventually(lambda: days.flowenv(*listed).stdout.count("Running") == 2, "two running runs")
         done = days.flowenv("cancel", "--env", "fake", "--batch", "long")
         assert done.returncode == 0
         assert done.stdout.count("Cancelled") == 2
@@ -218,7 +218,7 @@ def test_an_interrupt_cancels_what_goes_on_and_a_killed_submitter_leaves_it(days
 
         @flow
         def held(n: int):
-            threading.Event().wait(60)
+            threading.Event().wait(600)
         """,
     )
     days.write("numbers.csv", "n\n1\n2\n3\n")
@@ -228,14 +228,12 @@ def test_an_interrupt_cancels_what_goes_on_and_a_killed_submitter_leaves_it(days
         return days.flowenv("runs", "--env", "fake").stdout.count("Running")
 
     with days.start(*command, "--at-once", "2") as first:
-        while running_now() < 2:
-            pass
+        eventually(lambda: running_now() == 2, "two running runs")
         first.process.send_signal(signal.SIGKILL)
         first.wait()
     assert running_now() == 2
     with days.start(*command) as second:
-        while running_now() < 3:
-            pass
+        eventually(lambda: running_now() == 3, "a third running run")
         second.process.send_signal(signal.SIGINT)
         ended = second.wait()
     assert ended.returncode == 130

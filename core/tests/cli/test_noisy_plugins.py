@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from .project import Project
+from .project import Project, eventually
 
 NOISY = """
     import os
@@ -120,8 +120,7 @@ def test_a_hanging_notifier_needs_one_interrupt_as_any_run_does(fake: Project) -
         """,
     )
     with fake.start("run", "flow.py", "--env", "fake") as running:
-        while not any("waiting" in line for line in list(running.stdout)):
-            assert running.alive
+        eventually(lambda: any("waiting" in line for line in list(running.stdout)), "the flow")
         running.interrupt()
         ended = running.wait()
     assert ended.returncode == 130
