@@ -156,9 +156,14 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def pictures(session: nox.Session) -> None:
-    """Make the pictures of the README and the documentation anew; needs Chromium or Chrome."""
+    """Make the pictures of the README and the documentation anew; needs Chromium or Chrome.
+
+    `nox -s pictures -- terminal` makes that of a terminal alone, which needs neither.
+    """
     install_workspace(session, *group("rigs"), *examples())
-    session.run("python", "docs/pictures.py", env={"PYTHONPATH": str(ROOT / "tests")})
+    session.run(
+        "python", "docs/pictures.py", *session.posargs, env={"PYTHONPATH": str(ROOT / "tests")}
+    )
     session.run("python", "docs/generate.py")
 
 

@@ -154,17 +154,22 @@ def photograph(page: Path, name: str) -> None:
             few.save(PICTURES / f"{name}-{scheme}.png", optimize=True)
 
 
-def write_pictures() -> None:
-    """Make all pictures anew."""
+def write_terminal() -> None:
+    """Make the picture of a terminal anew."""
     terminal = runpy.run_path(str(ROOT / "docs" / "terminal.py"))
-    PICTURES.mkdir(exist_ok=True)
     drawn = terminal["picture"](run_on_a_terminal(), "flowenv")
     (PICTURES / TERMINAL).write_text(drawn, "utf-8")
+
+
+def write_photographs() -> None:
+    """Make the pictures of pages anew."""
     with place() as (folder, variables):
         write_pages(folder, variables)
-        photograph(folder / "run.html", "run")
-        photograph(folder / "batch.html", "batch")
+        for name in PAGES:
+            photograph(folder / f"{name}.html", name)
 
 
 if __name__ == "__main__":
-    write_pictures()
+    write_terminal()
+    if sys.argv[1:] != ["terminal"]:
+        write_photographs()

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-COLUMNS = 106
-"""As wide as the longest line, which has a run's id."""
+COLUMNS = 120
+"""As wide as the longest line, which has the time of each phase."""
 
 _PIECE = re.compile(r"\x1b\[(\??[\d;]*)([A-Za-z])|\x1b[^\[]|(.)", re.DOTALL)
 _TEXT = re.compile(r'<text [^>]*y="([\d.]+)"[^>]*clip-path[^>]*>([^<]*)</text>')
@@ -99,6 +99,9 @@ def screen(printed: str) -> list[str]:
             row, column = row + 1, 0
             lines += [[] for _ in range(row + 1 - len(lines))]
         elif character:
+            if column == COLUMNS:
+                row, column = row + 1, 0
+                lines += [[] for _ in range(row + 1 - len(lines))]
             line = lines[row]
             line += [("", " ")] * (column + 1 - len(line))
             line[column] = (style, character)

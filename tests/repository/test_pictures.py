@@ -64,7 +64,7 @@ def test_each_is_small_and_loads_nothing_from_elsewhere() -> None:
 
 @pytest.mark.slow
 def test_the_terminal_shows_what_the_commands_print_today() -> None:
-    """If it doesn't: `nox -s pictures`."""
+    """If it doesn't: `nox -s pictures -- terminal`."""
     terminal = tool("terminal.py")
     drawn = terminal["lines_of"]((PICTURES / "terminal.svg").read_text("utf-8"))
     today = [terminal["plain"](line) for line in tool("pictures.py")["run_on_a_terminal"]()]
