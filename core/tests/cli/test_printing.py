@@ -6,6 +6,7 @@ import pytest
 
 from flowenv.cli import printing
 from flowenv.cli.printing import echo_table
+from flowenv.cli.report import report_result
 
 ROWS = [
     [
@@ -60,3 +61,9 @@ def test_where_nobody_looks_nothing_is_cut(
 def test_a_column_that_says_nothing_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     echo_table([["a", "", ""]], ["kind", "run", ""])
     assert capsys.readouterr().out == "kind\na\n"
+
+
+def test_of_many_bytes_the_beginning_and_the_size_are_shown(capsys: pytest.CaptureFixture[str]):
+    report_result(b"\x89PNG" + bytes(1000), None)
+    shown = "Result: b'\\x89PNG" + "\\x00" * 16 + "'… (1,004 bytes)\n"
+    assert capsys.readouterr().out == shown

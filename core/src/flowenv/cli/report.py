@@ -88,7 +88,17 @@ def report_result(value: Any, error: Exception | None) -> None:
     if error:
         echo(f"Error: {error}", err=True)
     elif value is not None:
-        echo(f"Result: {value!r}", file=results())
+        echo(f"Result: {_shown_result(value)}", file=results())
+
+
+_LONGEST_BYTES = 200
+
+
+def _shown_result(value: Any) -> str:
+    """A result as Python shows it; of many bytes, such as a picture, only the beginning."""
+    if isinstance(value, bytes | bytearray) and len(value) > _LONGEST_BYTES:
+        return f"{bytes(value[:20])!r}… ({len(value):,} bytes)"
+    return repr(value)
 
 
 def report_end(flow_run: FlowRun, output: str, where: str = "") -> int:

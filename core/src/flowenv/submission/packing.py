@@ -29,6 +29,7 @@ from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes
 from flowenv.submission.left_behind import warn_of_left_behind
 from flowenv.submission.payload_header import Header
+from flowenv.submission.scripts import check_script
 
 WORTH_SHARING = 4096
 """How many bytes a part has at least that is stored once for all runs of a batch."""
@@ -129,6 +130,8 @@ def _pack_flow(flow: Flow[..., Any], reference: CodeReference, encoder: Encoder)
     if reference.code == "source":
         path = reference.path
         assert path
+        if reference.module == "__main__":
+            check_script(flow.name, path, reference.attribute)
         further = names_of_files(flow.files, path.parent, flow.name)
         names = (*(name for name in further if name != path.name), path.name)  # its own comes last
         files = {name: _read(path.parent, name, flow.name) for name in names}
