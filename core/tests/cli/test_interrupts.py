@@ -139,7 +139,8 @@ def test_worker_processes_end_with_it(project: Project, times: int) -> None:
         for _ in range(times):
             running.interrupt()
         ended = running.wait()
-    assert ended.returncode == 130
+    # a second one may come when Python is at its own end; a shell says 130 of that, too
+    assert ended.returncode == 130 or (times, ended.returncode) == (2, -signal.SIGINT)
     eventually(lambda: is_gone(pid), "the worker's end")
 
 

@@ -48,7 +48,7 @@ def test_a_line_says_how_the_run_stands_and_goes_with_it(patient: Project) -> No
     with in_terminal(patient, *arguments(patient)) as terminal:
         line = re.compile(r"^Running 0:\d\d  patient$", re.MULTILINE)
         eventually(lambda: line.search("\n".join(terminal.screen)), "the line")
-        assert terminal.screen[-2].startswith("at work 1 xxx")
+        eventually(lambda: terminal.screen[-2].startswith("at work 1 xxx"), "the flow's line")
         (patient.fake / "go").touch()
         assert terminal.wait() == 0
         assert not line.search("\n".join(terminal.screen))

@@ -184,7 +184,7 @@ def test_a_start_goes_on_after_an_outage_of_the_api_server(
     rig.faults.inject("image_pull", label_selector="dask.org/component=scheduler")
     [made] = rig.apply(scheduler_pod(plan))
     ready: list[Any] = []
-    start = startup.Startup(client, changed(plan, deadline=60.0), said.append)
+    start = startup.Startup(client, changed(plan, deadline=120.0), said.append)
     thread = threading.Thread(target=lambda: ready.append(start.wait_for_scheduler()))
     thread.start()
     rig.wait_until(lambda: said, "the image")
@@ -193,7 +193,7 @@ def test_a_start_goes_on_after_an_outage_of_the_api_server(
     moment = made["metadata"]["creationTimestamp"]
     condition = {"type": "Ready", "status": "True", "lastTransitionTime": moment}
     rig.apply({**rig.get("Pod", made["metadata"]["name"]), "status": {"conditions": [condition]}})
-    thread.join(20)
+    thread.join(60)  # pauses grow with the outage, to ten seconds
 
     assert [one["metadata"]["uid"] for one in ready] == [made["metadata"]["uid"]]
 

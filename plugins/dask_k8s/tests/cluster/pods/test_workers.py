@@ -59,14 +59,17 @@ def rig(
 
 
 @pytest.fixture
-def tries() -> list[float]:
-    """The pauses between tries of requests that have got no answer."""
+def tries() -> list[str]:
+    """The threads of requests that have got no answer and are tried again."""
     return []
 
 
 @pytest.fixture
-def client(rig: KubernetesRig, tries: list[float]) -> Client:
-    return Client(source(None), Retries(first=0.01, longest=0.02, sleep=tries.append))
+def client(rig: KubernetesRig, tries: list[str]) -> Client:
+    def pause(seconds: float) -> None:
+        tries.append(threading.current_thread().name)
+
+    return Client(source(None), Retries(first=0.01, longest=0.02, sleep=pause))
 
 
 class Workers(WorkerPods):
@@ -270,7 +273,7 @@ def test_an_end_that_nobody_watched_is_found_out(
 
 
 def test_an_outage_at_the_start_is_waited_for(
-    make: Callable[..., Workers], rig: KubernetesRig, tries: list[float]
+    make: Callable[..., Workers], rig: KubernetesRig, tries: list[str]
 ) -> None:
     with ThreadPoolExecutor() as pool:
         with rig.faults.inject("api_down"):
@@ -282,15 +285,16 @@ def test_an_outage_at_the_start_is_waited_for(
 
 
 def test_a_worker_that_is_asked_for_in_an_outage_is_made_after_it(
-    make: Callable[..., Workers], rig: KubernetesRig, tries: list[float]
+    make: Callable[..., Workers], rig: KubernetesRig, tries: list[str]
 ) -> None:
     """Also where a server that has just come back doesn't know its users yet."""
     workers = make()
     name = workers.new_name()
     with rig.faults.inject("api_down"):
         workers.want(name)
-        # a request that gets no answer is tried three times
-        wait_until(lambda: len(tries) > 2, "another request")
+        # a request that gets no answer is tried three times; the watch tries, too
+        own = "worker-pods"
+        wait_until(lambda: sum(one.startswith(own) for one in tries) > 2, "another request")
         refused = rig.faults.inject("forbidden", verb="create", resource="pods")
 
     wait_until(lambda: is_running(workers, name), "the worker")
@@ -299,7 +303,7 @@ def test_a_worker_that_is_asked_for_in_an_outage_is_made_after_it(
 
 
 def test_workers_that_are_sent_away_in_an_outage_are_gone_when_it_is_over(
-    make: Callable[..., Workers], rig: KubernetesRig, tries: list[float]
+    make: Callable[..., Workers], rig: KubernetesRig, tries: list[str]
 ) -> None:
     workers = make()
     wanted(workers, 2)
@@ -313,7 +317,7 @@ def test_workers_that_are_sent_away_in_an_outage_are_gone_when_it_is_over(
 
 
 def test_a_worker_that_is_made_without_an_answer_and_sent_away_is_removed(
-    make: Callable[..., Workers], rig: KubernetesRig, tries: list[float]
+    make: Callable[..., Workers], rig: KubernetesRig, tries: list[str]
 ) -> None:
     workers = make()
     name = workers.new_name()
