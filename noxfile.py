@@ -122,12 +122,14 @@ def docs(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, quick ones first; arguments go to pytest: `nox -s tests -- -k merge`."""
     install_workspace(session, *group("tests"), *examples())
-    run = ["pytest", "-n2", "--dist=worksteal"]
+    run = ["pytest", "--dist=worksteal"]
     if session.posargs:
-        session.run(*run, *session.posargs)
+        session.run(*run, "-n2", *session.posargs)
         return
-    for chosen in ("not slow", "slow"):
-        session.run(*run, "--ignore=tests/docs", "-m", chosen)  # the session `docs` runs those
+    # CI has two cores; half of a slow test's time it waits for a cluster
+    for chosen, processes in (("not slow", 2), ("slow", 3)):
+        # the session `docs` runs the rest
+        session.run(*run, f"-n{processes}", "--ignore=tests/docs", "-m", chosen)
 
 
 # -- on request ------------------------------------------------------------------------------
