@@ -410,6 +410,23 @@ def test_without_the_right_the_rule_is_shown_at_once(
     assert 'resources: ["pods"]\n    verbs: ["create"]' in caught.value.hint
 
 
+def test_workers_that_nobody_removes_go_with_their_job_when_its_time_is_over(
+    make: Callable[..., Workers], rig: KubernetesRig, kubelet: ScriptedKubelet
+) -> None:
+    """As after a SIGKILL of a flow that nobody follows."""
+    found = rig.get("Job", "job")
+    rig.apply({**found, "spec": {**found["spec"], "ttlSecondsAfterFinished": 0}})
+    workers = make()
+    [name] = wanted(workers)
+    workers._watch.stop()  # its maker is gone
+    kubelet.end(name)
+    [own] = rig.pods_of("job")
+    kubelet.end(own["metadata"]["name"], 137)
+
+    rig.wait_until(lambda: not rig.objects("Pod"), "no pod")
+    rig.apply(job(container(["x"])))
+
+
 def looking_after(workers: Workers, told: list[str]) -> Shortage:
     return Shortage(
         connect(),
