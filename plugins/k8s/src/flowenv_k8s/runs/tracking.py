@@ -41,6 +41,7 @@ from flowenv_k8s.runs.termination import (
 from flowenv_k8s.runs.watch.event_list import EventList
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 from flowenv_k8s.runs.watch.pod_watch import PodWatch
+from flowenv_k8s.runs.watch.trimming import trimmed_job
 from flowenv_k8s.spec.labels import RunMarks, job_of, pod_selector
 
 _log = logging.getLogger("flowenv.k8s")
@@ -95,7 +96,8 @@ class RunTracker:
         self.before_pods_go: Callable[[Outcome], None] = lambda outcome: None
         self._payload = payload
         self._client = client
-        self._job: Mapping[str, Any] | None = job
+        # thousands of runs of a batch keep theirs
+        self._job: Mapping[str, Any] | None = trimmed_job(job)
         self._latest = Verdict(Status(State.SUBMITTED))
         self._lock = threading.RLock()
         self._cancelled = False
@@ -335,7 +337,7 @@ class RunTracker:
                 if found is None
                 else is_marked_cancelled(found)
             )
-        self._job, self._job_seen = found, time.monotonic()
+        self._job, self._job_seen = found and trimmed_job(found), time.monotonic()
 
     def _looked_at_job(self) -> Mapping[str, Any] | None:
         self._look_at_job()
