@@ -9,6 +9,8 @@ import os
 import select
 import shutil
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ class Page:
     def __init__(self, ask: Any, url: str, width: int, *, is_dark: bool) -> None:
         self.complaints: list[str] = []
         self.requested: list[str] = []
+        self._url, self._is_there, self._is_loaded = url, False, False
         self._ask = ask
         target = ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
@@ -44,10 +47,11 @@ class Page:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
         self._do("Emulation.setEmulatedMedia", features=[scheme])
         self._do("Page.navigate", url=url)
-        self.evaluate(
-            "new Promise((done) => location.href !== 'about:blank' && document.readyState === "
-            "'complete' ? done() : addEventListener('load', done))"
-        )
+        end = time.monotonic() + DEADLINE
+        while not self._is_loaded:
+            assert time.monotonic() < end, "the page isn't loaded"
+            self._do("Runtime.enable")  # any answer has the news before it
+            threading.Event().wait(0.01)
 
     def evaluate(self, script: str) -> Any:
         """The value of an expression in the page."""
@@ -81,7 +85,11 @@ class Page:
 
     def _note(self, event: dict[str, Any]) -> None:
         told = event.get("params") or {}
-        if event["method"] == "Network.requestWillBeSent":
+        if event["method"] == "Page.frameNavigated":
+            self._is_there = self._is_there or told["frame"]["url"] == self._url
+        elif event["method"] == "Page.loadEventFired":
+            self._is_loaded = self._is_there  # else it was that of the empty page
+        elif event["method"] == "Network.requestWillBeSent":
             self.requested.append(told["request"]["url"])
         elif event["method"] == "Runtime.exceptionThrown":
             self.complaints.append(str(told["exceptionDetails"]))

@@ -47,7 +47,7 @@ class Terminal:
     @property
     def printed(self) -> str:
         """All that was printed, as it was printed."""
-        return self._printed.decode()
+        return self._printed.decode(errors="replace")  # what is read last may be half a letter
 
     @property
     def screen(self) -> list[str]:
@@ -85,17 +85,31 @@ class Terminal:
         self._reader.join(DEADLINE)
         return code
 
+    def hang_up(self) -> int:
+        """Close the window, wait for the end of the call, and return its exit code."""
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for number in (self._theirs, self._ours):
+            os.dup2(nowhere, number)
+        os.close(nowhere)
+        return self.process.wait(DEADLINE)
+
     def close(self) -> None:
         """End what a failed test has left."""
         if self.process.poll() is None:
             self.process.kill()
-            self.wait()
+            self.process.wait()
         os.close(self._theirs)
         os.close(self._ours)
 
     def _read(self) -> None:
         while not self._printed.endswith(b"\x00"):
-            self._printed += os.read(self._ours, 65536)
+            try:
+                more = os.read(self._ours, 65536)
+            except OSError:
+                return
+            if not more:
+                return
+            self._printed += more
         self._printed = self._printed[:-1]
 
 
