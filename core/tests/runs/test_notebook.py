@@ -85,3 +85,9 @@ def test_a_batch_shows_its_counts_and_first_what_isnt_completed(
     assert "… and 1 more" in shown.text
     assert "hunter2" not in html
     assert shown.tags <= ALLOWED
+
+
+def test_a_cell_that_ends_in_a_report_shows_how_long_it_is() -> None:
+    page = flowenv.submit(shout, word="a").report()
+    assert repr(page) == f"<a page of {len(page):,} characters>"
+    assert page.startswith("<!DOCTYPE html>")

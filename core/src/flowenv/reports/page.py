@@ -24,6 +24,15 @@ LARGEST_BATCH = 100
 """Up to so many runs on a page have their logs and specs with them."""
 
 
+class Page(str):
+    """HTML. A cell of a notebook that ends in it shows how long it is, not all of it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<a page of {len(self):,} characters>"
+
+
 def report(
     runs: FlowRun | Sequence[FlowRun],
     path: str | os.PathLike[str] | None = None,
@@ -58,7 +67,7 @@ def report(
     page = _rendered([contents_of(run, of=many, in_full=in_full) for run in chosen], title)
     if path is not None:
         _write(Path(path), page)
-    return page
+    return Page(page)
 
 
 def _write(path: Path, page: str) -> None:

@@ -223,11 +223,9 @@ class FlowRun(WatchedRun):
         what, message = f"The run {self.id} of {shown(self.flow_name)}", shown(status.message)
         if status.state is State.FAILED:
             outcome = self.read_outcome()
-            error = RunFailed(
-                f"{what} failed: {message}",
-                hint=shown(status.hint),
-                error_class=outcome.error_class if outcome else "",
-            )
+            name = outcome.error_class if outcome else ""
+            said = f"{what} failed: {message}"
+            error = RunFailed(said, hint=shown(status.hint), error_class=name)
             if outcome and outcome.traceback:
                 error.add_note(f"\nWhere it ran:\n{shown(outcome.traceback).rstrip()}")
             return error
@@ -296,6 +294,6 @@ class FlowRun(WatchedRun):
         block.__exit__(kind, error, frames)
 
     def _require(self, capability: str, lacks: str, hint: str = "") -> None:
-        if not getattr(self.environment.capabilities, capability):
-            backend = self.environment.backend
-            raise UnsupportedOperation(f"The backend {backend} {lacks}.", hint=hint)
+        environment = self.environment
+        if not getattr(environment.capabilities, capability):
+            raise UnsupportedOperation(f"The backend {environment.backend} {lacks}.", hint=hint)
