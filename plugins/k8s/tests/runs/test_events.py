@@ -44,6 +44,21 @@ def test_all_events_are_told_in_their_order(
     assert f"Pod {pod}" in {one.about for one in events}
 
 
+def test_pods_that_the_run_has_made_for_itself_are_told_of_too(
+    rig: KubernetesRig, start: Start
+) -> None:
+    run = start()
+    running(run)
+    labels = {"flowenv.io/run-id": run.id}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "worker", "labels": labels}}
+    rig.apply({**pod, "spec": {"containers": [{"name": "worker", "image": "i"}]}})
+    uid = rig.get("Pod", "worker")["metadata"]["uid"]
+    about = {"kind": "Pod", "name": "worker", "uid": uid}
+    event = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": "waits"}}
+    rig.apply({**event, "involvedObject": about, "type": "Warning", "reason": "FailedScheduling"})
+    assert "Pod worker" in [one.about for one in run.events() if one.is_warning]
+
+
 def test_events_of_one_second_are_in_the_order_in_which_they_were_made() -> None:
     def event(name: str, version: int, **when: str) -> dict[str, object]:
         return {"reason": name, "metadata": {"resourceVersion": str(version)}, **when}

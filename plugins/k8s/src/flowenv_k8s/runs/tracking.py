@@ -42,7 +42,7 @@ from flowenv_k8s.runs.watch.event_list import EventList
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 from flowenv_k8s.runs.watch.pod_watch import PodWatch
 from flowenv_k8s.runs.watch.trimming import trimmed_job
-from flowenv_k8s.spec.labels import RunMarks, job_of, pod_selector
+from flowenv_k8s.spec.labels import RunMarks, job_of, pod_selector, selector
 
 _log = logging.getLogger("flowenv.k8s")
 
@@ -228,7 +228,7 @@ class RunTracker:
             return times
 
     def events(self) -> list[dict[str, Any]]:
-        """The events of the Job and its pods, as the cluster has them.
+        """The events of the Job and the run's pods, Dask's too, as the cluster has them.
 
         Raises:
             FlowenvError: if they can't be read.
@@ -236,7 +236,10 @@ class RunTracker:
         with self._lock:
             if not self._pods and self.final is None:
                 self.look()
-            uids = [self.uid, *(pod["metadata"]["uid"] for pod in self._pods)]
+            pods = [*self._pods]
+        labels = selector(run_id=self.marks.run_id)
+        pods += self._client.list(PODS, self.namespace, labels=labels)[0]
+        uids = dict.fromkeys((self.uid, *(pod["metadata"]["uid"] for pod in pods)))
         events_of = self._client.shared(EventList, self.namespace).of
         return [event for uid in uids for event in events_of(uid)]
 
