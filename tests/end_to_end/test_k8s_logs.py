@@ -135,7 +135,7 @@ def test_lines_of_both_streams_are_complete_and_each_in_order(
 def test_an_outage_while_a_flow_runs_loses_no_line_and_not_the_run(
     cluster: ClusterUnderTest, proxy: Proxy, tmp_path: Path
 ) -> None:
-    count = int(OUTAGE * 10 + 100)
+    count = int(OUTAGE * 10 + 40)  # it goes on for some seconds after the outage
     command = run(tmp_path, "ticks", count=count, seconds=0.1)
     command.until("tick 10")
     proxy.cut()
