@@ -177,7 +177,7 @@ class Page:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         assert done.returncode == exit_code, f"{place}: exit {done.returncode}\n{done.stdout}"

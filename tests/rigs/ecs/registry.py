@@ -65,7 +65,7 @@ class TaskRegistry:
             self._tasks = {i: t for i, t in self._tasks.items() if t.status != "STOPPED"}
 
     def wait(
-        self, task: str, until: Status | Callable[[Task], bool] = "STOPPED", timeout: float = 20
+        self, task: str, until: Status | Callable[[Task], bool] = "STOPPED", timeout: float = 60
     ) -> Task:
         """Wait until a task has a status (or a predicate holds); returns the task.
 

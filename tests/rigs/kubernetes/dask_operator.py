@@ -43,7 +43,7 @@ class DaskOperator:
         self,
         rig: KubernetesRig,
         namespace: str = "default",
-        timeout: float = 30.0,
+        timeout: float = 120.0,
         period: float | None = None,
     ) -> None:
         self._rig = rig

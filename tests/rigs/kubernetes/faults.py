@@ -129,7 +129,7 @@ class Fault:
         """Take the fault back; nothing happens if it is spent or removed already."""
         self._remove(self)
 
-    def wait_until_hit(self, timeout: float = 10.0) -> None:
+    def wait_until_hit(self, timeout: float = 60.0) -> None:
         """Wait for the fault to strike for the first time.
 
         Raises:

@@ -115,7 +115,7 @@ class ClusterView(ABC):
         options = DeleteOptions(propagation, grace_seconds)
         self._on_server(lambda: self._cluster.deleter.delete(key, options))
 
-    def wait_until(self, holds: Callable[[], T], what: str = "it", timeout: float = 20.0) -> T:
+    def wait_until(self, holds: Callable[[], T], what: str = "it", timeout: float = 60.0) -> T:
         """Wait until a function of yours returns something true, and return that.
 
         It is asked after every change in the cluster.
@@ -139,7 +139,7 @@ class ClusterView(ABC):
         name: str,
         holds: Callable[[Manifest], Any],
         namespace: str = "default",
-        timeout: float = 20.0,
+        timeout: float = 60.0,
     ) -> Manifest:
         """Wait until an object is there and something holds of it, and return it.
 
@@ -158,7 +158,7 @@ class ClusterView(ABC):
             raise TimeoutError(f"{error}; last seen: {found and found.get('status')}") from None
 
     def wait_gone(
-        self, kind: str, name: str, namespace: str = "default", timeout: float = 20.0
+        self, kind: str, name: str, namespace: str = "default", timeout: float = 60.0
     ) -> None:
         """Wait until an object isn't there.
 
