@@ -66,6 +66,15 @@ def test_a_run_that_waits_says_why_and_what_to_do_and_asks_nobody(
     assert "\u202e" not in html
 
 
+def test_a_run_of_another_process_stands_as_nobody_knows_until_it_is_asked() -> None:
+    run = flowenv.submit(shout, word="hello")
+    run.is_attached, run.last_status = True, Status(State.PENDING)
+    shown = Elements(run._repr_html_())
+    assert "nobody has asked yet" in shown.text
+    assert "Pending" not in shown.text
+    assert "rect" not in shown.tags
+
+
 def test_what_is_long_is_cut() -> None:
     assert len(notebook.text("x" * 10_000)) == notebook.LONGEST + 1
 

@@ -71,10 +71,12 @@ class FlowRun(WatchedRun):
         from flowenv.runs.times import times_seen
 
         seen = () if self.is_attached else times_seen(self._seen).phases()
+        is_asked = not self.is_attached or self.last_status.state is not State.PENDING
+        stands = state(self.last_status) if is_asked else "(nobody has asked yet: .state does)"
         parameters = ", ".join(f"{name}={value}" for name, value in self.shown_parameters.items())
         return facts(
             {
-                "run": f"<b>{text(self.flow_name)}</b> {state(self.last_status)}",
+                "run": f"<b>{text(self.flow_name)}</b> {stands}",
                 "": text(self.last_status.message),
                 "hint": text(self.last_status.hint),
                 "parameters": text(parameters),
