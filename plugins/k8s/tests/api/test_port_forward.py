@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -74,14 +75,18 @@ def connected(port: int) -> socket.socket:
 
 def echoed(connection: socket.socket, data: bytes) -> bytes:
     """What comes back for this, or until the end."""
+
+    def send() -> None:
+        with contextlib.suppress(OSError):  # it may be cut
+            connection.sendall(data)
+
+    sending = threading.Thread(target=send)
+    sending.start()
     found = b""
-    try:
-        sending = threading.Thread(target=connection.sendall, args=(data,), daemon=True)
-        sending.start()
+    with contextlib.suppress(OSError):
         while len(found) < len(data) and (more := connection.recv(65536)):
             found += more
-    except OSError:
-        pass
+    sending.join()
     return found
 
 

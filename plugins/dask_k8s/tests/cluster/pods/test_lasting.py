@@ -184,10 +184,10 @@ def test_a_far_end_that_is_gone_is_not_waited_for(near: Near, way: Proxy, server
 def test_a_near_end_that_is_killed_ends_its_connections(
     near: Near, way: Proxy, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lasting, "PATIENCE", 0.1)
     made = near()
     with connected(made) as here, server.next() as there:
         here.sendall(b"a")
         assert read(there, 1) == b"a"
+        monkeypatch.setattr(lasting, "PATIENCE", 0.1)
         made.close()  # says nothing, as if it were killed
         assert read(there, 1) == b""
