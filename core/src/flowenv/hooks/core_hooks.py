@@ -59,6 +59,7 @@ def _results(url: str) -> Finding:
             return Finding("results", None, message, hint)
         storage.try_out(trial_object(url, str(uuid.uuid4())))
     except FlowenvError as error:
-        return Finding("results", False, error.message, error.hint or "Set results_url anew.")
+        hint = error.hint or "Is results_url right, and has this user credentials to write there?"
+        return Finding("results", False, error.message, hint)
     hint = "The flow's container needs the right, too."
     return Finding("results", True, f"can be written to {url} from here. {hint}")
