@@ -11,6 +11,7 @@ from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import CodeReference
 from flowenv.flows.definition import Flow
 
+_SCRIPT = "# /// script"
 _REQUIREMENT = r"[A-Za-z0-9][A-Za-z0-9._-]*\s*(\[[^\]]*\])?\s*([(<>=!~;@].*)?"
 """A requirement's form (https://peps.python.org/pep-0508/), as far as a mistake shows here."""
 
@@ -64,7 +65,8 @@ def _inline(path: Path) -> list[Any]:
     Raises:
         PayloadError: if the metadata is no TOML, or there are two blocks of it.
     """
-    blocks = list(_script_blocks(path.read_text("utf-8-sig", "replace").splitlines()))
+    text = path.read_text("utf-8-sig", "replace")
+    blocks = list(_script_blocks(text.splitlines())) if _SCRIPT in text else []
     if not blocks:
         return []
     if len(blocks) > 1:
@@ -84,7 +86,7 @@ def _script_blocks(lines: list[str]) -> Iterator[str]:
     """The content of each `# /// script` block: it goes to the last `# ///` behind it."""
     number = 0
     while number < len(lines):
-        if lines[number] != "# /// script":
+        if lines[number] != _SCRIPT:
             number += 1
             continue
         block: list[str] = []
