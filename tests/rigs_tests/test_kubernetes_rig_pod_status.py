@@ -95,7 +95,7 @@ def test_the_end_of_a_container_is_told_before_the_end_of_its_pod(rig: Kubernete
 
 
 def test_the_news_of_a_container_can_come_late(rig: KubernetesRig) -> None:
-    with KubernetesRig(timing=Timing(status_delay=0.3, crash_backoff=0.01)) as late:
+    with KubernetesRig(timing=Timing(status_delay=1.0, crash_backoff=0.01)) as late:
         late.apply(pod(python(ENDS_ON_TERM), restart_policy="Always"))
         late.wait_until(lambda: late.find("Pod", "pod") and late.log("pod"), "a first line")
         assert late.get("Pod", "pod")["status"]["phase"] == "Pending"

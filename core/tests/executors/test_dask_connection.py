@@ -49,7 +49,7 @@ def test_another_patch_version_there_is_no_table_to_read(mortal, monkeypatch):
 
     def another_patch(packages=None):
         found = right(packages)
-        found["packages"]["python"] = "3.11.99.final.0"
+        found["packages"]["python"] = f"3.{sys.version_info.minor}.99.final.0"
         return found
 
     monkeypatch.setattr(client.version_module, "get_versions", another_patch)
