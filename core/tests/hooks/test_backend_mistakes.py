@@ -116,6 +116,11 @@ WRONG_ANSWERS = {
         lambda run: list(run.logs()),
         "gives str in its handle's logs, not several of str.",
     ),
+    "events as texts": (
+        {"events": lambda self: ["FailedMount"]},
+        lambda run: run.events(),
+        "gives str in its handle's events, not an Event.",
+    ),
     "a number": (
         {"reference": 17},
         lambda run: run.reference,
@@ -140,6 +145,7 @@ def test_a_wrong_answer_of_a_handle(plugging: Plugging, what: str) -> None:
         ("follow", lambda run: run.wait()),
         ("logs", lambda run: list(run.logs())),
         ("outcome", lambda run: run.result()),
+        ("events", lambda run: run.events()),
         ("cancel", lambda run: run.cancel()),
         ("reference", lambda run: run.reference),
     ],
