@@ -38,7 +38,7 @@ metadata = {image = "python:3-slim"}
 TOOL = str(Path(sys.executable).with_name("flowenv"))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 WIDTH, HEIGHT = 900, 860
-COLOURS = 64
+COLOURS = 200
 ROWS = """\
 group,min_count,output
 species,10,out
