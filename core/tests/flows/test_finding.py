@@ -174,3 +174,10 @@ def test_a_file_that_was_meant_is_named(tmp_path, target, meant):
         write(tmp_path / name, "from flowenv import flow\n@flow\ndef f(): pass\n")
     with pytest.raises(FlowNotFound, match=f"Did you mean {meant}\\?"):
         find_flow(target)
+
+
+def test_a_file_of_nearly_that_name_is_named(tmp_path):
+    write(tmp_path / "weekly.py", "")
+    with pytest.raises(FlowNotFound, match=r"no file 'wekly\.py'") as caught:
+        find_flow(str(tmp_path / "wekly.py"))
+    assert caught.value.hint == "Did you mean 'weekly.py'?"

@@ -13,7 +13,7 @@ from typing import Any
 from flowenv.contract.shipped_files import module_name
 from flowenv.errors import FlowNotFound
 from flowenv.flows.definition import Flow
-from flowenv.settings.declaration import nearest
+from flowenv.settings.declaration import closest, nearest
 
 
 def find_flow(target: str) -> Flow[..., Any]:
@@ -104,7 +104,10 @@ def load_file(path: Path) -> ModuleType:
     """
     path = path.resolve()
     if not path.is_file():
-        raise FlowNotFound(f"There is no file {path.name!r} in {path.parent}.")
+        there = [one.name for one in path.parent.glob("*.py")]
+        meant = closest(path.name, there)
+        hint = f"Did you mean {meant!r}?" if meant else ""
+        raise FlowNotFound(f"There is no file {path.name!r} in {path.parent}.", hint=hint)
     name = module_name(path)
     loaded = sys.modules.get(name)
     if loaded is not None and _file_of(loaded) == path:
