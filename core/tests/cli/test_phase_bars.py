@@ -25,7 +25,7 @@ PHASES = (
 
 
 class Ascii(io.StringIO):
-    encoding = "ascii"  # type: ignore[assignment]
+    encoding = "ascii"
 
 
 @pytest.fixture(autouse=True)
