@@ -19,7 +19,7 @@ from flowenv.flows.finding import find_flow
 from flowenv.runs.process import Payload
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import WORTH_SHARING, pack, pack_in_parts
-from flowenv.submission.payload_header import python_minor
+from flowenv.submission.payload_header import FORMAT, IN_PARTS, python_minor
 
 from ..flow_files import GREET, write
 from ..plugging import ToyEnvironment
@@ -295,6 +295,10 @@ def test_a_payload_in_parts_is_put_together_where_the_flow_runs(parts, tmp_path)
 def test_a_small_common_part_stays_with_its_run(toy):
     run = make_run(Flow(dict))
     assert pack_in_parts(run) == Payload(pack(run))
+
+
+def test_an_older_flowenv_is_told_that_it_cannot_read_parts(parts):
+    assert json.loads(parts[0].own)["format"] == IN_PARTS != FORMAT
 
 
 def test_another_common_part_is_not_read(parts):

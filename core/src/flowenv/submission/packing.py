@@ -28,7 +28,7 @@ from flowenv.runs.shipped_environment import ShippedEnvironment
 from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes
 from flowenv.submission.left_behind import warn_of_left_behind
-from flowenv.submission.payload_header import Header
+from flowenv.submission.payload_header import IN_PARTS, Header
 from flowenv.submission.scripts import check_script
 
 WORTH_SHARING = 4096
@@ -60,7 +60,7 @@ def pack_in_parts(flow_run: FlowRun) -> Payload:
     if len(shared) < WORTH_SHARING:
         return Payload(to_json_bytes({**own, **common}))
     digest = hashlib.sha256(shared).hexdigest()
-    return Payload(to_json_bytes({**own, "common": digest}), _kept_once(shared))
+    return Payload(to_json_bytes({**own, "format": IN_PARTS, "common": digest}), _kept_once(shared))
 
 
 @functools.lru_cache(maxsize=8)

@@ -12,6 +12,8 @@ from flowenv.errors import PayloadError
 
 FORMAT = 1
 """Raised when older flowenvs can't read the payload any more."""
+IN_PARTS = 2
+"""The format of a payload whose common part stands apart."""
 
 _SAME = "Use an image with the same flowenv and Python minor version as here."
 
@@ -66,7 +68,7 @@ class Header:
         Raises:
             PayloadError: if they can't; the message says what to do.
         """
-        if self.format != FORMAT or _release(self.flowenv) > _release(__version__):
+        if self.format not in (FORMAT, IN_PARTS) or _release(self.flowenv) > _release(__version__):
             raise PayloadError(
                 f"The run was packed by flowenv {self.flowenv}, and here is flowenv {__version__}.",
                 hint=f"The image needs flowenv {self.flowenv}, from where the submitter's came.",
