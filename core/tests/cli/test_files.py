@@ -43,6 +43,9 @@ def test_files_are_listed_and_written_and_nothing_is_replaced(fake: Project) -> 
     refused = fake.flowenv("files", reference, *HERE, "-d", "got")
     assert refused.returncode == 2
     assert "got/plots/loss.txt is there already, with another content" in refused.stderr
+    nowhere = fake.flowenv("files", reference, *HERE, "-d", "flow.py/got")
+    assert nowhere.returncode == 2
+    assert nowhere.stderr == "Error: Files can't be written to flow.py/got: Not a directory.\n"
 
 
 def test_files_that_stay_behind_are_an_exit_code_and_a_reason(fake: Project) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from flowenv.cli import printing
@@ -67,3 +69,8 @@ def test_of_many_bytes_the_beginning_and_the_size_are_shown(capsys: pytest.Captu
     report_result(b"\x89PNG" + bytes(1000), None)
     shown = "Result: b'\\x89PNG" + "\\x00" * 16 + "'… (1,004 bytes)\n"
     assert capsys.readouterr().out == shown
+
+
+def test_a_closed_output_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert not printing.is_terminal()

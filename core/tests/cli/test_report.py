@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import flowenv
+from flowenv.errors import FlowenvError
+
 from .project import Project
 
 pytest.importorskip("jinja2")
@@ -59,6 +62,8 @@ def test_runs_of_others_are_written_down_by_reference_and_by_batch(square):
         (("report", "nobody", "-o", "x.html", "--env", "fake"), 3, "has no run 'nobody'"),
         (("report", "--batch", "no", "-o", "x.html", "--env", "fake"), 3, "has no run of the ba"),
         (("run", "square.py", "-p", "n=1", "--report", "no/x.html"), 2, "is no folder in which"),
+        (("run", "square.py", "-p", "n=1", "--report", "square.py/x.html"), 2, "is no folder in"),
+        (("report", "nobody", "-o", "square.py/x.html", "--env", "fake"), 2, "is no folder in wh"),
         (
             ("run", "square.py", "-p", "n=1", "--rehearse", "--report", "x.html"),
             2,
@@ -70,3 +75,24 @@ def test_what_cannot_be_written_is_said_before_anything_runs(square, arguments, 
     done = square.flowenv(*arguments)
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
+
+
+def test_a_page_goes_through_a_link_to_a_pipe_and_to_the_standard_output(square) -> None:
+    ran = square.flowenv("run", "square.py", "-p", "n=3", "--env", "fake", "-o", "json")
+    reference, link = ran.json["reference"], square.folder / "link.html"
+    link.symlink_to("real.html")
+
+    square.flowenv("report", reference, "--env", "fake", "-o", "link.html")
+    piped = square.flowenv("report", reference, "--env", "fake", "-o", "/dev/stdout")
+    printed = square.flowenv("report", reference, "--env", "fake", "-o", "-")
+
+    assert link.is_symlink()
+    assert link.read_text().startswith("<!DOCTYPE html>")
+    assert piped.stdout.startswith("<!DOCTYPE html>")
+    assert (printed.returncode, printed.stderr) == (0, "")
+    assert printed.stdout.startswith("<!DOCTYPE html>")
+
+
+def test_what_is_no_run_has_no_page() -> None:
+    with pytest.raises(FlowenvError, match=r"'run-1' is no run\. .*flowenv\.attach"):
+        flowenv.report("run-1")  # type: ignore[arg-type]

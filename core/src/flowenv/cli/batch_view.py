@@ -53,7 +53,7 @@ def batch_view(batch: Batch) -> Iterator[BatchView]:
     Args:
         batch: the batch; one that runs in this process shares the terminal with its flows.
     """
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield BatchView()
         return
     table = BatchTable(batch)

@@ -101,7 +101,7 @@ def is_terminal() -> bool:
     """Whether somebody looks at what is printed."""
     import sys
 
-    return sys.stdout.isatty()
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _terminal_width() -> int:

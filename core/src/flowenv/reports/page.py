@@ -44,7 +44,7 @@ def report(
     Args:
         runs: a run, or several, of this process or of others.
         path: a file to write it to, too, which only this user may read: it holds logs. One that
-            is there is replaced.
+            is there is replaced; a pipe or a device is written to.
         title: what the page is called; by default the flow's name.
 
     Returns:
@@ -59,7 +59,11 @@ def report(
     >>> "Completed" in html, "<script src" in html
     (True, False)
     """
-    chosen = [runs] if isinstance(runs, FlowRun) else list(runs)
+    chosen = [runs] if isinstance(runs, FlowRun | str) else list(runs)
+    if wrong := [one for one in chosen if not isinstance(one, FlowRun)]:
+        raise FlowenvError(
+            f"{wrong[0]!r} is no run.", hint="flowenv.attach(reference, environment) gives one."
+        )
     if not chosen:
         raise FlowenvError("There is no run to report on.")
     in_full = len(chosen) <= LARGEST_BATCH
@@ -71,15 +75,26 @@ def report(
 
 
 def _write(path: Path, page: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        if path.exists() and not path.is_file():  # a pipe or a device is written to, not replaced
+            path.write_text(page, "utf-8")
+            return
+        _replace_file(path.resolve(), page)
+    except OSError as error:
+        raise FlowenvError(f"The report can't be written to {path}: {error.strerror}.") from error
+
+
+def _replace_file(path: Path, page: str) -> None:
+    """Have the whole page in the file, or what was there before; only this user may read it."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(page)
         partial.replace(path)
-    except OSError as error:
+    except OSError:
         partial.unlink(missing_ok=True)
-        raise FlowenvError(f"The report can't be written to {path}: {error.strerror}.") from error
+        raise
 
 
 def check_report(path: Path) -> None:
@@ -93,10 +108,11 @@ def check_report(path: Path) -> None:
             written to.
     """
     _template()
-    if not os.access(path.absolute().parent, os.W_OK):
+    folder = path.resolve().parent
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
         raise ConfigurationError(
-            f"The report can't be written to {path}: {path.absolute().parent} is no folder in "
-            "which this user may write."
+            f"The report can't be written to {path}: {folder} is no folder in which this user "
+            "may write."
         )
 
 

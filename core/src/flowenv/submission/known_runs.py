@@ -58,6 +58,8 @@ def find_runs(
     environment = as_environment(environment)
     check_type(labels, list[str] | tuple[str, ...], "labels")
     wanted = {state_named(one) for one in states}
+    if since is not None and not isinstance(since, datetime.datetime):
+        raise SettingError(f"since: {since!r} is no datetime.datetime.")
     if since is not None and since.tzinfo is None:
         since = since.astimezone()
     hooks = registry().hooks(environment.backend)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,8 +11,6 @@ from flowenv.cli.options import output_option, reference_options
 from flowenv.cli.printing import echo, echo_json, echo_table
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from flowenv.results.output_files import OutputFiles
     from flowenv.runs.environment import Environment
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     "--directory",
     "-d",
     metavar="FOLDER",
-    type=click.Path(file_okay=False),
+    type=click.Path(file_okay=False, path_type=Path),
     help="Write them there; nothing that is there is replaced.",
 )
 @output_option("text", "json")
@@ -31,7 +30,7 @@ def files(
     env: str | None,
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
-    directory: str | None,
+    directory: Path | None,
     output: str,
 ) -> None:
     """List, or fetch, the files that a run left.
@@ -46,7 +45,7 @@ def files(
     from flowenv.cli.platform import find_environment
 
     found = _files(reference, find_environment(env, settings, plugins, "attach"))
-    paths = found.save(directory) if directory else []
+    paths = _saved(found, directory) if directory else []
     if output == "json":
         echo_json(_described(found, paths))
     elif directory:
@@ -55,6 +54,17 @@ def files(
         echo_table([[name, f"{size:,}"] for name, size in found.sizes.items()], ["file", "bytes"])
     else:
         echo("No files.", err=True)
+
+
+def _saved(found: OutputFiles, folder: Path) -> list[Path]:
+    from flowenv.errors import FlowenvError
+
+    try:
+        return found.save(folder)
+    except FlowenvError:  # of which one is an OSError, too
+        raise
+    except OSError as error:
+        raise FlowenvError(f"Files can't be written to {folder}: {error.strerror}.") from error
 
 
 def _described(found: OutputFiles, paths: list[Path]) -> list[dict[str, object]]:

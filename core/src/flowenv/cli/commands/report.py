@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     "-o",
     "path",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
     required=True,
-    help="The HTML file to write; one that is there is replaced.",
+    help="The HTML file to write; one that is there is replaced. - is the standard output.",
 )
 def report(
     references: tuple[str, ...],
@@ -46,17 +46,23 @@ def report(
       flowenv report --batch days --env prod -o days.html
     """
     from flowenv.cli.printing import echo
+    from flowenv.reports.page import check_report
     from flowenv.reports.page import report as write_report
     from flowenv.submission.attaching import attach
 
     if bool(references) == (batch is not None):
         raise click.UsageError("Give REFERENCEs, or --batch NAME.")
+    if str(path) != "-":
+        check_report(path)
     needed = ("attach", "find") if batch else ("attach",)
     environment = find_environment(env, settings, plugins, *needed)
     title = ""
     if batch:
         references, title = _of_batch(batch, environment), batch.partition("=")[2]
     runs = [attach(reference, environment) for reference in references]
+    if str(path) == "-":
+        click.echo(str(write_report(runs, title=title)))
+        return
     write_report(runs, path, title=title)
     echo(f"The report is in {path}.", err=True)
 
