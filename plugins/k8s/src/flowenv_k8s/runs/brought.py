@@ -79,6 +79,13 @@ class Lacking:
                 self._seen.add(told)
                 self._missing += missing
 
+    def is_all_of(self, words: str) -> bool:
+        """True if that is all that events say: it passes by itself, as `bring_again` sees to it."""
+        parts = words.split("; ")
+        return bool(self.objects) and all(
+            any(one.missing in part for one in self.objects) for part in parts
+        )
+
     def bring_again(self) -> None:
         """Bring what isn't there.
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flowenv.errors import RunConflict
+from flowenv.errors import PlatformError, RunConflict
 from flowenv.plugin import cache_folder
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
@@ -38,13 +38,20 @@ def bring_runtime(client: Client, config_map: Mapping[str, Any], *, anew: bool =
     """
     namespace, name = config_map["metadata"]["namespace"], config_map["metadata"]["name"]
     noted = _note(client, namespace, name)
-    if not anew and _is_fresh(noted):
+    if anew:
+        forget_runtime(client, namespace, name)
+    elif _is_fresh(noted):
         return
     data = {key: base64.b64encode(one).decode() for key, one in config_map["binaryData"].items()}
     try:
         client.create(CONFIG_MAPS, {**config_map, "binaryData": data})
     except Refused as refused:  # it is there already
         _check_content(client.get(CONFIG_MAPS, namespace, name), config_map, refused)
+    except PlatformError as refused:  # somebody else may have brought it again
+        found = client.get(CONFIG_MAPS, namespace, name) if anew else None
+        if found is None:
+            raise
+        _check_content(found, config_map, refused)
     with contextlib.suppress(OSError):  # then it is asked for again next time
         noted.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         noted.touch()
@@ -69,7 +76,7 @@ def _note(client: Client, namespace: str, name: str) -> Path:
 
 
 def _check_content(
-    found: Mapping[str, Any] | None, wanted: Mapping[str, Any], refused: Refused
+    found: Mapping[str, Any] | None, wanted: Mapping[str, Any], refused: Exception
 ) -> None:
     """A name says a content, but whoever may make ConfigMaps can give it to another one."""
     there = {

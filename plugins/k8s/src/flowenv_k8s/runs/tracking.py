@@ -258,8 +258,9 @@ class RunTracker:
         self._had_pod = self._had_pod or bool(pods)
         self._pods = pods or self._pods
         verdict = self._start.judge(verdict, self._job, pods, is_blind=self._is_blind)
-        if acts:
-            self.lacking.bring_again()
+        waits = verdict.status.state in (State.SUBMITTED, State.STARTING)
+        if acts and waits and not self._cancelled:
+            verdict = self._with_what_it_lacks(verdict)
         if verdict.is_hopeless:
             verdict = self._given_up(verdict) if acts else _not_given_up(verdict)
         if verdict.status.reason is Reason.STOPPED and not verdict.is_left:
@@ -277,6 +278,20 @@ class RunTracker:
         now, marks = datetime.datetime.now(datetime.UTC), self.marks
         container, cancelled = marks.flow_container, self._cancelled
         return judge(Observed(marks.run_id, job, pods, container, now, gone, cancelled, marks.seal))
+
+    def _with_what_it_lacks(self, verdict: Verdict) -> Verdict:
+        """Bring again what the run shares with others; where that fails, it can't start."""
+        try:
+            self.lacking.bring_again()
+        except OUTAGES:
+            raise
+        except FlowenvError as error:
+            words = f"Something of flowenv's that its pod needs has been removed. {error.message}"
+            status = Status(verdict.status.state, Reason.CONFIGURATION, words, error.hint or "")
+            return Verdict(status, is_hopeless=True)
+        if self.lacking.is_all_of(verdict.status.message) and not verdict.is_hopeless:
+            return dataclasses.replace(verdict, status=Status(verdict.status.state))
+        return verdict
 
     def _given_up(self, verdict: Verdict) -> Verdict:
         """A run that can't start is over: on the cluster first, since it may start after all."""

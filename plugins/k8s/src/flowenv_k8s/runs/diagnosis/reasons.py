@@ -113,6 +113,12 @@ _BY_WORDS: tuple[tuple[Reason, str, str], ...] = (
     (Reason.UNSCHEDULABLE, "persistentvolumeclaim", "Make the claim that the manifest names."),
     (
         Reason.CONFIGURATION,
+        '"flowenv-(runtime|batch)-[^"]*" not found',
+        "It is flowenv's own: the process that submitted the run brings it again while it follows "
+        "the run.",
+    ),
+    (
+        Reason.CONFIGURATION,
         "(?i)secret|configmap",
         "Does the Secret or ConfigMap that the manifest names exist there?",
     ),
@@ -141,6 +147,8 @@ def hint_for(reason: Reason, words: str) -> str:
 
     >>> hint_for(Reason.CONFIGURATION, 'FailedMount: secret "x" not found')
     'Does the Secret or ConfigMap that the manifest names exist there?'
+    >>> hint_for(Reason.CONFIGURATION, 'FailedMount: configmap "flowenv-runtime-1f" not found')[:22]
+    "It is flowenv's own: t"
     """
     for known, pattern, hint in _BY_WORDS:
         if known is reason and re.search(pattern, words):
