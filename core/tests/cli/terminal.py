@@ -23,10 +23,15 @@ class Terminal:
     """A call of `flowenv` in a terminal of its own."""
 
     def __init__(
-        self, project: Project, arguments: tuple[str, ...], variables: Mapping[str, str]
+        self,
+        project: Project,
+        arguments: tuple[str, ...],
+        variables: Mapping[str, str],
+        columns: int = COLUMNS,
     ) -> None:
+        self._columns = columns
         self._ours, self._theirs = pty.openpty()
-        size = struct.pack("HHHH", LINES, COLUMNS, 0, 0)
+        size = struct.pack("HHHH", LINES, columns, 0, 0)
         fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, size)
         self._settings = termios.tcgetattr(self._theirs)
         self._printed = b""
@@ -51,21 +56,39 @@ class Terminal:
 
     @property
     def screen(self) -> list[str]:
-        """What a user sees: the lines as they are after all that moved the cursor."""
-        lines, row, column = [""], 0, 0
+        """What a user sees: the lines as they are after all that moved the cursor.
+
+        A line that is wider than the terminal goes on in the row below, as the cursor does; here
+        it is one again.
+        """
+        rows, wrapped, row, column = [""], set[int](), 0, 0
         for step in _STEP.findall(self.printed):
             if step == "\n":
                 row += 1
-                lines += [""] * (row + 1 - len(lines))
             elif step == "\r":
                 column = 0
             elif step == "\x1b[2K":
-                lines[row] = ""
+                rows[row] = ""
+                wrapped.discard(row)
             elif step == "\x1b[1A":
                 row -= 1
             elif not step.startswith("\x1b"):
-                lines[row] = lines[row][:column].ljust(column) + step
-                column += len(step)
+                while step:
+                    if column == self._columns:
+                        row, column = row + 1, 0
+                        wrapped.add(row)
+                    rows += [""] * (row + 1 - len(rows))
+                    part, step = step[: self._columns - column], step[self._columns - column :]
+                    rest = rows[row][column + len(part) :]
+                    rows[row] = rows[row][:column].ljust(column) + part + rest
+                    column += len(part)
+            rows += [""] * (row + 1 - len(rows))
+        lines = list[str]()
+        for at, text in enumerate(rows):
+            if at in wrapped:
+                lines[-1] += text
+            else:
+                lines.append(text)
         return [line.rstrip() for line in lines]
 
     @property
@@ -119,9 +142,11 @@ def take_terminal() -> None:
 
 
 @contextlib.contextmanager
-def in_terminal(project: Project, *arguments: str, **variables: str) -> Iterator[Terminal]:
+def in_terminal(
+    project: Project, *arguments: str, columns: int = COLUMNS, **variables: str
+) -> Iterator[Terminal]:
     """Call `flowenv` in a terminal."""
-    terminal = Terminal(project, arguments, variables)
+    terminal = Terminal(project, arguments, variables, columns)
     try:
         yield terminal
     finally:

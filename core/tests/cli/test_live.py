@@ -73,7 +73,8 @@ def test_whatever_stops_it_leaves_the_terminal_as_it_was(
             terminal.process.send_signal(stop)
         assert terminal.wait() == 130
         # on a busy machine it takes so long that there are reminders
-        assert [line for line in terminal.screen if "still waiting" not in line][-4:] == [
+        assert [line for line in terminal.screen if "still waiting" not in line][-5:] == [
+            "at work 1 " + "x" * 120,
             "Cancelling the run. Ctrl-C again leaves it.",
             "Cancelled: The run was cancelled.",
             "Interrupted.",
@@ -110,6 +111,19 @@ def test_a_batch_is_a_table_of_what_goes_on(patient: Project) -> None:
             "",
         ]
         assert terminal.is_as_before
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_ctrl_c_leaves_no_row_of_the_table(patient: Project, columns: int) -> None:
+    each = arguments(patient, "--each", "n.csv", "--at-once", "2")
+    with in_terminal(patient, *each, columns=columns) as terminal:
+        rows = re.compile(r"^1  Running .*\n2  Running .*\n\W+ 0 of ", re.MULTILINE)
+        eventually(lambda: rows.search("\n".join(terminal.screen)), "the table")
+        terminal.type(b"\x03")
+        assert terminal.wait() == 130
+        left = [line for line in terminal.screen if re.match(r"\^C|\d  Running|\W+ 0 of", line)]
+        assert not left
+        assert terminal.screen[-1] == ""
 
 
 class Screen(io.StringIO):

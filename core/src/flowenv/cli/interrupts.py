@@ -46,6 +46,29 @@ def came_twice() -> bool:
     return any(signal.getsignal(number) is _leave for number in _SIGNALS)
 
 
+def _not_wiped() -> bool:
+    return False
+
+
+_is_wiped: Callable[[], bool] = _not_wiped
+"""Whether the line of the cursor, in which a terminal shows ^C, is one that is wiped anyway."""
+
+
+@contextmanager
+def echoed_into(is_drawn: Callable[[], bool]) -> Iterator[None]:
+    """A block in which the cursor may be in lines that are wiped.
+
+    Args:
+        is_drawn: whether they are there now.
+    """
+    global _is_wiped
+    _is_wiped = is_drawn
+    try:
+        yield
+    finally:
+        _is_wiped = _not_wiped
+
+
 def leave() -> NoReturn:
     """End this process and its workers without waiting for anything."""
     if "multiprocessing" in sys.modules:
@@ -56,6 +79,9 @@ def leave() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with suppress(Exception):
             stream.flush()
+    if _is_wiped():  # no more: the prompt shall stand below
+        with suppress(OSError):
+            os.write(2, b"\n")
     os._exit(INTERRUPTED)
 
 
@@ -104,7 +130,7 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 def _say(text: str) -> None:
     """Say something from a signal handler, where `print` isn't safe; a terminal shows ^C."""
-    start = "\n" if os.isatty(2) else ""
+    start = "\n" if os.isatty(2) and not _is_wiped() else ""
     end = "\n" if text else ""
     with suppress(OSError):  # nobody may be there to hear it
         os.write(2, f"{start}{text}{end}".encode())

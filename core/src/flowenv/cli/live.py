@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
+from flowenv.cli import interrupts
+
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
@@ -64,7 +66,8 @@ class LiveFoot(Foot):
         sys.stderr = _Above(self, sys.stderr)
         self._thread.start()
         try:
-            yield self
+            with interrupts.echoed_into(lambda: self._drawn is not None):
+                yield self
         finally:
             self._over.set()
             sys.stdout, sys.stderr = before
@@ -89,13 +92,18 @@ class LiveFoot(Foot):
                 return
 
     def _draw(self) -> None:
+        from rich.control import Control
         from rich.live_render import LiveRender
+        from rich.segment import ControlType
 
         lines = LiveRender(self._render(), vertical_overflow="crop")
+        before, self._drawn = self._drawn, lines
         with self._console:  # all at once, or it flickers
-            self._wipe()
-            self._console.print(lines, end="")
-        self._drawn = lines
+            if before is not None:
+                self._console.control(before.position_cursor())
+            # the ^C of a user doesn't wrap: a column is free, and the cursor at the line's start
+            self._console.print(lines, end="", width=self._console.width - 1)
+            self._console.control(Control(ControlType.CARRIAGE_RETURN))
 
     def _wipe(self) -> None:
         drawn, self._drawn = self._drawn, None  # never twice: it would take other lines with it
