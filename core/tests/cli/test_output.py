@@ -83,6 +83,32 @@ def test_a_run_goes_on_when_nobody_reads_of_it(fake: Project, where: str) -> Non
     assert (fake.folder / "first").read_text().count("\n") == 1
 
 
+@pytest.mark.parametrize("output", ["text", "json"])
+@pytest.mark.parametrize(("where", "code"), [(">&3", "0"), (">/dev/full", "3")])
+def test_a_batch_goes_on_when_nobody_can_have_its_lines(
+    project: Project, output: str, where: str, code: str
+) -> None:
+    project.write(
+        "quiet.py",
+        """
+        from pathlib import Path
+        from flowenv import flow
+
+        @flow
+        def quiet(number: int):
+            Path(f"over-{number}").touch()
+        """,
+    )
+    project.write("n.csv", "number\n1\n2\n3\n")
+    gone = "exec 3> >(true); wait $!"
+    command = f"flowenv run quiet.py --each n.csv -o {output}"
+    said = project.shell("bash", f"{gone}; {command} {where} 2>said; echo $?; cat said")
+    lost = ["The output can't be written: No space left on device. The runs go on."] * (code == "3")
+    assert said.splitlines()[0] == code
+    assert said.splitlines()[2:] == [*lost, "3 Completed"]
+    assert len(list(project.folder.glob("over-*"))) == 3
+
+
 def test_letters_that_the_output_lacks_are_escaped(project_with_flow: Project) -> None:
     ended = project_with_flow.flowenv_anew("run", "flow.py", PYTHONIOENCODING="ascii")
     assert ended.returncode == 0, ended.stderr

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flowenv.cli.batch_view import BatchView, batch_view
-from flowenv.cli.printing import echo, echo_line, results
+from flowenv.cli.printing import echo
+from flowenv.cli.result_lines import ResultLines
+from flowenv.wording import shown
 
 if TYPE_CHECKING:
     from flowenv.batches.batch import Batch
@@ -89,48 +91,63 @@ def run_each(batch: Batch, output: str, where: str) -> int:
         where: the options that name its environment, for the commands that are proposed.
     """
     from flowenv.batches.earlier_runs import of_others
+    from flowenv.cli import BUG
 
-    taken = sum(row.is_submitted for row in batch.rows)
-    earlier = {row for row in batch.rows if row.last_status.state.is_final}
-    found = f", {taken} of them found from before" if taken else ""
+    told = _Told(batch, output)
+    found = f", {len(told.found)} of them found from before" if told.found else ""
     echo(f"Batch {batch.name}: {len(batch)} runs{found}.", err=True)
     if words := of_others(batch.rows):
         echo(words, err=True)
-    lacking = 0
     try:
         with batch_view(batch) as view:
             for row in batch.follow(on_round=view.show):
-                lacking += _report(row, output, view, is_earlier=row in earlier)
+                told.tell(row, view)
     except KeyboardInterrupt:
         _interrupted(batch, where)
         raise
     echo(batch.summary(), err=True)
-    return exit_code(batch, lacking)
+    return exit_code(batch, told.lacking) or (BUG if told.lines.are_lost else 0)
 
 
-def _report(row: Row, output: str, view: BatchView, *, is_earlier: bool) -> bool:
-    """Print how a row's run ended; True if it left something that didn't come back."""
-    import json
+class _Told:
+    """What is printed of the runs of a batch, each as soon as it is over.
 
-    from flowenv.cli.report import describe_end, describe_outcome, show_traceback
+    Args:
+        batch: the batch, of which nothing is submitted yet.
+        output: as for `run_each`.
 
-    data = row.to_json()
-    if output == "json":  # a script wants the results of all
-        data |= {**_described(row, describe_end), "earlier": is_earlier}
-        line = json.dumps(data, default=repr)
-    else:
-        if not is_earlier:  # what is shown; for its times each run would be asked once more
-            data |= _described(row, describe_outcome)
-        line = _words(row, data, is_earlier=is_earlier)
-    with view.aside():
-        if not is_earlier:
-            show_traceback(row.run)
-        if output == "json":
-            click.echo(line, file=results())
+    Attributes:
+        found: the rows whose runs were on the platform before.
+        lacking: how many runs left something that didn't come back.
+    """
+
+    def __init__(self, batch: Batch, output: str) -> None:
+        self._output = output
+        self.found = {row for row in batch.rows if row.is_submitted}
+        self._over_before = {row for row in self.found if row.last_status.state.is_final}
+        self.lacking = 0
+        self.lines = ResultLines()
+
+    def tell(self, row: Row, view: BatchView) -> None:
+        """Print how a row's run ended."""
+        import json
+
+        from flowenv.cli.report import describe_end, describe_outcome, show_traceback
+
+        data, is_known = row.to_json(), row in self._over_before
+        if self._output == "json":  # a script wants the results of all
+            data |= {**_described(row, describe_end), "earlier": row in self._over_before}
+            line = json.dumps(data, default=repr)
         else:
-            echo_line(line)
-    files = data.get("files") or {}
-    return "result_error" in data or bool(files.get("problem"))
+            if not is_known:  # what is shown; for its times each run would be asked once more
+                data |= _described(row, describe_outcome)
+            line = shown(_words(row, data, is_earlier=is_known), lines=False)
+        with view.aside():
+            if not is_known:
+                show_traceback(row.run)
+            self.lines.write(line)
+        files = data.get("files") or {}
+        self.lacking += "result_error" in data or bool(files.get("problem"))
 
 
 def _described(row: Row, describe: Callable[[FlowRun], dict[str, Any]]) -> dict[str, Any]:
@@ -151,8 +168,8 @@ def _words(row: Row, data: dict[str, Any], *, is_earlier: bool) -> str:
         return f"{text}  {row.reference}" if row.run.environment.capabilities.attach else text
     if "result_error" in data:
         text += f"  Error: {data['result_error']}"
-    elif (shown := data.get("result_text") or data.get("result")) is not None:
-        text += f"  Result: {shown if 'result_text' in data else repr(shown)}"
+    elif (value := data.get("result_text") or data.get("result")) is not None:
+        text += f"  Result: {value if 'result_text' in data else repr(value)}"
     if files := data.get("files"):
         text += f"  Files: {files['problem'] or files['where']}"
     return text

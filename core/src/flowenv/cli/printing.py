@@ -34,11 +34,6 @@ def echo(text: object = "", *, file: TextIO | None = None, err: bool = False) ->
         click.echo(shown(str(text)), file=file)
 
 
-def echo_line(text: str) -> None:
-    """Print one line of a command's results, whatever is in it."""
-    click.echo(shown(text, lines=False), file=results())
-
-
 def tell(text: str) -> None:
     """Print lines on the standard error; what nobody can have there is left out."""
     try:

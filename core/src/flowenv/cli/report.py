@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowenv.cli.printing import echo, echo_json, results
+from flowenv.cli.printing import echo, echo_json, results, tell
 
 if TYPE_CHECKING:
     from flowenv.runs.files_of_run import LeftFiles
@@ -155,7 +155,7 @@ def _words_on_files(flow_run: FlowRun, left: LeftFiles, where: str) -> str:
 
 def show_traceback(flow_run: FlowRun) -> None:
     """What the flow raised in this process, if it did."""
-    from flowenv.container.tracebacks import has_user_frames, show_user_traceback
+    from flowenv.container.tracebacks import has_user_frames, user_traceback
     from flowenv.errors import FlowenvError
 
     raised = getattr(flow_run.handle, "error", None)
@@ -163,7 +163,7 @@ def show_traceback(flow_run: FlowRun) -> None:
         return
     because = raised.__cause__ or raised
     if not isinstance(raised, FlowenvError) or has_user_frames(raised) or has_user_frames(because):
-        show_user_traceback(raised)
+        tell(user_traceback(raised).rstrip("\n"))  # though nobody may read it
 
 
 def summary(flow_run: FlowRun) -> str:
