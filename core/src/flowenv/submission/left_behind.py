@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import ast
 import functools
-import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-
-_log = logging.getLogger("flowenv")
 
 
 @functools.cache  # once is enough, however many runs are submitted
@@ -24,9 +21,11 @@ def warn_of_left_behind(flow: str, folder: Path, shipped: tuple[str, ...]) -> No
         shipped: the names of the files that travel, its own among them.
     """
     if left := left_behind(folder, shipped):
+        import logging  # most have nothing to warn of, and `flowenv spec` starts quickly
+
         names = ", ".join(left)
         files = ", ".join(f'"{name}"' for name in left)
-        _log.warning(
+        logging.getLogger("flowenv").warning(
             "The flow %s imports %s from its folder, which stays here. Unless the image has it, "
             "name it in @flow(files=[%s]).",
             flow,
