@@ -83,6 +83,7 @@ if TYPE_CHECKING:
     from flowenv.settings.user_folders import cache_folder
     from flowenv.states import Reason, State, Status
     from flowenv.submission.lifecycle import prepare_here
+    from flowenv.submission.runtime import shipped_runtime
 
 __all__ = [
     # hooks
@@ -166,6 +167,7 @@ __all__ = [
     "call_with_callbacks",
     "execute_here",
     "prepare_here",
+    "shipped_runtime",
     # what is on the platform
     "Finding",
     "Leftover",
@@ -247,5 +249,6 @@ __getattr__, __dir__ = names_of(
         "settings.user_folders": "cache_folder",
         "states": "Reason State Status",
         "submission.lifecycle": "prepare_here",
+        "submission.runtime": "shipped_runtime",
     },
 )

@@ -143,6 +143,7 @@ def run_on(
     *,
     performance_report_path: str | None = None,
     is_own: bool = False,
+    runtime: bytes = b"",
 ) -> Iterator[concurrent.futures.Executor]:
     """Make a connected Client the place where a flow's parallel work runs.
 
@@ -156,12 +157,19 @@ def run_on(
         performance_report_path: where the report is written, an HTML file.
         is_own: whether nobody else uses the cluster, now or later. Then a worker that joins
             later with other versions ends before anything runs on it.
+        runtime: flowenv as `shipped_runtime` gives it, for a scheduler and workers that may lack
+            it; nothing if they have it.
 
     Raises:
         PlatformError: if Python, dask or distributed differ between here and the cluster.
         SettingError: if a report is asked for and the scheduler lacks bokeh.
     """
-    from flowenv.executors.dask_cluster import check_late_workers, keep_awake, upload_files
+    from flowenv.executors.dask_cluster import (
+        bring_flowenv,
+        check_late_workers,
+        keep_awake,
+        upload_files,
+    )
     from flowenv.executors.dask_report import check_report_of, report_to
 
     check_versions(client)
@@ -169,6 +177,8 @@ def run_on(
         check_report_of(client)
     if is_own:
         check_late_workers(client)
+    if runtime:
+        bring_flowenv(client, runtime)
     upload_files(client, source_files)
     with contextlib.ExitStack() as stack:
         stack.enter_context(keep_awake(client))

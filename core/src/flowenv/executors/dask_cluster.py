@@ -83,6 +83,24 @@ def check_late_workers(client: Any) -> None:
     client.register_plugin(worker_versions.version_check(expected, source))
 
 
+def bring_flowenv(client: Any, content: bytes) -> None:
+    """Let the scheduler and all workers import flowenv, also those that join later.
+
+    Those whose image has it keep theirs.
+
+    Args:
+        client: a connected `distributed.Client`.
+        content: flowenv, as a zip that Python imports from.
+    """
+    import inspect
+
+    from flowenv.executors import worker_runtime
+
+    source = inspect.getsource(worker_runtime)
+    for one in worker_runtime.runtime_plugins(content, source):
+        client.register_plugin(one)
+
+
 def upload_files(client: Any, files: Sequence[Path]) -> None:
     """Give the flow's files to all workers, also to those that join later.
 

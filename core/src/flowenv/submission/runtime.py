@@ -37,7 +37,8 @@ _WITH_BYTECODE = tuple(f"{name}/" for name in CORE)
 _ROOMS_WITHOUT = ("batches/", "journal/", "submission/", "testing/")
 _MODULES_WITHOUT = (
     *("contract/spec_views", "contract/variables", "executors/dask.", "executors/dask_c"),
-    *("executors/dask_report", "executors/local_", "flows/code_reference", "flows/further_files"),
+    *("executors/dask_report", "executors/local_", "executors/worker_runtime"),
+    *("flows/code_reference", "flows/further_files"),
     *("flows/guessed_names", "flows/misfits", "flows/requirements", "hooks/notifications"),
     *("hooks/settings_of_plugins", "origin", "plugin.py", "remote/marks", "remote/outages"),
     *("remote/poll", "runs/files_of_run", "runs/process", "runs/shipped_command"),

@@ -18,8 +18,8 @@ def what_they_lack(error: Exception) -> PlatformError | None:
         return None
     return PlatformError(
         f"A worker or the scheduler can't import {error.name}, which the flow's process can.",
-        hint="Use one image: leave the image out of worker_spec. Or install in theirs what the "
-        "flow imports, and flowenv.",
+        hint="Install it in their image. A submitted run can use one image for all: leave it out "
+        "of worker_spec.",
         reason=Reason.CONFIGURATION,
     )
 

@@ -24,6 +24,7 @@ from flowenv.plugin import (
     keep_awake,
     prepare_here,
     run_on,
+    shipped_runtime,
     wait_for_workers,
 )
 from flowenv_dask_k8s.api import connection, kube_cluster
@@ -126,10 +127,13 @@ def _run_on(
     plan: ClusterPlan,
     cluster: RunCluster,
 ) -> Returned:
-    report = environment.performance_report_path
+    report, files = environment.performance_report_path, flow_run.source_files
+    # the pods that the flow's own Job makes have flowenv mounted, those that are made here haven't
+    brings = environment.ships_runtime and CLUSTER_VARIABLE not in os.environ
+    runtime = shipped_runtime().content if brings else b""
     with (
         _timed(_ready(environment, plan, cluster), flow_run) as dask,
-        run_on(dask, flow_run.source_files, performance_report_path=report, is_own=True),
+        run_on(dask, files, performance_report_path=report, is_own=True, runtime=runtime),
     ):
         return call_with_callbacks(environment, flow_run)
 
