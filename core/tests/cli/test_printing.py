@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from flowenv.cli import printing
+from flowenv.cli import printing, runs_table
 from flowenv.cli.printing import echo_table
 from flowenv.cli.report import report_result
 
@@ -51,6 +51,36 @@ def test_what_has_to_be_copied_stays_whole_on_the_narrowest_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "20")
     assert lines(capsys)[1].startswith("team-a/train-6f1c  Running  n=5 names=a…  waits for a…")
+
+
+RUNS = [["flows/train-6f1c0a9b", "train", "Failed", "2026-11-28 10:00:00", "5 s", "Error: no room"]]
+RUNS_HEADER = ["reference", "flow", "state", "start (UTC)", "duration", "message"]
+
+
+@pytest.mark.usefixtures("terminal")
+@pytest.mark.parametrize(
+    ("columns", "left_out"),
+    [
+        (90, set()),
+        (80, set()),
+        (72, {"duration"}),
+        (65, {"duration", "flow"}),
+        (55, {"duration", "flow", "message"}),
+        (40, {"duration", "flow", "message", "start (UTC)"}),
+    ],
+)
+def test_a_narrow_terminal_has_fewer_columns_of_runs(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    columns: int,
+    left_out: set[str],
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    echo_table(RUNS, RUNS_HEADER, shrinking=runs_table._SHRINKING, dropping=runs_table._DROPPING)
+    header, first = capsys.readouterr().out.splitlines()
+    assert len(first) <= columns
+    assert first.startswith("flows/train-6f1c0a9b  ")
+    assert {name for name in RUNS_HEADER if name not in header} == left_out
 
 
 def test_where_nobody_looks_nothing_is_cut(

@@ -147,7 +147,14 @@ def test_files_are_named_and_only_pictures_are_shown(
 
 
 def test_a_picture_is_a_png_of_reasonable_size() -> None:
-    assert picture(DOT)
+    seen = picture(DOT)
+    assert seen
+    text = b"\0\0\0\x19tEXt" + EVIL[:25].encode() + b"\0" * 4
+    end = DOT.index(b"IEND") - 4
+    for more in (DOT + EVIL.encode(), DOT[:end] + text + DOT[end:], DOT + DOT):
+        assert picture(more) == seen
+    assert picture(DOT[:-1]) is None
+    assert picture(DOT[:end]) is None
     points = (30_000).to_bytes(4)
     assert picture(DOT[:16] + points * 2 + DOT[24:]) is None
     assert picture(DOT + b"x" * LARGEST) is None

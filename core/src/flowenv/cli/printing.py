@@ -59,7 +59,11 @@ def echo_json(data: Any) -> None:
 
 
 def echo_table(
-    rows: Sequence[Sequence[str]], header: Sequence[str], *, shrinking: Sequence[str] = ()
+    rows: Sequence[Sequence[str]],
+    header: Sequence[str],
+    *,
+    shrinking: Sequence[str] = (),
+    dropping: Sequence[str] = (),
 ) -> None:
     """Print rows in aligned columns.
 
@@ -68,28 +72,36 @@ def echo_table(
         header: what each column is called.
         shrinking: the columns that become narrower where the terminal isn't wide enough, the last
             first. Where the output isn't a terminal, nothing is cut.
+        dropping: the columns that are left out where that isn't enough, in this order.
     """
     rows = [[shown(cell, lines=False) for cell in row] for row in rows]
     kept = [i for i, name in enumerate(header) if not name or any(row[i] for row in rows)]
-    names = [header[i] for i in kept]
-    rows = [[row[i] for i in kept] for row in rows]
-    widths = [max(_width(row[i]) for row in [names, *rows]) for i in range(len(names))]
-    _shrink(widths, names, shrinking)
-    for row in [names, *rows]:
-        cells = (_fitted(cell, width) for cell, width in zip(row, widths, strict=True))
+    widest = [max(_width(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    room = _terminal_width()
+    for dropped in range(len(dropping) + 1):
+        kept = [i for i in kept if header[i] not in dropping[:dropped]]
+        widths = [widest[i] for i in kept]
+        _shrink(widths, [header[i] for i in kept], shrinking, room)
+        if not room or _row_width(widths) <= room:
+            break
+    for row in [header, *rows]:
+        cells = (_fitted(row[i], width) for i, width in zip(kept, widths, strict=True))
         click.echo("  ".join(cells).rstrip())
 
 
 _NARROWEST = 12
 
 
-def _shrink(widths: list[int], names: Sequence[str], shrinking: Sequence[str]) -> None:
+def _shrink(widths: list[int], names: Sequence[str], shrinking: Sequence[str], room: int) -> None:
     """Make the columns that may be cut narrower until a row fits into the terminal."""
-    room = _terminal_width()
     for name in reversed([name for name in shrinking if name in names]) if room else ():
-        too_wide = sum(widths) + 2 * (len(widths) - 1) - room
+        too_wide = _row_width(widths) - room
         at = names.index(name)
         widths[at] = min(widths[at], max(widths[at] - max(too_wide, 0), _NARROWEST))
+
+
+def _row_width(widths: Sequence[int]) -> int:
+    return sum(widths) + 2 * (len(widths) - 1)
 
 
 def is_terminal() -> bool:

@@ -14,20 +14,24 @@ _HEADER = (
     "reference", "flow", "state", "start (UTC)", "duration", "by", "labels", "parameters",
     "message",
 )  # fmt: skip
+_SHRINKING = ("flow", "by", "labels", "parameters", "message")
+_DROPPING = ("labels", "by", "duration", "flow", "parameters", "message", "start (UTC)")
+"""What a narrow terminal has no room for, in this order: a reference is copied whole."""
 _WIDEST = 60
 
 
 def print_runs(found: Sequence[RunSummary]) -> None:
     """Print a table of runs.
 
-    Columns that say nothing are left out; who submitted them, too, if all are one user's.
+    Columns that say nothing are left out; who submitted them, too, if all are one user's; and those
+    for which the terminal is too narrow.
 
     Args:
         found: the runs, in their order.
     """
     several = len({one.submitter for one in found}) > 1
     rows = [_row(one, several) for one in found]
-    echo_table(rows, _HEADER, shrinking=("flow", "by", "labels", "parameters", "message"))
+    echo_table(rows, _HEADER, shrinking=_SHRINKING, dropping=_DROPPING)
 
 
 def _row(run: RunSummary, with_submitter: bool) -> list[str]:

@@ -10,6 +10,8 @@ LARGEST = 1024 * 1024
 _WIDEST, _MOST_POINTS = 10_000, 25_000_000
 """What a browser unpacks without trouble: a picture of few bytes can have very many points."""
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_SHOWN = (b"IHDR", b"PLTE", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"pHYs", b"IDAT", b"IEND")
+"""The chunks of which a picture is made; others are texts and the like."""
 _HEAD = 24
 
 
@@ -31,6 +33,8 @@ class Picture:
 def picture(content: bytes) -> Picture | None:
     """A picture, if the content is a PNG of a reasonable size; else None.
 
+    What follows its end, and what it carries besides the picture, isn't in it.
+
     Args:
         content: of a file.
 
@@ -44,4 +48,22 @@ def picture(content: bytes) -> Picture | None:
     width, height = (int.from_bytes(content[at : at + 4]) for at in (16, 20))
     if not (0 < width <= _WIDEST and 0 < height <= _WIDEST and width * height <= _MOST_POINTS):
         return None
-    return Picture(f"data:image/png;base64,{base64.b64encode(content).decode()}", width, height)
+    kept = _without_more(content)
+    if kept is None:
+        return None
+    return Picture(f"data:image/png;base64,{base64.b64encode(kept).decode()}", width, height)
+
+
+def _without_more(content: bytes) -> bytes | None:
+    """A PNG without what isn't shown of it, and without what follows it; None if it has no end."""
+    kept, at = [_SIGNATURE], len(_SIGNATURE)
+    while at + 12 <= len(content):  # a chunk's length, its kind, itself, its checksum
+        kind, end = content[at + 4 : at + 8], at + 12 + int.from_bytes(content[at : at + 4])
+        if end > len(content):
+            return None
+        if kind in _SHOWN:
+            kept.append(content[at:end])
+        if kind == b"IEND":
+            return b"".join(kept)
+        at = end
+    return None

@@ -69,7 +69,8 @@ def runs(
     """List the runs that a platform knows of, newest first.
 
     A run's start is when its container started; as long as that isn't known, when it was
-    submitted. The table is as wide as the terminal; -o json has everything.
+    submitted. The table is as wide as the terminal, and has fewer columns in a narrow one;
+    -o json has everything.
 
     \b
       flowenv runs --env prod
