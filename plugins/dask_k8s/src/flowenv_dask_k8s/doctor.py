@@ -13,7 +13,6 @@ from flowenv_dask_k8s.spec.permissions import (
     OF_PODS_HERE,
     RUNNING_HERE,
     SWEEPING,
-    SWEEPING_PODS,
 )
 from flowenv_k8s.plugin import Client, Request, job_findings, permission_findings
 
@@ -29,7 +28,6 @@ def findings(account: str, has_operator: bool, client: Client, namespace: str) -
     """
     yield from job_findings(client, namespace)
     if not has_operator:
-        yield from permission_findings(client, namespace, SWEEPING_PODS)
         yield _here_finding(client, namespace, (*OF_PODS_HERE, *FORWARDING))
         yield _account_finding(account, "flow-runner")
         return

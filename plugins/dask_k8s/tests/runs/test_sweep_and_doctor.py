@@ -211,12 +211,17 @@ def test_without_the_operators_types_there_is_nothing_of_dask_to_sweep(
         assert sweep(environment()) == {}
 
 
-def test_the_doctor_asks_for_each_right_once(rig: KubernetesRig, environment: Environments) -> None:
+@pytest.mark.parametrize("kind", ["operator", "pods"])
+def test_the_doctor_asks_for_each_right_once(
+    rig: KubernetesRig, environment: Environments, kind: str
+) -> None:
     hook = registry().hooks("dask_k8s").hook
-    found = [one for part in hook.flowenv_check(environment=environment()) for one in part]
+    given = environment(cluster=kind)
+    found = [one for part in hook.flowenv_check(environment=given) for one in part]
 
     subjects = [one.subject for one in found]
     assert len(subjects) == len(set(subjects))
+    assert {"permission to list pods", "permission to delete pods"} <= set(subjects)
 
 
 def test_the_doctor_names_the_service_account_that_is_set(

@@ -43,11 +43,9 @@ OF_PODS_HERE = (
     Request("create", SECRETS),
 )
 """What must be allowed to whoever runs flows outside, with a scheduler in a pod of its own."""
-SWEEPING_PODS = tuple(Request(verb, PODS) for verb in ("list", "delete"))
-"""What a sweep needs for workers that no Job owns any more."""
 SWEEPING = tuple(
     Request(verb, resource)
     for resource in (CLUSTERS, AUTOSCALERS)
     for verb in ("list", "get", "patch", "delete")
 )
-"""What a sweep needs besides what it needs for Jobs."""
+"""What a sweep needs besides what it needs for Jobs, which is enough for pods."""
