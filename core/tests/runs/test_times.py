@@ -17,7 +17,7 @@ def at(seconds: float) -> datetime.datetime:
     )
 
 
-WHOLE = RunTimes(at(0), at(1), at(3), at(4), running=at(4.5), ended=at(10))
+WHOLE = RunTimes(at(0), None, at(1), at(3), at(4), running=at(4.5), ended=at(10))
 
 
 def named(times: RunTimes) -> list[tuple[str, float]]:
@@ -49,7 +49,7 @@ def test_installing_is_a_phase_of_its_own_where_something_was_installed():
 
 
 def test_the_last_phase_is_open_until_the_end():
-    [_, pulling, starting] = RunTimes(at(0), at(1), at(3)).phases()
+    [_, pulling, starting] = RunTimes(at(0), None, at(1), at(3)).phases()
     assert (starting.name, starting.ended) == ("starting", None)
     assert starting.seconds(at(9)) == 6
     assert pulling.seconds(at(9)) == 2
@@ -57,7 +57,7 @@ def test_the_last_phase_is_open_until_the_end():
 
 
 def test_of_a_run_that_is_over_no_phase_is_open():
-    [only] = RunTimes(at(0), at(1)).phases(is_over=True)
+    [only] = RunTimes(at(0), None, at(1)).phases(is_over=True)
     assert (only.name, only.seconds()) == ("scheduling", 1)
 
 
@@ -67,12 +67,12 @@ def test_what_is_not_known_is_part_of_the_next_phase():
 
 
 def test_a_run_that_never_started_has_no_running_phase():
-    assert named(RunTimes(at(0), at(1), ended=at(10))) == [("scheduling", 1), ("starting", 9)]
+    assert named(RunTimes(at(0), None, at(1), ended=at(10))) == [("scheduling", 1), ("starting", 9)]
     assert named(RunTimes(at(0), ended=at(10))) == [("scheduling", 10)]
 
 
 def test_clocks_that_differ_and_whole_seconds_turn_no_moment_back():
-    times = RunTimes(at(2), at(1), started=at(4), running=at(4.7), ended=at(4))
+    times = RunTimes(at(2), None, at(1), started=at(4), running=at(4.7), ended=at(4))
     assert named(times) == [("scheduling", 0), ("starting", 2), ("loading", 0.7), ("running", 0)]
 
 
@@ -90,3 +90,10 @@ def test_the_json_has_each_moment_and_phase():
 def test_where_no_platform_tells_what_was_seen_counts():
     seen = [(State.PENDING, at(0)), (State.RUNNING, at(1)), (State.FAILED, at(3))]
     assert named(times_seen(seen)) == [("starting", 1), ("running", 2)]
+
+
+def test_what_a_queue_held_back_is_a_phase_of_its_own() -> None:
+    held = RunTimes(at(0), at(30), at(31), started=at(32), ended=at(40))
+    assert named(held) == [("queued", 30), ("scheduling", 1), ("starting", 1), ("running", 8)]
+    [_, waiting] = RunTimes(at(0), at(30)).phases()
+    assert waiting.name == "scheduling"

@@ -189,7 +189,7 @@ def test_the_newest_events_stand_there_with_what_to_do(told: None) -> None:
 def test_of_a_run_that_is_over_nothing_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     run = flowenv.submit(shout, word="hello")
     began = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
-    times = flowenv.RunTimes(began, began + datetime.timedelta(seconds=2))
+    times = flowenv.RunTimes(began, scheduled=began + datetime.timedelta(seconds=2))
     monkeypatch.setattr(flowenv.FlowRun, "times", lambda run: times)
     text = Elements(flowenv.report([run, run])).text
     assert "scheduling 2 s" in text

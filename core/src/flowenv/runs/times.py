@@ -14,6 +14,7 @@ from flowenv.states import State
 Moment = datetime.datetime | None
 
 _PHASES = {
+    "released": "queued",
     "scheduled": "scheduling",
     "pulled": "pulling",
     "started": "starting",
@@ -34,8 +35,8 @@ class Phase:
     """A part of a run's life.
 
     Args:
-        name: `scheduling`, `pulling`, `starting`, `installing`, `loading`, `clustering`,
-            `running`, `closing`.
+        name: `queued`, `scheduling`, `pulling`, `starting`, `installing`, `loading`,
+            `clustering`, `running`, `closing`.
         began: when it began, with a time zone.
         ended: when it ended; None while it goes on.
     """
@@ -71,6 +72,7 @@ class RunTimes:
 
     Args:
         made: the platform's object was made.
+        released: a queue, such as Kueue's, let it go on; only if one held it back.
         scheduled: there was a place for it.
         pulled: its image was there.
         started: the flow's container was started.
@@ -91,6 +93,7 @@ class RunTimes:
     """
 
     made: Moment = None
+    released: Moment = None
     scheduled: Moment = None
     pulled: Moment = None
     started: Moment = None
@@ -156,7 +159,7 @@ def _name(ends_with: str, begins_with: str) -> str:
         return "closing"
     if in_container or begins_with == "running":
         return "running"
-    return "starting" if begins_with != "made" else "scheduling"
+    return "scheduling" if begins_with in ("made", "released") else "starting"
 
 
 def times_seen(seen: Sequence[tuple[State, datetime.datetime]]) -> RunTimes:
@@ -168,5 +171,8 @@ def times_seen(seen: Sequence[tuple[State, datetime.datetime]]) -> RunTimes:
     at = dict(seen)
     ended = next((when for state, when in seen if state.is_final), None)
     return RunTimes(
-        at.get(State.PENDING), at.get(State.STARTING), running=at.get(State.RUNNING), ended=ended
+        at.get(State.PENDING),
+        scheduled=at.get(State.STARTING),
+        running=at.get(State.RUNNING),
+        ended=ended,
     )

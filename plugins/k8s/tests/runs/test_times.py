@@ -8,7 +8,7 @@ from collections.abc import Callable
 from flowenv import attach
 from flowenv.plugin import FlowRun, Outcome, State
 from flowenv_k8s import KubernetesJobEnvironment
-from on_kubernetes.job_runs import pod_of, running
+from on_kubernetes.job_runs import name_of, pod_of, running
 from on_kubernetes.proofs import proof
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
@@ -84,3 +84,15 @@ def test_who_may_not_see_events_misses_when_the_image_was_there(
         times = run.times()
     assert times.started
     assert times.pulled is None
+
+
+def test_the_time_in_a_queue_is_a_phase(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, environment: Environment
+) -> None:
+    run = start(job_spec={"spec": {"suspend": True, "template": {"spec": {"containers": [{}]}}}})
+    assert attach(run.reference, environment()).times().released is None
+    job = rig.get("Job", name_of(run))
+    rig.apply({**job, "spec": {**job["spec"], "suspend": False}})
+    running(run)
+    [queued, *_] = attach(run.reference, environment()).phases()
+    assert (queued.name, queued.ended is not None) == ("queued", True)

@@ -74,6 +74,7 @@ def times_of(
     clustering, clustered = of_one.clustering if of_one else (None, None)
     return RunTimes(
         made=moment(made),
+        released=_resumed(job or {}),
         scheduled=_first(places),
         pulled=_first(images),
         started=started,
@@ -85,6 +86,14 @@ def times_of(
         returned=of_one.returned if of_one else None,
         ended=ended,
     )
+
+
+def _resumed(job: Mapping[str, Any]) -> Moment:
+    """When a Job that was suspended was let go on, which Kubernetes notes as a condition."""
+    for one in (job.get("status") or {}).get("conditions") or ():
+        if (one.get("type"), one.get("status")) == ("Suspended", "False"):
+            return moment(one.get("lastTransitionTime"))
+    return None
 
 
 def _first(texts: Iterable[str | None]) -> Moment:
