@@ -7,6 +7,7 @@ installed without a change here.
 from __future__ import annotations
 
 import datetime
+import difflib
 import os
 import re
 import shutil
@@ -142,7 +143,15 @@ def demo(session: nox.Session) -> None:
     Another example's file, and further arguments of `flowenv run`, may follow.
     """
     backend = session.posargs[0] if session.posargs else ""
-    if backend not in {folder.name for folder in distributions()} - {"core", "local"}:
+    stands = sorted({folder.name for folder in distributions()} - {"core", "local"})
+    if backend not in stands:
+        if re.fullmatch(r"\w[\w-]*", backend) and not Path(backend).exists():
+            nearest = difflib.get_close_matches(backend, stands, 1)
+            session.error(
+                f"there is no demo {backend!r}"
+                + (f" (did you mean {nearest[0]}?)" if nearest else "")
+                + f": name one of {', '.join(stands)}, or a flow's file"
+            )
         locally = [ROOT / "core", ROOT / "plugins" / "local"]
         install(session, *editable(locally, extras=False), *examples())
         session.run("flowenv", "run", *(session.posargs or ["examples/penguins/penguins.py"]))
