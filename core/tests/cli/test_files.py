@@ -48,6 +48,31 @@ def test_files_are_listed_and_written_and_nothing_is_replaced(fake: Project) -> 
     assert nowhere.stderr == "Error: Files can't be written to flow.py/got: Not a directory.\n"
 
 
+def test_a_configuration_is_left_out_and_the_others_are_written(fake: Project) -> None:
+    fake.write(
+        "flow.py",
+        """
+        from flowenv import flow, output_dir
+
+        @flow
+        def leave():
+            (output_dir() / "flowenv.toml").write_text("plugins = []")
+            (output_dir() / "notes.txt").write_text("x")
+        """,
+    )
+    reference = fake.flowenv("run", "flow.py", *HERE, "-o", "json").json["reference"]
+    written = fake.flowenv("files", reference, *HERE, "-d", "got")
+    assert (written.stdout, written.returncode) == ("got/notes.txt\n", 4)
+    assert written.stderr == (
+        "Not written: flowenv.toml. flowenv would take it for a configuration, which can name code "
+        "to run.\n"
+    )
+    assert [path.name for path in (fake.folder / "got").iterdir()] == ["notes.txt"]
+    described = fake.flowenv("files", reference, *HERE, "-d", "got", "-o", "json")
+    assert [one["path"] for one in described.json] == [None, "got/notes.txt"]
+    assert fake.flowenv("files", reference, *HERE).returncode == 0
+
+
 def test_files_that_stay_behind_are_an_exit_code_and_a_reason(fake: Project) -> None:
     fake.write("flow.py", FLOW)
     ran = fake.flowenv("run", "flow.py", *HERE, "-p", "size=1100000", "-o", "json")

@@ -38,6 +38,8 @@ FLOWS = """
         (folder / "folder").symlink_to("/etc")
         os.mkfifo(folder / "fifo")
         os.close(os.open(os.fsencode(folder) + b"/odd\\xff", os.O_CREAT))
+        (folder / "new\\nline").touch()
+        (folder / "..\\\\win").touch()
         (folder / "secret").touch(mode=0)
 
     @flow
@@ -137,6 +139,8 @@ def test_only_files_come_back_and_each_other_thing_is_named(leave):
     for name in ("link", "folder", "fifo", "odd"):
         assert f"'{name}" in ended.stderr
     assert "it is a symbolic link" in ended.stderr
+    why = "its name has a backslash, a control character or a byte that is no text."
+    assert ended.stderr.count(f"in the output folder stays behind: {why}") == 3
 
 
 def test_too_many_files_stay_behind(leave):

@@ -14,7 +14,14 @@ from flowenv.container.outgoing_result import Ways, to_log
 from flowenv.errors import FlowenvError
 from flowenv.results.document import digest
 from flowenv.results.outcome import Outcome
-from flowenv.results.output_files import LARGEST, MOST_FILES, compressed, is_name, packed
+from flowenv.results.output_files import (
+    LARGEST,
+    LONGEST_PATH,
+    MOST_FILES,
+    compressed,
+    is_name,
+    packed,
+)
 
 _log = logging.getLogger("flowenv")
 
@@ -95,7 +102,10 @@ def _names(folder: Path) -> Iterator[str]:
 def _content(folder: Path, name: str, room: int) -> bytes | None:
     """A file's content, one byte more than there is room for if it is too large; None for none."""
     if not is_name(name):
-        _stays(name, "no other system has such a name")
+        if len(name) > LONGEST_PATH:
+            _stays(name, f"with its folders its name is longer than {LONGEST_PATH:,} characters")
+        else:
+            _stays(name, "its name has a backslash, a control character or a byte that is no text")
         return None
     try:
         # what isn't a file is opened without waiting for its other end

@@ -21,7 +21,9 @@ MOST_FILES = 1000
 """The most files that come back."""
 LARGEST = 256 * 1024 * 1024
 """The most bytes that they have together."""
-_LONGEST_PATH, _LONGEST_NAME = 1000, 255
+LONGEST_PATH = 1000
+"""The most characters of a file's name, its folders among them."""
+_LONGEST_NAME = 255
 _READ_BY_US = ("flowenv.toml", "pyproject.toml")
 """What flowenv looks for in the working directory and above."""
 _LARGEST_HEAD = 4 * 1024 * 1024
@@ -73,7 +75,7 @@ class OutputFiles(Mapping[str, bytes]):
         """
         base = Path(folder)
         for name in self:
-            if PurePosixPath(name.lower()).name in _READ_BY_US:
+            if is_configuration(name):
                 raise FileConflict(
                     f"The run left a file {name}, which flowenv would take for a configuration.",
                     hint="A configuration can name code to run. Read the file as files()[name], "
@@ -157,7 +159,7 @@ def is_name(name: object) -> bool:
     >>> is_name("plots/loss.png"), is_name("../x"), is_name("/etc/passwd"), is_name("a//b")
     (True, False, False, False)
     """
-    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_PATH or "\\" in name:
+    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_PATH or "\\" in name:
         return False
     if any(ord(letter) < 32 or 0xD800 <= ord(letter) < 0xE000 for letter in name):
         return False
@@ -165,6 +167,15 @@ def is_name(name: object) -> bool:
     return all(part not in ("", ".", "..") for part in parts) and all(
         len(part.encode()) <= _LONGEST_NAME for part in parts
     )
+
+
+def is_configuration(name: str) -> bool:
+    """Whether flowenv would take a file of this name for a configuration, which can name code.
+
+    >>> is_configuration("notes/flowenv.toml"), is_configuration("notes.toml")
+    (True, False)
+    """
+    return PurePosixPath(name.lower()).name in _READ_BY_US
 
 
 def _folders(names: Sequence[str]) -> set[str]:

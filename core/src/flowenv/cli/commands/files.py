@@ -9,6 +9,7 @@ import click
 
 from flowenv.cli.options import output_option, reference_options
 from flowenv.cli.printing import echo, echo_json, echo_table
+from flowenv.wording import shown
 
 if TYPE_CHECKING:
     from flowenv.results.output_files import OutputFiles
@@ -32,7 +33,7 @@ def files(
     plugins: tuple[str, ...],
     directory: Path | None,
     output: str,
-) -> None:
+) -> int:
     """List, or fetch, the files that a run left.
 
     REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. A flow leaves files in the
@@ -45,32 +46,56 @@ def files(
     from flowenv.cli.platform import find_environment
 
     found = _files(reference, find_environment(env, settings, plugins, "attach"))
-    paths = _saved(found, directory) if directory else []
+    wanted, left_out = _without_configurations(found) if directory else (found, [])
+    paths = _saved(wanted, directory) if directory else {}
     if output == "json":
         echo_json(_described(found, paths))
     elif directory:
-        echo("\n".join(map(str, paths)) if paths else "No files.", err=not paths)
+        echo("\n".join(map(str, paths.values())) if paths else "No files.", err=not paths)
     elif found:
         echo_table([[name, f"{size:,}"] for name, size in found.sizes.items()], ["file", "bytes"])
     else:
         echo("No files.", err=True)
+    return _tell_left_out(left_out)
 
 
-def _saved(found: OutputFiles, folder: Path) -> list[Path]:
+def _without_configurations(found: OutputFiles) -> tuple[OutputFiles, list[str]]:
+    """The files that may be written, and the names of the others."""
+    from flowenv.results.output_files import OutputFiles, is_configuration
+
+    left_out = [name for name in sorted(found) if is_configuration(name)]
+    sizes = {name: size for name, size in found.sizes.items() if name not in left_out}
+    return OutputFiles(sizes, found.__getitem__), left_out
+
+
+def _tell_left_out(names: list[str]) -> int:
+    """Say what wasn't written, and return the exit code."""
+    from flowenv.errors import ResultUnavailable
+
+    for name in names:
+        echo(
+            f"Not written: {shown(name, lines=False)}. flowenv would take it for a configuration, "
+            "which can name code to run.",
+            err=True,
+        )
+    return ResultUnavailable.exit_code if names else 0
+
+
+def _saved(found: OutputFiles, folder: Path) -> dict[str, Path]:
+    """Write files, and return where each is."""
     from flowenv.errors import FlowenvError
 
     try:
-        return found.save(folder)
+        return dict(zip(sorted(found), found.save(folder), strict=True))
     except FlowenvError:  # of which one is an OSError, too
         raise
     except OSError as error:
         raise FlowenvError(f"Files can't be written to {folder}: {error.strerror}.") from error
 
 
-def _described(found: OutputFiles, paths: list[Path]) -> list[dict[str, object]]:
-    written = dict(zip(sorted(found), map(str, paths), strict=False))
+def _described(found: OutputFiles, paths: dict[str, Path]) -> list[dict[str, object]]:
     return [
-        {"name": name, "bytes": size, "path": written.get(name)}
+        {"name": name, "bytes": size, "path": str(paths[name]) if name in paths else None}
         for name, size in sorted(found.sizes.items())
     ]
 
