@@ -200,6 +200,26 @@ def test_what_can_not_be_pickled_is_named_with_its_place():
         Encoder().encode([1, {"a": threading.Lock()}], "The parameter x")
 
 
+def test_of_a_function_the_variable_that_can_not_be_pickled_is_named():
+    gate, count = {"lock": threading.Lock()}, 3
+
+    def again():
+        return outer if count else None
+
+    def inner():
+        return gate
+
+    def outer():
+        return again(), inner(), later
+
+    expected = r"The flow f can't .* the variable gate of \S+inner, of type dict, can't be pickled"
+    with pytest.raises(PayloadError, match="can't be pickled"):
+        Encoder().pickle(outer, "The flow f")  # one of its variables has no value yet
+    later = 1
+    with pytest.raises(PayloadError, match=expected):
+        Encoder().pickle(outer, "The flow f")
+
+
 def test_a_secret_can_not_be_sent():
     with pytest.raises(PayloadError, match="Secret can't be pickled") as raised:
         Encoder().encode({"token": Secret("s3cr3t")}, "metadata")

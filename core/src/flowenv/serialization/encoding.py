@@ -13,6 +13,7 @@ import base64
 import dataclasses
 import enum
 import importlib
+import inspect
 import io
 import sys
 import types
@@ -106,13 +107,41 @@ class Encoder:
         try:
             data = self._dumps(value)
         except Exception as error:
+            culprit = self._culprit(value) or type(value).__qualname__
             raise PayloadError(
-                f"{what} can't be sent to another process: {type(value).__qualname__} "
-                f"can't be pickled ({error}).",
+                f"{what} can't be sent to another process: {culprit} can't be pickled ({error}).",
                 hint="Make it inside the flow, or pass what it is made from.",
             ) from error
         self.has_pickles = True
         return {PICKLE: base64.b64encode(data).decode()}
+
+    def _culprit(self, function: object, tried: tuple[object, ...] = ()) -> str:
+        """The variable for which a function can't be pickled; empty if there is none."""
+        if not isinstance(function, types.FunctionType):
+            return ""
+        try:
+            used = inspect.getclosurevars(function)
+        except ValueError:  # one of them has no value yet
+            return ""
+        tried, others = (*tried, function), []
+        for name, value in {**used.globals, **used.nonlocals}.items():
+            if isinstance(value, types.FunctionType):
+                others.append(value)  # the same variable may be to blame
+            elif not self._can_be_pickled(value):
+                kind = type(value).__qualname__
+                return f"the variable {name} of {function.__qualname__}, of type {kind},"
+        for other in others:
+            is_new = all(other is not one for one in tried)
+            if is_new and not self._can_be_pickled(other) and (c := self._culprit(other, tried)):
+                return c
+        return ""
+
+    def _can_be_pickled(self, value: object) -> bool:
+        try:
+            self._dumps(value)
+        except Exception:
+            return False
+        return True
 
     def _dumps(self, value: object) -> bytes:
         import cloudpickle
