@@ -237,6 +237,18 @@ class TestOddImages:
         )
         assert Outcome.from_text(ended.stdout, "6f1c").reason is Reason.START_ERROR
 
+    def test_sigterm_is_heard_before_anything_of_flowenv_is_read(self, tmp_path, bare_python):
+        os.mkfifo(tmp_path / "flowenv.zip")
+        variables = {
+            "PATH": f"{bare_python}:{os.defpath}",
+            RUNTIME_FILE: str(tmp_path / "flowenv.zip"),
+        }
+        with subprocess.Popen(SHIPPED_COMMAND, env=variables) as process:
+            with (tmp_path / "flowenv.zip").open("wb"):  # until the process reads it
+                process.terminate()
+                # as process 1 it wouldn't have ended without a handler
+                assert process.wait(30) == 143
+
     def test_a_python_that_is_called_python3_alone(self, tmp_path, bare_python):
         (tmp_path / "bin").mkdir()
         (tmp_path / "bin" / "python3").symlink_to(bare_python / "python3")

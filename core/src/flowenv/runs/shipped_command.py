@@ -15,7 +15,13 @@ from flowenv.contract import (
 )
 
 _END = f"""\
-import hashlib, os, sys
+import os, sys
+try:
+    import _signal as signal
+except ImportError:
+    import signal
+signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+import hashlib
 env = os.environ
 def end(message):
     import json
@@ -38,13 +44,16 @@ try:
 except ImportError:
     end("The image has a Python without zlib, which flowenv needs: choose another image.")
 """
-"""It runs on a Python of any age."""
+"""It runs on a Python of any age.
+
+Process 1 hears no signal without a handler, and a container that starts while its run is cancelled
+gets SIGTERM at once: so the handler comes first, of the module that takes no time to import.
+"""
 
 _FETCH = f"""\
 url = env.pop("{RUNTIME_URL}", None)
 if url:
-    import atexit, shutil, signal, tempfile, time, urllib.request
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(143))
+    import atexit, shutil, tempfile, time, urllib.request
     for place in (None, "/dev/shm"):
         try:
             folder = tempfile.mkdtemp(prefix="flowenv-", dir=place)
