@@ -22,6 +22,15 @@ def sentences(message: str, hint: str = "") -> str:
     return f"{text}{stop} {hint}".lstrip()
 
 
+def counted(count: int, word: str) -> str:
+    """How many of something there are, for people.
+
+    >>> counted(1, "run"), counted(2, "run")
+    ('1 run', '2 runs')
+    """
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 class _Escapes(dict[int, str | int]):
     """What to show for a character: itself, or its escape where it would act, not show."""
 

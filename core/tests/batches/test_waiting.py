@@ -53,7 +53,7 @@ def test_runs_come_in_the_order_in_which_they_end(submitted):
 
 def test_a_time_that_is_over_is_said_and_the_runs_go_on(submitted):
     run = submitted(RUNNING)
-    with pytest.raises(WaitTimeout, match=r"1 runs aren't over after 0.1 seconds\. They go on"):
+    with pytest.raises(WaitTimeout, match=r"^1 run isn't over after 0.1 seconds\. What isn't"):
         list(flowenv.as_completed([run], timeout=0.1))
     assert run.state is State.RUNNING
 

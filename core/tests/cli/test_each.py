@@ -96,6 +96,8 @@ def test_what_failed_is_run_again_if_that_is_asked_for(days):
     assert run(days, "mixed.jsonl").stdout.count("(before)") == 2
     again = run(days, "mixed.jsonl", "--only-failed")
     assert (again.returncode, again.stdout.count("(before)")) == (1, 1)
+    days.write("one.csv", "day\n2024-02-29\n")
+    assert run(days, "one.csv").stderr.splitlines()[0].endswith(": 1 run.")
 
 
 def test_in_this_process_a_failure_has_its_traceback(days):
@@ -166,6 +168,7 @@ def test_a_parquet_file_has_rows_too(days):
         (["--each", "days.csv", "--detach"], "--each goes with neither --detach nor --rehearse."),
         (["--each", "days.csv", "--again", "--only-failed"], "exclude each other"),
         (["--each", "days.csv", "-p", "size=3"], "line 2: the parameter size is given with -p"),
+        (["--each", "days.csv", "--batch", ""], "A batch can't be called ''."),
         (["--each", "days.csv", "--batch", "a b"], "A batch can't be called 'a b'."),
         (["--each", "none.csv"], "'none.csv' does not exist"),
     ],
@@ -232,11 +235,49 @@ def test_an_interrupt_cancels_what_goes_on_and_a_killed_submitter_leaves_it(days
         first.process.send_signal(signal.SIGKILL)
         first.wait()
     assert running_now() == 2
-    with days.start(*command) as second:
-        eventually(lambda: running_now() == 3, "a third running run")
+    with days.start(*command, "-o", "json", "--at-once", "2") as second:
+        eventually(lambda: any("2 of them" in line for line in second.stderr), "the runs are found")
         second.process.send_signal(signal.SIGINT)
         ended = second.wait()
     assert ended.returncode == 130
-    assert "Cancelling 3 runs. Ctrl-C again leaves them." in ended.stderr
+    assert "Cancelling 2 runs; 1 not started. Ctrl-C again leaves them." in ended.stderr
     assert "3 Cancelled" in ended.stderr
     assert running_now() == 0
+    told = sorted((one["row"], one["state"], one["earlier"]) for one in lines_of(ended))
+    assert told == [(1, "Cancelled", True), (2, "Cancelled", True), (3, "Cancelled", False)]
+
+
+@pytest.mark.parametrize(("at_once", "begun"), [("1", 1), ("2", 2)])
+def test_an_interrupt_of_a_batch_here_cancels_all_of_it(project, at_once, begun):
+    project.write(
+        "held.py",
+        """
+        from pathlib import Path
+        import threading
+        from flowenv import flow
+
+        @flow
+        def held(n: int, folder: str):
+            Path(folder, f"begun-{n}").touch()
+            threading.Event().wait(600)
+        """,
+    )
+    folder = project.folder
+    project.write(
+        "n.jsonl", "\n".join(json.dumps({"n": n, "folder": str(folder)}) for n in range(4))
+    )
+    command = ("run", "held.py", "--each", "n.jsonl", "--at-once", at_once, "-o", "json")
+    with project.start(*command) as running:
+        eventually(lambda: len(list(folder.glob("begun-*"))) == begun, "flows that have begun")
+        running.interrupt()
+        ended = running.wait()
+    assert ended.returncode == 130
+    assert "\n4 Cancelled\n" in ended.stderr
+    assert ("Cancelling 2 runs; 2 not started." in ended.stderr) == (at_once == "2")
+    assert [(one["row"], one["state"]) for one in lines_of(ended)] == [
+        (number, "Cancelled") for number in range(1, 5)
+    ]
+
+
+def lines_of(ended):
+    return [json.loads(line) for line in ended.stdout.splitlines()]

@@ -17,6 +17,7 @@ from flowenv.errors import FlowenvError, PlatformError, WaitTimeout
 from flowenv.remote.outages import Patience
 from flowenv.runs.flow_run import FlowRun
 from flowenv.states import Reason, State, Status
+from flowenv.wording import counted
 
 _log = logging.getLogger("flowenv")
 
@@ -147,13 +148,17 @@ class Batch:
         for error in problems:
             if not self._may_pass(error, sent):
                 if sent:
-                    error.add_note(f"{sent} of {len(self.rows)} runs are submitted and go on.")
+                    of_all = f"{sent} of {counted(len(self.rows), 'run')}"
+                    verbs = "is submitted and goes on" if sent == 1 else "are submitted and go on"
+                    error.add_note(f"{of_all} {verbs}.")
                 raise error
         if problems:
             self._retry = Rounds(_AGAIN)
             self.waits = problems[0].message
             if not self._is_said:
-                _log.warning("%d runs wait: %s", len(self._waiting), self.waits)
+                waiting = counted(len(self._waiting), "run")
+                verb = "waits" if len(self._waiting) == 1 else "wait"
+                _log.warning("%s %s: %s", waiting, verb, self.waits)
             self._is_said = True
 
     def _may_pass(self, error: FlowenvError, sent: int) -> bool:
@@ -301,7 +306,9 @@ class Batch:
             UnsupportedOperation: if the backend can't cancel.
             PlatformError: if a run still goes on; the others are stopped.
         """
-        for row in self._waiting:
+        for row in self.rows:
+            if row.is_submitted or row.last_status.state.is_final:
+                continue
             never = Status(State.CANCELLED, message="It was never submitted.")
             row.draft.observe(never)
         self._waiting = []

@@ -78,7 +78,7 @@ class LocalProcesses:
         except Exception as error:  # nobody else would hear of it, and the run would never end
             said = str(error) if isinstance(error, FlowenvError) else repr(error)
             rehearsed = Rehearsed(None, Status(State.CRASHED, message=said), ())
-        if self._processes.are_ended and not rehearsed.outcome:
+        if self._processes.are_ended and rehearsed.status.state is State.CRASHED:
             rehearsed = Rehearsed(None, Status(State.CANCELLED), ())
         run.handle = ProcessHandle(rehearsed)
         run.observe(rehearsed.status)

@@ -125,7 +125,7 @@ def make_batch(
     if again and only_failed:
         raise SettingError("again and only_failed exclude each other.")
     chosen = environment_of(flow, environment)
-    called = name or f"{label_part(flow.name)}-{secrets.token_hex(4)}"
+    called = f"{label_part(flow.name)}-{secrets.token_hex(4)}" if name is None else name
     if not _NAME.fullmatch(called):
         raise SettingError(
             f"A batch can't be called {called!r}.",

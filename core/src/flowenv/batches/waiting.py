@@ -10,6 +10,7 @@ from typing import NamedTuple
 from flowenv.errors import SettingError, WaitTimeout
 from flowenv.runs.flow_run import FlowRun
 from flowenv.settings.declaration import check_type
+from flowenv.wording import counted
 
 _SHORTEST, _LONGEST = 0.05, 2.0
 """Seconds between two rounds of looks."""
@@ -117,9 +118,10 @@ def as_completed(runs: Iterable[FlowRun], timeout: float | None = None) -> Itera
         if not waiting:
             return
         if rounds.is_late:
+            verb = "isn't" if len(waiting) == 1 else "aren't"
             raise WaitTimeout(
-                f"{len(waiting)} runs aren't over after {timeout:g} seconds.",
-                hint="They go on; wait again or cancel them.",
+                f"{counted(len(waiting), 'run')} {verb} over after {timeout:g} seconds.",
+                hint="What isn't over goes on; wait again or cancel it.",
             )
         rounds.pause()
 

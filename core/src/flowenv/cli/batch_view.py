@@ -51,13 +51,14 @@ def batch_view(batch: Batch) -> Iterator[BatchView]:
     """A view of a batch while the block lasts.
 
     Args:
-        batch: the batch; one that runs in this process shares the terminal with its flows.
+        batch: the batch; one whose flows run on this machine has none, as they print to the same
+            terminal by themselves.
     """
-    if sys.stderr is None or not sys.stderr.isatty():
+    if batch.is_here or sys.stderr is None or not sys.stderr.isatty():
         yield BatchView()
         return
     table = BatchTable(batch)
-    with nullcontext(Foot()) if batch.is_here else live_foot(table.render) as foot:
+    with live_foot(table.render) as foot:
         view = _AtFoot(foot) if foot.is_live else Counts(batch)
         try:
             yield view

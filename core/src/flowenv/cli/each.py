@@ -11,7 +11,7 @@ import click
 from flowenv.cli.batch_view import BatchView, batch_view
 from flowenv.cli.printing import echo
 from flowenv.cli.result_lines import ResultLines
-from flowenv.wording import shown
+from flowenv.wording import counted, shown
 
 if TYPE_CHECKING:
     from flowenv.batches.batch import Batch
@@ -65,7 +65,7 @@ def check_options(options: dict[str, Any]) -> dict[str, Any]:
         UsageError: if one is given without `--each`.
     """
     taken = {name: options.pop(name) for name in _OPTIONS}
-    given = [name for name, value in taken.items() if value]
+    given = [name for name, value in taken.items() if value not in (None, False)]
     if given and options.get("each") is None:
         raise click.UsageError(f"--{given[0].replace('_', '-')} goes with --each FILE.")
     return {**taken, "each": options.pop("each")}
@@ -95,7 +95,7 @@ def run_each(batch: Batch, output: str, where: str) -> int:
 
     told = _Told(batch, output)
     found = f", {len(told.found)} of them found from before" if told.found else ""
-    echo(f"Batch {batch.name}: {len(batch)} runs{found}.", err=True)
+    echo(f"Batch {batch.name}: {counted(len(batch), 'run')}{found}.", err=True)
     if words := of_others(batch.rows):
         echo(words, err=True)
     try:
@@ -104,6 +104,7 @@ def run_each(batch: Batch, output: str, where: str) -> int:
                 told.tell(row, view)
     except KeyboardInterrupt:
         _interrupted(batch, where)
+        told.tell_rest()
         raise
     echo(batch.summary(), err=True)
     return exit_code(batch, told.lacking) or (BUG if told.lines.are_lost else 0)
@@ -122,7 +123,9 @@ class _Told:
     """
 
     def __init__(self, batch: Batch, output: str) -> None:
+        self._batch = batch
         self._output = output
+        self._told: set[Row] = set()
         self.found = {row for row in batch.rows if row.is_submitted}
         self._over_before = {row for row in self.found if row.last_status.state.is_final}
         self.lacking = 0
@@ -132,11 +135,14 @@ class _Told:
         """Print how a row's run ended."""
         import json
 
-        from flowenv.cli.report import describe_end, describe_outcome, show_traceback
+        from flowenv.cli.report import describe, describe_end, describe_outcome, show_traceback
 
         data, is_known = row.to_json(), row in self._over_before
         if self._output == "json":  # a script wants the results of all
-            data |= {**_described(row, describe_end), "earlier": row in self._over_before}
+            described = _described(
+                row, describe_end if row.last_status.state.is_final else describe
+            )
+            data |= {**described, "earlier": row in self.found}
             line = json.dumps(data, default=repr)
         else:
             if not is_known:  # what is shown; for its times each run would be asked once more
@@ -146,8 +152,17 @@ class _Told:
             if not is_known:
                 show_traceback(row.run)
             self.lines.write(line)
+        self._told.add(row)
         files = data.get("files") or {}
         self.lacking += "result_error" in data or bool(files.get("problem"))
+
+    def tell_rest(self) -> None:
+        """After an interrupt: how those stand that nothing is printed of; as text, what is over."""
+        for row in self._batch.rows:
+            state = row.last_status.state
+            is_news = state.is_final and state.value != "Cancelled"  # the others are counted
+            if row not in self._told and (is_news or self._output == "json"):
+                self.tell(row, BatchView())
 
 
 def _described(row: Row, describe: Callable[[FlowRun], dict[str, Any]]) -> dict[str, Any]:
@@ -177,11 +192,18 @@ def _words(row: Row, data: dict[str, Any], *, is_earlier: bool) -> str:
 
 def _interrupted(batch: Batch, where: str) -> None:
     from flowenv.errors import FlowenvError
+    from flowenv.states import State
 
-    going_on = sum(row.is_submitted and not row.last_status.state.is_final for row in batch.rows)
-    if not going_on:
+    counts = batch.counts()
+    waiting = counts[State.PENDING]
+    going_on = sum(n for state, n in counts.items() if not state.is_final) - waiting
+    if going_on:
+        not_begun = f"; {waiting} not started" if waiting else ""
+        echo(
+            f"Cancelling {counted(going_on, 'run')}{not_begun}. Ctrl-C again leaves them.", err=True
+        )
+    elif not waiting:
         return
-    echo(f"Cancelling {going_on} runs. Ctrl-C again leaves them.", err=True)
     left = f"They may still run: flowenv cancel --batch {batch.name}{where}"
     try:
         batch.cancel()

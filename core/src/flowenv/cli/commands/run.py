@@ -148,6 +148,7 @@ def _run_each(
     labels, variables = options.pop("labels"), parse_variables(options.pop("variables"))
     flow, environment, common = prepare_flow(env=env, settings=settings, **options)
     rows = read_rows(of_batch["each"], flow, common)
+    called = of_batch["batch"]
     batch = make_batch(
         flow,
         rows,
@@ -156,7 +157,7 @@ def _run_each(
         labels=labels,
         variables=variables,
         at_once=of_batch["at_once"],
-        name=of_batch["batch"] or default_name(flow, rows),
+        name=default_name(flow, rows) if called is None else called,
         again=of_batch["again"],
         only_failed=of_batch["only_failed"],
     )
