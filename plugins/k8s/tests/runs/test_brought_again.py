@@ -21,7 +21,7 @@ Start = Callable[..., FlowRun]
 @pytest.fixture(scope="module")
 def kubelet() -> ScriptedKubelet:
     """Starts a pod when a test says so; it mounts nothing."""
-    return ScriptedKubelet(Script(starts_after=None))
+    return ScriptedKubelet(Script(starts_after=None, ends_after=None))
 
 
 @pytest.fixture
