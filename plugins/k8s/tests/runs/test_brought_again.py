@@ -12,6 +12,7 @@ from flowenv.plugin import FlowRun, Reason, State
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import EVENTS
 from flowenv_k8s.runs import start as start_of_runs
+from flowenv_k8s.runs.runtime import bring_runtime
 from on_kubernetes.job_runs import name_of, pod_of
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
@@ -57,7 +58,7 @@ def run(
 def test_who_may_not_bring_it_has_no_run_that_waits_for_it(
     rig: KubernetesRig, start: Start, run: FlowRun
 ) -> None:
-    with rig.access.denied("create", "configmaps"):
+    with rig.access.denied("*", "configmaps"):
         status = run.wait(20)
         assert (status.state, status.reason) == (State.CRASHED, Reason.CONFIGURATION)
         assert "needs has been removed. Not allowed to create configmaps" in status.message
@@ -68,6 +69,20 @@ def test_who_may_not_bring_it_has_no_run_that_waits_for_it(
             start()  # what is missing isn't taken to be there any more
         assert [one["metadata"]["name"] for one in rig.objects("Job")] == jobs
     assert attach(run.reference, run.environment).refresh().state is State.CRASHED
+
+
+def test_what_somebody_else_has_brought_again_will_do(
+    rig: KubernetesRig, client: Client, run: FlowRun
+) -> None:
+    handle = run.handle
+    assert handle
+    assert run.spec
+    rig.wait_until(lambda: handle.status().hint, "the event")
+    bring_runtime(client, run.spec["runtime"], anew=True)
+    with rig.access.denied("create", "configmaps"):
+        status = next(iter(handle.follow(20)))
+    assert (status.state, status.reason) == (State.STARTING, None)
+    assert rig.requests.count(verb="create", resource="configmaps", status=403) == 1
 
 
 def test_what_is_brought_again_is_no_reason(

@@ -48,7 +48,9 @@ def bring_runtime(client: Client, config_map: Mapping[str, Any], *, anew: bool =
     except Refused as refused:  # it is there already
         _check_content(client.get(CONFIG_MAPS, namespace, name), config_map, refused)
     except PlatformError as refused:  # somebody else may have brought it again
-        found = client.get(CONFIG_MAPS, namespace, name) if anew else None
+        found = None
+        with contextlib.suppress(PlatformError):
+            found = client.get(CONFIG_MAPS, namespace, name) if anew else None
         if found is None:
             raise
         _check_content(found, config_map, refused)
