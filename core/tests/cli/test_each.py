@@ -14,7 +14,7 @@ FLOW = """
     from flowenv import flow
 
     @flow
-    def report(day: datetime.date, size: int = 1, fails: bool = False):
+    def report(day: datetime.date, size: int = 1, fails: bool = False, token_age: int = 0):
         if fails:
             raise ValueError("no data")
         return f"{day:%A} {size}"
@@ -123,7 +123,9 @@ def test_of_what_has_not_run_nothing_has_failed(days):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("a.csv", "day\nx\n", "a.csv, line 2, column day: expected an ISO date"),
+        ("a.csv", "day\nx\n", "a.csv, line 2, column day: 'x': expected an ISO date"),
+        ("a.csv", f"day\n\x1b[2J{'x' * 90}\n", f"day: '\\x1b[2J{'x' * 51}…: expected an ISO date"),
+        ("a.csv", "day,token_age\n2024-01-01,hunter2\n", "column token_age: ***: expected an int"),
         ("a.csv", "dya\n2024-01-01\n", "a.csv, line 2: The flow report has no parameter 'dya'."),
         ("a.csv", "day,size\n2024-01-01\n", "a.csv, line 2: 1 cells, but 2 columns."),
         ("a.csv", "day,day\n", "a.csv, line 1: the column day is there twice."),

@@ -60,12 +60,23 @@ def _parsed(
             try:
                 value = parse(value, wanted)
             except ValueError as error:
-                raise ParameterError(f"{where}, column {name}: {error}.") from error
+                cell = _as_seen(name, value, wanted)
+                raise ParameterError(f"{where}, column {name}: {cell}: {error}.") from error
         values[name] = value
     try:
         return flow.check(values)
     except ParameterError as error:
         raise ParameterError(f"{where}: {error.message}", hint=error.hint) from error
+
+
+def _as_seen(name: str, text: str, annotation: Any) -> str:
+    """A cell as a message may show it: short, on one line, and no secret."""
+    from flowenv.runs.shown_parameters import shown_parameters
+    from flowenv.secret import Secret
+    from flowenv.settings.values import describe
+
+    is_secret = Secret.__name__ in describe(annotation)
+    return shown_parameters({name: Secret(text) if is_secret else text})[name]
 
 
 def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
