@@ -77,9 +77,10 @@ class Row:
     @property
     def last_status(self) -> Status:
         """How its run stands, as far as this process has seen; nobody is asked."""
-        if self._run is None and self._found is not None:
-            return self._found.status
-        return (self._run or self.draft).last_status
+        status = (self._run or self.draft).last_status
+        if self._found is not None and status.state is State.PENDING:
+            return self._found.status  # nothing newer is known of it
+        return status
 
     def look(self) -> Status:
         """How its run stands now."""

@@ -95,10 +95,10 @@ def run_each(batch: Batch, output: str, where: str) -> int:
 
     told = _Told(batch, output)
     found = f", {len(told.found)} of them found from before" if told.found else ""
-    echo(f"Batch {batch.name}: {counted(len(batch), 'run')}{found}.", err=True)
-    if words := of_others(batch.rows):
-        echo(words, err=True)
     try:
+        echo(f"Batch {batch.name}: {counted(len(batch), 'run')}{found}.", err=True)
+        if words := of_others(batch.rows):
+            echo(words, err=True)
         with batch_view(batch) as view:
             for row in batch.follow(on_round=view.show):
                 told.tell(row, view)
