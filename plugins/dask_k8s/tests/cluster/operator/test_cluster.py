@@ -332,11 +332,27 @@ def test_the_cluster_of_an_earlier_attempt_is_replaced(
     with pytest.raises(PlatformError):
         OperatorCluster(client, plan, RUN_ID, said.append).open()
     first = rig.get("DaskCluster", plan.name)["metadata"]["uid"]
+    rig.apply(
+        {
+            "apiVersion": "kubernetes.dask.org/v1",
+            "kind": "DaskAutoscaler",
+            "metadata": {
+                "name": plan.name,
+                "namespace": plan.namespace,
+                "finalizers": ["kopf.zalando.org/KopfFinalizerMarker"],
+                "ownerReferences": [
+                    {**owner, "apiVersion": "v1", "kind": "DaskCluster", "uid": first}
+                ],
+            },
+            "spec": {"cluster": plan.name, "minimum": 0, "maximum": 1},
+        }
+    )
 
     with pytest.raises(PlatformError, match="operator has not answered"):
         OperatorCluster(client, plan, RUN_ID, said.append).open()
 
     assert rig.get("DaskCluster", plan.name)["metadata"]["uid"] != first
+    assert rig.find("DaskAutoscaler", plan.name) is None
     assert "Removing the cluster of an earlier attempt." in said
 
 

@@ -178,10 +178,17 @@ class OperatorCluster:
                 self._may_exist = False  # that one is nothing to remove, or to speak of
                 raise _conflict(self._plan) from refused
             self._say("Removing the cluster of an earlier attempt.")
-            remove(self._client, CLUSTERS, found, _TURN_WITH_SCHEDULER)
+            self._remove_earlier(found)
             return self._client.create(CLUSTERS, manifest)
         except FlowenvError as error:
             raise operator_is_missing(error) or error from error.__cause__
+
+    def _remove_earlier(self, found: Mapping[str, Any]) -> None:
+        autoscaler = self._get(AUTOSCALERS)
+        if autoscaler is not None and is_owned_by(autoscaler, _owner(found)):
+            # it would go a while after its cluster, and have the name until then
+            remove(self._client, AUTOSCALERS, autoscaler, _TURN_WITH_SCHEDULER)
+        remove(self._client, CLUSTERS, found, _TURN_WITH_SCHEDULER)
 
     def _manifest(self) -> dict[str, Any]:
         given = self._plan.manifest
