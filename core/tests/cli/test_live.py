@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import signal
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -126,25 +128,37 @@ def test_ctrl_c_leaves_no_row_of_the_table(patient: Project, columns: int) -> No
         assert terminal.screen[-1] == ""
 
 
-class Screen(io.StringIO):
+class Screen(io.TextIOWrapper):
+    """A file that is a terminal, as far as one can see."""
+
+    def __init__(self) -> None:
+        super().__init__(tempfile.TemporaryFile(), "utf-8", write_through=True)  # noqa: SIM115
+
     def isatty(self) -> bool:
         return True
 
+    def getvalue(self) -> str:
+        return os.pread(self.fileno(), 1_000_000, 0).decode()
+
 
 @pytest.fixture
-def terminal_like(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Screen]:
+def terminal_like(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Screen]]:
     """Makes a terminal of the standard error, as far as one can see."""
     for name in ("CI", "NO_COLOR", "TTY_COMPATIBLE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "80")
 
-    def look() -> Screen:
-        screen = Screen()
-        monkeypatch.setattr(sys, "stderr", screen)
-        return screen
+    made = list[Screen]()
 
-    return look
+    def look() -> Screen:
+        made.append(Screen())
+        monkeypatch.setattr(sys, "stderr", made[-1])
+        return made[-1]
+
+    yield look
+    for one in made:
+        one.close()
 
 
 def is_live() -> bool:

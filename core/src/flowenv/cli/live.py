@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 INTERVAL = 0.2
 """Seconds between two looks of the lines at the foot."""
 _FEWEST_COLUMNS = 30
+_FREE = 3
+"""Columns at the right in which nothing is drawn: a terminal may show ^C there at any moment."""
 
 
 class Foot:
@@ -101,14 +103,19 @@ class LiveFoot(Foot):
         with self._console:  # all at once, or it flickers
             if before is not None:
                 self._console.control(before.position_cursor())
-            # the ^C of a user doesn't wrap: a column is free, and the cursor at the line's start
-            self._console.print(lines, end="", width=self._console.width - 1)
+            # the ^C of a user never wraps, even where it comes between a line and its return
+            self._console.print(lines, end="", width=self._console.width - _FREE)
             self._console.control(Control(ControlType.CARRIAGE_RETURN))
 
     def _wipe(self) -> None:
-        drawn, self._drawn = self._drawn, None  # never twice: it would take other lines with it
-        if drawn is not None:
-            self._console.control(drawn.position_cursor())
+        if self._drawn is None:
+            return
+        codes = str(self._drawn.position_cursor()).encode()
+        number = self._console.file.fileno()
+        # Both or neither, and never twice: it would take other lines with it. A signal's handler
+        # runs after a call, so that it finds either lines that are drawn, or none.
+        self._drawn = None
+        os.write(number, codes)
 
 
 class _Above:
