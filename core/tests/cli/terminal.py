@@ -35,7 +35,9 @@ class Terminal:
         fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, size)
         self._settings = termios.tcgetattr(self._theirs)
         self._printed = b""
-        kept = {name: value for name, value in project.variables.items() if name != "CI"}
+        # a terminal has a size of its own, whatever the one of these tests has
+        others = ("CI", "COLUMNS", "LINES")
+        kept = {name: value for name, value in project.variables.items() if name not in others}
         self.process = subprocess.Popen(
             [FLOWENV, *arguments],
             cwd=project.folder,
