@@ -29,9 +29,9 @@ from core import SOURCE, by_turns
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from flowenv import contract, submit
+from flowenv.contract.process import COMMAND, SHIPPED_COMMAND
 from flowenv.flows.finding import find_flow
 from flowenv.plugin import configuration
-from flowenv.runs.process import COMMAND, SHIPPED_COMMAND
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
 from flowenv.submission.runtime import shipped_runtime

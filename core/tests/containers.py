@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flowenv import contract
+from flowenv.contract.process import COMMAND
 from flowenv.results.outcome import Outcome
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.process import COMMAND
 from flowenv.submission.packing import pack
 
 DEADLINE = 60.0

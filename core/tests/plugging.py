@@ -11,21 +11,21 @@ from typing import Any, ClassVar
 import pytest
 
 from flowenv.contract import BASIC, NAMESPACE, Target
-from flowenv.executors import Executor
-from flowenv.hooks import discovery
-from flowenv.hooks.discovery import Installed
-from flowenv.hooks.specs import hookimpl
-from flowenv.runs.capabilities import Capabilities
-from flowenv.runs.common_environment import (
+from flowenv.environments.capabilities import Capabilities
+from flowenv.environments.common_environment import (
     executor_setting,
     labels_setting,
     metadata_setting,
     on_exit_setting,
     on_start_setting,
 )
-from flowenv.runs.environment import Callback, Environment
+from flowenv.environments.environment import Callback, Environment
+from flowenv.execution.in_process import execute_here
+from flowenv.executors import Executor
+from flowenv.hooks import discovery
+from flowenv.hooks.discovery import Installed
+from flowenv.hooks.specs import hookimpl
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.in_process import execute_here
 from flowenv.settings.declaration import setting
 
 

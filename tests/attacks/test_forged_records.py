@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from flowenv import Reason, State, contract
+from flowenv.contract.process import COMMAND
 from flowenv.flows.finding import find_flow
 from flowenv.plugin import FlowRun, Outcome
 from flowenv.results.record import LIMIT
 from flowenv.results.seal import proof_of, seal_of
-from flowenv.runs.process import COMMAND
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
 from flowenv_local import LocalEnvironment

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from flowenv.contract.process import SHIPPED_COMMAND
 from flowenv.plugin import Runtime
-from flowenv.runs.process import SHIPPED_COMMAND
 
 
 @pytest.mark.parametrize(

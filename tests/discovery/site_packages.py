@@ -59,8 +59,8 @@ class Site:
 BACKEND = """
     import dataclasses
     from flowenv import Environment, hookimpl
-    from flowenv.runs.common_environment import metadata_setting
-    from flowenv.runs.in_process import execute_here
+    from flowenv.environments.common_environment import metadata_setting
+    from flowenv.execution.in_process import execute_here
 
     @dataclasses.dataclass(repr=False)
     class AcmeEnvironment(Environment):

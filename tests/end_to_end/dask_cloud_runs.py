@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from flowenv.runs.summaries import Leftover
+from flowenv.answers.summaries import Leftover
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 from flowenv_dask_cloud.runs.sweep import sweep
 from rigs import WITHOUT_BOKEH

@@ -15,11 +15,11 @@ from typing import Any
 from plugin_authors.faulty_backend import Handle, Kit, Patch, execute, handle_fault, sweep_fault
 
 from flowenv import Reason, State, Status, hookimpl
+from flowenv.answers.summaries import Leftover
 from flowenv.errors import RunNotFound
 from flowenv.plugin import contract, revealed
 from flowenv.results.outcome import Outcome
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.summaries import Leftover
 from flowenv_subprocess import SubprocessEnvironment, hooks
 
 

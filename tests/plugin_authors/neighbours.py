@@ -8,8 +8,8 @@ GOOD_BACKEND = """
 import dataclasses
 from typing import Any
 from flowenv import Environment, hookimpl
-from flowenv.runs.common_environment import CommonEnvironment
-from flowenv.runs.in_process import execute_here
+from flowenv.environments.common_environment import CommonEnvironment
+from flowenv.execution.in_process import execute_here
 
 @dataclasses.dataclass(repr=False)
 class GoodEnvironment(CommonEnvironment):

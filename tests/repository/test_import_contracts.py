@@ -35,15 +35,15 @@ NO_CIRCLES = "backends-no-circles"
 BREAKS = [
     Break("flowenv.a_new_room", "", {"core-layers"}),
     # an import upwards mostly closes a circle, too
-    Break("flowenv.contract", "import flowenv.runs.process", {"core-layers", "core-no-circles"}),
+    Break("flowenv.contract", "import flowenv.runs.identity", {"core-layers", "core-no-circles"}),
     Break(
         "flowenv.reports.page", "import flowenv.batches.batch", {"core-layers", "core-no-circles"}
     ),
     Break("flowenv.secret", f"{FOR_TYPES}flowenv.testing", {"core-layers", "core-no-circles"}),
     Break("flowenv.hooks.discovery", "import flowenv.hooks.registry", {"core-no-circles"}),
     Break("flowenv.hooks.discovery", f"{FOR_TYPES}flowenv.hooks.registry", {"core-no-circles"}),
-    Break("flowenv_local.hooks", "import flowenv.runs.process", {"core-doors"}),
-    Break("flowenv_local.hooks", f"{FOR_TYPES}flowenv.runs.process", {"core-doors"}),
+    Break("flowenv_local.hooks", "import flowenv.contract.process", {"core-doors"}),
+    Break("flowenv_local.hooks", f"{FOR_TYPES}flowenv.contract.process", {"core-doors"}),
     Break("flowenv.cli.commands.run", "import flowenv_local", {"core-alone"}),
     Break("flowenv_fargate.spec.build", "import flowenv_k8s.plugin", {"backends-apart"}),
     Break("flowenv_dask_k8s.hooks", "import flowenv_k8s.runs.sweep", {"backends-apart"}),

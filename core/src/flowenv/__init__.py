@@ -17,10 +17,15 @@ from flowenv._version import __version__
 
 TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its time
 if TYPE_CHECKING:
+    from flowenv.answers.events import Event
+    from flowenv.answers.summaries import RunSummary
+    from flowenv.answers.times import Phase, RunTimes
     from flowenv.batches.batch import Batch
     from flowenv.batches.mapping import map
     from flowenv.batches.waiting import as_completed, wait
     from flowenv.container.entry_point import load_and_run_flow
+    from flowenv.environments.capabilities import Capabilities
+    from flowenv.environments.environment import Environment
     from flowenv.errors import FlowenvError, RunRefused
     from flowenv.executors import (
         DaskExecutor,
@@ -34,12 +39,7 @@ if TYPE_CHECKING:
     from flowenv.reports.page import report
     from flowenv.results.output_files import OutputFiles
     from flowenv.results.output_folder import output_dir
-    from flowenv.runs.capabilities import Capabilities
-    from flowenv.runs.environment import Environment
-    from flowenv.runs.events import Event
     from flowenv.runs.flow_run import FlowRun
-    from flowenv.runs.summaries import RunSummary
-    from flowenv.runs.times import Phase, RunTimes
     from flowenv.secret import Secret
     from flowenv.states import Reason, State, Status
     from flowenv.submission.attaching import attach
@@ -108,14 +108,14 @@ __getattr__, __dir__ = names_of(
         "flows.definition": "Flow flow",
         "hooks.specs": "hookimpl",
         "reports.page": "report",
-        "runs.capabilities": "Capabilities",
-        "runs.environment": "Environment",
-        "runs.events": "Event",
+        "environments.capabilities": "Capabilities",
+        "environments.environment": "Environment",
+        "answers.events": "Event",
         "runs.flow_run": "FlowRun",
         "results.output_files": "OutputFiles",
         "results.output_folder": "output_dir",
-        "runs.summaries": "RunSummary",
-        "runs.times": "Phase RunTimes",
+        "answers.summaries": "RunSummary",
+        "answers.times": "Phase RunTimes",
         "secret": "Secret",
         "states": "Reason State Status",
         "submission.attaching": "attach",

@@ -17,9 +17,28 @@ from flowenv._lazily import names_of
 TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its time
 if TYPE_CHECKING:
     from flowenv import contract
+    from flowenv.answers.events import Event
+    from flowenv.answers.handle import FinishedHandle, Handle, poll
+    from flowenv.answers.summaries import Finding, Leftover, RunSummary
+    from flowenv.answers.times import RunTimes
     from flowenv.contract import Target
+    from flowenv.contract.log_lines import is_beginning
+    from flowenv.contract.process import PAYLOAD_FILE, Payload, Process, Runtime
     from flowenv.contract.spec_views import containers, pods
     from flowenv.contract.variables import SPEC_FILE, THIS_PROCESS, Entry, Merged, Value, Variables
+    from flowenv.environments.capabilities import Capabilities
+    from flowenv.environments.common_environment import (
+        CommonEnvironment,
+        executor_setting,
+        labels_setting,
+        metadata_setting,
+        on_exit_setting,
+        on_start_setting,
+        runtime_setting,
+    )
+    from flowenv.environments.environment import Callback, Environment
+    from flowenv.execution.in_process import execute_here
+    from flowenv.execution.running import Returned, call_with_callbacks
     from flowenv.executors.classes import load_class
     from flowenv.executors.dask import check_versions, run_on
     from flowenv.executors.dask_cluster import keep_awake, wait_for_workers
@@ -53,26 +72,7 @@ if TYPE_CHECKING:
     from flowenv.results.place import check_results_are_shared
     from flowenv.results.record_lines import is_outcome_line
     from flowenv.results.seal import seal_of
-    from flowenv.runs.capabilities import Capabilities
-    from flowenv.runs.common_environment import (
-        CommonEnvironment,
-        executor_setting,
-        labels_setting,
-        metadata_setting,
-        on_exit_setting,
-        on_start_setting,
-        runtime_setting,
-    )
-    from flowenv.runs.environment import Callback, Environment
-    from flowenv.runs.events import Event
     from flowenv.runs.flow_run import FlowRun
-    from flowenv.runs.handle import FinishedHandle, Handle, poll
-    from flowenv.runs.in_process import execute_here
-    from flowenv.runs.log_lines import is_beginning
-    from flowenv.runs.process import PAYLOAD_FILE, Payload, Process, Runtime
-    from flowenv.runs.running import Returned, call_with_callbacks
-    from flowenv.runs.summaries import Finding, Leftover, RunSummary
-    from flowenv.runs.times import RunTimes
     from flowenv.secret import Secret, revealed
     from flowenv.serialization import storage
     from flowenv.serialization.encoding import Encoder
@@ -215,30 +215,30 @@ __getattr__, __dir__ = names_of(
         "remote.poller": "Poller",
         "remote.rate_limit": "RateLimit",
         "remote.retries": "Retries TryAgain",
-        "runs.capabilities": "Capabilities",
-        "runs.common_environment": (
+        "environments.capabilities": "Capabilities",
+        "environments.common_environment": (
             "CommonEnvironment executor_setting labels_setting metadata_setting on_exit_setting "
             "on_start_setting runtime_setting"
         ),
-        "runs.environment": "Callback Environment",
-        "runs.events": "Event",
+        "environments.environment": "Callback Environment",
+        "answers.events": "Event",
         "runs.flow_run": "FlowRun",
-        "runs.handle": "FinishedHandle Handle poll",
-        "runs.in_process": "execute_here",
-        "runs.log_lines": "is_beginning",
+        "answers.handle": "FinishedHandle Handle poll",
+        "execution.in_process": "execute_here",
+        "contract.log_lines": "is_beginning",
         "results.exit_codes": (
             "EXIT_CANCELLED EXIT_COMPLETED EXIT_CRASHED EXIT_FAILED without_record"
         ),
         "results.outcome": "Outcome",
         "results.record_lines": "is_outcome_line",
         "results.object_urls": "payload_object payload_url",
-        "runs.process": "PAYLOAD_FILE Payload Process Runtime",
+        "contract.process": "PAYLOAD_FILE Payload Process Runtime",
         "results.place": "check_results_are_shared",
         "results.lines": "first_line_of without_lines",
         "results.seal": "seal_of",
-        "runs.running": "Returned call_with_callbacks",
-        "runs.summaries": "Finding Leftover RunSummary",
-        "runs.times": "RunTimes",
+        "execution.running": "Returned call_with_callbacks",
+        "answers.summaries": "Finding Leftover RunSummary",
+        "answers.times": "RunTimes",
         "secret": "Secret revealed",
         "serialization.encoding": "Encoder",
         "serialization.storage": "storage",

@@ -15,12 +15,16 @@ import threading
 from pathlib import Path
 
 from flowenv import Capabilities, Environment, Secret, State, Status, hookimpl
+from flowenv.answers.summaries import Finding, Leftover
+from flowenv.environments.common_environment import (
+    executor_setting,
+    labels_setting,
+    metadata_setting,
+)
 from flowenv.errors import PlatformError, RunNotFound
 from flowenv.remote.marks import Marks
 from flowenv.results.exit_codes import without_record
 from flowenv.results.outcome import Outcome
-from flowenv.runs.common_environment import executor_setting, labels_setting, metadata_setting
-from flowenv.runs.summaries import Finding, Leftover
 from flowenv.settings.declaration import setting
 
 FOLDER = Path(os.environ["FAKE_FOLDER"])

@@ -24,8 +24,8 @@ FLOW = """
 HERE = """
     import dataclasses
     from flowenv import Environment, hookimpl
-    from flowenv.runs.common_environment import CommonEnvironment
-    from flowenv.runs.in_process import execute_here
+    from flowenv.environments.common_environment import CommonEnvironment
+    from flowenv.execution.in_process import execute_here
 
     @dataclasses.dataclass(repr=False)
     class Here(CommonEnvironment):

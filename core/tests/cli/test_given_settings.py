@@ -9,8 +9,8 @@ import pytest
 
 from flowenv import LocalDaskExecutor
 from flowenv.cli.given_settings import parse_settings
+from flowenv.environments.common_environment import CommonEnvironment
 from flowenv.errors import ConfigurationError
-from flowenv.runs.common_environment import CommonEnvironment
 from flowenv.settings.declaration import setting
 
 

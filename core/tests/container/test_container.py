@@ -14,11 +14,11 @@ import pytest
 
 from flowenv import Capabilities, Flow, FlowRun, LocalDaskExecutor, Reason, State, contract
 from flowenv.contract.logging_variables import extra_loggers
+from flowenv.contract.process import COMMAND
 from flowenv.errors import ResultUnavailable
 from flowenv.flows.finding import find_flow
 from flowenv.results.lines import content_in, without_lines
 from flowenv.results.record import LIMIT
-from flowenv.runs.process import COMMAND
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
 

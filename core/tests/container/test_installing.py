@@ -13,11 +13,11 @@ import pytest
 
 from flowenv.container import installing
 from flowenv.contract import OUTCOME, PAYLOAD
+from flowenv.contract.process import SHIPPED_COMMAND
 from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import refer_to
 from flowenv.flows.finding import find_flow
 from flowenv.flows.requirements import requirements_of
-from flowenv.runs.process import SHIPPED_COMMAND
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
 from flowenv.submission.runtime import shipped_runtime

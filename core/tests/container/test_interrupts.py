@@ -241,7 +241,7 @@ def test_nothing_slow_is_imported_before_the_signals_are_heard():
         "flowenv.container",
         "flowenv.container.entry_point",
         "flowenv.runs",
-        "flowenv.runs.terminated",
+        "flowenv.signals.terminated",
         "importlib",
         "importlib._bootstrap",
     }

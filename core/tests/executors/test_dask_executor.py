@@ -14,10 +14,10 @@ import pytest
 from flowenv import DaskExecutor, Flow, get_executor
 from flowenv.container.unpacking import load_run, unpack
 from flowenv.errors import PlatformError, SettingError
+from flowenv.execution.running import call_with_callbacks
 from flowenv.executors.dask import check_versions
 from flowenv.executors.opening import open_executor
 from flowenv.flows.finding import find_flow
-from flowenv.runs.running import call_with_callbacks
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import pack
 

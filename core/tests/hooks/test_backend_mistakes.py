@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import pytest
 
 from flowenv import Capabilities, Flow, FlowRun, State, Status, attach, find_runs, hookimpl
+from flowenv.answers.handle import FinishedHandle
 from flowenv.cli.commands.sweep import sweep
 from flowenv.errors import PluginError, PluginFailed
 from flowenv.results.outcome import Outcome
-from flowenv.runs.handle import FinishedHandle
 from flowenv.submission.lifecycle import prepare
 
 from ..plugging import Plugging, ToyEnvironment, toy_hooks

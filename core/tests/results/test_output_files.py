@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowenv.environments.environment import Environment
 from flowenv.errors import FileConflict, PlatformError, ResultUnavailable
 from flowenv.results.document import digest
 from flowenv.results.object_urls import files_object
@@ -23,7 +24,6 @@ from flowenv.results.output_files import (
     unpacked,
 )
 from flowenv.results.output_folder import output_dir
-from flowenv.runs.environment import Environment
 from flowenv.runs.files_of_run import files_of_run
 from flowenv.runs.flow_run import FlowRun
 from flowenv.serialization import storage

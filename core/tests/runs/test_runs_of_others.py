@@ -19,11 +19,11 @@ from flowenv import (
     hookimpl,
     submit,
 )
+from flowenv.answers.handle import FinishedHandle
+from flowenv.answers.summaries import Leftover
 from flowenv.cli.app import app
 from flowenv.errors import BackendNotFound, PluginError, SettingError, UnsupportedOperation
 from flowenv.results.outcome import Outcome
-from flowenv.runs.handle import FinishedHandle
-from flowenv.runs.summaries import Leftover
 from flowenv.submission.sweeping import sweep as sweep_what_is_asked_for
 
 from ..flow_files import write

@@ -15,10 +15,10 @@ from flowenv.errors import (
     SpecError,
     UnsupportedOperation,
 )
+from flowenv.execution.running import Returned
 from flowenv.hooks.notifications import flush
 from flowenv.runs.identity import DRAFT_ID
-from flowenv.runs.running import Returned
-from flowenv.runs.terminated import Terminated
+from flowenv.signals.terminated import Terminated
 from flowenv.submission.lifecycle import as_flow, prepare
 
 from ..plugging import Plugging, ToyEnvironment, toy_hooks

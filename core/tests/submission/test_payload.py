@@ -13,10 +13,10 @@ import pytest
 from flowenv import Flow, LocalDaskExecutor, contract, flow
 from flowenv._version import __version__
 from flowenv.container.unpacking import expanded, load_run, unpack
+from flowenv.contract.process import Payload
 from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import own_files
 from flowenv.flows.finding import find_flow
-from flowenv.runs.process import Payload
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.packing import WORTH_SHARING, pack, pack_in_parts
 from flowenv.submission.payload_header import FORMAT, IN_PARTS, python_minor

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from flowenv.contract import FLOW_RUN_ID, OUTCOME, PAYLOAD, RUNTIME_DIGEST, RUNTIME_FILE
+from flowenv.contract.process import SHIPPED_COMMAND, Process
 from flowenv.errors import PayloadError
 from flowenv.results.outcome import Outcome
-from flowenv.runs.process import SHIPPED_COMMAND, Process
 from flowenv.states import Reason
 from flowenv.submission import runtime
 from flowenv.submission.lifecycle import prepare

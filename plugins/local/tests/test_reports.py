@@ -15,6 +15,7 @@ import pytest
 
 import flowenv
 from flowenv import flow
+from flowenv.answers.times import Phase
 from flowenv.errors import ConfigurationError, FlowenvError
 from flowenv.plugin import Event
 from flowenv.reports import contents
@@ -22,7 +23,6 @@ from flowenv.reports import page as pages
 from flowenv.reports.page import check_report
 from flowenv.reports.pictures import LARGEST, picture
 from flowenv.runs.timeline import WIDTH, Scale
-from flowenv.runs.times import Phase
 from flowenv_local import LocalEnvironment
 from rigs import browser as browsers
 

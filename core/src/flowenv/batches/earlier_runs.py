@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from flowenv.answers.summaries import RunSummary
 from flowenv.batches.rows import ROW, Row, is_tried_again
-from flowenv.runs.environment import Environment
-from flowenv.runs.summaries import RunSummary
+from flowenv.environments.environment import Environment
 from flowenv.states import State
 from flowenv.submission.remembering import journal_here
 from flowenv.wording import shown

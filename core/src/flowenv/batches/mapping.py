@@ -11,10 +11,10 @@ from typing import Any
 from flowenv.batches.batch import Batch
 from flowenv.batches.earlier_runs import newest_by_row, of_others, picked_up, submitted_here
 from flowenv.batches.rows import BATCH, prepare_rows
+from flowenv.environments.environment import Environment
+from flowenv.environments.labels import Labels
 from flowenv.errors import RunNotFound, SettingError
 from flowenv.flows.definition import Flow
-from flowenv.runs.environment import Environment
-from flowenv.runs.labels import Labels
 from flowenv.settings.declaration import check_type
 from flowenv.submission.known_runs import find_runs
 from flowenv.submission.lifecycle import all_parameters, as_flow, environment_of

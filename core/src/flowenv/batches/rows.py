@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from flowenv.answers.summaries import RunSummary
+from flowenv.environments.environment import Environment
 from flowenv.errors import ParameterError
 from flowenv.flows.definition import Flow
-from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.summaries import RunSummary
 from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes
 from flowenv.states import State, Status

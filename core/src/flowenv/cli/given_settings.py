@@ -13,7 +13,7 @@ from flowenv.settings.values import describe, fits, parse
 from flowenv.submission.named_environments import load_setting, read_setting
 
 if TYPE_CHECKING:
-    from flowenv.runs.environment import Environment
+    from flowenv.environments.environment import Environment
 
 _STEP = re.compile(r'"([^"]+)"|([^."]+)')
 

@@ -18,8 +18,8 @@ from functools import wraps
 from types import FrameType
 from typing import NoReturn
 
-from flowenv.runs.signals import wake_for_signals
-from flowenv.runs.terminated import Terminated
+from flowenv.signals.terminated import Terminated
+from flowenv.signals.waking import wake_for_signals
 
 INTERRUPTED = 130
 _TOGETHER = {signal.SIGINT: 0.2, signal.SIGTERM: 1.0, signal.SIGHUP: 1.0}

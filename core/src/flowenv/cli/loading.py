@@ -23,8 +23,8 @@ from flowenv.settings.plugin_settings import PluginSettings, configured_settings
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from flowenv.environments.environment import Environment
     from flowenv.hooks.discovery import Installed
-    from flowenv.runs.environment import Environment
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flowenv.runs.times import Phase
+    from flowenv.answers.times import Phase
 
 _BARS = ("█", "░")
 _ASCII_BARS = ("#", "-")

@@ -9,7 +9,7 @@ from flowenv.cli.printing import echo, echo_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from flowenv.runs.environment import Environment
+    from flowenv.environments.environment import Environment
     from flowenv.runs.flow_run import FlowRun
 
 _LACKS = {

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flowenv.environments.environment import Environment
     from flowenv.flows.definition import Flow
-    from flowenv.runs.environment import Environment
     from flowenv.runs.flow_run import FlowRun
     from flowenv.submission.prepared import Prepared
 

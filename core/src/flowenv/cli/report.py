@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from flowenv.cli.printing import echo, echo_json, results, tell
 
 if TYPE_CHECKING:
+    from flowenv.answers.times import RunTimes
     from flowenv.runs.files_of_run import LeftFiles
     from flowenv.runs.flow_run import FlowRun
-    from flowenv.runs.times import RunTimes
     from flowenv.states import Status
 
 
@@ -36,8 +36,8 @@ def describe_times(flow_run: FlowRun) -> dict[str, Any]:
 
 
 def _times(flow_run: FlowRun) -> RunTimes:
+    from flowenv.answers.times import RunTimes
     from flowenv.errors import FlowenvError
-    from flowenv.runs.times import RunTimes
 
     try:
         return flow_run.times()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flowenv.cli.printing import echo_table
 
 if TYPE_CHECKING:
-    from flowenv.runs.summaries import RunSummary
+    from flowenv.answers.summaries import RunSummary
 
 _HEADER = (
     "reference", "flow", "state", "start (UTC)", "duration", "by", "labels", "parameters",

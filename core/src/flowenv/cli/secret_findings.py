@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowenv.answers.summaries import Finding
 from flowenv.errors import ConfigurationError
-from flowenv.runs.summaries import Finding
 from flowenv.settings.secrets import configured_secret, secret_variables
 from flowenv.settings.unused_secrets import how_to_use, unused_secrets, used_texts
 

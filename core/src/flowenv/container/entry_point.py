@@ -10,7 +10,7 @@ import io
 import signal
 import sys
 
-from flowenv.runs.terminated import Terminated
+from flowenv.signals.terminated import Terminated
 
 TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its time
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from flowenv import contract
 from flowenv.container.own_runtime import check_runtime
 from flowenv.container.temporary_folder import ensure_temporary_folder
 from flowenv.container.tracebacks import hint_for, show_user_traceback, user_traceback
+from flowenv.contract.log_lines import BEGINNING
 from flowenv.contract.logging_variables import extra_loggers, logging_level
 from flowenv.errors import FlowenvError, PayloadError, PlatformError
 from flowenv.remote.retries import Retries, TryAgain
@@ -25,9 +26,8 @@ from flowenv.results.lines import REHEARSED_RESULT
 from flowenv.results.outcome import Outcome
 from flowenv.results.record import LIMIT
 from flowenv.results.seal import fits, proof_of
-from flowenv.runs.log_lines import BEGINNING
-from flowenv.runs.signals import wake_for_signals
-from flowenv.runs.terminated import Terminated
+from flowenv.signals.terminated import Terminated
+from flowenv.signals.waking import wake_for_signals
 from flowenv.states import Reason, State
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def _fetch(url: str, scheme: str) -> bytes:
 def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
     from flowenv.container.outgoing_files import send_files
     from flowenv.container.outgoing_result import completed
-    from flowenv.runs.in_process import outcome_of_error
+    from flowenv.execution.in_process import outcome_of_error
 
     _log.info(BEGINNING, run.flow_name, run.id)
     own_folder, value = run.output, None
@@ -275,8 +275,8 @@ def _run(run: FlowRun, unpacked: Unpacked) -> Outcome:
 def _result(run: FlowRun) -> object:
     if not os.environ.get(contract.REHEARSAL):
         return run.hooks.run_flow(run)
+    from flowenv.execution.running import run_flow
     from flowenv.results.output_folder import output_folder
-    from flowenv.runs.running import run_flow
 
     with output_folder(run):
         return run_flow(run.environment, run).value

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowenv.environments.environment import Environment
+from flowenv.environments.shipped import ShippedEnvironment
 from flowenv.errors import FlowNotFound, PayloadError
 from flowenv.flows.definition import Flow
 from flowenv.flows.finding import find_flow, flow_in, load_file
 from flowenv.hooks.registry import registry
-from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.shipped_environment import ShippedEnvironment
 from flowenv.serialization.encoding import decode
 from flowenv.serialization.plain_data import from_json
 from flowenv.submission.payload_header import Header

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from flowenv.answers.checked import RAISED, blamed, failed
 from flowenv.errors import FlowenvError, PluginError
+from flowenv.execution.running import Returned
 from flowenv.hooks import specs as hookspecs
 from flowenv.hooks.checks import (
     check_arguments,
@@ -21,8 +23,6 @@ from flowenv.hooks.checks import (
 )
 from flowenv.hooks.ignored import check_ignores_nothing
 from flowenv.results.output_folder import output_folder
-from flowenv.runs.answers import RAISED, blamed, failed
-from flowenv.runs.running import Returned
 from flowenv.secret import Secret
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ from flowenv.hooks.specs import hookimpl
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from flowenv.runs.environment import Environment
+    from flowenv.answers.summaries import Finding
+    from flowenv.environments.environment import Environment
     from flowenv.runs.flow_run import FlowRun
-    from flowenv.runs.summaries import Finding
     from flowenv.secret import Secret
 
 
 @hookimpl(trylast=True)
 def flowenv_run_flow(environment: Environment, flow_run: FlowRun) -> Any:
     """Open the environment's executor, or the default one, and call the flow on it."""
-    from flowenv.runs.running import run_flow
+    from flowenv.execution.running import run_flow
 
     return run_flow(environment, flow_run)
 
@@ -44,9 +44,9 @@ def flowenv_check(environment: Environment) -> Iterable[Finding]:
 def _results(url: str) -> Finding:
     import uuid
 
+    from flowenv.answers.summaries import Finding
     from flowenv.errors import FlowenvError
     from flowenv.results.object_urls import trial_object
-    from flowenv.runs.summaries import Finding
     from flowenv.serialization import storage
 
     try:

@@ -8,13 +8,13 @@ import zlib
 from pathlib import Path
 from types import ModuleType
 
+from flowenv.answers.checked import RAISED
 from flowenv.contract.shipped_files import module_name
 from flowenv.errors import PluginError
 from flowenv.flows.finding import import_file, import_module
 from flowenv.hooks.backend_hooks import LoadedPlugin, try_out
 from flowenv.hooks.checks import without_hooks
 from flowenv.hooks.plugin_log import plugin_log
-from flowenv.runs.answers import RAISED
 
 
 def load_local(name: str) -> LoadedPlugin:

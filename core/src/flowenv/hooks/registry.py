@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from flowenv.answers.checked import RAISED
 from flowenv.errors import BackendNotFound, ConfigurationError, PluginError
 from flowenv.hooks import discovery
 from flowenv.hooks.backend_hooks import BackendHooks, LoadedPlugin, try_out
@@ -17,11 +18,10 @@ from flowenv.hooks.checks import without_hooks
 from flowenv.hooks.discovery import Installed
 from flowenv.hooks.local_plugins import load_local
 from flowenv.hooks.plugin_log import plugin_log
-from flowenv.runs.answers import RAISED
 from flowenv.settings.declaration import nearest
 
 if TYPE_CHECKING:
-    from flowenv.runs.environment import Environment
+    from flowenv.environments.environment import Environment
 
 __all__ = ["BackendHooks", "LoadedPlugin", "Registry", "registry", "reset", "use_local_plugins"]
 
@@ -149,8 +149,8 @@ class Registry:
         Raises:
             PluginError: if the backend can't be loaded, or has none.
         """
-        from flowenv.runs.capabilities import Capabilities
-        from flowenv.runs.environment import Environment
+        from flowenv.environments.capabilities import Capabilities
+        from flowenv.environments.environment import Environment
 
         owner = self.hooks(backend).owner
         found = self.hooks(backend).hook.flowenv_environment_type()

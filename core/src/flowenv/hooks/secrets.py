@@ -9,7 +9,7 @@ from flowenv.errors import PluginError
 from flowenv.hooks.registry import registry
 
 if TYPE_CHECKING:
-    from flowenv.runs.environment import Environment
+    from flowenv.environments.environment import Environment
     from flowenv.secret import Secret
 
 _asked: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("asked", default=())

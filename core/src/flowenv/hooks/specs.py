@@ -27,12 +27,12 @@ import pluggy
 from flowenv.contract import Target
 
 if TYPE_CHECKING:
+    from flowenv.answers.handle import Handle
+    from flowenv.answers.summaries import Finding, Leftover, RunSummary
+    from flowenv.contract.process import Process
     from flowenv.contract.variables import Value
-    from flowenv.runs.environment import Environment
+    from flowenv.environments.environment import Environment
     from flowenv.runs.flow_run import FlowRun
-    from flowenv.runs.handle import Handle
-    from flowenv.runs.process import Process
-    from flowenv.runs.summaries import Finding, Leftover, RunSummary
     from flowenv.secret import Secret
     from flowenv.settings.plugin_settings import PluginSettings
     from flowenv.states import Status

@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowenv import contract
+from flowenv.answers.summaries import RunSummary
 from flowenv.journal.store import Entry, Store
 from flowenv.redaction import redacted
 from flowenv.remote.marks import Marks, moment
 from flowenv.results.outcome import Outcome
-from flowenv.runs.summaries import RunSummary
 from flowenv.settings.user_folders import state_folder
 from flowenv.states import Reason, State, Status
 
 if TYPE_CHECKING:
-    from flowenv.runs.environment import Environment
+    from flowenv.environments.environment import Environment
     from flowenv.runs.flow_run import FlowRun
 
 VARIABLE = "FLOWENV_JOURNAL"

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flowenv.runs.environment import Environment
+from flowenv.answers.handle import Handle
+from flowenv.environments.environment import Environment
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.handle import Handle
 from flowenv.states import Status
 
 if TYPE_CHECKING:
-    from flowenv.runs.summaries import RunSummary
+    from flowenv.answers.summaries import RunSummary
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Marks:
             started: when its container started, if the platform says so.
             ended: when it ended; left out of a run that isn't over.
         """
-        from flowenv.runs.summaries import RunSummary
+        from flowenv.answers.summaries import RunSummary
 
         return RunSummary(
             reference,

@@ -11,12 +11,12 @@ from typing import Any
 
 import yaml
 
+from flowenv.answers.events import Event
+from flowenv.answers.times import Phase, RunTimes
 from flowenv.errors import FlowenvError
 from flowenv.reports.left_files import ListedFile, listed_files
 from flowenv.reports.pictures import Picture, picture
-from flowenv.runs.events import Event
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.times import Phase, RunTimes
 from flowenv.states import State, Status
 from flowenv.submission.explain import containers_of, masked
 from flowenv.wording import shown

@@ -1,1 +1,1 @@
-"""Environments and their runs: where a flow runs, one execution of it, and how it ended."""
+"""Runs: one execution of a flow, how it stands, what it left, and how it is shown."""

@@ -15,7 +15,7 @@ from flowenv.results.output_files import LARGEST, OutputFiles, decompressed, fil
 from flowenv.states import Status
 
 if TYPE_CHECKING:
-    from flowenv.runs.environment import Environment
+    from flowenv.environments.environment import Environment
 
 
 class RunThatIsOver(Protocol):

@@ -67,8 +67,8 @@ class FlowRun(WatchedRun):
 
     def _repr_html_(self) -> str:
         """The run as a notebook shows it; the platform isn't asked."""
+        from flowenv.answers.times import times_seen
         from flowenv.runs.notebook import bars, facts, state, text
-        from flowenv.runs.times import times_seen
 
         seen = () if self.is_attached else times_seen(self._seen).phases()
         is_asked = not self.is_attached or self.last_status.state is not State.PENDING
@@ -126,8 +126,8 @@ class FlowRun(WatchedRun):
             WaitTimeout: if the run isn't over by then.
         """
         status = self.wait(timeout)
+        from flowenv.answers.handle import FinishedHandle
         from flowenv.results.object_urls import results_url
-        from flowenv.runs.handle import FinishedHandle
         from flowenv.settings.configuration import configuration
 
         handle = self._handle()

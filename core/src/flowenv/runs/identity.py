@@ -16,11 +16,11 @@ from flowenv.runs.live_status import LiveStatus
 from flowenv.states import State, Status
 
 if TYPE_CHECKING:
+    from flowenv.answers.handle import Handle
     from flowenv.contract.variables import Variables
+    from flowenv.environments.environment import Environment
     from flowenv.flows.definition import Flow
     from flowenv.results.outcome import Outcome
-    from flowenv.runs.environment import Environment
-    from flowenv.runs.handle import Handle
     from flowenv.secret import Secret
 
 DRAFT_ID = "00000000-0000-0000-0000-000000000000"

@@ -6,8 +6,8 @@ import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from flowenv.answers.times import Phase
 from flowenv.runs.timeline import WIDTH, Scale, duration
-from flowenv.runs.times import Phase
 from flowenv.states import Status
 from flowenv.wording import shown
 

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from flowenv.runs.times import Phase
+from flowenv.answers.times import Phase
 
 WIDTH = 1000.0
 """The width of a picture in its own units."""

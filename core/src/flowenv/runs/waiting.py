@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from flowenv.runs.stopping import closed_before_the_end
+from flowenv.signals.stopping import closed_before_the_end
 
 if TYPE_CHECKING:
-    from flowenv.runs.environment import Environment
+    from flowenv.environments.environment import Environment
     from flowenv.states import Status
 
 _log = logging.getLogger("flowenv")

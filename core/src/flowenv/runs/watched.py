@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Self
 
+from flowenv.answers.checked import AskedHandle
+from flowenv.answers.times import Phase, RunTimes, times_seen
 from flowenv.errors import UnsupportedOperation, WaitTimeout
-from flowenv.runs.answers import AskedHandle
 from flowenv.runs.identity import RunIdentity, now
-from flowenv.runs.times import Phase, RunTimes, times_seen
 from flowenv.states import State, Status
 
 if TYPE_CHECKING:
-    from flowenv.runs.events import Event
-    from flowenv.runs.handle import Handle
+    from flowenv.answers.events import Event
+    from flowenv.answers.handle import Handle
 
 
 class WatchedRun(RunIdentity):
@@ -200,7 +200,7 @@ class WatchedRun(RunIdentity):
         return tuple(self._asked().events()) if self.handle is not None else ()
 
     def _asked(self) -> AskedHandle:
-        from flowenv.runs.answers import AskedHandle
+        from flowenv.answers.checked import AskedHandle
 
         backend = f"The backend {self.environment.backend}"
         return AskedHandle(self._handle(), self._hooks.owner if self._hooks else backend)

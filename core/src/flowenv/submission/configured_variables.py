@@ -14,7 +14,7 @@ from flowenv.settings.secrets import secret_variables
 from flowenv.settings.set_variables import VARIABLE_KEYS, split_variables, wrong_variable
 
 if TYPE_CHECKING:
-    from flowenv.runs.environment import Environment
+    from flowenv.environments.environment import Environment
     from flowenv.runs.flow_run import FlowRun
     from flowenv.runs.identity import RunHooks
     from flowenv.secret import Secret

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from flowenv import contract
+from flowenv.answers.checked import blamed
 from flowenv.contract import Target
+from flowenv.contract.process import Process, Runtime
 from flowenv.contract.variables import THIS_PROCESS, Layer, Value, checked
-from flowenv.runs.answers import blamed
-from flowenv.runs.process import Process, Runtime
 from flowenv.secret import Secret
 from flowenv.settings.configuration import configuration, contract_variables_here
 from flowenv.submission.configured_variables import (

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowenv.contract.variables import OWN, Entry, Merged, Variables
+from flowenv.environments.environment import Environment
 from flowenv.flows.definition import Flow
-from flowenv.runs.environment import Environment
 from flowenv.secret import Secret
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.prepared import Prepared

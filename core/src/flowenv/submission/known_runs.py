@@ -6,12 +6,12 @@ import datetime
 import fnmatch
 from collections.abc import Iterable, Sequence
 
+from flowenv.answers.checked import many
+from flowenv.answers.summaries import RunSummary
+from flowenv.environments.environment import Environment
 from flowenv.errors import SettingError, UnsupportedOperation
 from flowenv.hooks.registry import registry
-from flowenv.runs.answers import many
-from flowenv.runs.environment import Environment
 from flowenv.runs.submitter import submitter
-from flowenv.runs.summaries import RunSummary
 from flowenv.settings.declaration import check_type
 from flowenv.states import State
 from flowenv.submission.named_environments import as_environment

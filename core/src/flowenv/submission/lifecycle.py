@@ -8,17 +8,17 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from flowenv.contract.process import Process
+from flowenv.environments.environment import Environment
+from flowenv.environments.labels import Labels
 from flowenv.errors import ConfigurationError, ParameterError
 from flowenv.flows.definition import Flow
 from flowenv.flows.importing import check_not_importing
 from flowenv.hooks.registry import registry
 from flowenv.hooks.required_plugins import check_required
 from flowenv.hooks.settings_of_plugins import check_plugin_settings
-from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun as FlowRun  # for `Environment`, which is below it
 from flowenv.runs.identity import DRAFT_ID
-from flowenv.runs.labels import Labels
-from flowenv.runs.process import Process
 from flowenv.runs.submitter import submitter
 from flowenv.serialization.plain_data import own_copy
 from flowenv.settings.configuration import configuration

@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from flowenv.environments.environment import Environment
 from flowenv.errors import BackendNotFound, ConfigurationError, SettingError
 from flowenv.hooks.registry import registry
-from flowenv.runs.environment import Environment
 from flowenv.settings.configuration import NamedEnvironment, configuration
 from flowenv.settings.declaration import Setting, closest, nearest, settings_of
 from flowenv.settings.values import describe, fits

@@ -14,6 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from flowenv.contract.process import Payload
+from flowenv.environments.environment import Environment
+from flowenv.environments.shipped import ShippedEnvironment
 from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import CodeReference, modules_to_pickle, refer_to
 from flowenv.flows.definition import Flow
@@ -21,10 +24,7 @@ from flowenv.flows.further_files import names_of_files
 from flowenv.flows.requirements import requirements_of
 from flowenv.results.object_urls import results_url
 from flowenv.results.place import check_results_place
-from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.process import Payload
-from flowenv.runs.shipped_environment import ShippedEnvironment
 from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes
 from flowenv.submission.left_behind import warn_of_left_behind

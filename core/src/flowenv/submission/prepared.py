@@ -7,12 +7,12 @@ import functools
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowenv.answers.checked import blamed
+from flowenv.answers.handle import FinishedHandle, check_handle
+from flowenv.contract.process import Process
 from flowenv.hooks.backend_hooks import BackendHooks
-from flowenv.runs.answers import blamed
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.handle import FinishedHandle, check_handle
-from flowenv.runs.process import Process
-from flowenv.runs.stopping import closed_before_the_end
+from flowenv.signals.stopping import closed_before_the_end
 from flowenv.states import State, Status
 from flowenv.submission.remembering import journal_here
 from flowenv.submission.spec_checks import check_built, check_modified

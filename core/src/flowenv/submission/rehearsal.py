@@ -17,6 +17,7 @@ from typing import Any
 
 from flowenv import contract
 from flowenv.contract import Target
+from flowenv.contract.process import PAYLOAD_FILE
 from flowenv.contract.variables import Merged
 from flowenv.errors import FlowenvError, SpecError, UnsupportedOperation
 from flowenv.hooks.checks import implementations
@@ -27,7 +28,6 @@ from flowenv.results.object_urls import result_object, results_url
 from flowenv.results.outcome import Outcome
 from flowenv.results.seal import seal_of
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.process import PAYLOAD_FILE
 from flowenv.serialization import storage
 from flowenv.states import Status
 from flowenv.submission.prepared import Prepared

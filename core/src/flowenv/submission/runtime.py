@@ -19,9 +19,9 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from flowenv.contract.process import Runtime
 from flowenv.errors import PayloadError
 from flowenv.hooks.discovery import metadata, metadata_field
-from flowenv.runs.process import Runtime
 from flowenv.settings.user_folders import cache_folder
 
 CORE = ("flowenv", "cloudpickle", "pluggy")
@@ -36,14 +36,14 @@ _LEFT_OUT = {("flowenv", "cli"), ("flowenv", "journal"), ("flowenv", "_template"
 _WITH_BYTECODE = tuple(f"{name}/" for name in CORE)
 _ROOMS_WITHOUT = ("batches/", "journal/", "submission/", "testing/")
 _MODULES_WITHOUT = (
-    *("contract/spec_views", "contract/variables", "executors/dask.", "executors/dask_c"),
+    *("answers/summaries", "contract/process", "contract/shipped_command", "contract/spec_views"),
+    *("contract/variables", "executors/dask.", "executors/dask_c"),
     *("executors/dask_report", "executors/local_", "executors/worker_runtime"),
     *("flows/code_reference", "flows/further_files"),
     *("flows/guessed_names", "flows/misfits", "flows/requirements", "hooks/notifications"),
     *("hooks/settings_of_plugins", "origin", "plugin.py", "remote/marks", "remote/outages"),
-    *("remote/poll", "runs/files_of_run", "runs/process", "runs/shipped_command"),
-    *("runs/shown_parameters", "runs/submitter", "runs/summaries", "runs/waiting"),
-    *("settings/plugin_settings", "settings/unused_secrets"),
+    *("remote/poll", "runs/files_of_run", "runs/shown_parameters", "runs/submitter"),
+    *("runs/waiting", "settings/plugin_settings", "settings/unused_secrets"),
 )
 _WITHOUT = tuple(f"flowenv/{name}" for name in (*_ROOMS_WITHOUT, *_MODULES_WITHOUT))
 """What few starts import, or none; with all else the file would outgrow a ConfigMap."""

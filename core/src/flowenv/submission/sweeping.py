@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flowenv.answers.checked import many
+from flowenv.answers.summaries import Leftover
+from flowenv.environments.environment import Environment
 from flowenv.errors import UnsupportedOperation
 from flowenv.hooks.registry import registry
-from flowenv.runs.answers import many
-from flowenv.runs.environment import Environment
 from flowenv.runs.submitter import submitter
-from flowenv.runs.summaries import Leftover
 from flowenv.submission.remembering import journal_here
 
 

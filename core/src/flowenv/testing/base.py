@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 
 import pytest
 
+from flowenv.answers.summaries import Leftover
 from flowenv.contract import Target
+from flowenv.environments.environment import Environment
 from flowenv.flows.definition import Flow
 from flowenv.hooks.registry import registry, reset
-from flowenv.runs.environment import Environment
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.summaries import Leftover
 from flowenv.settings.configuration import configuration
 from flowenv.states import State
 from flowenv.submission.lifecycle import prepare, submit

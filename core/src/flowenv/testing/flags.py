@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from flowenv.runs.capabilities import Capabilities
+from flowenv.environments.capabilities import Capabilities
 from flowenv.settings.declaration import nearest
 
 _OF_PYTEST = "pytestmark"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from flowenv.contract import AUTH_TOKEN, FLOW_RUN_ID, Target
+from flowenv.environments.environment import Environment
 from flowenv.errors import FlowenvError
-from flowenv.runs.environment import Environment
 from flowenv.secret import Secret
 from flowenv.settings.declaration import Setting, settings_of
 from flowenv.settings.values import fits

@@ -11,9 +11,9 @@ import pytest
 
 from flowenv import Flow
 from flowenv.contract import AUTH_TOKEN, BASIC, FLOW_RUN_ID, GRAPHQL, IMAGE
+from flowenv.contract.process import COMMAND
 from flowenv.errors import PlatformError, RunConflict, SpecError
 from flowenv.plugin import FlowRun, Reason
-from flowenv.runs.process import COMMAND
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.runs import log_groups
 from flowenv_fargate.runs.account import forget

@@ -11,7 +11,7 @@ from flowenv.cli.platform import attached, find_environment, print_status
 from flowenv.cli.printing import echo, echo_json
 
 if TYPE_CHECKING:
-    from flowenv.runs.environment import Environment
+    from flowenv.environments.environment import Environment
 
 
 @click.command()

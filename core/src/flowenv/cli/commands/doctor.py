@@ -11,8 +11,8 @@ from flowenv.cli.options import output_option, platform_options
 from flowenv.cli.printing import echo_json
 
 if TYPE_CHECKING:
+    from flowenv.answers.summaries import Finding
     from flowenv.cli.loading import Loaded
-    from flowenv.runs.summaries import Finding
 
 _MARKS = {True: ("ok", "green"), False: ("error", "red"), None: ("warning", "yellow")}
 
@@ -70,9 +70,9 @@ def _installation(env: str | None, plugins: Sequence[str]) -> list[Finding]:
     import platform
 
     from flowenv._version import __version__
+    from flowenv.answers.summaries import Finding
     from flowenv.cli.secret_findings import secret_findings
     from flowenv.errors import ConfigurationError
-    from flowenv.runs.summaries import Finding
     from flowenv.settings.configuration import configuration
 
     python = platform.python_version()
@@ -88,9 +88,9 @@ def _installation(env: str | None, plugins: Sequence[str]) -> list[Finding]:
 
 
 def _plugins(given: Sequence[str]) -> list[Finding]:
+    from flowenv.answers.summaries import Finding
     from flowenv.cli.loading import load_all
     from flowenv.origin import how_to_install
-    from flowenv.runs.summaries import Finding
 
     loaded = load_all(given)
     found = _names_of_settings(loaded)
@@ -116,10 +116,10 @@ def _plugins(given: Sequence[str]) -> list[Finding]:
 
 def _names_of_settings(loaded: Sequence[Loaded]) -> list[Finding]:
     """A plugin's settings for which there is no such plugin, or no such setting."""
+    from flowenv.answers.summaries import Finding
     from flowenv.errors import ConfigurationError
     from flowenv.hooks.registry import registry
     from flowenv.hooks.settings_of_plugins import check_names
-    from flowenv.runs.summaries import Finding
 
     declared = [one.settings for one in loaded if one.settings]
     without = [one.name for one in loaded if one.hooks and one.kind == "plugin"]
@@ -132,8 +132,8 @@ def _names_of_settings(loaded: Sequence[Loaded]) -> list[Finding]:
 
 def _default(seen: set[str]) -> list[Finding]:
     """Whether there is the environment of runs that name none."""
+    from flowenv.answers.summaries import Finding
     from flowenv.origin import how_to_install
-    from flowenv.runs.summaries import Finding
 
     if "backends" in seen or "backend local" in seen:  # none at all is said already
         return []
@@ -143,10 +143,10 @@ def _default(seen: set[str]) -> list[Finding]:
 
 
 def _platform(env: str | None, settings: Sequence[str], plugins: Sequence[str]) -> list[Finding]:
+    from flowenv.answers.summaries import Finding
     from flowenv.cli.prepare import choose_environment
     from flowenv.errors import FlowenvError
     from flowenv.hooks.registry import registry, use_local_plugins
-    from flowenv.runs.summaries import Finding
 
     try:
         use_local_plugins(plugins)
@@ -169,8 +169,8 @@ def _findings(given: object, giver: str) -> list[Finding]:
     Raises:
         PluginError: naming who gave something else.
     """
+    from flowenv.answers.summaries import Finding
     from flowenv.errors import PluginError
-    from flowenv.runs.summaries import Finding
 
     if given is None:
         return []

@@ -12,8 +12,8 @@ from flowenv.cli.printing import echo, echo_json, echo_table
 from flowenv.wording import shown
 
 if TYPE_CHECKING:
+    from flowenv.environments.environment import Environment
     from flowenv.results.output_files import OutputFiles
-    from flowenv.runs.environment import Environment
 
 
 @click.command()

@@ -11,7 +11,7 @@ from flowenv.cli.options import batch_option, platform_options
 from flowenv.cli.platform import find_environment
 
 if TYPE_CHECKING:
-    from flowenv.runs.environment import Environment
+    from flowenv.environments.environment import Environment
 
 
 @click.command()

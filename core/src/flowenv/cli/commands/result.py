@@ -11,8 +11,8 @@ from flowenv.cli.printing import echo, echo_json
 from flowenv.cli.remembered import describe_remembered, remembered
 
 if TYPE_CHECKING:
+    from flowenv.environments.environment import Environment
     from flowenv.journal.notes import Remembered
-    from flowenv.runs.environment import Environment
     from flowenv.states import Status
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from flowenv.contract import BASIC, Target
+from flowenv.environments.capabilities import Capabilities
+from flowenv.environments.labels import Labels
+from flowenv.environments.subclasses import warn_of_attributes, warn_of_methods
 from flowenv.errors import ConfigurationError, PluginError, SettingError
 from flowenv.executors.base import Executor, check_executor
-from flowenv.runs.capabilities import Capabilities
-from flowenv.runs.labels import Labels
-from flowenv.runs.subclasses import warn_of_attributes, warn_of_methods
 from flowenv.secret import Secret
 from flowenv.settings.declaration import check_type, fields_of, nearest, settings_of
 from flowenv.settings.hidden import hide_secrets

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
+from flowenv.environments.environment import Callback, Environment
 from flowenv.executors.base import Executor
-from flowenv.runs.environment import Callback, Environment
 from flowenv.settings.declaration import setting
 
 

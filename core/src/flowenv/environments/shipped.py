@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from flowenv.runs.common_environment import CommonEnvironment
+from flowenv.environments.common_environment import CommonEnvironment
 
 
 @dataclasses.dataclass(repr=False)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from flowenv import Environment, LocalDaskExecutor, LocalExecutor
+from flowenv.environments.common_environment import CommonEnvironment
 from flowenv.errors import BackendNotFound, ConfigurationError, SettingError
-from flowenv.runs.common_environment import CommonEnvironment
 from flowenv.settings.declaration import setting, settings_of
 
 from ..plugging import ToyEnvironment

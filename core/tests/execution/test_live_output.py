@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flowenv.runs.live_output import live_output
+from flowenv.execution.live_output import live_output
 
 DIES = """
 import os

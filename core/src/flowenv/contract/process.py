@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from flowenv._version import __version__
 from flowenv.contract import REQUIREMENTS, RUNTIME_DIGEST, RUNTIME_FILE, RUNTIME_URL, Target
+from flowenv.contract.shipped_command import OTHER, image_command, shipped_command
 from flowenv.contract.variables import Layer, Value, Variables
-from flowenv.runs.shipped_command import OTHER, image_command, shipped_command
 
 COMMAND = image_command()
 """The container's command."""

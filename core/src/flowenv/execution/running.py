@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import CallbackFailed, RunFailed
+from flowenv.execution.live_output import live_output
 from flowenv.executors.opening import open_executor
 from flowenv.flows.calling import to_its_end
-from flowenv.runs.live_output import live_output
 
 if TYPE_CHECKING:
-    from flowenv.runs.environment import Callback, Environment
+    from flowenv.environments.environment import Callback, Environment
     from flowenv.runs.flow_run import FlowRun
 
 

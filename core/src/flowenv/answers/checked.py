@@ -10,10 +10,10 @@ from flowenv.errors import FlowenvError, PluginError, PluginFailed
 from flowenv.states import Status
 
 if TYPE_CHECKING:
+    from flowenv.answers.events import Event
+    from flowenv.answers.handle import Handle
+    from flowenv.answers.times import RunTimes
     from flowenv.results.outcome import Outcome
-    from flowenv.runs.events import Event
-    from flowenv.runs.handle import Handle
-    from flowenv.runs.times import RunTimes
 
 RAISED = (Exception, SystemExit)
 """What somebody else's module or hook may raise without being an interrupt."""
@@ -132,13 +132,13 @@ class AskedHandle:
 
     def times(self) -> RunTimes | None:
         """When what happened, by the platform's clock; None if the backend can't tell."""
-        from flowenv.runs.times import RunTimes
+        from flowenv.answers.times import RunTimes
 
         return self._one("times", RunTimes) if hasattr(self._handle, "times") else None
 
     def events(self) -> list[Event]:
         """What the platform says of the run; empty if the backend can't tell."""
-        from flowenv.runs.events import Event
+        from flowenv.answers.events import Event
 
         if not hasattr(self._handle, "events"):
             return []

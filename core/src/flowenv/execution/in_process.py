@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from flowenv.answers.handle import FinishedHandle
 from flowenv.errors import FlowenvError
 from flowenv.executors.opening import check_executor_here
 from flowenv.results.outcome import Outcome
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.handle import FinishedHandle
-from flowenv.runs.stopping import closed_before_the_end
-from flowenv.runs.terminated import Terminated
+from flowenv.signals.stopping import closed_before_the_end
+from flowenv.signals.terminated import Terminated
 from flowenv.states import Reason, State, Status
 
 _RUNNING = Status(State.RUNNING)

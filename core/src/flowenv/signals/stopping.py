@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from flowenv.runs.signals import wake_for_signals
-from flowenv.runs.terminated import Terminated
+from flowenv.signals.terminated import Terminated
+from flowenv.signals.waking import wake_for_signals
 
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 

@@ -7,7 +7,7 @@ import datetime
 
 import pytest
 
-from flowenv.runs.times import Phase, RunTimes, times_seen
+from flowenv.answers.times import Phase, RunTimes, times_seen
 from flowenv.states import State
 
 

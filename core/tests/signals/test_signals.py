@@ -5,7 +5,7 @@ import sys
 
 TAKEN_BY_ANOTHER_THREAD = """
 import pathlib, signal, sys, threading
-from flowenv.runs.signals import wake_for_signals
+from flowenv.signals.waking import wake_for_signals
 
 def say(number, frame):
     print("heard", signal.Signals(number).name)
@@ -29,7 +29,7 @@ never.acquire()
 
 FILE_DESCRIPTOR_OF_SOMEBODY_ELSE = """
 import os, signal
-from flowenv.runs.signals import wake_for_signals
+from flowenv.signals.waking import wake_for_signals
 
 heard, noted = os.pipe()
 os.set_blocking(noted, False)

@@ -1,0 +1,1 @@
+"""What a backend answers of runs: handles, states, events, times, summaries; checked once."""

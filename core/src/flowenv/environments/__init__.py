@@ -1,0 +1,1 @@
+"""Environments: data that says where and how a flow runs."""

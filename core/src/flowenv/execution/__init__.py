@@ -1,0 +1,1 @@
+"""A flow called where it is, in this process: its executor opened, its callbacks around it."""
