@@ -11,8 +11,8 @@ import traceback
 import cloudpickle
 import pytest
 
-from flowenv import Secret
-from flowenv.plugin import revealed
+from flowenv import Secret, redaction
+from flowenv.plugin import SecretDocument, revealed
 
 HIDDEN = "s3cr3t-value"
 
@@ -119,3 +119,21 @@ def test_what_is_sent_has_the_texts_and_what_is_kept_the_secrets() -> None:
 def test_a_secret_that_only_the_platform_knows_is_not_sent_as_nothing() -> None:
     with pytest.raises(ValueError, match="the platform resolves it"):
         revealed([Secret(reference="arn:aws:ssm:token")])
+
+
+def test_a_document_is_masked_and_is_nothing_to_search_logs_for() -> None:
+    document = SecretDocument('{"parameters": {"n": 1}}')
+    assert (repr(document), f"{document}") == ("Secret('***')", "***")
+    assert revealed([document]) == ['{"parameters": {"n": 1}}']
+    assert redaction.redacted(document.reveal()) == '{"parameters": {"n": 1}}'
+
+
+def test_a_secret_that_is_used_again_is_not_forgotten_for_others() -> None:
+    password = Secret("the password of all runs")
+    for number in range(2 * redaction._MOST):
+        password.reveal()
+        Secret(f"the token of run {number}").reveal()
+        assert redaction.redacted("with the password of all runs") == "with ***"
+    assert len(redaction._known) == redaction._MOST
+    redaction.forget()
+    assert (len(redaction._known), len(redaction._of_length)) == (0, 0)

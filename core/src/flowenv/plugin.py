@@ -73,7 +73,7 @@ if TYPE_CHECKING:
     from flowenv.results.record_lines import is_outcome_line
     from flowenv.results.seal import seal_of
     from flowenv.runs.flow_run import FlowRun
-    from flowenv.secret import Secret, revealed
+    from flowenv.secret import Secret, SecretDocument, revealed
     from flowenv.serialization import storage
     from flowenv.serialization.encoding import Encoder
     from flowenv.settings.configuration import configuration
@@ -120,6 +120,7 @@ __all__ = [
     "Entry",
     "Merged",
     "Secret",
+    "SecretDocument",
     "Target",
     "Value",
     "Variables",
@@ -239,7 +240,7 @@ __getattr__, __dir__ = names_of(
         "execution.running": "Returned call_with_callbacks",
         "answers.summaries": "Finding Leftover RunSummary",
         "answers.times": "RunTimes",
-        "secret": "Secret revealed",
+        "secret": "Secret SecretDocument revealed",
         "serialization.encoding": "Encoder",
         "serialization.storage": "storage",
         "settings.configuration": "configuration",

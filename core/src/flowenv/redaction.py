@@ -6,6 +6,7 @@ that this process reveals, records of all loggers are made without the texts tha
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,13 @@ if TYPE_CHECKING:
 _SHORTEST, _LONGEST = 5, 16 * 1024
 """Characters that a text must have: shorter ones are in every log, longer ones no credentials."""
 _MOST = 1000
-"""How many secrets are remembered; after that the oldest are forgotten."""
+"""How many secrets are remembered: those that were revealed last."""
 
 _lock = threading.Lock()
 _known: dict[str, frozenset[str]] = {}
-"""The shapes of each secret."""
+"""The shapes of each secret, the one that was revealed last at the end."""
+_of_length: dict[int, set[str]] = {}
+"""The secrets by their lengths: no shape is shorter, so a short text is searched for few."""
 
 
 def keep_out_of_logs(text: str) -> None:
@@ -29,13 +32,15 @@ def keep_out_of_logs(text: str) -> None:
     Args:
         text: a secret, which is about to be sent.
     """
-    if not _SHORTEST <= len(text) <= _LONGEST or text in _known:
+    if not _SHORTEST <= len(text) <= _LONGEST:
         return
     with _lock:
         _install()
-        _known[text] = frozenset(_shapes(text))
+        shapes = _known.pop(text) if text in _known else frozenset(_shapes(text))
+        _known[text] = shapes
+        _of_length.setdefault(len(text), set()).add(text)
         while len(_known) > _MOST:
-            del _known[next(iter(_known))]
+            _forget(next(iter(_known)))
 
 
 def redacted(text: str) -> str:
@@ -46,7 +51,9 @@ def redacted(text: str) -> str:
     "the key is '***', in base64 ***"
     """
     with _lock:
-        found = {shape for shapes in _known.values() for shape in shapes if shape in text}
+        long_enough = [one for length, one in _of_length.items() if length <= len(text)]
+        secrets = itertools.chain.from_iterable(long_enough)
+        found = {shape for secret in secrets for shape in _known[secret] if shape in text}
     for shape in sorted(found, key=len, reverse=True):  # one can stand in another
         text = text.replace(shape, "***")
     return text
@@ -74,6 +81,15 @@ def forget() -> None:
     """Forget all secrets. For tests: one's password may be a word of another's log."""
     with _lock:
         _known.clear()
+        _of_length.clear()
+
+
+def _forget(text: str) -> None:
+    del _known[text]
+    of_length = _of_length[len(text)]
+    of_length.remove(text)
+    if not of_length:
+        del _of_length[len(text)]
 
 
 def _install() -> None:

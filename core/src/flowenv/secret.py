@@ -44,9 +44,13 @@ class Secret:
         Raises:
             ValueError: if the secret is only a reference, which the platform resolves.
         """
+        text = self._revealed()
+        keep_out_of_logs(text)
+        return text
+
+    def _revealed(self) -> str:
         if self._value is None:
             raise ValueError(f"{self!r} holds no value here: the platform resolves it.")
-        keep_out_of_logs(self._value)
         return self._value
 
     @property
@@ -84,6 +88,27 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A Secret can't be pickled: it would be readable.")
+
+
+class SecretDocument(Secret):
+    """A text that is masked as a `Secret` is, and isn't looked for in logs.
+
+    It is for what is confidential as a whole, such as a payload, and is no credential. Each run has
+    one of its own: thousands of them would have every log record searched for each.
+
+    >>> SecretDocument('{"parameters": {}}')
+    Secret('***')
+    """
+
+    __slots__ = ()
+
+    def reveal(self) -> str:
+        """The text itself.
+
+        Raises:
+            ValueError: if it is only a reference, which the platform resolves.
+        """
+        return self._revealed()
 
 
 def revealed(value: Any) -> Any:

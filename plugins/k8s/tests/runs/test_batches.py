@@ -53,6 +53,15 @@ def test_all_are_submitted_and_come_as_they_end_without_a_thread_for_each(
     assert batch.wait() == {State.COMPLETED: 20}
 
 
+def test_no_run_of_a_batch_adds_to_what_logs_are_searched_for(
+    rig: KubernetesRig, make: Map, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+    monkeypatch.setattr("flowenv.secret.keep_out_of_logs", searched.append)
+    with make(5):
+        assert not searched
+
+
 def test_not_more_run_at_once_than_was_said(
     rig: KubernetesRig, kubelet: ScriptedKubelet, make: Map
 ) -> None:

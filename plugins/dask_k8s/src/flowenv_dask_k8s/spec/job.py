@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.plugin import FlowRun, Process, Secret
+from flowenv.plugin import FlowRun, Process, Secret, SecretDocument
 from flowenv_dask_k8s.spec.cluster_manifest import LONGEST_NAME, cluster_manifest
 from flowenv_dask_k8s.spec.dask_pods import ClusterSettings
 from flowenv_dask_k8s.spec.pods_manifest import scheduler_job, worker_manifest
@@ -136,7 +136,7 @@ def packed(
     own = certificates or {}
     contents = {name: one.reveal().encode() for name, one in own.items()}
     digest = digest_of({CLUSTER_FILE: text.encode(), **contents})
-    entries = {**given, CLUSTER_FILE: Secret(text), **own}
+    entries = {**given, CLUSTER_FILE: SecretDocument(text), **own}
     job = _with_digest(spec["job"], digest)
     return {**spec, "job": job, "secret": {**secret, "stringData": entries}}
 

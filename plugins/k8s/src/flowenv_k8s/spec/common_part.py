@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from flowenv.plugin import Secret
+from flowenv.plugin import SecretDocument
 from flowenv_k8s.spec.runtime import KIND_LABEL
 
 MOUNT_PATH = "/var/run/flowenv-batch"
@@ -55,9 +55,9 @@ def _digest(content: bytes) -> str:
 
 
 @functools.lru_cache(maxsize=8)
-def _text(content: bytes) -> Secret:
+def _text(content: bytes) -> SecretDocument:
     """One object for all runs of a batch, which keep their specs."""
-    return Secret(content.decode())
+    return SecretDocument(content.decode())
 
 
 def mount_common(pod: dict[str, Any], container: dict[str, Any], content: bytes) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv.plugin import Merged, Process, Secret, Target, revealed
+from flowenv.plugin import Merged, Process, Secret, SecretDocument, Target, revealed
 
 _KEY = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
@@ -76,7 +76,7 @@ class SecretEntries:
         binary: dict[str, bytes] = {}
         for name, content in self.files.items():
             try:
-                values[name] = Secret(content.decode())
+                values[name] = SecretDocument(content.decode())
             except UnicodeDecodeError:
                 binary[name] = content
         return {
