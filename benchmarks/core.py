@@ -25,8 +25,8 @@ from _table import Row, print_table
 from flowenv import Flow, contract
 from flowenv.environments.shipped import ShippedEnvironment
 from flowenv.flows.finding import find_flow
+from flowenv.payload.packing import pack
 from flowenv.submission.lifecycle import prepare
-from flowenv.submission.packing import pack
 from flowenv_local import LocalEnvironment
 
 SOURCE = """

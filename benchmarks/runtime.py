@@ -31,10 +31,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from flowenv import contract, submit
 from flowenv.contract.process import COMMAND, SHIPPED_COMMAND
 from flowenv.flows.finding import find_flow
+from flowenv.payload.packing import pack
+from flowenv.payload.runtime import shipped_runtime
 from flowenv.plugin import configuration
 from flowenv.submission.lifecycle import prepare
-from flowenv.submission.packing import pack
-from flowenv.submission.runtime import shipped_runtime
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_fargate import FargateTaskEnvironment

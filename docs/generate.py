@@ -176,8 +176,8 @@ def capabilities() -> str:
 
 def _environments() -> Iterator[Any]:
     """The environment classes of this repository's backends."""
-    from flowenv.hooks.discovery import KNOWN_BACKENDS
-    from flowenv.hooks.registry import registry
+    from flowenv.registry.discovery import KNOWN_BACKENDS
+    from flowenv.registry.registry import registry
 
     for name in KNOWN_BACKENDS:
         if name in registry().backends():

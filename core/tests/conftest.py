@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from flowenv.hooks.registry import reset
+from flowenv.registry.registry import reset
 from flowenv.settings.configuration import configuration
 
 from .plugging import Plugging, toy_hooks

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from flowenv import contract
 from flowenv.contract.process import COMMAND
+from flowenv.payload.packing import pack
 from flowenv.results.outcome import Outcome
 from flowenv.runs.flow_run import FlowRun
-from flowenv.submission.packing import pack
 
 DEADLINE = 60.0
 

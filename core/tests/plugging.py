@@ -22,9 +22,9 @@ from flowenv.environments.common_environment import (
 from flowenv.environments.environment import Callback, Environment
 from flowenv.execution.in_process import execute_here
 from flowenv.executors import Executor
-from flowenv.hooks import discovery
-from flowenv.hooks.discovery import Installed
 from flowenv.hooks.specs import hookimpl
+from flowenv.registry import discovery
+from flowenv.registry.discovery import Installed
 from flowenv.runs.flow_run import FlowRun
 from flowenv.settings.declaration import setting
 

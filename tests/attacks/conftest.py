@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from flowenv import submit
-from flowenv.hooks import registry
 from flowenv.plugin import FlowRun, configuration
+from flowenv.registry import registry
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import Client, connect

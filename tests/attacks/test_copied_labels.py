@@ -13,8 +13,8 @@ import pytest
 
 from flowenv import FlowRun, State, attach
 from flowenv.errors import RunConflict
-from flowenv.hooks.registry import registry
 from flowenv.plugin import Outcome
+from flowenv.registry.registry import registry
 from flowenv_k8s import KubernetesJobEnvironment
 from on_kubernetes.job_runs import name_of, pod_of, running
 from on_kubernetes.proofs import proof

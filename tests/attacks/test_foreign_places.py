@@ -13,7 +13,7 @@ import pytest
 
 from flowenv import State, attach
 from flowenv.errors import FlowenvError
-from flowenv.hooks.registry import registry
+from flowenv.registry.registry import registry
 from flowenv.serialization import storage
 from flowenv_k8s import KubernetesJobEnvironment
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet

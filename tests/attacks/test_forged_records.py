@@ -17,11 +17,11 @@ import pytest
 from flowenv import Reason, State, contract
 from flowenv.contract.process import COMMAND
 from flowenv.flows.finding import find_flow
+from flowenv.payload.packing import pack
 from flowenv.plugin import FlowRun, Outcome
 from flowenv.results.record import LIMIT
 from flowenv.results.seal import proof_of, seal_of
 from flowenv.submission.lifecycle import prepare
-from flowenv.submission.packing import pack
 from flowenv_local import LocalEnvironment
 
 RUN_ID = "6f1c0a3c-6c0b-4f0e-9d0a-0a54d7a3b6c1"

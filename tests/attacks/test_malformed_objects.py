@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from flowenv import FlowRun, attach
 from flowenv.cli.app import app
-from flowenv.hooks.registry import registry
+from flowenv.registry.registry import registry
 from flowenv.remote.marks import moment, seconds_since
 from flowenv_fargate.spec.tags import Identity
 from flowenv_k8s import KubernetesJobEnvironment

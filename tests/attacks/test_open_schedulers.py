@@ -11,7 +11,7 @@ import pytest
 
 distributed = pytest.importorskip("distributed")
 from flowenv import DaskExecutor, Flow  # noqa: E402
-from flowenv.executors.local_cluster import closed  # noqa: E402
+from flowenv.executors.dask_cluster.local_cluster import closed  # noqa: E402
 from flowenv.executors.opening import open_executor  # noqa: E402
 from flowenv_dask_cloud import DaskCloudProviderEnvironment  # noqa: E402
 

@@ -21,11 +21,11 @@ from attacks.test_planted_token import about, everything
 from flowenv import DaskExecutor, FlowRun, Secret
 from flowenv.cli.app import app
 from flowenv.errors import FlowenvError
+from flowenv.payload.packing import pack
 from flowenv.plugin import configuration
 from flowenv.redaction import redacted
 from flowenv.results.stored import store_result
 from flowenv.serialization import storage
-from flowenv.submission.packing import pack
 from flowenv_local import LocalEnvironment
 from rigs.kubernetes import KubernetesRig
 

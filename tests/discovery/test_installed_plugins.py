@@ -12,7 +12,7 @@ SELECT = """
     import json
     from flowenv import make_environment
     from flowenv.errors import FlowenvError
-    from flowenv.hooks.registry import registry
+    from flowenv.registry.registry import registry
 
     try:
         found = repr(make_environment("acme"))
@@ -33,7 +33,7 @@ def test_metadata_is_listed_without_importing_anything(acme, tmp_path):
     found, _ = acme.python(
         """
         import json, sys
-        from flowenv.hooks.discovery import installed
+        from flowenv.registry.discovery import installed
 
         one = next(one for one in installed() if one.name == "acme")
         imported = [name in sys.modules for name in ("acme_hooks", "flowenv_local")]
@@ -250,7 +250,7 @@ def test_two_threads_load_a_backend_once(acme, tmp_path):
     )
     code = """
         import json, threading
-        from flowenv.hooks.registry import registry
+        from flowenv.registry.registry import registry
 
         found = []
 

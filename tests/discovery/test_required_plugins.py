@@ -101,7 +101,7 @@ def test_an_empty_variable_takes_nothing_away_from_the_configuration(crowded, tm
 
 def test_a_plugin_that_is_given_by_hand_keeps_what_is_required(crowded, tmp_path):
     code = REFUSED.replace("told = []", 'told = []; use_local_plugins(["mine.py"])').replace(
-        "import json", "import json; from flowenv.hooks.registry import use_local_plugins"
+        "import json", "import json; from flowenv.registry.registry import use_local_plugins"
     )
     told, _ = crowded.python(code, tmp_path, FLOWENV_REQUIRED_PLUGINS="policy")
     assert "requires the plugin policy" in told[0][0]

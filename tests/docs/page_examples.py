@@ -186,7 +186,7 @@ class Page:
 
 def forget_configuration() -> None:
     """Let the next use read configuration and plugins anew, as a new process would."""
-    from flowenv.hooks import registry
+    from flowenv.registry import registry
     from flowenv.settings.configuration import configuration
 
     registry.reset()

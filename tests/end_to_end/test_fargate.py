@@ -25,7 +25,7 @@ import pytest
 from flowenv import Flow, LocalDaskExecutor, attach, submit
 from flowenv.errors import RunCancelled, RunFailed
 from flowenv.flows.finding import find_flow
-from flowenv.hooks import registry
+from flowenv.registry import registry
 from flowenv.runs.flow_run import FlowRun
 from flowenv.settings.configuration import configuration
 from flowenv.states import Reason, State

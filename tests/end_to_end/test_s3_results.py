@@ -10,8 +10,8 @@ import pytest
 from flowenv import Flow, State, attach
 from flowenv.errors import PlatformError
 from flowenv.flows.finding import find_flow
-from flowenv.hooks import registry
 from flowenv.plugin import Reason, configuration
+from flowenv.registry import registry
 from flowenv.serialization import storage
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.runs import cloudwatch, tasks

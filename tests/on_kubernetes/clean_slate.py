@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flowenv.hooks import registry
+from flowenv.registry import registry
 from flowenv.settings.configuration import configuration
 from flowenv_k8s.api.client import forget_connections
 from flowenv_k8s.runs.watch import pod_watch

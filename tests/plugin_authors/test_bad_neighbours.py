@@ -13,7 +13,7 @@ import pytest
 from plugin_authors.neighbours import GOOD_BACKEND, GOOD_PLUGIN, install
 
 from flowenv.errors import PluginError
-from flowenv.hooks.registry import Registry, registry, reset
+from flowenv.registry.registry import Registry, registry, reset
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.prepared import Prepared
 

@@ -116,7 +116,7 @@ BACKENDS = {
 EXPLAIN_EACH = """
 import contextlib, os, sys
 from flowenv.cli import main
-from flowenv.hooks.registry import reset
+from flowenv.registry.registry import reset
 command = ["flowenv", "explain", "report.py", "--env", "here"]
 def explain(said, *options):
     for number in (1, 2):

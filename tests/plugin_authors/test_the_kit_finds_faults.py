@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from flowenv.hooks.registry import reset
+from flowenv.registry.registry import reset
 from flowenv.testing import BackendConformance
 
 pytest.importorskip("flowenv_subprocess")

@@ -40,8 +40,10 @@ BREAKS = [
         "flowenv.reports.page", "import flowenv.batches.batch", {"core-layers", "core-no-circles"}
     ),
     Break("flowenv.secret", f"{FOR_TYPES}flowenv.testing", {"core-layers", "core-no-circles"}),
-    Break("flowenv.hooks.discovery", "import flowenv.hooks.registry", {"core-no-circles"}),
-    Break("flowenv.hooks.discovery", f"{FOR_TYPES}flowenv.hooks.registry", {"core-no-circles"}),
+    Break("flowenv.registry.discovery", "import flowenv.registry.registry", {"core-no-circles"}),
+    Break(
+        "flowenv.registry.discovery", f"{FOR_TYPES}flowenv.registry.registry", {"core-no-circles"}
+    ),
     Break("flowenv_local.hooks", "import flowenv.contract.process", {"core-doors"}),
     Break("flowenv_local.hooks", f"{FOR_TYPES}flowenv.contract.process", {"core-doors"}),
     Break("flowenv.cli.commands.run", "import flowenv_local", {"core-alone"}),

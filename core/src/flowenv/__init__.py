@@ -36,15 +36,15 @@ if TYPE_CHECKING:
     )
     from flowenv.flows.definition import Flow, flow
     from flowenv.hooks.specs import hookimpl
+    from flowenv.known_runs.attaching import attach
+    from flowenv.known_runs.finding import find_runs
     from flowenv.reports.page import report
     from flowenv.results.output_files import OutputFiles
     from flowenv.results.output_folder import output_dir
     from flowenv.runs.flow_run import FlowRun
     from flowenv.secret import Secret
     from flowenv.states import Reason, State, Status
-    from flowenv.submission.attaching import attach
     from flowenv.submission.explain import Preview, preview
-    from flowenv.submission.known_runs import find_runs
     from flowenv.submission.lifecycle import submit
     from flowenv.submission.named_environments import make_environment
 
@@ -118,9 +118,9 @@ __getattr__, __dir__ = names_of(
         "answers.times": "Phase RunTimes",
         "secret": "Secret",
         "states": "Reason State Status",
-        "submission.attaching": "attach",
+        "known_runs.attaching": "attach",
         "submission.explain": "Preview preview",
-        "submission.known_runs": "find_runs",
+        "known_runs.finding": "find_runs",
         "submission.lifecycle": "submit",
         "submission.named_environments": "make_environment",
     },

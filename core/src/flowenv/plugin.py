@@ -41,18 +41,19 @@ if TYPE_CHECKING:
     from flowenv.execution.running import Returned, call_with_callbacks
     from flowenv.executors.classes import load_class
     from flowenv.executors.dask import check_versions, run_on
-    from flowenv.executors.dask_cluster import keep_awake, wait_for_workers
-    from flowenv.executors.dask_connection import connected, silenced
-    from flowenv.executors.dask_report import check_report_here, has_dashboard
-    from flowenv.executors.local_cluster import (
+    from flowenv.executors.dask_cluster.connection import connected, silenced
+    from flowenv.executors.dask_cluster.local_cluster import (
         ignore_ctrl_c,
         kill_workers,
         started_without_ctrl_c,
         without_its_work,
     )
-    from flowenv.executors.worker_versions import OTHER_VERSIONS
-    from flowenv.hooks.secrets import find_secret
+    from flowenv.executors.dask_cluster.report import check_report_here, has_dashboard
+    from flowenv.executors.dask_cluster.upkeep import keep_awake, wait_for_workers
+    from flowenv.executors.dask_cluster.worker_versions import OTHER_VERSIONS
     from flowenv.hooks.specs import API_VERSION, hookimpl
+    from flowenv.payload.runtime import shipped_runtime
+    from flowenv.registry.secrets import find_secret
     from flowenv.remote.marks import Marks, moment, seconds_since, texts_by_name
     from flowenv.remote.outages import OUTAGES, Patience
     from flowenv.remote.polled_handle import PolledHandle
@@ -83,7 +84,6 @@ if TYPE_CHECKING:
     from flowenv.settings.user_folders import cache_folder
     from flowenv.states import Reason, State, Status
     from flowenv.submission.lifecycle import prepare_here
-    from flowenv.submission.runtime import shipped_runtime
 
 __all__ = [
     # hooks
@@ -201,15 +201,15 @@ __getattr__, __dir__ = names_of(
         "contract.variables": "SPEC_FILE THIS_PROCESS Entry Merged Value Variables",
         "executors.classes": "load_class",
         "executors.dask": "check_versions run_on",
-        "executors.dask_cluster": "keep_awake wait_for_workers",
-        "executors.dask_connection": "connected silenced",
-        "executors.dask_report": "check_report_here has_dashboard",
-        "executors.worker_versions": "OTHER_VERSIONS",
-        "executors.local_cluster": (
+        "executors.dask_cluster.upkeep": "keep_awake wait_for_workers",
+        "executors.dask_cluster.connection": "connected silenced",
+        "executors.dask_cluster.report": "check_report_here has_dashboard",
+        "executors.dask_cluster.worker_versions": "OTHER_VERSIONS",
+        "executors.dask_cluster.local_cluster": (
             "ignore_ctrl_c kill_workers started_without_ctrl_c without_its_work"
         ),
         "hooks.specs": "API_VERSION hookimpl",
-        "hooks.secrets": "find_secret",
+        "registry.secrets": "find_secret",
         "remote.marks": "Marks moment seconds_since texts_by_name",
         "remote.outages": "OUTAGES Patience",
         "remote.polled_handle": "PolledHandle",
@@ -250,6 +250,6 @@ __getattr__, __dir__ = names_of(
         "settings.user_folders": "cache_folder",
         "states": "Reason State Status",
         "submission.lifecycle": "prepare_here",
-        "submission.runtime": "shipped_runtime",
+        "payload.runtime": "shipped_runtime",
     },
 )

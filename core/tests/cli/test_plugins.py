@@ -298,7 +298,7 @@ def test_only_what_is_needed_is_imported(fake: Project, arguments: list[str]) ->
     modules = imported_by(fake, *arguments)
     assert "click" in modules
     unneeded = {"pluggy", "yaml", "cloudpickle", "asyncio", "dask", "third_party_fake", "tomllib"}
-    assert not modules & (unneeded | {"flowenv_local.hooks", "flowenv.hooks.registry", "rich"})
+    assert not modules & (unneeded | {"flowenv_local.hooks", "flowenv.registry.registry", "rich"})
 
 
 COMMANDS = [

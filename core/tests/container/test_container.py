@@ -17,10 +17,10 @@ from flowenv.contract.logging_variables import extra_loggers
 from flowenv.contract.process import COMMAND
 from flowenv.errors import ResultUnavailable
 from flowenv.flows.finding import find_flow
+from flowenv.payload.packing import pack
 from flowenv.results.lines import content_in, without_lines
 from flowenv.results.record import LIMIT
 from flowenv.submission.lifecycle import prepare
-from flowenv.submission.packing import pack
 
 from ..containers import Container
 from ..flow_files import write

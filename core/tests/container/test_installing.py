@@ -18,9 +18,9 @@ from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import refer_to
 from flowenv.flows.finding import find_flow
 from flowenv.flows.requirements import requirements_of
+from flowenv.payload.packing import pack
+from flowenv.payload.runtime import shipped_runtime
 from flowenv.submission.lifecycle import prepare
-from flowenv.submission.packing import pack
-from flowenv.submission.runtime import shipped_runtime
 
 from ..flow_files import write
 

@@ -240,7 +240,7 @@ def test_nothing_slow_is_imported_before_the_signals_are_heard():
         "flowenv._version",
         "flowenv.container",
         "flowenv.container.entry_point",
-        "flowenv.runs",
+        "flowenv.signals",
         "flowenv.signals.terminated",
         "importlib",
         "importlib._bootstrap",

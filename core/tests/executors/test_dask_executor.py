@@ -18,8 +18,8 @@ from flowenv.execution.running import call_with_callbacks
 from flowenv.executors.dask import check_versions
 from flowenv.executors.opening import open_executor
 from flowenv.flows.finding import find_flow
+from flowenv.payload.packing import pack
 from flowenv.submission.lifecycle import prepare
-from flowenv.submission.packing import pack
 
 from ..flow_files import write
 from ..plugging import ToyEnvironment

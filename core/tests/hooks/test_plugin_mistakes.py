@@ -16,7 +16,7 @@ from flowenv.cli.loading import load_all
 from flowenv.contract import AUTH_TOKEN, AUTH_TOKEN_SECRET, Target
 from flowenv.errors import ConfigurationError, FlowenvError, PluginError, PluginFailed, SpecError
 from flowenv.hooks.notifications import flush
-from flowenv.hooks.registry import registry, reset
+from flowenv.registry.registry import registry, reset
 from flowenv.settings.configuration import configuration
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.prepared import Prepared

@@ -9,7 +9,7 @@ import pytest
 
 from flowenv import DaskExecutor, LocalDaskExecutor, LocalExecutor, hookimpl, make_environment
 from flowenv.errors import BackendNotFound, ConfigurationError, FlowenvError
-from flowenv.hooks import discovery
+from flowenv.registry import discovery
 from flowenv.settings.declaration import settings_of
 from flowenv.submission.named_environments import read_setting
 

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import pytest
 from botocore.loaders import create_loader
 
-import flowenv.hooks.registry
+import flowenv.registry.registry
 from flowenv import Flow
 from flowenv.flows.finding import find_flow
 from flowenv.plugin import configuration
@@ -29,10 +29,10 @@ def _descriptions_read_once() -> Iterator[None]:
 def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No configuration but a test's own."""
     monkeypatch.chdir(tmp_path)
-    flowenv.hooks.registry.reset()
+    flowenv.registry.registry.reset()
     configuration.cache_clear()
     yield
-    flowenv.hooks.registry.reset()
+    flowenv.registry.registry.reset()
     configuration.cache_clear()
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from flowenv.errors import PlatformUnreachable, UnsupportedOperation
-from flowenv.hooks.registry import registry
 from flowenv.plugin import Finding
+from flowenv.registry.registry import registry
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
 
 

@@ -12,8 +12,8 @@ from flowenv import Flow
 from flowenv.container.run_payload import read_payload
 from flowenv.container.unpacking import expanded
 from flowenv.flows.finding import find_flow
-from flowenv.hooks import registry
 from flowenv.plugin import FlowRun, Outcome, Retries, State, configuration, contract
+from flowenv.registry import registry
 from flowenv.results.seal import proof_of
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.prepared import Prepared

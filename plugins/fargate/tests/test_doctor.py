@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from flowenv.hooks.registry import registry
 from flowenv.plugin import Finding
+from flowenv.registry.registry import registry
 from flowenv_fargate import FargateTaskEnvironment
 from rigs.ecs import EcsRig
 

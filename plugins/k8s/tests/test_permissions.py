@@ -8,8 +8,8 @@ import pytest
 
 from flowenv import attach
 from flowenv.errors import FlowenvError
-from flowenv.hooks.registry import registry
 from flowenv.plugin import FlowRun
+from flowenv.registry.registry import registry
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import forget_connections
 from flowenv_k8s.api.permissions import HELPFUL_PERMISSIONS, NEEDED_PERMISSIONS

@@ -22,8 +22,8 @@ from flowenv import (
     submit,
 )
 from flowenv.errors import RunFailed, UnsupportedOperation
-from flowenv.hooks.registry import reset
 from flowenv.plugin import configuration
+from flowenv.registry.registry import reset
 from flowenv.submission.lifecycle import prepare
 from flowenv_local import LocalEnvironment
 

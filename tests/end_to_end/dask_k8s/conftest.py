@@ -15,7 +15,7 @@ import pytest
 
 import flowenv
 from flowenv.flows.finding import find_flow
-from flowenv.hooks import registry
+from flowenv.registry import registry
 from flowenv.runs.flow_run import FlowRun
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_k8s.spec.labels import label_of

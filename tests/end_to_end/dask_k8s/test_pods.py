@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from flowenv.hooks import registry
+from flowenv.registry import registry
 from flowenv.runs.flow_run import FlowRun
 from flowenv.states import Reason, State
 from flowenv_k8s.spec.labels import label_of

@@ -15,8 +15,8 @@ from flowenv.environments.environment import Environment
 from flowenv.environments.labels import Labels
 from flowenv.errors import RunNotFound, SettingError
 from flowenv.flows.definition import Flow
+from flowenv.known_runs.finding import find_runs
 from flowenv.settings.declaration import check_type
-from flowenv.submission.known_runs import find_runs
 from flowenv.submission.lifecycle import all_parameters, as_flow, environment_of
 
 _log = logging.getLogger("flowenv")

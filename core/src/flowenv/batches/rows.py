@@ -11,11 +11,11 @@ from flowenv.answers.summaries import RunSummary
 from flowenv.environments.environment import Environment
 from flowenv.errors import ParameterError
 from flowenv.flows.definition import Flow
+from flowenv.known_runs.attaching import attach
 from flowenv.runs.flow_run import FlowRun
 from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes
 from flowenv.states import State, Status
-from flowenv.submission.attaching import attach
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.prepared import Prepared
 

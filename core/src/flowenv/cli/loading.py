@@ -14,9 +14,9 @@ import flowenv
 from flowenv.errors import FlowenvError
 from flowenv.hooks.backend_hooks import BackendHooks, LoadedPlugin
 from flowenv.hooks.checks import NO_HOOKS, implementations
-from flowenv.hooks.registry import Registry, registry
-from flowenv.hooks.required_plugins import why_missing
-from flowenv.hooks.settings_of_plugins import declared_settings
+from flowenv.registry.registry import Registry, registry
+from flowenv.registry.required_plugins import why_missing
+from flowenv.registry.settings_of_plugins import declared_settings
 from flowenv.settings.declaration import Setting, settings_of
 from flowenv.settings.plugin_settings import PluginSettings, configured_settings
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from flowenv.environments.environment import Environment
-    from flowenv.hooks.discovery import Installed
+    from flowenv.registry.discovery import Installed
 
 
 @dataclass(frozen=True)

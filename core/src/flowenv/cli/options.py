@@ -17,7 +17,7 @@ def _complete_environments(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[str]:
     from flowenv.errors import ConfigurationError
-    from flowenv.hooks.discovery import installed
+    from flowenv.registry.discovery import installed
     from flowenv.settings.configuration import configuration
 
     try:

@@ -37,7 +37,7 @@ def find_environment(
     """
     from flowenv.cli.prepare import choose_environment
     from flowenv.errors import UnsupportedOperation
-    from flowenv.hooks.registry import use_local_plugins
+    from flowenv.registry.registry import use_local_plugins
 
     use_local_plugins(plugins)
     environment = choose_environment(None, env, settings)
@@ -64,7 +64,7 @@ def attached(
         UnsupportedOperation: if it can't.
         RunNotFound: if the platform knows no such run; the hint has what the journal remembers.
     """
-    from flowenv.submission.attaching import attach
+    from flowenv.known_runs.attaching import attach
 
     environment = find_environment(env, settings, plugins, "attach", *capabilities)
     return attach(reference, environment)

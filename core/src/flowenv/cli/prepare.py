@@ -47,7 +47,7 @@ def prepare_flow(
     plugins: Sequence[str],
 ) -> tuple[Flow[..., Any], Environment, dict[str, Any]]:
     """The flow, the environment and the parameters that the options name."""
-    from flowenv.hooks.registry import use_local_plugins
+    from flowenv.registry.registry import use_local_plugins
 
     use_local_plugins(plugins)
     flow = load_flow(target)

@@ -19,11 +19,11 @@ from flowenv.environments.shipped import ShippedEnvironment
 from flowenv.errors import FlowNotFound, PayloadError
 from flowenv.flows.definition import Flow
 from flowenv.flows.finding import find_flow, flow_in, load_file
-from flowenv.hooks.registry import registry
+from flowenv.payload.header import Header
+from flowenv.registry.registry import registry
 from flowenv.runs.flow_run import FlowRun
 from flowenv.serialization.encoding import decode
 from flowenv.serialization.plain_data import from_json
-from flowenv.submission.payload_header import Header
 
 if TYPE_CHECKING:
     from flowenv.hooks.backend_hooks import BackendHooks

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from flowenv.errors import PlatformError, SettingError
 from flowenv.executors.base import Executor, active
 from flowenv.executors.classes import load_class
+from flowenv.executors.dask_cluster.worker_versions import named, versions_of
 from flowenv.executors.dask_import import import_dask
-from flowenv.executors.worker_versions import named, versions_of
 from flowenv.settings.declaration import setting
 from flowenv.settings.hidden import HiddenTexts
 from flowenv.states import Reason
@@ -87,14 +87,14 @@ class DaskExecutor(Executor):
         if isinstance(self.cluster_class, str):
             load_class(self.cluster_class)
         if self.performance_report_path and not (self.address or self.cluster_class):
-            from flowenv.executors.dask_report import check_report_here
+            from flowenv.executors.dask_cluster.report import check_report_here
 
             check_report_here()
 
     @contextlib.contextmanager
     def _open(self, source_files: Sequence[Path]) -> Iterator[concurrent.futures.Executor]:
-        from flowenv.executors.dask_connection import connected
-        from flowenv.executors.local_cluster import ignore_ctrl_c
+        from flowenv.executors.dask_cluster.connection import connected
+        from flowenv.executors.dask_cluster.local_cluster import ignore_ctrl_c
 
         distributed = import_dask("distributed")
         with contextlib.ExitStack() as stack:
@@ -112,7 +112,11 @@ class DaskExecutor(Executor):
 
     @contextlib.contextmanager
     def _cluster(self) -> Iterator[Any]:
-        from flowenv.executors.local_cluster import close_at_once, closed, started_without_ctrl_c
+        from flowenv.executors.dask_cluster.local_cluster import (
+            close_at_once,
+            closed,
+            started_without_ctrl_c,
+        )
 
         cluster_class = self.cluster_class
         kwargs = dict(self.cluster_kwargs or {})
@@ -164,13 +168,13 @@ def run_on(
         PlatformError: if Python, dask or distributed differ between here and the cluster.
         SettingError: if a report is asked for and the scheduler lacks bokeh.
     """
-    from flowenv.executors.dask_cluster import (
+    from flowenv.executors.dask_cluster.report import check_report_of, report_to
+    from flowenv.executors.dask_cluster.upkeep import (
         bring_flowenv,
         check_late_workers,
         keep_awake,
         upload_files,
     )
-    from flowenv.executors.dask_report import check_report_of, report_to
 
     check_versions(client)
     if performance_report_path:

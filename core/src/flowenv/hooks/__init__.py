@@ -1,1 +1,1 @@
-"""The hooks: their specs, finding and loading who implements them, and calling them."""
+"""The hooks: what they are, who implements them well, and calling them."""

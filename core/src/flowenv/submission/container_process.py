@@ -37,10 +37,10 @@ def process_of(flow_run: FlowRun, hooks: BackendHooks, *, is_one_of_many: bool =
     """
     from flowenv.flows.code_reference import refer_to
     from flowenv.flows.requirements import requirements_of
-    from flowenv.submission.packing import pack, pack_in_parts
+    from flowenv.payload.packing import pack, pack_in_parts
 
     def ship() -> Runtime:
-        from flowenv.submission.runtime import shipped_runtime
+        from flowenv.payload.runtime import shipped_runtime
 
         return shipped_runtime(environment.shipped)
 

@@ -14,9 +14,9 @@ from flowenv.environments.labels import Labels
 from flowenv.errors import ConfigurationError, ParameterError
 from flowenv.flows.definition import Flow
 from flowenv.flows.importing import check_not_importing
-from flowenv.hooks.registry import registry
-from flowenv.hooks.required_plugins import check_required
-from flowenv.hooks.settings_of_plugins import check_plugin_settings
+from flowenv.registry.registry import registry
+from flowenv.registry.required_plugins import check_required
+from flowenv.registry.settings_of_plugins import check_plugin_settings
 from flowenv.runs.flow_run import FlowRun as FlowRun  # for `Environment`, which is below it
 from flowenv.runs.identity import DRAFT_ID
 from flowenv.runs.submitter import submitter

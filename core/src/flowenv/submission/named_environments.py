@@ -8,7 +8,7 @@ from typing import Any
 
 from flowenv.environments.environment import Environment
 from flowenv.errors import BackendNotFound, ConfigurationError, SettingError
-from flowenv.hooks.registry import registry
+from flowenv.registry.registry import registry
 from flowenv.settings.configuration import NamedEnvironment, configuration
 from flowenv.settings.declaration import Setting, closest, nearest, settings_of
 from flowenv.settings.values import describe, fits

@@ -21,7 +21,7 @@ from flowenv.contract.process import PAYLOAD_FILE
 from flowenv.contract.variables import Merged
 from flowenv.errors import FlowenvError, SpecError, UnsupportedOperation
 from flowenv.hooks.checks import implementations
-from flowenv.hooks.registry import registry
+from flowenv.registry.registry import registry
 from flowenv.results.exit_codes import without_record
 from flowenv.results.lines import REHEARSED_RESULT, content_in
 from flowenv.results.object_urls import result_object, results_url

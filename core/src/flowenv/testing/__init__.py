@@ -19,7 +19,7 @@ from flowenv._lazily import names_of
 
 TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its time
 if TYPE_CHECKING:
-    from flowenv.hooks.registry import use_local_plugins
+    from flowenv.registry.registry import use_local_plugins
     from flowenv.testing.conformance import BackendConformance
     from flowenv.testing.plugins import flush_notifications, loaded_plugins
     from flowenv.testing.previews import preview_on_each_backend
@@ -36,7 +36,7 @@ __all__ = [
 __getattr__, __dir__ = names_of(
     globals(),
     {
-        "hooks.registry": "use_local_plugins",
+        "registry.registry": "use_local_plugins",
         "testing.conformance": "BackendConformance",
         "testing.plugins": "flush_notifications loaded_plugins",
         "testing.previews": "preview_on_each_backend",

@@ -14,7 +14,7 @@ from flowenv.answers.summaries import Leftover
 from flowenv.contract import Target
 from flowenv.environments.environment import Environment
 from flowenv.flows.definition import Flow
-from flowenv.hooks.registry import registry, reset
+from flowenv.registry.registry import registry, reset
 from flowenv.runs.flow_run import FlowRun
 from flowenv.settings.configuration import configuration
 from flowenv.states import State

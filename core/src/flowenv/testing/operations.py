@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from flowenv.errors import RunCancelled, RunNotFound, UnsupportedOperation
+from flowenv.known_runs.attaching import attach
+from flowenv.known_runs.finding import find_runs
 from flowenv.states import State
-from flowenv.submission.attaching import attach
-from flowenv.submission.known_runs import find_runs
 from flowenv.submission.lifecycle import prepare, submit
 from flowenv.testing import flows
 from flowenv.testing.base import ConformanceBase

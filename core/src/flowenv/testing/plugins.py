@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowenv.hooks.notifications import flush
-from flowenv.hooks.registry import registry
+from flowenv.registry.registry import registry
 
 
 def loaded_plugins() -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flowenv.errors import ConfigurationError
-from flowenv.hooks.discovery import installed
+from flowenv.registry.discovery import installed
 from flowenv.submission.explain import Preview, preview
 from flowenv.submission.named_environments import find_type
 

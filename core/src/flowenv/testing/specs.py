@@ -15,7 +15,7 @@ import pytest
 from flowenv.answers.summaries import Finding
 from flowenv.environments.environment import Environment
 from flowenv.errors import FlowenvError, RunRefused
-from flowenv.hooks.registry import registry
+from flowenv.registry.registry import registry
 from flowenv.settings.declaration import settings_of
 from flowenv.submission.explain import masked
 from flowenv.submission.prepared import Prepared

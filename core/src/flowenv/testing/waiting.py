@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from flowenv.known_runs.attaching import attach
 from flowenv.runs.flow_run import FlowRun
 from flowenv.states import State
-from flowenv.submission.attaching import attach
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.prepared import Prepared
 from flowenv.testing import flows

@@ -12,8 +12,8 @@ from distributed.security import Security
 
 from flowenv import Flow, Secret, flow
 from flowenv.errors import SpecError
-from flowenv.hooks.registry import registry
 from flowenv.plugin import revealed
+from flowenv.registry.registry import registry
 from flowenv.submission.explain import masked
 from flowenv.submission.lifecycle import prepare
 from flowenv_dask_cloud import DaskCloudProviderEnvironment

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from flowenv.hooks.registry import registry
 from flowenv.plugin import Finding, State, Status
+from flowenv.registry.registry import registry
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_dask_k8s.spec.permissions import RUNNING, RUNNING_HERE, RUNNING_WELL, SWEEPING
 from flowenv_k8s.api.client import forget_connections

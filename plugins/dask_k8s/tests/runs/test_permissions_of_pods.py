@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from flowenv.hooks.registry import registry
 from flowenv.plugin import Reason, State
+from flowenv.registry.registry import registry
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_dask_k8s.spec.permissions import (
     FORWARDING,

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from flowenv.hooks import registry
 from flowenv.plugin import Reason, State, Status
+from flowenv.registry import registry
 from on_kubernetes.dask_objects import OF_THE_CLUSTER, line_with
 from on_kubernetes.dask_runs import FLOWS, IMAGE, PATIENCE, nothing_stays, of_runs, submit
 from rigs.kubernetes import KubernetesRig

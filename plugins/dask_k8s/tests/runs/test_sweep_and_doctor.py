@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flowenv.hooks.registry import registry
+from flowenv.registry.registry import registry
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_k8s.runs.diagnosis.job_status import is_over
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 
 from flowenv import Flow, Secret, preview
 from flowenv.errors import SpecError
-from flowenv.hooks.registry import reset
 from flowenv.plugin import configuration
+from flowenv.registry.registry import reset
 from flowenv.submission.explain import masked
 from flowenv.submission.lifecycle import prepare, prepare_here
 from flowenv.submission.prepared import Prepared

@@ -8,8 +8,8 @@ import pytest
 
 import flowenv
 from flowenv.errors import RunConflict, RunNotFound
-from flowenv.hooks.registry import registry
 from flowenv.plugin import FlowRun, Outcome, RunSummary, State
+from flowenv.registry.registry import registry
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.runs.account import forget
 from rigs.ecs import EcsRig, Script

@@ -16,8 +16,8 @@ import pytest
 
 from flowenv import Flow, preview
 from flowenv.errors import RunCrashed, SpecError
+from flowenv.payload.runtime import shipped_runtime
 from flowenv.plugin import Reason, configuration, seconds_since
-from flowenv.submission.runtime import shipped_runtime
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.hooks import flowenv_sweep
 from flowenv_fargate.runs import account as known

@@ -9,8 +9,8 @@ import pytest
 
 import flowenv
 from flowenv import Flow
-from flowenv.hooks.registry import registry
 from flowenv.plugin import FlowRun, Leftover, seconds_since
+from flowenv.registry.registry import registry
 from flowenv_fargate import FargateTaskEnvironment
 from rigs.ecs import EcsRig, Script
 

@@ -12,8 +12,8 @@ from flowenv import Flow, Secret, preview
 from flowenv.contract import AUTH_TOKEN, BASIC, FLOW_RUN_ID, IMAGE, PAYLOAD, PAYLOAD_SEAL
 from flowenv.contract.process import COMMAND
 from flowenv.errors import SpecError
-from flowenv.hooks.registry import use_local_plugins
 from flowenv.plugin import configuration
+from flowenv.registry.registry import use_local_plugins
 from flowenv.testing import flows
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.spec.overrides import LIMIT, measure

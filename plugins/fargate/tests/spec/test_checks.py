@@ -7,7 +7,7 @@ import pytest
 
 from flowenv import Secret
 from flowenv.errors import SettingError, SpecError
-from flowenv.hooks.registry import use_local_plugins
+from flowenv.registry.registry import use_local_plugins
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.api.service_model import parameters_of
 from flowenv_fargate.spec.shapes import REGISTER, RUN, check_request

@@ -9,8 +9,8 @@ import pytest
 
 from flowenv import RunSummary, attach, find_runs, submit
 from flowenv.errors import PlatformError, RunNotFound, UnsupportedOperation
-from flowenv.hooks.registry import registry
 from flowenv.journal.notes import journal
+from flowenv.known_runs.sweeping import sweep as sweep_what_is_asked_for
 from flowenv.plugin import (
     Environment,
     Finding,
@@ -21,8 +21,8 @@ from flowenv.plugin import (
     configuration,
     storage,
 )
+from flowenv.registry.registry import registry
 from flowenv.submission.lifecycle import prepare
-from flowenv.submission.sweeping import sweep as sweep_what_is_asked_for
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import forget_connections

@@ -16,8 +16,8 @@ import yaml
 from flowenv import Flow, Secret, preview
 from flowenv.contract.process import COMMAND
 from flowenv.errors import ConfigurationError, SpecError
-from flowenv.hooks.registry import reset
 from flowenv.plugin import configuration, contract
+from flowenv.registry.registry import reset
 from flowenv.submission.explain import masked
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.prepared import Prepared

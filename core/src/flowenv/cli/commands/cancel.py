@@ -52,8 +52,8 @@ def _cancel_batch(label: str, environment: Environment, output: str) -> int:
     from flowenv.cli.report import describe
     from flowenv.errors import RunNotFound
     from flowenv.hooks.notifications import lines_first
-    from flowenv.submission.attaching import attach
-    from flowenv.submission.known_runs import find_runs
+    from flowenv.known_runs.attaching import attach
+    from flowenv.known_runs.finding import find_runs
 
     found = find_runs(environment, labels=[label])
     if not found:

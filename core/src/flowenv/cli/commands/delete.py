@@ -29,7 +29,7 @@ def delete(
       flowenv delete REFERENCE REFERENCE --env prod
     """
     from flowenv.errors import FlowenvError, PluginFailed
-    from flowenv.submission.attaching import attach
+    from flowenv.known_runs.attaching import attach
     from flowenv.wording import shown
 
     environment = find_environment(env, settings, plugins, "attach", "delete")

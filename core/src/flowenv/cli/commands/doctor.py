@@ -118,8 +118,8 @@ def _names_of_settings(loaded: Sequence[Loaded]) -> list[Finding]:
     """A plugin's settings for which there is no such plugin, or no such setting."""
     from flowenv.answers.summaries import Finding
     from flowenv.errors import ConfigurationError
-    from flowenv.hooks.registry import registry
-    from flowenv.hooks.settings_of_plugins import check_names
+    from flowenv.registry.registry import registry
+    from flowenv.registry.settings_of_plugins import check_names
 
     declared = [one.settings for one in loaded if one.settings]
     without = [one.name for one in loaded if one.hooks and one.kind == "plugin"]
@@ -146,7 +146,7 @@ def _platform(env: str | None, settings: Sequence[str], plugins: Sequence[str]) 
     from flowenv.answers.summaries import Finding
     from flowenv.cli.prepare import choose_environment
     from flowenv.errors import FlowenvError
-    from flowenv.hooks.registry import registry, use_local_plugins
+    from flowenv.registry.registry import registry, use_local_plugins
 
     try:
         use_local_plugins(plugins)

@@ -104,9 +104,9 @@ def _files(reference: str, environment: Environment) -> OutputFiles:
     from flowenv.cli.remembered import remembered
     from flowenv.errors import RunNotFound
     from flowenv.hooks.notifications import lines_first
+    from flowenv.known_runs.attaching import attach
     from flowenv.runs.files_of_run import files_of_run
     from flowenv.runs.flow_run import FlowRun
-    from flowenv.submission.attaching import attach
 
     try:
         flow_run = attach(reference, environment)

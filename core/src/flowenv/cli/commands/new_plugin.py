@@ -31,7 +31,7 @@ def plugin_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 
 def _taken() -> set[str]:
-    from flowenv.hooks.discovery import KNOWN_BACKENDS, installed
+    from flowenv.registry.discovery import KNOWN_BACKENDS, installed
 
     return {*KNOWN_BACKENDS, *(one.name for one in installed())}
 

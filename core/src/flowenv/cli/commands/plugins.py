@@ -63,7 +63,7 @@ def plugins(load: bool, plugins: tuple[str, ...], output: str) -> int:
 def _listed() -> list[dict[str, Any]]:
     """What is installed, and what is required and isn't, as plain data."""
     from flowenv.errors import ConfigurationError
-    from flowenv.hooks.discovery import Installed, installed
+    from flowenv.registry.discovery import Installed, installed
     from flowenv.settings.configuration import required_plugins
 
     try:

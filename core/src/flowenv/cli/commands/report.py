@@ -46,9 +46,9 @@ def report(
       flowenv report --batch days --env prod -o days.html
     """
     from flowenv.cli.printing import echo
+    from flowenv.known_runs.attaching import attach
     from flowenv.reports.page import check_report
     from flowenv.reports.page import report as write_report
-    from flowenv.submission.attaching import attach
 
     if bool(references) == (batch is not None):
         raise click.UsageError("Give REFERENCEs, or --batch NAME.")
@@ -71,7 +71,7 @@ def _of_batch(label: str, environment: Environment) -> tuple[str, ...]:
     """The newest run of each row, in the order in which they were submitted."""
     from flowenv.batches.earlier_runs import newest_by_row, submitted_here
     from flowenv.errors import RunNotFound
-    from flowenv.submission.known_runs import find_runs
+    from flowenv.known_runs.finding import find_runs
 
     runs = find_runs(environment, labels=[label])
     found = [one.run for one in newest_by_row(runs, submitted_here(environment)).values()]

@@ -40,7 +40,7 @@ def result(
     from flowenv.cli.report import report_end
     from flowenv.errors import RunNotFound
     from flowenv.hooks.notifications import lines_first
-    from flowenv.submission.attaching import attach
+    from flowenv.known_runs.attaching import attach
 
     environment = find_environment(env, settings, plugins, "attach")
     try:

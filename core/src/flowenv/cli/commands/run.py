@@ -120,7 +120,7 @@ def _say_image(flow_run: FlowRun) -> None:
 def _say_unused(prepared: Prepared) -> None:
     """Say which secrets are configured and reach nobody: that is seldom what was meant."""
     from flowenv.cli.printing import echo
-    from flowenv.hooks.registry import registry
+    from flowenv.registry.registry import registry
     from flowenv.settings.configuration import configuration
     from flowenv.settings.unused_secrets import how_to_use, unused_secrets
 

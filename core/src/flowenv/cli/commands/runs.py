@@ -22,7 +22,7 @@ def _known_states(
     ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
 ) -> tuple[str, ...]:
     from flowenv.errors import SettingError
-    from flowenv.submission.known_runs import state_named
+    from flowenv.known_runs.finding import state_named
 
     try:
         return tuple(state_named(one).value for one in value)
@@ -78,7 +78,7 @@ def runs(
       flowenv runs --env prod --label nightly -o json
     """
     from flowenv.cli.runs_table import print_runs
-    from flowenv.submission.known_runs import find_runs
+    from flowenv.known_runs.finding import find_runs
 
     labels = (*labels, *([batch] if batch else ()))
     environment = find_environment(env, settings, plugins, "find")

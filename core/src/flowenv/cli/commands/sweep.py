@@ -54,7 +54,7 @@ def sweep(
       flowenv sweep --env prod
       flowenv sweep --env prod --older-than 7d --label nightly --yes
     """
-    from flowenv.submission.sweeping import sweep
+    from flowenv.known_runs.sweeping import sweep
 
     if mine and everyone:
         raise click.UsageError("--mine and --everyone exclude each other.")

@@ -9,8 +9,8 @@ import pytest
 
 from flowenv import Flow, Secret, hookimpl
 from flowenv.errors import PluginError
-from flowenv.hooks.registry import reset
 from flowenv.plugin import find_secret
+from flowenv.registry.registry import reset
 from flowenv.settings.configuration import configuration
 from flowenv.submission.lifecycle import prepare
 

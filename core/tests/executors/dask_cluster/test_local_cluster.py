@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from flowenv.executors.local_cluster import close_at_once
+from flowenv.executors.dask_cluster.local_cluster import close_at_once
 
 distributed = pytest.importorskip("distributed")
 SMALL = {"n_workers": 1, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}

@@ -6,7 +6,7 @@ from flowenv.answers.checked import one
 from flowenv.answers.handle import check_handle
 from flowenv.environments.environment import Environment
 from flowenv.errors import RunNotFound, UnsupportedOperation
-from flowenv.hooks.registry import registry
+from flowenv.registry.registry import registry
 from flowenv.runs.flow_run import FlowRun
 from flowenv.submission.named_environments import as_environment
 from flowenv.submission.remembering import journal_here

@@ -10,14 +10,14 @@ import pytest
 from flowenv import Flow
 from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import CodeReference
-from flowenv.submission import packing
-from flowenv.submission.scripts import check_script
+from flowenv.payload import packing
+from flowenv.payload.scripts import check_script
 
 from ..flow_files import write
 
 PACKS = """\
 from pathlib import Path
-from flowenv.submission.scripts import check_script
+from flowenv.payload.scripts import check_script
 
 def f(): ...
 

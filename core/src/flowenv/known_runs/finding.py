@@ -10,7 +10,7 @@ from flowenv.answers.checked import many
 from flowenv.answers.summaries import RunSummary
 from flowenv.environments.environment import Environment
 from flowenv.errors import SettingError, UnsupportedOperation
-from flowenv.hooks.registry import registry
+from flowenv.registry.registry import registry
 from flowenv.runs.submitter import submitter
 from flowenv.settings.declaration import check_type
 from flowenv.states import State

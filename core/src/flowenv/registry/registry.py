@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from flowenv.answers.checked import RAISED
 from flowenv.errors import BackendNotFound, ConfigurationError, PluginError
-from flowenv.hooks import discovery
 from flowenv.hooks.backend_hooks import BackendHooks, LoadedPlugin, try_out
 from flowenv.hooks.checks import without_hooks
-from flowenv.hooks.discovery import Installed
-from flowenv.hooks.local_plugins import load_local
 from flowenv.hooks.plugin_log import plugin_log
+from flowenv.registry import discovery
+from flowenv.registry.discovery import Installed
+from flowenv.registry.local_plugins import load_local
 from flowenv.settings.declaration import nearest
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ def _import_hooks(one: Installed) -> ModuleType:
 
 def _check_requirements(one: Installed, name: str) -> None:
     """Say clearly that versions don't fit, before a plugin breaks in its own words."""
-    from flowenv.hooks.requirements import unmet
+    from flowenv.registry.requirements import unmet
 
     if problems := unmet(one.distribution):
         raise PluginError(

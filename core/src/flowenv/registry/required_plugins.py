@@ -9,7 +9,7 @@ other requires.
 from __future__ import annotations
 
 from flowenv.errors import FlowenvError, PluginError
-from flowenv.hooks.registry import Registry
+from flowenv.registry.registry import Registry
 from flowenv.settings.declaration import closest
 
 

@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from flowenv import Flow, hookimpl
 from flowenv.cli.app import app
 from flowenv.errors import ConfigurationError, PluginError, SettingError
-from flowenv.hooks.registry import registry, reset
 from flowenv.plugin import PluginSettings, setting
+from flowenv.registry.registry import registry, reset
 from flowenv.settings.configuration import configuration
 from flowenv.submission.lifecycle import prepare
 

@@ -22,14 +22,14 @@ from flowenv.flows.code_reference import CodeReference, modules_to_pickle, refer
 from flowenv.flows.definition import Flow
 from flowenv.flows.further_files import names_of_files
 from flowenv.flows.requirements import requirements_of
+from flowenv.payload.header import IN_PARTS, Header
+from flowenv.payload.left_behind import warn_of_left_behind
+from flowenv.payload.scripts import check_script
 from flowenv.results.object_urls import results_url
 from flowenv.results.place import check_results_place
 from flowenv.runs.flow_run import FlowRun
 from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes
-from flowenv.submission.left_behind import warn_of_left_behind
-from flowenv.submission.payload_header import IN_PARTS, Header
-from flowenv.submission.scripts import check_script
 
 WORTH_SHARING = 4096
 """How many bytes a part has at least that is stored once for all runs of a batch."""

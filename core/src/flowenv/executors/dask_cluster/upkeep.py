@@ -76,7 +76,7 @@ def check_late_workers(client: Any) -> None:
 
     from distributed.versions import get_versions
 
-    from flowenv.executors import worker_versions
+    from flowenv.executors.dask_cluster import worker_versions
 
     expected = worker_versions.versions_of(get_versions())
     source = inspect.getsource(worker_versions)
@@ -94,7 +94,7 @@ def bring_flowenv(client: Any, content: bytes) -> None:
     """
     import inspect
 
-    from flowenv.executors import worker_runtime
+    from flowenv.executors.dask_cluster import worker_runtime
 
     source = inspect.getsource(worker_runtime)
     for one in worker_runtime.runtime_plugins(content, source):

@@ -17,9 +17,9 @@ from flowenv.contract.process import Payload
 from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import own_files
 from flowenv.flows.finding import find_flow
+from flowenv.payload.header import FORMAT, IN_PARTS, python_minor
+from flowenv.payload.packing import WORTH_SHARING, pack, pack_in_parts
 from flowenv.submission.lifecycle import prepare
-from flowenv.submission.packing import WORTH_SHARING, pack, pack_in_parts
-from flowenv.submission.payload_header import FORMAT, IN_PARTS, python_minor
 
 from ..flow_files import GREET, write
 from ..plugging import ToyEnvironment
@@ -353,14 +353,14 @@ def test_a_newer_flowenv_is_refused_with_what_the_image_needs(toy, version):
 
 def test_an_older_major_version_is_refused(toy, monkeypatch):
     data = pack(make_run(Flow(dict)))
-    monkeypatch.setattr("flowenv.submission.payload_header.__version__", f"{MAJOR + 1}.0.0")
+    monkeypatch.setattr("flowenv.payload.header.__version__", f"{MAJOR + 1}.0.0")
     with pytest.raises(PayloadError, match="another major version"):
         unpack(data)
 
 
 def test_an_older_minor_version_is_read(toy, monkeypatch):
     data = pack(make_run(Flow(dict)))
-    monkeypatch.setattr("flowenv.submission.payload_header.__version__", f"{MAJOR}.9999.0")
+    monkeypatch.setattr("flowenv.payload.header.__version__", f"{MAJOR}.9999.0")
     assert unpack(data)
 
 

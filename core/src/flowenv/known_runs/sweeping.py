@@ -10,7 +10,7 @@ from flowenv.answers.checked import many
 from flowenv.answers.summaries import Leftover
 from flowenv.environments.environment import Environment
 from flowenv.errors import UnsupportedOperation
-from flowenv.hooks.registry import registry
+from flowenv.registry.registry import registry
 from flowenv.runs.submitter import submitter
 from flowenv.submission.remembering import journal_here
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
-from flowenv.executors.dask_connection import silenced
+from flowenv.executors.dask_cluster.connection import silenced
 
 _log = logging.getLogger("flowenv.dask")
 

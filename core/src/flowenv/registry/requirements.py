@@ -6,7 +6,7 @@ import operator
 import re
 from collections.abc import Iterator
 
-from flowenv.hooks.discovery import metadata, metadata_field
+from flowenv.registry.discovery import metadata, metadata_field
 
 _REQUIREMENT = r"(flowenv[\w.-]*)\s*(?:\[[^]]*\])?\s*\(?([^;)]*)\)?\s*(;.*)?"
 _BOUND = r"(>=|<=|==|!=|~=|>|<)\s*(\d+(?:\.\d+)*)(?![\d.*])"

@@ -12,7 +12,7 @@ import pytest
 from distributed import Client, LocalCluster, versions
 
 from flowenv.executors.dask import run_on
-from flowenv.executors.worker_versions import OTHER_VERSIONS
+from flowenv.executors.dask_cluster.worker_versions import OTHER_VERSIONS
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import contextvars
 from typing import TYPE_CHECKING
 
 from flowenv.errors import PluginError
-from flowenv.hooks.registry import registry
+from flowenv.registry.registry import registry
 
 if TYPE_CHECKING:
     from flowenv.environments.environment import Environment

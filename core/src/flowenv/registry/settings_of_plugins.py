@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from flowenv.errors import ConfigurationError, PluginError
 from flowenv.hooks.backend_hooks import BackendHooks
-from flowenv.hooks.discovery import Installed
 from flowenv.hooks.plugin_log import plugin_log
-from flowenv.hooks.registry import Registry
+from flowenv.registry.discovery import Installed
+from flowenv.registry.registry import Registry
 from flowenv.settings.configuration import configuration
 from flowenv.settings.declaration import closest, nearest, settings_of
 from flowenv.settings.plugin_settings import PREFIX, TABLE, PluginSettings, variable_of

@@ -18,12 +18,12 @@ import pytest
 from flowenv.contract import FLOW_RUN_ID, OUTCOME, PAYLOAD, RUNTIME_DIGEST, RUNTIME_FILE
 from flowenv.contract.process import SHIPPED_COMMAND, Process
 from flowenv.errors import PayloadError
+from flowenv.payload import runtime
+from flowenv.payload.packing import pack
+from flowenv.payload.runtime import shipped_runtime
 from flowenv.results.outcome import Outcome
 from flowenv.states import Reason
-from flowenv.submission import runtime
 from flowenv.submission.lifecycle import prepare
-from flowenv.submission.packing import pack
-from flowenv.submission.runtime import shipped_runtime
 
 from ..flow_files import write
 
@@ -84,7 +84,7 @@ def image(tmp_path, bare_python):
 
 def test_it_is_the_same_to_the_byte_wherever_and_whenever_it_is_made(tmp_path, monkeypatch):
     first = shipped_runtime().content
-    program = "from flowenv.submission.runtime import shipped_runtime as s; print(s().digest)"
+    program = "from flowenv.payload.runtime import shipped_runtime as s; print(s().digest)"
     variables = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "another"), "PYTHONHASHSEED": "7"}
     again = subprocess.check_output([sys.executable, "-c", program], env=variables, text=True)
     assert again.strip() == hashlib.sha256(first).hexdigest()

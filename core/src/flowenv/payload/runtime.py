@@ -21,7 +21,7 @@ from pathlib import Path
 
 from flowenv.contract.process import Runtime
 from flowenv.errors import PayloadError
-from flowenv.hooks.discovery import metadata, metadata_field
+from flowenv.registry.discovery import metadata, metadata_field
 from flowenv.settings.user_folders import cache_folder
 
 CORE = ("flowenv", "cloudpickle", "pluggy")
@@ -34,20 +34,22 @@ _LEFT_OUT = {("flowenv", "cli"), ("flowenv", "journal"), ("flowenv", "_template"
 """What a flow's process never imports."""
 
 _WITH_BYTECODE = tuple(f"{name}/" for name in CORE)
-_ROOMS_WITHOUT = ("batches/", "journal/", "submission/", "testing/")
+_ROOMS_WITHOUT = (
+    *("batches/", "executors/dask_cluster/", "journal/", "known_runs/", "payload/"),
+    *("submission/", "testing/"),
+)
 _MODULES_WITHOUT = (
     *("answers/summaries", "contract/process", "contract/shipped_command", "contract/spec_views"),
-    *("contract/variables", "executors/dask.", "executors/dask_c"),
-    *("executors/dask_report", "executors/local_", "executors/worker_runtime"),
+    *("contract/variables", "executors/dask.", "executors/local_dask"),
     *("flows/code_reference", "flows/further_files"),
     *("flows/guessed_names", "flows/misfits", "flows/requirements", "hooks/notifications"),
-    *("hooks/settings_of_plugins", "origin", "plugin.py", "remote/marks", "remote/outages"),
+    *("origin", "plugin.py", "registry/settings_of_plugins", "remote/marks", "remote/outages"),
     *("remote/poll", "runs/files_of_run", "runs/shown_parameters", "runs/submitter"),
     *("runs/waiting", "settings/plugin_settings", "settings/unused_secrets"),
 )
 _WITHOUT = tuple(f"flowenv/{name}" for name in (*_ROOMS_WITHOUT, *_MODULES_WITHOUT))
 """What few starts import, or none; with all else the file would outgrow a ConfigMap."""
-_WITH_IT_THOUGH = ("flowenv/submission/__init__.py", "flowenv/submission/payload_header.py")
+_WITH_IT_THOUGH = ("flowenv/payload/__init__.py", "flowenv/payload/header.py")
 
 _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _OLDEST = (1980, 1, 1, 0, 0, 0)  # what a zip can say; so that the same content is the same bytes

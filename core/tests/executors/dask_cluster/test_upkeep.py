@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flowenv.errors import PlatformError
-from flowenv.executors.dask_cluster import keep_awake, wait_for_workers
+from flowenv.executors.dask_cluster.upkeep import keep_awake, wait_for_workers
 from flowenv.states import Reason
 
 

@@ -30,7 +30,7 @@ def test_a_scheduler_that_is_not_there_is_an_error_that_says_where_and_why():
 
 
 def test_a_scheduler_that_is_long_in_coming_is_spoken_of(caplog, monkeypatch):
-    monkeypatch.setattr("flowenv.executors.dask_connection._PATIENCE", 0.05)
+    monkeypatch.setattr("flowenv.executors.dask_cluster.connection._PATIENCE", 0.05)
     executor = DaskExecutor(NOBODY, client_kwargs={"timeout": "300 ms"})
     with pytest.raises(PlatformUnreachable):
         Flow(lambda: 1).run(executor=executor)

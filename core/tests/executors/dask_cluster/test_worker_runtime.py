@@ -12,9 +12,9 @@ import pytest
 from distributed import Client, LocalCluster
 from distributed.protocol.pickle import dumps
 
-from flowenv.executors import worker_runtime
 from flowenv.executors.dask import run_on
-from flowenv.submission.runtime import shipped_runtime
+from flowenv.executors.dask_cluster import worker_runtime
+from flowenv.payload.runtime import shipped_runtime
 
 LACKS_IT = """
 import asyncio, importlib.util, pickle, sys

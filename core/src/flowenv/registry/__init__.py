@@ -1,0 +1,1 @@
+"""The backends and plugins that are there: found, imported and kept, each once."""
