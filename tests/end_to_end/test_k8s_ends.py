@@ -21,6 +21,7 @@ from flowenv.errors import ResultUnavailable
 from flowenv.flows.finding import find_flow
 from flowenv.plugin import FlowRun, Reason, State, Status
 from flowenv_k8s import KubernetesJobEnvironment
+from flowenv_k8s.runs import cancellation
 from on_kubernetes.clean_slate import clean_slate
 from on_kubernetes.cluster_under_test import (
     IMAGE,
@@ -28,6 +29,7 @@ from on_kubernetes.cluster_under_test import (
     PATIENCE,
     ClusterUnderTest,
     cluster_under_test,
+    needs_the_rig,
 )
 from rigs.kubernetes import Image, KubernetesRig
 
@@ -52,6 +54,15 @@ FLOWS = """
         print("waiting", flush=True)
         open("waits", "w").close()
         time.sleep(600)
+
+    @flow
+    def clean_up():
+        print("waiting", flush=True)
+        try:
+            time.sleep(600)
+        finally:
+            time.sleep(1.5)
+            print("cleaned up", flush=True)
 """
 Submit = Callable[..., FlowRun]
 
@@ -233,6 +244,32 @@ def test_a_cancellation_is_one_for_everybody(submit: Submit) -> None:
 
 
 # -- what stays -------------------------------------------------------------------------------
+
+
+@needs_the_rig("only there SIGTERM comes for certain before the flow's process can hear it")
+def test_who_cancels_a_run_that_is_just_starting_does_not_wait_for_its_grace(
+    submit: Submit, rig: KubernetesRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancellation, "START_GRACE", 1)
+    with rig.faults.inject("stopped_at_start") as fault:
+        run = submit("wait")
+        fault.wait_until_hit()
+        began = time.monotonic()
+        assert run.cancel().state is State.CANCELLED
+    assert time.monotonic() - began < 15  # its grace period is 30 s
+
+
+def test_who_cancels_a_flow_lets_it_take_its_time_to_clean_up(
+    submit: Submit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancellation, "START_GRACE", 1)
+    run = running(submit("clean_up"))
+    lines: list[str] = []
+    reader = threading.Thread(target=lambda: lines.extend(run.logs(follow=True)))
+    reader.start()
+    assert run.cancel().state is State.CANCELLED
+    reader.join(PATIENCE)
+    assert lines[-1] == "cleaned up"
 
 
 def test_the_outcome_stays_when_the_pod_goes(submit: Submit, cluster: ClusterUnderTest) -> None:

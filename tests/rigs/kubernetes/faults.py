@@ -76,6 +76,7 @@ _KINDS = (
     FaultKind("status_unknown", "pod", "the node has lost the container when it looks for it"),
     FaultKind("preempted", "pod", "a pod of higher priority takes the place"),
     FaultKind("node_lost", "pod", "the node goes silent and is removed"),
+    FaultKind("stopped_at_start", "pod", "deleted while it starts: TERM comes before a handler"),
     FaultKind("api_down", "outage", "the API server is gone; connections are cut and refused"),
     FaultKind("api_silent", "outage", "the API server hangs; connections stay, nothing is said"),
     FaultKind("kubelet_down", "outage", "no logs, no news of pods, no starts; containers go on"),

@@ -278,6 +278,16 @@ def test_who_may_not_see_the_end_of_a_run_cancels_nothing(rig: KubernetesRig, st
     assert run.cancel().state is State.CANCELLED
 
 
+def test_a_run_that_waits_is_cancelled_also_by_who_may_not_delete_pods(
+    rig: KubernetesRig, start: Start
+) -> None:
+    with rig.faults.inject("image_pull"), rig.access.denied("delete", "pods"):
+        run = start()
+        pod_of(rig, run)
+        assert run.cancel().state is State.CANCELLED
+    assert rig.pods_of(name_of(run)) == []
+
+
 def test_whoever_follows_hears_of_the_cancellation(rig: KubernetesRig, start: Start) -> None:
     run = start()
     running(run)

@@ -77,6 +77,7 @@ class Container:
         self._cluster = context.cluster
         self._processes: ContainerProcesses | None = None
         self._stopping = asyncio.Event()
+        self.is_starting = False
         self._was_oom_killed = False
         self._directory = context.directory / "containers" / str(manifest["name"])
 
@@ -133,6 +134,7 @@ class Container:
         self.logs.append(log)
         message = self._message_file()
         self._was_oom_killed = False
+        await self._be_stopped_first()
         try:
             made = self._launch(image, variables, message)
             mark = f"{self._context.directory}/{self.status.name}/{len(self.logs)}"
@@ -145,7 +147,7 @@ class Container:
         self._event("Created", f"Created container: {self.status.name}")
         self._event("Started", f"Started container {self.status.name}")
         if self._stopping.is_set():  # since it was being started
-            self._processes.kill()
+            self._processes.terminate()
         if await self._post_start(made):
             self.status.started = "startupProbe" not in self.manifest
             self.status.ready = self.status.started and "readinessProbe" not in self.manifest
@@ -154,6 +156,17 @@ class Container:
             code = await self._processes.wait()
         self._processes = None
         return self._verdict(code, made, message, log)
+
+    async def _be_stopped_first(self) -> None:
+        """If a fault wants it: go on when the container is told to end, as its start is under way.
+
+        A kubelet doesn't take back a start; it sends TERM right after it.
+        """
+        names = ["stopped_at_start"]
+        if self._cluster.faults.of_pod(names, self._context.key, self._context.pod):
+            self.is_starting = True
+            await self._stopping.wait()
+            self.is_starting = False
 
     def _verdict(self, code: int, made: Launch, message: Path, log: ContainerLog) -> int:
         failure = made.error.read_text() if made.error.exists() else ""

@@ -94,9 +94,13 @@ class PodWorker:
         self._context.retry.set()
 
     def terminate(self, grace: float) -> None:
-        """End the pod: TERM, then KILL after the grace; then the pod may go."""
+        """End the pod: TERM, then KILL after the grace; then the pod may go.
+
+        A grace that becomes shorter meanwhile isn't heeded, as by a real kubelet
+        (kubernetes/kubernetes#113606).
+        """
         if self._terminating is not None:
-            self._terminating.cancel()
+            return
         self._terminating = self._cluster.spawn(self._terminate(self._cluster.timing.grace(grace)))
 
     def report(self) -> None:
@@ -273,12 +277,13 @@ class PodWorker:
 
     async def end(self, grace: float) -> None:
         """End the containers: TERM, then KILL after the grace."""
-        for container in self.containers:
-            if container.pid is not None and not container.status.is_sidecar:
+        begun = [one for one in self.containers if one.pid is not None or one.is_starting]
+        for container in begun:
+            if not container.status.is_sidecar:
                 words = f"Stopping container {container.status.name}"
                 self._cluster.events.normal(self.key, "Killing", words, "kubelet")
                 container.terminate()
-        if not any(container.pid is not None for container in self.containers):
+        if not begun:
             self._task.cancel()
         _, alive = await asyncio.wait([self._task], timeout=grace)
         if alive:

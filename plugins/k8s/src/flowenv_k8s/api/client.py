@@ -170,6 +170,7 @@ class Client:
         *,
         uid: str | None = None,
         propagation: str = "Background",
+        grace: int | None = None,
     ) -> bool:
         """Delete an object, and what it owns.
 
@@ -179,6 +180,7 @@ class Client:
             name: which.
             uid: only the object with this UID, not another that took its name.
             propagation: `Background`, or `Foreground` to keep it until all it owns is gone.
+            grace: seconds that a pod's containers get to end; None for what the pod says.
 
         Returns:
             False if it wasn't there.
@@ -191,6 +193,8 @@ class Client:
         }
         if uid:
             body["preconditions"] = {"uid": uid}
+        if grace is not None:
+            body["gracePeriodSeconds"] = grace
         path = resource.path(namespace, name)
         try:
             self._json(request, "DELETE", path, body=body, raw=(404, 409))

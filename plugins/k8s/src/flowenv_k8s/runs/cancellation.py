@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError
@@ -21,6 +22,12 @@ DEFAULT_GRACE = 30.0
 """Seconds that a pod's containers get to end, unless its manifest says otherwise."""
 MARGIN = 30.0
 """Seconds beyond that after which a cancelled run counts as stuck."""
+START_GRACE = 5
+"""Seconds that a pod gets to end whose containers don't run yet.
+
+The kubelet doesn't take back a start: the container starts and gets SIGTERM, which is lost if it
+comes before the process has a handler. It would run on for the whole grace period.
+"""
 
 
 def delete_job(client: Client, tracker: RunTracker, grace: float = DEFAULT_GRACE) -> None:
@@ -39,18 +46,16 @@ def delete_job(client: Client, tracker: RunTracker, grace: float = DEFAULT_GRACE
     """
     where = (tracker.namespace, tracker.name)
     # who may not see whether it worked hears of that before anything is stopped
-    client.list(PODS, tracker.namespace, labels=selector(run_id=tracker.marks.run_id))
+    waiting = [pod for pod in _pods_of(client, tracker) if not _runs(pod)]
     tracker.cancelled()
     _tell_others(client, tracker)
+    _end_starts(client, tracker, waiting)
     client.delete(JOBS, *where, uid=tracker.uid, propagation="Foreground")
     end, pause = time.monotonic() + grace + MARGIN, 0.05
-    every_pod = selector(run_id=tracker.marks.run_id)
     seen: dict[str, Any] = {}
     while True:
         job = client.get(JOBS, *where)
-        pods, _ = client.list(PODS, tracker.namespace, labels=every_pod)
-        # a stranger's pod that has copied the labels has no controller, and isn't waited for
-        pods = [pod for pod in pods if pod["metadata"].get("ownerReferences")]
+        pods = _pods_of(client, tracker)
         own = (pod for pod in pods if job_of(pod) == tracker.uid)
         seen.update({pod["metadata"]["uid"]: pod for pod in own})
         if not pods and (job is None or job["metadata"]["uid"] != tracker.uid):
@@ -65,6 +70,32 @@ def delete_job(client: Client, tracker: RunTracker, grace: float = DEFAULT_GRACE
             )
         time.sleep(pause)
         pause = min(pause * 1.5, 2.0)
+
+
+def _pods_of(client: Client, tracker: RunTracker) -> list[dict[str, Any]]:
+    pods, _ = client.list(PODS, tracker.namespace, labels=selector(run_id=tracker.marks.run_id))
+    # a stranger's pod that has copied the labels has no controller, and isn't waited for
+    return [pod for pod in pods if pod["metadata"].get("ownerReferences")]
+
+
+def _runs(pod: Mapping[str, Any]) -> bool:
+    status = pod.get("status") or {}
+    found = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
+    return any("running" in (one.get("state") or {}) for one in found)
+
+
+def _end_starts(client: Client, tracker: RunTracker, pods: Iterable[Mapping[str, Any]]) -> None:
+    """Delete the Job's own pods among these, before they would go with the Job."""
+    for pod in pods:
+        metadata = pod["metadata"]
+        own = (pod.get("spec") or {}).get("terminationGracePeriodSeconds", DEFAULT_GRACE)
+        if job_of(pod) != tracker.uid or own <= START_GRACE:
+            continue
+        where = (metadata["namespace"], metadata["name"])
+        try:
+            client.delete(PODS, *where, uid=metadata["uid"], grace=START_GRACE)
+        except FlowenvError as error:  # it goes with the Job
+            _log.debug("The pod %s gets its whole grace period: %s", where[1], error)
 
 
 def _tell_others(client: Client, tracker: RunTracker) -> None:
