@@ -9,7 +9,7 @@ import click
 import pytest
 
 from flowenv import FlowRun, State
-from flowenv.cli.printing import echo, echo_json, echo_table, log_line
+from flowenv.cli.output.printing import echo, echo_json, echo_table, log_line
 from flowenv.errors import FlowenvError
 from flowenv.plugin import FinishedHandle, Outcome
 from flowenv.wording import shown

@@ -95,7 +95,10 @@ def become(arguments: list[str], folder: str, variables: dict[str, str], output:
     raise AssertionError("main exits")
 
 
-_MORE = ("container.run_payload", "runs.in_process", "submission.packing", "submission.rehearsal")
+_MORE = (
+    *("container.run_payload", "execution.in_process", "payload.packing"),
+    "submission.rehearsal",
+)
 
 
 def preload() -> list[Any]:
@@ -111,7 +114,7 @@ def preload() -> list[Any]:
 
     import flowenv.cli
 
-    names = [one.name for one in pkgutil.iter_modules(flowenv.cli.__path__, "flowenv.cli.")]
+    names = [one.name for one in pkgutil.walk_packages(flowenv.cli.__path__, "flowenv.cli.")]
     names += [f"flowenv.{name}" for name in _MORE]
     modules = [importlib.import_module(name) for name in names]
     return [click, cloudpickle, importlib_metadata, pluggy, yaml, *modules]

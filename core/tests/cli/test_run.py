@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from flowenv.cli.prepare import parse_variables
+from flowenv.cli.arguments.prepare import parse_variables
 from flowenv.errors import ConfigurationError
 
 from .project import FLOWENV, Project

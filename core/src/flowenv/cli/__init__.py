@@ -14,7 +14,7 @@ BUG = 3
 
 def main() -> None:
     """Run the command line and exit: 0, 1 the flow failed, 2 usage, 3 platform, 130 interrupt."""
-    from flowenv.cli import interrupts
+    from flowenv.cli.following import interrupts
 
     interrupts.install()
     _show_warnings_plainly()
@@ -44,7 +44,7 @@ def run_app(arguments: Sequence[str]) -> int:
     try:
         return _call(arguments)
     except KeyboardInterrupt:
-        from flowenv.cli.interrupts import INTERRUPTED
+        from flowenv.cli.following.interrupts import INTERRUPTED
 
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
@@ -54,7 +54,7 @@ def run_app(arguments: Sequence[str]) -> int:
 
 
 def _drop_output() -> None:
-    from flowenv.cli.stdout import drop_output
+    from flowenv.cli.output.stdout import drop_output
 
     drop_output()
 
@@ -126,7 +126,7 @@ def _advice(error: Exception, arguments: Sequence[str]) -> str:
     if found := re.match(r"Got unexpected extra arguments? \((\w+=\S*)", message):
         return f". A parameter is given with -p: -p {found[1].rstrip(')')}"
     if isinstance(error, click.NoSuchOption):
-        from flowenv.cli.meant_parameter import meant_parameter
+        from flowenv.cli.arguments.meant_parameter import meant_parameter
 
         params = error.ctx.command.params if error.ctx else []
         known = [name for one in params for name in (*one.opts, *one.secondary_opts)]

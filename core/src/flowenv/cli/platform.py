@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flowenv.cli.printing import echo, echo_json
+from flowenv.cli.output.printing import echo, echo_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ def find_environment(
     Raises:
         UnsupportedOperation: if it can't.
     """
-    from flowenv.cli.prepare import choose_environment
+    from flowenv.cli.arguments.prepare import choose_environment
     from flowenv.errors import UnsupportedOperation
     from flowenv.registry.registry import use_local_plugins
 
@@ -74,7 +74,7 @@ def print_status(
     flow_run: FlowRun, look: Callable[[], object], output: str, *, with_times: bool = False
 ) -> None:
     """Look, print how the run stands, and let plugins be told if that is news."""
-    from flowenv.cli.report import describe, describe_times, details
+    from flowenv.cli.output.report import describe, describe_times, details
     from flowenv.hooks.notifications import lines_first
 
     with lines_first():

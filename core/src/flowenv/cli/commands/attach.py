@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from flowenv.cli.options import output_option, reference_options
+from flowenv.cli.arguments.options import output_option, reference_options
 from flowenv.cli.platform import attached
 
 
@@ -27,8 +27,8 @@ def attach(
     \b
       flowenv attach REFERENCE --env prod
     """
-    from flowenv.cli.follow import follow_to_end
-    from flowenv.cli.prepare import where_options
+    from flowenv.cli.arguments.prepare import where_options
+    from flowenv.cli.following.follow import follow_to_end
     from flowenv.hooks.notifications import lines_first
 
     flow_run = attached(reference, env, settings, plugins)

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowenv.cli.options import batch_option, output_option, platform_options
+from flowenv.cli.arguments.options import batch_option, output_option, platform_options
+from flowenv.cli.output.printing import echo, echo_json
 from flowenv.cli.platform import attached, find_environment, print_status
-from flowenv.cli.printing import echo, echo_json
 
 if TYPE_CHECKING:
     from flowenv.environments.environment import Environment
@@ -49,7 +49,7 @@ def cancel(
 
 def _cancel_batch(label: str, environment: Environment, output: str) -> int:
     from flowenv.batches.cancelling import cancel_all
-    from flowenv.cli.report import describe
+    from flowenv.cli.output.report import describe
     from flowenv.errors import RunNotFound
     from flowenv.hooks.notifications import lines_first
     from flowenv.known_runs.attaching import attach

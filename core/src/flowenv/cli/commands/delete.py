@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from flowenv.cli.options import platform_options
+from flowenv.cli.arguments.options import platform_options
+from flowenv.cli.output.printing import echo
 from flowenv.cli.platform import find_environment
-from flowenv.cli.printing import echo
 
 
 @click.command()

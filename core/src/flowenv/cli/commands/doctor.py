@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowenv.cli.options import output_option, platform_options
-from flowenv.cli.printing import echo_json
+from flowenv.cli.arguments.options import output_option, platform_options
+from flowenv.cli.output.printing import echo_json
 
 if TYPE_CHECKING:
     from flowenv.answers.summaries import Finding
@@ -144,7 +144,7 @@ def _default(seen: set[str]) -> list[Finding]:
 
 def _platform(env: str | None, settings: Sequence[str], plugins: Sequence[str]) -> list[Finding]:
     from flowenv.answers.summaries import Finding
-    from flowenv.cli.prepare import choose_environment
+    from flowenv.cli.arguments.prepare import choose_environment
     from flowenv.errors import FlowenvError
     from flowenv.registry.registry import registry, use_local_plugins
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowenv.cli.options import flow_options, output_option
-from flowenv.cli.printing import echo, echo_json, echo_table
+from flowenv.cli.arguments.options import flow_options, output_option
+from flowenv.cli.output.printing import echo, echo_json, echo_table
 from flowenv.wording import shown
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def explain(output: str, **target: Any) -> None:
       flowenv explain flow.py --env k8s
       flowenv explain flow.py --env prod --plugin policy.py -o json
     """
-    from flowenv.cli.prepare import prepare_run
+    from flowenv.cli.arguments.prepare import prepare_run
     from flowenv.submission.explain import explain as explain_run
 
     prepared = prepare_run(**target, is_preview=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowenv.cli.options import output_option, reference_options
-from flowenv.cli.printing import echo, echo_json, echo_table
+from flowenv.cli.arguments.options import output_option, reference_options
+from flowenv.cli.output.printing import echo, echo_json, echo_table
 from flowenv.wording import shown
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _described(found: OutputFiles, paths: dict[str, Path]) -> list[dict[str, obj
 
 
 def _files(reference: str, environment: Environment) -> OutputFiles:
-    from flowenv.cli.remembered import remembered
+    from flowenv.cli.output.remembered import remembered
     from flowenv.errors import RunNotFound
     from flowenv.hooks.notifications import lines_first
     from flowenv.known_runs.attaching import attach

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from flowenv.cli.options import output_option
-from flowenv.cli.printing import echo_json
+from flowenv.cli.arguments.options import output_option
+from flowenv.cli.output.printing import echo_json
 
 GROUPS = {
     "backend": "# Hooks that a backend implements; a plugin may wrap them",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from flowenv.cli.options import reference_options
+from flowenv.cli.arguments.options import reference_options
+from flowenv.cli.output.printing import log_line
 from flowenv.cli.platform import attached
-from flowenv.cli.printing import log_line
 
 
 @click.command()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowenv.cli.options import output_option, plugin_option
-from flowenv.cli.printing import echo, echo_json, echo_table
+from flowenv.cli.arguments.options import output_option, plugin_option
+from flowenv.cli.output.printing import echo, echo_json, echo_table
 
 if TYPE_CHECKING:
     from flowenv.cli.loading import Loaded

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowenv.cli.options import batch_option, platform_options
+from flowenv.cli.arguments.options import batch_option, platform_options
 from flowenv.cli.platform import find_environment
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def report(
       flowenv report REFERENCE --env prod -o run.html
       flowenv report --batch days --env prod -o days.html
     """
-    from flowenv.cli.printing import echo
+    from flowenv.cli.output.printing import echo
     from flowenv.known_runs.attaching import attach
     from flowenv.reports.page import check_report
     from flowenv.reports.page import report as write_report

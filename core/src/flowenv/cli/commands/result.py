@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowenv.cli.options import output_option, reference_options
-from flowenv.cli.printing import echo, echo_json
-from flowenv.cli.remembered import describe_remembered, remembered
+from flowenv.cli.arguments.options import output_option, reference_options
+from flowenv.cli.output.printing import echo, echo_json
+from flowenv.cli.output.remembered import describe_remembered, remembered
 
 if TYPE_CHECKING:
     from flowenv.environments.environment import Environment
@@ -35,9 +35,9 @@ def result(
       flowenv result REFERENCE --env prod
       flowenv result REFERENCE --env prod -o json
     """
+    from flowenv.cli.arguments.prepare import where_options
+    from flowenv.cli.output.report import report_end
     from flowenv.cli.platform import find_environment
-    from flowenv.cli.prepare import where_options
-    from flowenv.cli.report import report_end
     from flowenv.errors import RunNotFound
     from flowenv.hooks.notifications import lines_first
     from flowenv.known_runs.attaching import attach
@@ -55,7 +55,7 @@ def result(
 
 
 def _report(found: Remembered, environment: Environment, output: str) -> int:
-    from flowenv.cli.report import describe_result, exit_code, report_result
+    from flowenv.cli.output.report import describe_result, exit_code, report_result
     from flowenv.errors import FlowenvError
 
     value, error = None, None

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowenv.cli.each import check_options, each_options
-from flowenv.cli.options import flow_options, output_option
+from flowenv.cli.arguments.options import flow_options, output_option
+from flowenv.cli.following.each import check_options, each_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +63,7 @@ def run(
     the JSON alone, also of a run that is interrupted. Ctrl-C cancels the run; a second one
     leaves at once.
     """
-    from flowenv.cli.prepare import prepare_run, where_options
+    from flowenv.cli.arguments.prepare import prepare_run, where_options
     from flowenv.hooks.notifications import lines_first
 
     if detach and rehearse:
@@ -97,7 +97,7 @@ def _check_page(page: Path, *, is_possible: bool) -> None:
 
 
 def _write_page(page: Path, runs: Sequence[FlowRun], title: str = "") -> None:
-    from flowenv.cli.printing import echo
+    from flowenv.cli.output.printing import echo
     from flowenv.errors import FlowenvError
     from flowenv.reports.page import report
 
@@ -111,7 +111,7 @@ def _write_page(page: Path, runs: Sequence[FlowRun], title: str = "") -> None:
 
 def _say_image(flow_run: FlowRun) -> None:
     """Say which image is taken where nobody has set one."""
-    from flowenv.cli.printing import echo
+    from flowenv.cli.output.printing import echo
 
     if flow_run.image and not flow_run.chosen_image:
         echo(f"No image is set: {flow_run.image} is taken.", err=True)
@@ -119,7 +119,7 @@ def _say_image(flow_run: FlowRun) -> None:
 
 def _say_unused(prepared: Prepared) -> None:
     """Say which secrets are configured and reach nobody: that is seldom what was meant."""
-    from flowenv.cli.printing import echo
+    from flowenv.cli.output.printing import echo
     from flowenv.registry.registry import registry
     from flowenv.settings.configuration import configuration
     from flowenv.settings.unused_secrets import how_to_use, unused_secrets
@@ -140,9 +140,9 @@ def _run_each(
     **options: Any,
 ) -> int:
     from flowenv.batches.mapping import make_batch
-    from flowenv.cli.each import default_name, run_each
-    from flowenv.cli.prepare import parse_variables, prepare_flow, where_options
-    from flowenv.cli.rows_file import read_rows
+    from flowenv.cli.arguments.prepare import parse_variables, prepare_flow, where_options
+    from flowenv.cli.arguments.rows_file import read_rows
+    from flowenv.cli.following.each import default_name, run_each
     from flowenv.hooks.notifications import lines_first
 
     labels, variables = options.pop("labels"), parse_variables(options.pop("variables"))
@@ -170,7 +170,7 @@ def _run_each(
 
 
 def _run(prepared: Prepared, where: str, output: str) -> int:
-    from flowenv.cli.follow import follow_to_end
+    from flowenv.cli.following.follow import follow_to_end
 
     prepared.spec  # noqa: B018 - what is wrong with it shows before anything is followed
     _say_image(prepared.flow_run)
@@ -179,9 +179,9 @@ def _run(prepared: Prepared, where: str, output: str) -> int:
 
 
 def _detach(prepared: Prepared, where: str, output: str) -> int:
-    from flowenv.cli.follow import Follower
-    from flowenv.cli.printing import echo, echo_json, results
-    from flowenv.cli.report import describe
+    from flowenv.cli.following.follow import Follower
+    from flowenv.cli.output.printing import echo, echo_json, results
+    from flowenv.cli.output.report import describe
     from flowenv.errors import UnsupportedOperation
 
     flow_run = prepared.flow_run
@@ -205,8 +205,8 @@ def _detach(prepared: Prepared, where: str, output: str) -> int:
 
 
 def _rehearse(prepared: Prepared, output: str) -> int:
-    from flowenv.cli.printing import echo, echo_json
-    from flowenv.cli.report import describe_result, exit_code, report_result
+    from flowenv.cli.output.printing import echo, echo_json
+    from flowenv.cli.output.report import describe_result, exit_code, report_result
     from flowenv.submission.rehearsal import absent_plugins, rehearse
 
     for line in absent_plugins():

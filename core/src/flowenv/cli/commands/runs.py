@@ -6,16 +6,16 @@ from typing import Any
 
 import click
 
-from flowenv.cli.durations import since as since_moment
-from flowenv.cli.options import (
+from flowenv.cli.arguments.durations import since as since_moment
+from flowenv.cli.arguments.options import (
     batch_option,
     label_option,
     mine_option,
     output_option,
     platform_options,
 )
+from flowenv.cli.output.printing import echo, echo_json
 from flowenv.cli.platform import find_environment
-from flowenv.cli.printing import echo, echo_json
 
 
 def _known_states(
@@ -77,7 +77,7 @@ def runs(
       flowenv runs --env prod --state failed --state crashed --since 7d --mine
       flowenv runs --env prod --label nightly -o json
     """
-    from flowenv.cli.runs_table import print_runs
+    from flowenv.cli.output.runs_table import print_runs
     from flowenv.known_runs.finding import find_runs
 
     labels = (*labels, *([batch] if batch else ()))

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from flowenv.cli.options import flow_options, output_option
-from flowenv.cli.printing import echo, echo_json, results
+from flowenv.cli.arguments.options import flow_options, output_option
+from flowenv.cli.output.printing import echo, echo_json, results
 
 
 @click.command()
@@ -25,7 +25,7 @@ def spec(output: str, **target: Any) -> None:
       flowenv spec flow.py --env k8s | kubectl apply --dry-run=server -f -
       flowenv spec flow.py --env fargate -o json
     """
-    from flowenv.cli.prepare import prepare_run
+    from flowenv.cli.arguments.prepare import prepare_run
     from flowenv.submission.explain import masked
 
     built = prepare_run(**target, is_preview=True).spec

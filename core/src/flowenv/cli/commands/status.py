@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from flowenv.cli.options import output_option, reference_options
+from flowenv.cli.arguments.options import output_option, reference_options
+from flowenv.cli.output.printing import echo, echo_json
 from flowenv.cli.platform import attached, print_status
-from flowenv.cli.printing import echo, echo_json
 
 
 @click.command()
@@ -29,7 +29,7 @@ def status(
       flowenv status REFERENCE --env prod
       flowenv status REFERENCE --env prod -o json
     """
-    from flowenv.cli.remembered import describe_remembered, remembered
+    from flowenv.cli.output.remembered import describe_remembered, remembered
     from flowenv.errors import RunNotFound
 
     try:

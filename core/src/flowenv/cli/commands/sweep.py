@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import click
 
-from flowenv.cli.durations import UNITS, seconds
-from flowenv.cli.options import (
+from flowenv.cli.arguments.durations import UNITS, seconds
+from flowenv.cli.arguments.options import (
     batch_option,
     label_option,
     mine_option,
     output_option,
     platform_options,
 )
+from flowenv.cli.output.printing import echo, echo_json, echo_table
 from flowenv.cli.platform import find_environment
-from flowenv.cli.printing import echo, echo_json, echo_table
 
 
 @click.command()

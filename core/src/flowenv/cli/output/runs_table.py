@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from flowenv.cli.printing import echo_table
+from flowenv.cli.output.printing import echo_table
 
 if TYPE_CHECKING:
     from flowenv.answers.summaries import RunSummary

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Self
 
 import click
 
-from flowenv.cli.interrupts import deferred
-from flowenv.cli.live import Foot, live_foot
-from flowenv.cli.printing import echo, echo_json, log_line, tell
-from flowenv.cli.run_line import RunLine
-from flowenv.cli.stdout import drop_output
+from flowenv.cli.following.interrupts import deferred
+from flowenv.cli.following.live import Foot, live_foot
+from flowenv.cli.following.run_line import RunLine
+from flowenv.cli.output.printing import echo, echo_json, log_line, tell
+from flowenv.cli.output.stdout import drop_output
 from flowenv.wording import shown
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def follow_to_end(
         KeyboardInterrupt: after an interrupt.
     """
     from flowenv.cli import BUG
-    from flowenv.cli.report import describe, report_end, show_traceback
+    from flowenv.cli.output.report import describe, report_end, show_traceback
 
     try:
         with Follower(flow_run, where, cancel_on_interrupt=submit is not None) as follower:

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from flowenv.cli import printing, runs_table
-from flowenv.cli.printing import echo_table
-from flowenv.cli.report import report_result
+from flowenv.cli.output import printing, runs_table
+from flowenv.cli.output.printing import echo_table
+from flowenv.cli.output.report import report_result
 
 ROWS = [
     [

@@ -57,7 +57,7 @@ def prepare_flow(
 
 def _say_where_a_module_is(flow: Flow[..., Any], target: str, environment: Environment) -> None:
     """A flow that is named by its module isn't shipped: say so of one that is only a file here."""
-    from flowenv.cli.printing import echo
+    from flowenv.cli.output.printing import echo
 
     file, name = f"{target.partition(':')[0]}.py", target.partition(":")[2]
     if flow.code != "module" or not environment.capabilities.image or not _is_file_here(file):
@@ -78,7 +78,7 @@ def _is_file_here(file: str) -> bool:
 
 def parse_variables(items: Sequence[str]) -> dict[str, Any]:
     """The values of `--variable`."""
-    from flowenv.cli.options import split
+    from flowenv.cli.arguments.options import split
     from flowenv.submission.configured_variables import read_variable
 
     given = split(items, "--variable", "NAME=VALUE")
@@ -135,7 +135,7 @@ def parse_parameters(flow: Flow[..., Any], items: Sequence[str]) -> dict[str, An
     Raises:
         ParameterError: naming the parameter and what it expects.
     """
-    from flowenv.cli.options import split
+    from flowenv.cli.arguments.options import split
     from flowenv.errors import ParameterError
     from flowenv.settings.values import parse
 
@@ -166,7 +166,7 @@ def choose_environment(
     Raises:
         ConfigurationError: if a setting is unknown or its value doesn't parse.
     """
-    from flowenv.cli.given_settings import parse_settings
+    from flowenv.cli.arguments.given_settings import parse_settings
     from flowenv.errors import ConfigurationError
     from flowenv.submission.lifecycle import environment_of
     from flowenv.submission.named_environments import make_environment
@@ -189,7 +189,7 @@ def choose_environment(
 
 
 def _given_settings(env: str | None, items: Sequence[str]) -> dict[str, Any]:
-    from flowenv.cli.given_settings import parse_settings
+    from flowenv.cli.arguments.given_settings import parse_settings
     from flowenv.errors import ConfigurationError
     from flowenv.submission.named_environments import default_name, default_place, find_type
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .project import Ended, Project, Running, eventually, is_gone
+from ..project import Ended, Project, Running, eventually, is_gone
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flowenv.cli.printing import echo, echo_json, results, tell
+from flowenv.cli.output.printing import echo, echo_json, results, tell
 
 if TYPE_CHECKING:
     from flowenv.answers.times import RunTimes
@@ -177,7 +177,7 @@ def summary(flow_run: FlowRun) -> str:
 
 def details(flow_run: FlowRun) -> list[str]:
     """A line each on what is known of a run besides its status."""
-    from flowenv.cli.phase_bars import phase_lines
+    from flowenv.cli.output.phase_bars import phase_lines
     from flowenv.wording import shown
 
     parameters = ", ".join(f"{name}={text}" for name, text in flow_run.shown_parameters.items())

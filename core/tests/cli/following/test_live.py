@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from flowenv.cli import live
+from flowenv.cli.following import live
 
-from .project import Project, eventually
-from .terminal import Terminal, in_terminal
+from ..project import Project, eventually
+from ..terminal import Terminal, in_terminal
 
 pytest.importorskip("rich")
 

@@ -11,7 +11,7 @@ import pytest
 
 from flowenv.cli import run_app
 
-from .project import Project
+from ..project import Project
 
 FLOW = """
     from flowenv import flow

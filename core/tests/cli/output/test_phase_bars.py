@@ -8,7 +8,7 @@ import io
 import pytest
 
 from flowenv.answers.times import Phase
-from flowenv.cli.phase_bars import phase_lines
+from flowenv.cli.output.phase_bars import phase_lines
 
 BEGAN = datetime.datetime(2026, 11, 28, 12, tzinfo=datetime.UTC)
 

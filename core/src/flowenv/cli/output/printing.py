@@ -14,7 +14,7 @@ _COLOUR = r"\x1b\[[0-9;]*m"
 
 def results() -> TextIO | None:
     """The stream for a command's results; None outside of one that has any."""
-    from flowenv.cli.stdout import RESULTS
+    from flowenv.cli.output.stdout import RESULTS
 
     context = click.get_current_context(silent=True)
     return context.meta.get(RESULTS) if context else None
@@ -39,7 +39,7 @@ def tell(text: str) -> None:
     try:
         click.echo(text, err=True)
     except OSError:
-        from flowenv.cli.stdout import drop_output
+        from flowenv.cli.output.stdout import drop_output
 
         drop_output(2)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowenv.cli.live import Foot, live_foot
-from flowenv.cli.run_line import STYLES, clock, in_colour, why
+from flowenv.cli.following.live import Foot, live_foot
+from flowenv.cli.following.run_line import STYLES, clock, in_colour, why
 from flowenv.states import State
 from flowenv.wording import shown
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
-from flowenv.cli import interrupts
+from flowenv.cli.following import interrupts
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from flowenv.cli.stdout import RESULTS, result_stream
+from flowenv.cli.output.stdout import RESULTS, result_stream
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

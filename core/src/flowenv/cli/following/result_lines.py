@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from flowenv.cli.printing import echo, results
-from flowenv.cli.stdout import drop_output
+from flowenv.cli.output.printing import echo, results
+from flowenv.cli.output.stdout import drop_output
 
 
 class ResultLines:

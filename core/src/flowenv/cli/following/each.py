@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from flowenv.cli.batch_view import BatchView, batch_view
-from flowenv.cli.printing import echo
-from flowenv.cli.result_lines import ResultLines
+from flowenv.cli.following.batch_view import BatchView, batch_view
+from flowenv.cli.following.result_lines import ResultLines
+from flowenv.cli.output.printing import echo
 from flowenv.wording import counted, shown
 
 if TYPE_CHECKING:
@@ -135,7 +135,12 @@ class _Told:
         """Print how a row's run ended."""
         import json
 
-        from flowenv.cli.report import describe, describe_end, describe_outcome, show_traceback
+        from flowenv.cli.output.report import (
+            describe,
+            describe_end,
+            describe_outcome,
+            show_traceback,
+        )
 
         data, is_known = row.to_json(), row in self._over_before
         if self._output == "json":  # a script wants the results of all
@@ -219,7 +224,7 @@ def _interrupted(batch: Batch, where: str) -> None:
 
 def exit_code(batch: Batch, lacking: int) -> int:
     """What the command line exits with: the worst of what a single run would exit with."""
-    from flowenv.cli.report import exit_code as of_one
+    from flowenv.cli.output.report import exit_code as of_one
 
     codes = {of_one(row.last_status) for row in batch.rows}
     return max(codes, default=0) or (4 if lacking else 0)

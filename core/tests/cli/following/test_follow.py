@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from flowenv import Capabilities, Environment, FlowRun
-from flowenv.cli import follow
-from flowenv.cli.report import exit_code, summary
+from flowenv.cli.following import follow
+from flowenv.cli.output.report import exit_code, summary
 from flowenv.errors import PlatformError
 from flowenv.results.outcome import Outcome
 from flowenv.states import Reason, State, Status
 
-from .project import Project, eventually
+from ..project import Project, eventually
 
 STARTING = Status(State.STARTING, Reason.IMAGE_PULL, "Pulling a:1")
 

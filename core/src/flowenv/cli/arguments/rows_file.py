@@ -48,7 +48,7 @@ def read_rows(path: Path, flow: Flow[..., Any], common: Mapping[str, Any]) -> li
 def _parsed(
     row: Mapping[str, Any], common: Mapping[str, Any], flow: Flow[..., Any], where: str
 ) -> dict[str, Any]:
-    from flowenv.cli.prepare import annotation_of
+    from flowenv.cli.arguments.prepare import annotation_of
     from flowenv.settings.values import fits, parse
 
     values = dict(common)

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from .project import Project, eventually
+from ..project import Project, eventually
 
 FLOW = """
     import datetime

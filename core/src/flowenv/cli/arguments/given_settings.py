@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
-from flowenv.cli.options import split
+from flowenv.cli.arguments.options import split
 from flowenv.errors import ConfigurationError
 from flowenv.settings.declaration import Setting, nearest, settings_of
 from flowenv.settings.values import describe, fits, parse

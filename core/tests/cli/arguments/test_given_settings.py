@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from flowenv import LocalDaskExecutor
-from flowenv.cli.given_settings import parse_settings
+from flowenv.cli.arguments.given_settings import parse_settings
 from flowenv.environments.common_environment import CommonEnvironment
 from flowenv.errors import ConfigurationError
 from flowenv.settings.declaration import setting

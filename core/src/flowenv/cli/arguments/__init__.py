@@ -1,0 +1,1 @@
+"""What was typed: options, and from them a flow, its environment and its parameters."""
