@@ -51,7 +51,9 @@ BREAKS = [
     Break("flowenv_dask_k8s.hooks", "import flowenv_k8s.runs.sweep", {"backends-apart"}),
     Break("flowenv_dask_cloud.hooks", f"{FOR_TYPES}flowenv_fargate", {"backends-apart"}),
     Break("flowenv_k8s.spec.names", "import flowenv_k8s.spec.job", {NO_CIRCLES}),
-    Break("flowenv_fargate.spec.sizes", "import flowenv_fargate.spec.build", {NO_CIRCLES}),
+    Break(
+        "flowenv_fargate.spec.definition.sizes", "import flowenv_fargate.spec.build", {NO_CIRCLES}
+    ),
     Break("flowenv_k8s.runs.sweep", "import kubernetes", {"vendor-kubernetes"}),
     Break("flowenv_dask_k8s.api", "import urllib3", {"vendor-kubernetes"}),
     Break("flowenv.submission.lifecycle", "import kubernetes", {"vendor-kubernetes"}),

@@ -1,4 +1,4 @@
-"""The fields of the Kubernetes client's models, as `flowenv_k8s.spec.field_table` has them.
+"""The fields of the Kubernetes client's models, for `flowenv_k8s.spec.manifests.field_table`.
 
 `python -m rigs.kubernetes.client_fields`, in `tests/`, writes that module anew from the client that
 is installed.
@@ -15,7 +15,7 @@ from typing import Any
 import kubernetes
 from kubernetes.client import models
 
-TABLE = Path(__file__).parents[3] / "plugins/k8s/src/flowenv_k8s/spec/field_table.py"
+TABLE = Path(__file__).parents[3] / "plugins/k8s/src/flowenv_k8s/spec/manifests/field_table.py"
 
 ROOTS = (models.V1Job, models.V1Pod)
 _LEFT_OUT = ("V1JobStatus", "V1PodStatus", "V1ManagedFieldsEntry")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from flowenv.errors import SettingError
 from flowenv.plugin import Environment, FlowRun, contract, runtime_setting, setting
 from flowenv_k8s.spec.checks import POD_SPEC, check_job
-from flowenv_k8s.spec.field_table import KUBERNETES
-from flowenv_k8s.spec.manifest import (
+from flowenv_k8s.spec.manifests.field_table import KUBERNETES
+from flowenv_k8s.spec.manifests.manifest import (
     Manifest,
     check_kind,
     dotted,
@@ -20,10 +20,10 @@ from flowenv_k8s.spec.manifest import (
     mapping_at,
     read_manifest,
 )
+from flowenv_k8s.spec.manifests.structure import check_fields
+from flowenv_k8s.spec.manifests.yaml_text import Path_
 from flowenv_k8s.spec.quantities import HINT, MEMORY_HINT, too_little_memory, wrong_quantities
-from flowenv_k8s.spec.structure import check_fields
 from flowenv_k8s.spec.user_manifest import as_given
-from flowenv_k8s.spec.yaml_text import Path_
 
 if TYPE_CHECKING:
     from flowenv.plugin import Encoder, Merged

@@ -20,7 +20,7 @@ from flowenv.plugin import (
     setting,
 )
 from flowenv_k8s.base_environment import CONTRACT, KubernetesEnvironment, job_manifest
-from flowenv_k8s.spec.manifest import Manifest
+from flowenv_k8s.spec.manifests.manifest import Manifest
 
 
 @dataclasses.dataclass(repr=False)

@@ -9,7 +9,7 @@ from flowenv import hookimpl
 from flowenv.errors import SpecError
 from flowenv_k8s.environment import KubernetesJobEnvironment
 from flowenv_k8s.spec.job import build_spec
-from flowenv_k8s.spec.manifest import Manifest, lines_of
+from flowenv_k8s.spec.manifests.manifest import Manifest, lines_of
 
 if TYPE_CHECKING:
     from flowenv.plugin import Environment, Finding, FlowRun, Handle, Leftover, Process, RunSummary

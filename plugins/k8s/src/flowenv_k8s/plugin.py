@@ -44,12 +44,12 @@ from flowenv_k8s.spec.labels import (
     run_of,
     selector,
 )
-from flowenv_k8s.spec.manifest import Manifest, list_at, mapping_at
+from flowenv_k8s.spec.manifests.manifest import Manifest, list_at, mapping_at
+from flowenv_k8s.spec.manifests.structure import check_fields
 from flowenv_k8s.spec.names import is_name, object_name, run_suffix
 from flowenv_k8s.spec.pod_security import restrict
 from flowenv_k8s.spec.quantities import merged_resources
 from flowenv_k8s.spec.runtime import start_alike
-from flowenv_k8s.spec.structure import check_fields
 from flowenv_k8s.spec.variables import SecretEntries, container_env, secret_manifest
 
 if TYPE_CHECKING:

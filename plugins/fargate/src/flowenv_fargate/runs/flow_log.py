@@ -12,7 +12,7 @@ from flowenv.plugin import Outcome
 from flowenv_fargate.runs import cloudwatch
 from flowenv_fargate.runs.account import Account
 from flowenv_fargate.runs.cloudwatch import LogPlace, LogReader, no_logs
-from flowenv_fargate.runs.diagnosis import container_of, left_a_record
+from flowenv_fargate.runs.diagnosis.status import container_of, left_a_record
 from flowenv_fargate.spec.tags import seal_in
 
 _log = logging.getLogger("flowenv.fargate")

@@ -25,7 +25,8 @@ from flowenv_fargate.api.refusals import AwsRefused, Kind
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account
 from flowenv_fargate.runs.cloudwatch import follow_lines
-from flowenv_fargate.runs.diagnosis import (
+from flowenv_fargate.runs.diagnosis.events import events_of
+from flowenv_fargate.runs.diagnosis.status import (
     CANCEL_REASON,
     DEADLINE_MARK,
     ENDED_REASON,
@@ -34,9 +35,8 @@ from flowenv_fargate.runs.diagnosis import (
     is_over,
     lost,
 )
-from flowenv_fargate.runs.events import events_of
+from flowenv_fargate.runs.diagnosis.times import times_of
 from flowenv_fargate.runs.flow_log import FlowLog
-from flowenv_fargate.runs.times import times_of
 from flowenv_fargate.spec.tags import Task
 
 _log = logging.getLogger("flowenv.fargate")

@@ -12,9 +12,9 @@ from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account, account_of, cluster_of
 from flowenv_fargate.runs.handle import TaskHandle
 from flowenv_fargate.runs.tasks import describe_tasks, flow_tasks, tasks_of_run
+from flowenv_fargate.spec.definition.identity import flow_container_name
 from flowenv_fargate.spec.places import payload_place
 from flowenv_fargate.spec.tags import Identity, Task
-from flowenv_fargate.spec.task_definition import flow_container_name
 
 LOOKS = 3
 """How often a task is looked for, as a new one can be missing for a moment."""

@@ -19,15 +19,15 @@ from flowenv_fargate.api.service_model import parameters_of
 from flowenv_fargate.api.vendor_errors import Unanswered
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.log_groups import LogGroups
-from flowenv_fargate.spec.comparison import all_differences, differences
-from flowenv_fargate.spec.shapes import REGISTER
-from flowenv_fargate.spec.tags import SPEC_HASH
-from flowenv_fargate.spec.task_definition import (
+from flowenv_fargate.spec.definition.comparison import all_differences, differences
+from flowenv_fargate.spec.definition.identity import (
     Definition,
     definition_hash,
     flow_container_name,
     tagged,
 )
+from flowenv_fargate.spec.shapes import REGISTER
+from flowenv_fargate.spec.tags import SPEC_HASH
 
 REMEMBERED_FOR = 300.0
 """Seconds after which a definition that was there is looked for again."""

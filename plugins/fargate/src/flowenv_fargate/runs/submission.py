@@ -18,7 +18,9 @@ from flowenv_fargate.runs.registration import Registered
 from flowenv_fargate.runs.runtime import bring_runtime, presigned_runtime
 from flowenv_fargate.runs.tasks import describe_tasks, tasks_of_run
 from flowenv_fargate.spec.checks import check_network
-from flowenv_fargate.spec.entry_point import check_runs_command
+from flowenv_fargate.spec.definition.entry_point import check_runs_command
+from flowenv_fargate.spec.definition.identity import flow_container_name
+from flowenv_fargate.spec.definition.secrets import check_own_values, check_secrets, leave_secrets
 from flowenv_fargate.spec.overrides import (
     add_missing,
     check_length,
@@ -26,9 +28,7 @@ from flowenv_fargate.spec.overrides import (
     inline_secrets,
     set_variable,
 )
-from flowenv_fargate.spec.secrets import check_own_values, check_secrets, leave_secrets
 from flowenv_fargate.spec.tags import Identity
-from flowenv_fargate.spec.task_definition import flow_container_name
 
 Request = dict[str, Any]
 

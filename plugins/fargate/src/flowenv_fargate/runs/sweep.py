@@ -13,12 +13,12 @@ from flowenv.plugin import Leftover, State, seconds_since
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account, account_of, cluster_of
-from flowenv_fargate.runs.diagnosis import DEADLINE_MARK, diagnose
+from flowenv_fargate.runs.diagnosis.status import DEADLINE_MARK, diagnose
 from flowenv_fargate.runs.runtime import stored_runtimes
 from flowenv_fargate.runs.tasks import flow_tasks
+from flowenv_fargate.spec.definition.identity import is_generated
 from flowenv_fargate.spec.places import payload_place
 from flowenv_fargate.spec.tags import CLUSTER, cluster_tag, runtime_of
-from flowenv_fargate.spec.task_definition import is_generated
 
 _PREFIX = "flowenv-"
 DAY = 24 * 3600.0

@@ -16,14 +16,19 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 from flowenv.errors import SpecError
 from flowenv.plugin import PAYLOAD_FILE, Marks, Target, contract, seal_of
 from flowenv_fargate.spec import arguments as args
-from flowenv_fargate.spec.comparison import normalised
-from flowenv_fargate.spec.container_variables import divide, run_entries
-from flowenv_fargate.spec.entry_point import take_over
+from flowenv_fargate.spec.definition.comparison import normalised
+from flowenv_fargate.spec.definition.container_variables import divide, run_entries
+from flowenv_fargate.spec.definition.entry_point import take_over
+from flowenv_fargate.spec.definition.identity import (
+    FLOW_CONTAINER,
+    Definition,
+    generated_family,
+)
+from flowenv_fargate.spec.definition.sizes import complete_size
 from flowenv_fargate.spec.overrides import LIMIT, put_payload_inline, set_variable
 from flowenv_fargate.spec.places import payload_place
 from flowenv_fargate.spec.runtime import LONGEST_URL, shipped
 from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf, Shape
-from flowenv_fargate.spec.sizes import complete_size
 from flowenv_fargate.spec.tags import (
     CLUSTER,
     MARKS,
@@ -32,11 +37,6 @@ from flowenv_fargate.spec.tags import (
     marks,
     run_tags,
     started_by,
-)
-from flowenv_fargate.spec.task_definition import (
-    FLOW_CONTAINER,
-    Definition,
-    generated_family,
 )
 
 if TYPE_CHECKING:

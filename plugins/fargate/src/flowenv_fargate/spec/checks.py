@@ -9,9 +9,9 @@ from typing import Any
 from flowenv.errors import SpecError
 from flowenv.plugin import nearest
 from flowenv_fargate.spec import arguments as args
+from flowenv_fargate.spec.definition.sizes import check_size
 from flowenv_fargate.spec.overrides import check_length, flow_override
 from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf, check_request
-from flowenv_fargate.spec.sizes import check_size
 from flowenv_fargate.spec.tags import SPEC_HASH
 
 _ECR = re.compile(r"\d{12}\.dkr[.-]ecr\.")

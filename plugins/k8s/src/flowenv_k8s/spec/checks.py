@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import Any
 
 from flowenv.errors import SpecError
-from flowenv_k8s.spec.manifest import Manifest, dotted, list_at, mapping_at
+from flowenv_k8s.spec.manifests.manifest import Manifest, dotted, list_at, mapping_at
+from flowenv_k8s.spec.manifests.yaml_text import Path_
 from flowenv_k8s.spec.names import LONGEST, is_label_key, is_label_value, is_name
 from flowenv_k8s.spec.quantities import MEMORY_HINT, too_little_memory
-from flowenv_k8s.spec.yaml_text import Path_
 
 TEMPLATE = ("spec", "template")
 POD_SPEC = (*TEMPLATE, "spec")

@@ -28,13 +28,13 @@ from flowenv.plugin import (
 from flowenv_k8s.spec.checks import LARGEST_SECRET, POD_SPEC, check_job, check_secret_size
 from flowenv_k8s.spec.common_part import common_objects, mount_common
 from flowenv_k8s.spec.labels import FLOW_CONTAINER, PAYLOAD, STORED, run_annotations, run_labels
-from flowenv_k8s.spec.manifest import Manifest, mapping_at
+from flowenv_k8s.spec.manifests.manifest import Manifest, mapping_at
+from flowenv_k8s.spec.manifests.structure import check_fields
 from flowenv_k8s.spec.names import object_name, run_suffix
 from flowenv_k8s.spec.pod_security import restrict
 from flowenv_k8s.spec.quantities import merged_resources
 from flowenv_k8s.spec.runtime import MOUNT_PATH as RUNTIME_PATH
 from flowenv_k8s.spec.runtime import mount_runtime, runtime_config_map
-from flowenv_k8s.spec.structure import check_fields
 from flowenv_k8s.spec.user_manifest import VOLUME
 from flowenv_k8s.spec.variables import SecretEntries, container_env
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from flowenv_k8s.spec.common_part import VOLUME as COMMON_VOLUME
 from flowenv_k8s.spec.labels import PREFIX, RUN_ID
-from flowenv_k8s.spec.manifest import Manifest, dotted
+from flowenv_k8s.spec.manifests.manifest import Manifest, dotted
+from flowenv_k8s.spec.manifests.yaml_text import Path_
 from flowenv_k8s.spec.runtime import VOLUME as RUNTIME_VOLUME
-from flowenv_k8s.spec.yaml_text import Path_
 
 VOLUME = "flowenv-payload"
 """The volume with a run's files, in the Job that is made of a manifest."""

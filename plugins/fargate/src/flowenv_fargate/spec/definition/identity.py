@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flowenv_fargate.spec.comparison import canonical
+from flowenv_fargate.spec.definition.comparison import canonical
 from flowenv_fargate.spec.tags import CLUSTER, SPEC_HASH
 
 Definition = dict[str, Any]

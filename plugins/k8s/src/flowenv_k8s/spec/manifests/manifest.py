@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 from flowenv.errors import SpecError
 from flowenv.plugin import contract
-from flowenv_k8s.spec.yaml_scalars import NotYaml
-from flowenv_k8s.spec.yaml_text import Document, Path_, Place, documents
+from flowenv_k8s.spec.manifests.yaml_scalars import NotYaml
+from flowenv_k8s.spec.manifests.yaml_text import Document, Path_, Place, documents
 
 _IN_CONTAINER = (
     "This is the flow's container, in which the flow's file is imported. Keep the environment in "

@@ -3,7 +3,7 @@
 import pytest
 
 from flowenv.errors import SpecError
-from flowenv_fargate.spec.sizes import SIZES, check_size, complete_size
+from flowenv_fargate.spec.definition.sizes import SIZES, check_size, complete_size
 
 
 @pytest.mark.parametrize("cpu", SIZES)

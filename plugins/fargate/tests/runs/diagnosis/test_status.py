@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flowenv.plugin import Outcome, Reason, State
-from flowenv_fargate.runs.diagnosis import CANCEL_REASON, DEADLINE_MARK, diagnose, is_over
+from flowenv_fargate.runs.diagnosis.status import CANCEL_REASON, DEADLINE_MARK, diagnose, is_over
 
 RUN = "11111111-2222-3333-4444-555555555555"
 COMPLETED = Outcome(RUN, State.COMPLETED, result=3, has_result=True)

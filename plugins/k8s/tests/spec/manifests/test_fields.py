@@ -13,10 +13,10 @@ from flowenv.errors import SpecError
 from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
-from flowenv_k8s.spec.field_table import KUBERNETES
-from flowenv_k8s.spec.fields import types
-from flowenv_k8s.spec.manifest import Manifest, lines_of, read_manifest
-from flowenv_k8s.spec.structure import check_fields
+from flowenv_k8s.spec.manifests.field_table import KUBERNETES
+from flowenv_k8s.spec.manifests.fields import types
+from flowenv_k8s.spec.manifests.manifest import Manifest, lines_of, read_manifest
+from flowenv_k8s.spec.manifests.structure import check_fields
 from rigs.kubernetes import KubernetesRig, client_fields
 
 

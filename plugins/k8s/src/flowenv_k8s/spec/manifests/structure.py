@@ -11,10 +11,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from flowenv_k8s.spec.fields import Around, is_plural, misspelt, owners_of, place_of, types
-from flowenv_k8s.spec.manifest import Manifest, dotted, mapping_at
+from flowenv_k8s.spec.manifests.fields import (
+    Around,
+    is_plural,
+    misspelt,
+    owners_of,
+    place_of,
+    types,
+)
+from flowenv_k8s.spec.manifests.manifest import Manifest, dotted, mapping_at
+from flowenv_k8s.spec.manifests.yaml_text import Path_
 from flowenv_k8s.spec.quantities import HINT, is_quantity
-from flowenv_k8s.spec.yaml_text import Path_
 
 _SAID = {
     "number": "a whole number",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from flowenv_fargate.spec.sizes import as_units
+from flowenv_fargate.spec.definition.sizes import as_units
 
 _SHOWN = frozenset({"cpu", "memory", "networkMode", "image"})
 """Fields whose values an error may show; others can hold secrets."""

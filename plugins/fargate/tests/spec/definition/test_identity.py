@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowenv_fargate.spec.comparison import all_differences, differences
-from flowenv_fargate.spec.tags import SPEC_HASH
-from flowenv_fargate.spec.task_definition import (
+from flowenv_fargate.spec.definition.comparison import all_differences, differences
+from flowenv_fargate.spec.definition.identity import (
     definition_hash,
     generated_family,
     is_generated,
     tagged,
 )
+from flowenv_fargate.spec.tags import SPEC_HASH
 
 WANTED: dict[str, Any] = {
     "family": "flows",

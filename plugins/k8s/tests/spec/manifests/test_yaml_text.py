@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from flowenv_k8s.spec.yaml_scalars import NotYaml
-from flowenv_k8s.spec.yaml_text import DEEPEST, Path_, Place, documents
+from flowenv_k8s.spec.manifests.yaml_scalars import NotYaml
+from flowenv_k8s.spec.manifests.yaml_text import DEEPEST, Path_, Place, documents
 
 
 def read(text: str) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from flowenv_k8s.spec.yaml_scalars import NotYaml, scalar
+from flowenv_k8s.spec.manifests.yaml_scalars import NotYaml, scalar
 
 Path_ = tuple[str | int, ...]
 """Where something stands in a manifest: keys and indices."""

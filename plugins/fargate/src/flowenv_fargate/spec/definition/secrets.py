@@ -7,7 +7,7 @@ from typing import Any
 
 from flowenv.errors import SpecError
 from flowenv.plugin import Secret, contract
-from flowenv_fargate.spec.container_variables import secret_reference
+from flowenv_fargate.spec.definition.container_variables import secret_reference
 from flowenv_fargate.spec.tags import MARKS
 
 _OF_THE_RUN = frozenset({contract.FLOW_RUN_ID, contract.PAYLOAD, contract.PAYLOAD_SEAL, MARKS})

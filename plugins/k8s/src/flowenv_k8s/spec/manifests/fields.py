@@ -9,8 +9,8 @@ import functools
 import re
 from collections.abc import Iterator, Mapping
 
-from flowenv_k8s.spec.field_table import TABLE
-from flowenv_k8s.spec.yaml_text import Path_
+from flowenv_k8s.spec.manifests.field_table import TABLE
+from flowenv_k8s.spec.manifests.yaml_text import Path_
 
 Fields = Mapping[str, str]
 """The fields of a type, each with its kind: `text`, `[text]`, `{text}`, a type's name, …."""
