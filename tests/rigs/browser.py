@@ -80,6 +80,10 @@ class Page:
             f"field.value = {json.dumps(text)}; field.dispatchEvent(new Event('input')); }})()"
         )
 
+    def show_as(self, media: str) -> None:
+        """Show it as on `screen` or, for `print`, on paper."""
+        self._do("Emulation.setEmulatedMedia", media=media)
+
     def _do(self, method: str, **parameters: Any) -> dict[str, Any]:
         return dict(self._ask(method, self._session, self._note, **parameters))
 

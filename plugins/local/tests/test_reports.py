@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime
 import hashlib
+import itertools
 import re
 import stat
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from flowenv.reports import contents
 from flowenv.reports import page as pages
 from flowenv.reports.page import check_report
 from flowenv.reports.pictures import LARGEST, picture
-from flowenv.runs.timeline import WIDTH, Scale
+from flowenv.runs.timeline import PHASE_COLOURS, WIDTH, Scale
 from flowenv_local import LocalEnvironment
 from rigs import browser as browsers
 
@@ -42,6 +43,12 @@ def shout(word: str, password: str = "") -> str:
     if word == "fail":
         raise ValueError(f"{EVIL} happened")
     return word
+
+
+@flow
+def stumble(at: int) -> None:
+    if at:
+        raise ValueError(f"no row {at}")
 
 
 class Elements(HTMLParser):
@@ -109,7 +116,7 @@ def test_many_runs_are_a_table_with_a_column_for_each_parameter() -> None:
 
 
 def test_of_very_many_runs_only_the_table_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "LARGEST_BATCH", 1)
+    monkeypatch.setattr(pages, "MOST_WHOLE", 1)
     runs, read = [flowenv.submit(shout, word=word) for word in "ab"], list[str]()
     for name in ("logs", "result"):  # nothing is asked for that nobody sees
         monkeypatch.setattr(flowenv.FlowRun, name, lambda *_, name=name: read.append(name))
@@ -117,6 +124,49 @@ def test_of_very_many_runs_only_the_table_is_there(monkeypatch: pytest.MonkeyPat
     assert read == []
     assert "The logs and specs of so many runs aren't part of this page." in html
     assert 'id="run1"' not in html
+
+
+def test_of_very_many_runs_those_that_went_wrong_have_their_logs(
+    told: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "MOST_WHOLE", 1)
+    runs = [flowenv.submit(shout, word=word) for word in ("a", "fail", "fail")]
+    elements = Elements(flowenv.report(runs))
+    assert [one.get("id") for one in elements.of("details") if "id" in one] == ["run2"]
+    assert "but for those that went wrong" in elements.text
+    assert "line 999" in elements.text
+    assert runs[2].reference in elements.text
+
+
+def test_what_went_wrong_stands_above_the_runs_once_for_each_cause() -> None:
+    runs = [flowenv.submit(stumble, at=at) for at in (1, 22, 0, 3)]
+    html = flowenv.report(runs)
+    text = Elements(html).text
+    above = text[: text.index("each from its own beginning")]
+    assert "3 \xd7 Failed" in above
+    assert "ValueError: no row 1" in above
+    assert "no row 22" not in above
+    assert "run 1, 2, 4" in above
+    assert above.index("3 Failed") < above.index("1 Completed")
+    assert "4 runs in " in above
+    assert "<title>stumble: 3 Failed, 1 Completed</title>" in html
+
+
+def test_a_page_can_be_heard_and_used_without_a_mouse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for runs in ([flowenv.submit(leaving)], [flowenv.submit(shout, word=word) for word in "ab"]):
+        elements = Elements(flowenv.report(runs))
+        tables = len(list(elements.of("table")))
+        assert tables == len(list(elements.of("caption")))
+        assert all(head.get("scope") == "col" for head in elements.of("th"))
+        assert all(image.get("alt") for image in elements.of("img"))
+        levels = [int(name[1]) for name, _ in elements.found if re.fullmatch("h[1-6]", name)]
+        assert levels[0] == 1
+        assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+        scrolled = [one for one in elements.of("div") if one.get("class") in ("log", "scroll runs")]
+        assert all(one["tabindex"] == "0" and one["aria-label"] for one in scrolled)
 
 
 @flow
@@ -217,7 +267,7 @@ def test_in_a_browser_it_is_searched_sorted_and_filtered(told: None, tmp_path: P
     program = browsers.found()
     assert program
     with browsers.browser(program, tmp_path / "browser") as browser:
-        page, column = browser.open(path), "#runs tbody td:nth-child(3)"
+        page, column = browser.open(path), "#runs tbody td:nth-child(5)"
         assert page.texts(column)[:3] == ["'b'", "'fail'", "'a'"]
         page.click("#runs th[data-name=word] button")
         assert page.texts(column)[-3:] == ["'a'", "'b'", "'fail'"]
@@ -225,11 +275,24 @@ def test_in_a_browser_it_is_searched_sorted_and_filtered(told: None, tmp_path: P
         assert page.texts(column) == ["'a'"]
         assert page.texts("#runs-count") == ["1 of 4"]
         page.type("input[data-filters=runs]", "")
+        page.type("input[data-filters=runs]", "running")  # the names of phases aren't searched
+        assert page.texts(column) == []
+        page.type("input[data-filters=runs]", "")
         page.click(".counts .Failed")
         assert page.texts(column) == ["'fail'"]
+        page.click("[data-aligns]")
+        begins = "document.querySelector('#run2').checkVisibility() && document.querySelector("
+        begins += "'#runs tbody tr:nth-child(4) svg').viewBox.baseVal.x"
+        assert page.evaluate(begins) > 0
         page.click("a[href='#run2']")
         page.type("input[data-filters=log2]", "line 77")
         assert page.texts("#log2-count") == ["11 of 1000"]
+        page.type("input[data-filters=log2]", "")
+        log = "document.querySelector('#log2')"
+        page.evaluate(f"{log}.scrollTop = 0")
+        assert page.evaluate(f"{log}.scrollHeight > {log}.clientHeight")
+        page.show_as("print")
+        assert page.evaluate(f"{log}.scrollHeight == {log}.clientHeight")
         assert page.requested == [path.as_uri()]
         assert page.complaints == []
         phone = browser.open(path, width=360, is_dark=True)
@@ -272,7 +335,7 @@ def test_phases_are_bars_in_their_place_and_none_is_invisible() -> None:
     scale = Scale([phases], at(100))
     starting, loading, running = scale.bars(phases)
     assert (starting.x, starting.width, starting.title) == (0, WIDTH / 4, "starting: 25 s")
-    assert loading.width == 1.5
+    assert loading.width > 0
     assert (running.x, running.is_open) == (WIDTH / 4, True)
     assert running.title == "running: 1 min 15 s so far"
     assert [mark.label for mark in scale.marks()] == [
@@ -284,4 +347,18 @@ def test_phases_are_bars_in_their_place_and_none_is_invisible() -> None:
         "1 min 15 s",
         "1 min 30 s",
     ]
+    assert [mark.label for mark in scale.marks(4)] == ["0 s", "30 s", "1 min", "1 min 30 s"]
+    assert scale.apart(4) == WIDTH * 0.3
     assert Scale([[]], at(0)).marks()
+
+
+@pytest.mark.parametrize("colour", PHASE_COLOURS.values(), ids=PHASE_COLOURS)
+def test_a_phases_name_is_legible_on_its_bar(colour: str) -> None:
+    assert (_light(colour) + 0.05) / (_light("#12191b") + 0.05) > 4.5
+
+
+def _light(colour: str) -> float:
+    """How light a colour is, as WCAG counts."""
+    parts = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import pprint
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import yaml
 
 from flowenv.answers.events import Event
 from flowenv.answers.times import Phase, RunTimes
 from flowenv.errors import FlowenvError
 from flowenv.reports.left_files import ListedFile, listed_files
 from flowenv.reports.pictures import Picture, picture
+from flowenv.reports.sent import Container, containers, spec_text
+from flowenv.reports.texts import LONGEST_LINE, moment, text
 from flowenv.runs.flow_run import FlowRun
 from flowenv.states import State, Status
-from flowenv.submission.explain import containers_of, masked
-from flowenv.wording import shown
 
 MOST_LINES = 20_000
 """The lines of logs that a page has; of longer ones the last ones."""
@@ -31,8 +29,8 @@ MOST_OF_PICTURES = 8 * 1024 * 1024
 """The bytes of pictures that a page has."""
 MOST_EVENTS = 200
 """The events of a run that a page has: the newest."""
-LONGEST_LINE = 4_000
-"""The characters of a line, and of a value, that a report has."""
+_WIDTH = 88
+"""The characters of a line of a result."""
 
 
 @dataclass(frozen=True)
@@ -46,34 +44,6 @@ class Fact:
 
     name: str
     value: str
-
-
-@dataclass(frozen=True)
-class Variable:
-    """An environment variable of a container.
-
-    Args:
-        name: its name.
-        value: its value; a secret is masked.
-        layer: who set it.
-    """
-
-    name: str
-    value: str
-    layer: str
-
-
-@dataclass(frozen=True)
-class Container:
-    """A container and its variables.
-
-    Args:
-        name: its name in the spec.
-        variables: what it gets.
-    """
-
-    name: str
-    variables: Sequence[Variable]
 
 
 @dataclass(frozen=True)
@@ -97,6 +67,7 @@ class RunContents:
         picture: its result, if that is a picture.
         containers: the variables of its containers; empty for a run of another process.
         spec: the finished spec as YAML, without secrets; empty for a run of another process.
+        is_whole: False for what a table of very many runs shows: no log and no result was read.
     """
 
     flow: str
@@ -115,6 +86,7 @@ class RunContents:
     picture: Picture | None = None
     containers: Sequence[Container] = ()
     spec: str = ""
+    is_whole: bool = True
 
     @property
     def phases(self) -> Sequence[Phase]:
@@ -126,6 +98,10 @@ class RunContents:
         if not self.phases or (self.status.state.is_final and not self.times.ended):
             return None
         return self.times.total(now)
+
+    def fact(self, name: str) -> str:
+        """One of its facts; empty if that isn't known."""
+        return next((one.value for one in self.facts if one.name == name), "")
 
 
 def contents_of(flow_run: FlowRun, *, of: int = 1, in_full: bool = True) -> RunContents:
@@ -143,6 +119,7 @@ def contents_of(flow_run: FlowRun, *, of: int = 1, in_full: bool = True) -> RunC
         [Fact(name, text(value)) for name, value in _facts(flow_run).items() if value],
         [Fact(text(name), text(value)) for name, value in flow_run.shown_parameters.items()],
         times_of(flow_run),
+        is_whole=in_full,
     )
     if not in_full:
         return contents
@@ -161,17 +138,9 @@ def contents_of(flow_run: FlowRun, *, of: int = 1, in_full: bool = True) -> RunC
         files=files,
         files_note=files_note,
         picture=seen,
-        containers=_containers(flow_run),
-        spec=_spec(flow_run.spec),
+        containers=containers(flow_run),
+        spec=spec_text(flow_run.spec),
     )
-
-
-def text(value: object) -> str:
-    """Anything as one line or several, not too long, in which nothing acts."""
-    said = str(value)
-    if len(said) > LONGEST_LINE:
-        said = f"{said[:LONGEST_LINE]}… ({len(said):,} characters)"
-    return shown(said)
 
 
 def times_of(flow_run: FlowRun) -> RunTimes:
@@ -180,11 +149,6 @@ def times_of(flow_run: FlowRun) -> RunTimes:
         return flow_run.times()
     except FlowenvError:
         return RunTimes()
-
-
-def moment(at: datetime.datetime | None) -> str:
-    """A moment for people, in UTC."""
-    return at.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at else ""
 
 
 def _status(status: Status) -> Status:
@@ -216,7 +180,15 @@ def _result(flow_run: FlowRun, status: Status) -> tuple[str, str, Picture | None
         return "", text(error), None
     if isinstance(value, bytes) and (seen := picture(value)):
         return "", "", seen
-    return text(repr(value)), "", None
+    return _written_out(value), "", None
+
+
+def _written_out(value: object) -> str:
+    """A value as Python writes it, a long one on several lines."""
+    said = repr(value)
+    if _WIDTH < len(said) <= LONGEST_LINE and "\n" not in said:
+        said = pprint.pformat(value, width=_WIDTH, sort_dicts=False)
+    return text(said)
 
 
 def _events(flow_run: FlowRun) -> tuple[Sequence[Event], str]:
@@ -261,40 +233,3 @@ def _log(flow_run: FlowRun, most: int, characters: int) -> tuple[Sequence[str], 
     except FlowenvError as error:
         return list(kept), text(f"The log can't be read: {error}")
     return list(kept), f"{left_out:,} lines before these are left out." if left_out else ""
-
-
-def _containers(flow_run: FlowRun) -> list[Container]:
-    if flow_run.container_variables is None:
-        return []
-    return [
-        Container(
-            text(one["container"]),
-            [
-                Variable(text(e["name"]), text(_value(e)), text(e["layer"]))
-                for e in one["variables"]
-            ],
-        )
-        for one in containers_of(flow_run.container_variables)
-    ]
-
-
-def _value(entry: Mapping[str, Any]) -> object:
-    value = entry.get("value")
-    return value if value is not None else entry.get("valueFrom", "")
-
-
-def _spec(spec: Mapping[str, Any] | None) -> str:
-    if not spec:
-        return ""
-    return shown(yaml.safe_dump(_plain(masked(dict(spec))), sort_keys=False, allow_unicode=True))
-
-
-def _plain(value: Any) -> Any:
-    """The same without long texts, and with nothing that YAML doesn't know."""
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return text(value)

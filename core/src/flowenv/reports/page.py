@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from flowenv.errors import ConfigurationError, FlowenvError
-from flowenv.reports.contents import RunContents, contents_of, moment, text
+from flowenv.reports.contents import RunContents, contents_of
+from flowenv.reports.overview import WRONG, causes, counted, in_a_line, place_of
+from flowenv.reports.texts import moment, text
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.timeline import WIDTH, Scale, duration
+from flowenv.runs.timeline import PHASE_COLOURS, WIDTH, Scale, duration
 
-LARGEST_BATCH = 100
-"""Up to so many runs on a page have their logs and specs with them."""
+MOST_WHOLE = 100
+"""So many runs on a page have their logs and specs with them: of more those that went wrong."""
 
 
 class Page(str):
@@ -66,12 +68,22 @@ def report(
         )
     if not chosen:
         raise FlowenvError("There is no run to report on.")
-    in_full = len(chosen) <= LARGEST_BATCH
-    many = len(chosen)
-    page = _rendered([contents_of(run, of=many, in_full=in_full) for run in chosen], title)
+    page = _rendered(_read(chosen), title)
     if path is not None:
         _write(Path(path), page)
     return Page(page)
+
+
+def _read(runs: Sequence[FlowRun]) -> list[RunContents]:
+    """What there is to say of the runs; of very many those that went wrong are whole."""
+    many = len(runs)
+    if many <= MOST_WHOLE:
+        return [contents_of(run, of=many) for run in runs]
+    found = [contents_of(run, in_full=False) for run in runs]
+    wrong = [i for i in range(many) if found[i].status.state in WRONG][:MOST_WHOLE]
+    for i in wrong:
+        found[i] = contents_of(runs[i], of=max(len(wrong), 2))
+    return found
 
 
 def _write(path: Path, page: str) -> None:
@@ -118,28 +130,48 @@ def check_report(path: Path) -> None:
 
 def _rendered(runs: Sequence[RunContents], title: str) -> str:
     now = datetime.datetime.now(datetime.UTC)
-    scale = Scale([run.phases for run in runs], now)
     script = _file("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    values: dict[str, Any] = {
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
+    values = {
         "title": text(title or runs[0].flow),
-        "runs": runs,
-        "is_many": len(runs) > 1,
-        "in_full": len(runs) <= LARGEST_BATCH,
-        "scale": scale,
-        "width": WIDTH,
+        "style": _file("report.css"),
+        "script": script,
+        "policy": policy,
         "moment": moment,
         "duration": duration,
+        "place_of": place_of,
+        "colours": PHASE_COLOURS,
+        "width": WIDTH,
         "now": now,
+    }
+    return str(_template().render(**values, **_values(runs, now)))
+
+
+def _values(runs: Sequence[RunContents], now: datetime.datetime) -> dict[str, Any]:
+    """What the template shows of the runs."""
+    why, more = causes(runs)
+    over = [run for run in runs if run.status.state.is_final]
+    longest = max((run.phases for run in over or runs), key=lambda one: Scale([one], now).seconds)
+    return {
+        "runs": runs,
+        "is_many": len(runs) > 1,
+        "counts": counted(runs),
+        "overview": in_a_line(runs, now),
+        "causes": why,
+        "more_causes": more,
+        "all_whole": all(run.is_whole for run in runs),
+        "numbers": [number for number, run in enumerate(runs, 1) if run.is_whole],
+        "scale": Scale([run.phases for run in runs], now),
+        "scale_of": lambda run: Scale([run.phases], now),
+        "longest": Scale([longest], now),
         "values": lambda run: {fact.name: fact.value for fact in run.parameters},
         "seen": {phase.name for run in runs for phase in run.phases},
         "columns": list(dict.fromkeys(fact.name for run in runs for fact in run.parameters)),
-        "style": _file("report.css"),
-        "script": script,
-        "policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
     }
-    return str(_template().render(values))
 
 
 def _template() -> Any:

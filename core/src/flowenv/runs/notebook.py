@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from flowenv.answers.times import Phase
-from flowenv.runs.timeline import WIDTH, Scale, duration
+from flowenv.runs.timeline import OTHER_PHASE, PHASE_COLOURS, WIDTH, Scale, duration
 from flowenv.states import Status
 from flowenv.wording import shown
 
@@ -21,16 +21,6 @@ _COLOURS = {
     "Cancelled": "#c98a1b",
 }
 _GOING_ON = "#2a9d9d"
-_PHASES = {
-    "scheduling": "#90a4ae",
-    "pulling": "#42a5f5",
-    "starting": "#9575cd",
-    "installing": "#ec407a",
-    "loading": "#ffa726",
-    "clustering": "#d4c24a",
-    "running": "#26a69a",
-    "closing": "#a1887f",
-}
 
 
 def text(value: object) -> str:
@@ -77,8 +67,10 @@ def bars(phases: Sequence[Phase]) -> str:
     now = datetime.datetime.now(datetime.UTC)
     drawn = "".join(
         f'<rect x="{bar.x}" y="0" width="{bar.width}" height="12" '
-        f'fill="{_PHASES.get(bar.phase, _GOING_ON)}"><title>{text(bar.title)}</title></rect>'
+        f'fill="{colour}" stroke="{colour}" vector-effect="non-scaling-stroke">'
+        f"<title>{text(bar.title)}</title></rect>"
         for bar in Scale([phases], now).bars(phases)
+        if (colour := PHASE_COLOURS.get(bar.phase, OTHER_PHASE))
     )
     took = ", ".join(
         f"{one.name} {duration(one.seconds(now))}{'' if one.ended else ' so far'}" for one in phases

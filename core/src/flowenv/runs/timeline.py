@@ -10,11 +10,45 @@ from flowenv.answers.times import Phase
 
 WIDTH = 1000.0
 """The width of a picture in its own units."""
-_NARROWEST = 0.0015
-"""The part of the width that even the shortest phase has: none is invisible."""
-_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+_NARROWEST = 0.01
+"""The width that even the shortest phase has: an outline in its own colour makes it visible."""
+_STEPS = (
+    0.1,
+    0.2,
+    0.5,
+    1,
+    2,
+    5,
+    10,
+    15,
+    30,
+    60,
+    120,
+    300,
+    600,
+    900,
+    1800,
+    3600,
+    7200,
+    14400,
+    43200,
+    86400,
+)
 """Seconds between two marks on the line of time."""
-_MOST_MARKS = 8
+PHASE_COLOURS = {
+    "queued": "#e9e0d2",
+    "scheduling": "#98a9b5",
+    "pulling": "#6cc0ff",
+    "starting": "#9a80e0",
+    "installing": "#f090bb",
+    "loading": "#ffb03b",
+    "clustering": "#918c22",
+    "running": "#14a58c",
+    "closing": "#d9bba6",
+}
+"""The phases' colours, in their order: dark text is legible on each, on light and on dark paper,
+and people who see few colours tell those apart that can be neighbours."""
+OTHER_PHASE = "#8a9499"
 
 
 @dataclass(frozen=True)
@@ -24,7 +58,7 @@ class Bar:
     Args:
         phase: its name, which is also its colour's class.
         x: where it begins.
-        width: how wide it is; never invisible.
+        width: how wide it is; never nothing.
         title: what is said of it.
         is_open: True if it goes on.
     """
@@ -64,6 +98,10 @@ class Scale:
         ended = max((phase.ended or now for phase in phases), default=now)
         self.seconds = max((ended - self.began).total_seconds(), 0.001)
 
+    def width_of(self, other: Scale) -> float:
+        """How wide the whole of another line of time is on this one."""
+        return round(other.seconds / self.seconds * WIDTH, 2)
+
     def bars(self, phases: Sequence[Phase]) -> Iterator[Bar]:
         """A run's phases as bars."""
         for phase in phases:
@@ -73,19 +111,38 @@ class Scale:
             yield Bar(
                 phase.name,
                 round(x, 2),
-                round(max(self._x(phase.ended or self._now) - x, WIDTH * _NARROWEST), 2),
+                round(max(self._x(phase.ended or self._now) - x, _NARROWEST), 2),
                 f"{phase.name}: {duration(seconds)}{so_far}",
                 phase.ended is None,
             )
 
-    def marks(self) -> list[Mark]:
-        """Round moments on the line of time."""
-        step = next((one for one in _STEPS if self.seconds / one <= _MOST_MARKS), 86400 * 7)
+    def at(self, phases: Sequence[Phase]) -> float:
+        """Where a run's phases begin; behind all others, if none is known."""
+        return round(self._x(phases[0].began), 2) if phases else WIDTH
+
+    def marks(self, most: int = 8) -> list[Mark]:
+        """Round moments on the line of time.
+
+        Args:
+            most: how many there may be, besides the beginning.
+        """
+        step = self._step(most)
         count = int(self.seconds // step)
         return [
             Mark(round(i * step / self.seconds * WIDTH, 2), duration(i * step))
             for i in range(count + 1)
         ]
+
+    def apart(self, most: int = 8) -> float:
+        """How far two marks are apart.
+
+        Args:
+            most: as for the marks.
+        """
+        return round(self._step(most) / self.seconds * WIDTH, 2)
+
+    def _step(self, most: int) -> float:
+        return next((one for one in _STEPS if self.seconds / one <= most), 86400.0 * 7)
 
     def _x(self, at: datetime.datetime) -> float:
         return (at - self.began).total_seconds() / self.seconds * WIDTH

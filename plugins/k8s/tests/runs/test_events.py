@@ -68,6 +68,25 @@ def test_events_of_one_second_are_in_the_order_in_which_they_were_made() -> None
     assert [one.name for one in told([started, scheduled])] == ["Scheduled", "Started"]
 
 
+def test_what_was_in_the_way_of_a_pod_that_has_started_is_no_warning() -> None:
+    def event(name: str, kind: str, second: int, pod: str = "a") -> dict[str, object]:
+        about = {"kind": "Pod", "name": pod}
+        at = f"2026-11-28T17:06:{second}Z"
+        message = 'MountVolume.SetUp failed for volume "flowenv-payload" : secret "a" not found'
+        return {"reason": name, "type": kind, "involvedObject": about, "lastTimestamp": at} | (
+            {"message": message}
+        )
+
+    mount, started = event("FailedMount", "Warning", 10), event("Started", "Normal", 12)
+    (waits,) = told([mount])
+    assert waits.is_warning
+    assert "run's own" in waits.hint
+    assert not any(one.is_warning or one.hint for one in told([mount, started]))
+    other = event("FailedMount", "Warning", 10, pod="b")
+    assert [one.is_warning for one in told([other, started])] == [True, False]
+    assert told([started, event("BackOff", "Warning", 13)])[-1].is_warning
+
+
 def test_who_may_not_see_events_is_told_so(rig: KubernetesRig, start: Start) -> None:
     run = start()
     running(run)

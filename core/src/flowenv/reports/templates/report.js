@@ -8,8 +8,17 @@ const matches = (item, words) => words.every((word) => {
   const head = at > 0 && item.cells
     && item.closest("table").querySelector(`th[data-name="${CSS.escape(word.slice(0, at))}" i]`);
   if (head) return plain(item.cells[head.cellIndex].textContent) === plain(word.slice(at + 1));
-  return item.textContent.toLowerCase().includes(word);
+  return said(item).includes(word);
 });
+// what is searched of an item: all that it says, but not how long its phases were
+const texts = new Map();
+const said = (item) => {
+  if (!texts.has(item)) {
+    const parts = item.cells ? Array.from(item.cells).filter((one) => !one.querySelector("svg")) : [item];
+    texts.set(item, parts.map((one) => one.textContent).join(" ").toLowerCase());
+  }
+  return texts.get(item);
+};
 for (const box of document.querySelectorAll("input[data-filters]")) {
   const items = document.getElementById(box.dataset.filters).querySelectorAll("[data-item]");
   const count = document.getElementById(box.dataset.filters + "-count");
@@ -33,6 +42,7 @@ for (const box of document.querySelectorAll("input[data-filters]")) {
     });
   }
 }
+const inOrder = new Intl.Collator(undefined, { numeric: true }).compare;
 for (const button of document.querySelectorAll("th button")) {
   button.addEventListener("click", () => {
     const head = button.closest("th"), table = button.closest("table"), body = table.tBodies[0];
@@ -40,11 +50,32 @@ for (const button of document.querySelectorAll("th button")) {
     for (const other of table.querySelectorAll("th")) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
     const key = (row) => row.cells[head.cellIndex].dataset.key ?? row.cells[head.cellIndex].textContent;
-    const rows = Array.from(body.rows);
-    rows.sort((a, b) => key(a).localeCompare(key(b), undefined, { numeric: true }) * (down ? -1 : 1));
-    body.append(...rows);
+    const rows = Array.from(body.rows, (row) => [key(row), row]);
+    rows.sort(([a], [b]) => inOrder(a, b) * (down ? -1 : 1));
+    body.append(...rows.map(([, row]) => row));
   });
 }
+// each run's bars begin at the left: a view of its own on the same picture
+for (const box of document.querySelectorAll("input[data-aligns]")) {
+  const table = document.getElementById(box.dataset.aligns);
+  const align = () => {
+    table.classList.toggle("aligned", box.checked);
+    for (const cell of table.querySelectorAll("td.time")) {
+      const [from, wide] = box.checked ? [cell.dataset.key, table.dataset.longest] : [0, 1000];
+      cell.firstElementChild.setAttribute("viewBox", `${from} 0 ${wide} 14`);
+    }
+  };
+  box.addEventListener("change", align);
+  align();
+}
+// of a run that isn't well the end of the log is what one looks for
+const toEnds = () => {
+  for (const one of document.querySelectorAll(".log[data-from=end]")) {
+    if (one.dataset.from && one.clientHeight) { one.scrollTop = one.scrollHeight; one.dataset.from = ""; }
+  }
+};
+for (const one of document.querySelectorAll("details.run")) one.addEventListener("toggle", toEnds);
+toEnds();
 const open = () => {
   const chosen = location.hash && document.getElementById(location.hash.slice(1));
   if (chosen instanceof HTMLDetailsElement) chosen.open = true;

@@ -119,6 +119,12 @@ _BY_WORDS: tuple[tuple[Reason, str, str], ...] = (
     ),
     (
         Reason.CONFIGURATION,
+        'volume "flowenv-payload" : secret',
+        "It is the run's own, made right after its Job; it stays away if the process that "
+        "submitted the run was killed in between.",
+    ),
+    (
+        Reason.CONFIGURATION,
         "(?i)secret|configmap",
         "Does the Secret or ConfigMap that the manifest names exist there?",
     ),
