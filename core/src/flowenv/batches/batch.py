@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any, Self
 
 from flowenv.batches.cancelling import cancel_all
@@ -17,6 +18,7 @@ from flowenv.errors import FlowenvError, PlatformError, WaitTimeout
 from flowenv.remote.outages import Patience
 from flowenv.runs.flow_run import FlowRun
 from flowenv.states import Reason, State, Status
+from flowenv.submission.remembering import journal_here
 from flowenv.wording import counted
 
 _log = logging.getLogger("flowenv")
@@ -203,7 +205,8 @@ class Batch:
 
     def _look(self) -> None:
         """Ask how all stand; a run that is over makes place, so that a quota is tried again."""
-        going_on = [row for row in self._active if not row.look().state.is_final]
+        with journal.together() if (journal := journal_here()) else nullcontext():
+            going_on = [row for row in self._active if not row.look().state.is_final]
         if len(going_on) < len(self._active):
             self._retry = Rounds(0.0)
         self._active = going_on

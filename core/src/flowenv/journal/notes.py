@@ -9,15 +9,17 @@ import dataclasses
 import datetime
 import functools
 import os
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowenv import contract
 from flowenv.answers.summaries import RunSummary
-from flowenv.journal.store import Entry, Store
+from flowenv.journal.store import Change, Entry, Store
 from flowenv.redaction import redacted
 from flowenv.remote.marks import Marks, moment
 from flowenv.results.outcome import Outcome
@@ -65,6 +67,18 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._store = Store(path)
         self._is_usable = True
+        self._gathered = threading.local()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Within the block, what this thread hears of runs is gathered, and noted at its end."""
+        self._gathered.changes = changes = list[tuple[str, Change]]()
+        try:
+            yield
+        finally:
+            del self._gathered.changes
+            if changes:
+                self._read(lambda: self._store.update(changes))
 
     def follow(self, run: FlowRun, *, is_own: bool = True) -> None:
         """Note a run that has a handle, and from now on what this process hears of it.
@@ -91,21 +105,9 @@ class Journal:
             if (entry.backend, entry.place) == (environment.backend, environment.place)
             and (one := _remembered(entry))
         }
-        for summary in found:
-            before = known.get(summary.run_id)
-            is_old = before is not None and before.status == summary.status
-            if before is None or (is_old and (before.ended or not summary.ended)):
-                continue
-            times = {"started": summary.started, "ended": summary.ended}
-
-            def change(
-                entry: Entry | None,
-                status: Status = summary.status,
-                times: dict[str, datetime.datetime | None] = times,
-            ) -> Entry | None:
-                return entry and _changed(entry, status, None, times)
-
-            self._update(summary.run_id, change)
+        changes = [(one.run_id, _as_listed(one)) for one in found if _is_news(one, known)]
+        if changes:
+            self._read(lambda: self._store.update(changes))
 
     def document(self, sha256: str) -> bytes | None:
         """A result's document that this machine has read from a run's log, by its digest."""
@@ -152,8 +154,12 @@ class Journal:
 
         self._update(run.id, change)
 
-    def _update(self, run_id: str, change: Callable[[Entry | None], Entry | None]) -> None:
-        self._read(lambda: self._store.update(run_id, change))
+    def _update(self, run_id: str, change: Change) -> None:
+        gathered: list[tuple[str, Change]] | None = getattr(self._gathered, "changes", None)
+        if gathered is None:
+            self._read(lambda: self._store.update([(run_id, change)]))
+        else:
+            gathered.append((run_id, change))
 
     def _read(self, ask: Callable[[], Any]) -> Any:
         """What is asked for; None, and a line that says so once, if it can't be had."""
@@ -178,6 +184,7 @@ class NoJournal(Journal):
     """Where there is to be none."""
 
     def __init__(self) -> None:
+        super().__init__(Path())
         self._is_usable = False
 
     def follow(self, run: FlowRun, *, is_own: bool = True) -> None:
@@ -212,6 +219,18 @@ def journal() -> Journal:
 
 
 _NO = ("", "0", "no", "off", "false")
+
+
+def _is_news(listed: RunSummary, known: Mapping[str, RunSummary]) -> bool:
+    before = known.get(listed.run_id)
+    if before is None:
+        return False
+    return before.status != listed.status or bool(listed.ended and not before.ended)
+
+
+def _as_listed(listed: RunSummary) -> Change:
+    times = {"started": listed.started, "ended": listed.ended}
+    return lambda entry: entry and _changed(entry, listed.status, None, times)
 
 
 def _new(run: FlowRun) -> Entry:

@@ -1,23 +1,21 @@
-"""The journal's file: one SQLite table in the user's own state folder."""
+"""What the journal's file holds: an entry a run, in one SQLite table, and a few documents."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
-import stat
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flowenv.journal.database import opened
+
 if TYPE_CHECKING:
     import sqlite3
 
-VERSION = 1
 MOST_RUNS = 10_000
 """How many runs are remembered; after that the oldest are forgotten."""
 _AT_ONCE = 500
@@ -26,23 +24,7 @@ LARGEST = 32 * 1024
 """Characters of one run's entry: a larger one isn't noted."""
 MOST_DOCUMENTS, LARGEST_DOCUMENT = 100, 64 * 1024
 """How many results are kept that came by a log, and how many bytes such a one may have."""
-PATIENCE = 1.0
-"""Seconds to wait for another process that writes."""
 
-_SCHEMA = """
-CREATE TABLE runs (
-    run_id TEXT PRIMARY KEY,
-    reference TEXT NOT NULL,
-    backend TEXT NOT NULL,
-    place TEXT NOT NULL,
-    created REAL NOT NULL,
-    seen REAL NOT NULL,
-    about TEXT NOT NULL,
-    outcome TEXT NOT NULL
-);
-CREATE INDEX runs_created ON runs (created);
-CREATE INDEX runs_reference ON runs (reference);
-"""
 _DOCUMENTS = """
 CREATE TABLE IF NOT EXISTS documents (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -51,10 +33,6 @@ CREATE TABLE IF NOT EXISTS documents (
 )
 """
 _COLUMNS = "run_id, reference, backend, place, created, seen, about, outcome"
-
-
-class JournalUnusable(Exception):
-    """The journal can't be read or written; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +60,18 @@ class Entry:
     outcome: str = ""
 
 
+Change = Callable[[Entry | None], Entry | None]
+"""Gets the entry of a run, or None, and gives the new one, or None to leave it so."""
+
+
+@dataclass(eq=False)
+class _Updates:
+    """What one thread wants to be written."""
+
+    changes: Sequence[tuple[str, Change]]
+    are_written: bool = False
+
+
 class Store:
     """The file; every call opens it anew, so that threads and processes can share it.
 
@@ -93,35 +83,41 @@ class Store:
         self.path = path
         # threads of one process wait for each other as long as it takes
         self._writing = threading.Lock()
+        self._waiting: deque[_Updates] = deque()
 
-    def update(self, run_id: str, change: Any) -> None:
-        """Change a run's entry, or make one, while no other process can.
+    def update(self, changes: Sequence[tuple[str, Change]]) -> None:
+        """Change or make the entries of runs, while no other process can.
+
+        What several threads want at the same time, the first of them writes for all.
 
         Args:
-            run_id: the run.
-            change: gets the entry, or None, and gives the new one, or None to leave it so.
+            changes: ids of runs, and what becomes of their entries.
 
         Raises:
-            JournalUnusable: if it can't be done.
+            JournalUnusable: if it can't be done; one of the threads hears of it.
         """
-        with self._writing, self._open(writing=True) as database:
-            database.execute("BEGIN IMMEDIATE")
-            entry = change(_one(database, "run_id = ?", run_id))
-            if entry is not None:
-                values = _row(entry)
-                if sum(len(one) for one in values if isinstance(one, str)) <= LARGEST:
-                    written = database.execute(
-                        f"INSERT OR REPLACE INTO runs ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)",
-                        values,
-                    )
-                    # to look for the oldest takes longer than to write: a hundred times in all
-                    if (written.lastrowid or 0) % max(MOST_RUNS // 100, 1) == 0:
-                        database.execute(
-                            "DELETE FROM runs WHERE run_id IN (SELECT run_id FROM runs "
-                            "ORDER BY created DESC LIMIT -1 OFFSET ?)",
-                            (MOST_RUNS,),
-                        )
-            database.execute("COMMIT")
+        own = _Updates(changes)
+        self._waiting.append(own)
+        with self._writing:
+            if not own.are_written:
+                self._write()
+
+    def _write(self) -> None:
+        updates = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        try:
+            with opened(self.path, writing=True) as database:
+                database.execute("BEGIN IMMEDIATE")
+                for update in updates:
+                    for run_id, change in update.changes:
+                        _apply(database, run_id, change)
+                database.execute("COMMIT")
+        except Exception:
+            _settle(updates)
+            raise
+        except BaseException:  # an interrupt is for this thread only
+            self._waiting.extendleft(reversed(updates))
+            raise
+        _settle(updates)
 
     def keep(self, sha256: str, content: bytes) -> None:
         """Keep a result's document, unless it is large; the oldest are forgotten.
@@ -135,7 +131,7 @@ class Store:
         """
         if len(content) > LARGEST_DOCUMENT:
             return
-        with self._open(writing=True) as database:
+        with opened(self.path, writing=True) as database:
             database.execute("BEGIN IMMEDIATE")
             database.execute(_DOCUMENTS)
             values = (sha256, content)
@@ -157,7 +153,7 @@ class Store:
         """
         if not self.path.exists():
             return None
-        with self._open() as database:
+        with opened(self.path) as database:
             tables = "SELECT 1 FROM sqlite_master WHERE name = 'documents'"
             if not database.execute(tables).fetchone():
                 return None
@@ -176,7 +172,7 @@ class Store:
         """
         if not self.path.exists():
             return None
-        with self._open() as database:
+        with opened(self.path) as database:
             return _one(database, "run_id = ?", name.lower()) or _one(
                 database, "reference = ?", name
             )
@@ -190,7 +186,7 @@ class Store:
         found: list[Entry] = []
         if not self.path.exists():
             return found
-        with self._open() as database:
+        with opened(self.path) as database:
             for start in range(0, len(run_ids), _AT_ONCE):
                 some = run_ids[start : start + _AT_ONCE]
                 marks = ",".join("?" * len(some))
@@ -206,7 +202,7 @@ class Store:
         """
         if not self.path.exists():
             return {}
-        with self._open() as database:
+        with opened(self.path) as database:
             query = "SELECT run_id, reference FROM runs WHERE backend = ? AND place = ?"
             return dict(database.execute(query, (backend, place)))
 
@@ -218,7 +214,7 @@ class Store:
         """
         if not self.path.exists():
             return []
-        with self._open() as database:
+        with opened(self.path) as database:
             found = database.execute(
                 f"SELECT {_COLUMNS} FROM runs WHERE backend = ? AND place = ? "
                 "ORDER BY created DESC",
@@ -226,68 +222,29 @@ class Store:
             )
             return [_entry(row) for row in found]
 
-    @contextmanager
-    def _open(self, *, writing: bool = False) -> Iterator[sqlite3.Connection]:
-        import sqlite3
 
-        try:
-            if writing:
-                self._make_private()
-            uri = f"{self.path.absolute().as_uri()}?mode={'rw' if writing else 'ro'}"
-            # transactions are begun by hand
-            database = sqlite3.connect(uri, timeout=PATIENCE, isolation_level=None, uri=True)
-            with contextlib.closing(database):
-                # what a power cut may cost is a history, and a run shouldn't wait for a disk
-                database.execute("PRAGMA synchronous = OFF")
-                self._check_version(database, writing=writing)
-                yield database
-        except (sqlite3.Error, OSError, ValueError, TypeError, RecursionError) as error:
-            raise JournalUnusable(f"{self.path}: {error}") from error
+def _settle(updates: Sequence[_Updates]) -> None:
+    for update in updates:
+        update.are_written = True
 
-    def _check_version(self, database: sqlite3.Connection, *, writing: bool) -> None:
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version > VERSION:
-            raise JournalUnusable(f"{self.path}: a newer flowenv has written it")
-        if version == VERSION or not writing:
-            return
-        database.execute("BEGIN IMMEDIATE")
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if not version:  # nobody has been quicker
-            for statement in filter(str.strip, _SCHEMA.split(";")):
-                database.execute(statement)
-            database.execute(f"PRAGMA user_version = {VERSION}")
-        database.execute("COMMIT")
 
-    def _make_private(self) -> None:
-        """Make folder and file readable by nobody else; what is somebody else's is left alone."""
-        folder = self.path.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not hasattr(os, "getuid"):  # a system without owners and modes
-            return
-        if folder.stat().st_uid == os.getuid() and stat.S_IMODE(folder.stat().st_mode) & 0o077:
-            folder.chmod(0o700)
-        if not os.path.lexists(self.path):
-            self._create()
-        found = self.path.lstat()
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
-            raise JournalUnusable(f"{self.path} belongs to somebody else, or is no file")
-        if stat.S_IMODE(found.st_mode) & 0o077:
-            self.path.chmod(0o600)
-
-    def _create(self) -> None:
-        """Make the file, empty, unless another process is quicker.
-
-        It is never opened but by SQLite: to close it would end the locks that other threads hold.
-        """
-        import tempfile
-
-        descriptor, made = tempfile.mkstemp(dir=self.path.parent)  # which only its owner may read
-        os.close(descriptor)
-        try:
-            with contextlib.suppress(FileExistsError):
-                os.link(made, self.path)
-        finally:
-            Path(made).unlink()
+def _apply(database: sqlite3.Connection, run_id: str, change: Change) -> None:
+    entry = change(_one(database, "run_id = ?", run_id))
+    if entry is None:
+        return
+    values = _row(entry)
+    if sum(len(one) for one in values if isinstance(one, str)) > LARGEST:
+        return
+    written = database.execute(
+        f"INSERT OR REPLACE INTO runs ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?)", values
+    )
+    # to look for the oldest takes longer than to write: a hundred times in all
+    if (written.lastrowid or 0) % max(MOST_RUNS // 100, 1) == 0:
+        database.execute(
+            "DELETE FROM runs WHERE run_id IN (SELECT run_id FROM runs "
+            "ORDER BY created DESC LIMIT -1 OFFSET ?)",
+            (MOST_RUNS,),
+        )
 
 
 def _one(database: sqlite3.Connection, where: str, value: str) -> Entry | None:

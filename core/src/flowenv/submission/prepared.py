@@ -98,10 +98,11 @@ class Prepared:
         )
         check_handle(handle, self.hooks.owner)
         run.handle = handle
-        if not isinstance(handle, FinishedHandle) and (journal := journal_here()):
-            journal.follow(run)
         if run.last_status.state is State.PENDING:
             run.observe(Status(State.SUBMITTED))
+        # who follows it notes at once how it stands
+        if not isinstance(handle, FinishedHandle) and (journal := journal_here()):
+            journal.follow(run)
         if isinstance(handle, FinishedHandle):
             run.observe(handle.status())
         return run

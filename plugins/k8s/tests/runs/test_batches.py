@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -12,6 +12,7 @@ from flowenv import Batch, State
 from flowenv.batches import batch as batches
 from flowenv.batches.waiting import Rounds
 from flowenv.errors import PlatformError, TransientPlatformError
+from flowenv.journal.store import Change, Store
 from flowenv.plugin import Environment, Retries
 from flowenv.testing import flows
 from flowenv_k8s.api.client import connect
@@ -60,6 +61,32 @@ def test_no_run_of_a_batch_adds_to_what_logs_are_searched_for(
     monkeypatch.setattr("flowenv.secret.keep_out_of_logs", searched.append)
     with make(5):
         assert not searched
+
+
+def test_the_journal_is_written_once_for_each_run_and_once_for_all_that_a_round_sees(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, make: Map, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    real = Store.update
+
+    def update(store: Store, changes: Sequence[tuple[str, Change]]) -> None:
+        written.append(len(changes))
+        real(store, changes)
+
+    monkeypatch.setattr(Store, "update", update)
+    batch = make(8)
+    assert written == [1] * 8
+    for row in batch.rows:
+        complete(rig, kubelet, row.run)
+    written.clear()
+    rounds = 0
+
+    def count() -> None:
+        nonlocal rounds
+        rounds += 1
+
+    assert sum(1 for _ in batch.follow(on_round=count)) == 8
+    assert len(written) <= rounds
 
 
 def test_not_more_run_at_once_than_was_said(
