@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from flowenv.hooks.checks import without_hooks
 from flowenv.hooks.plugin_log import plugin_log
 from flowenv.registry import discovery
 from flowenv.registry.discovery import Installed
+from flowenv.registry.importing import import_hooks, title_of, two_owners
 from flowenv.registry.local_plugins import load_local
 from flowenv.settings.declaration import nearest
 
@@ -106,11 +106,11 @@ class Registry:
         if not owners:
             raise self._not_installed(backend)
         if len(owners) > 1:
-            raise _two_owners(owners)
+            raise two_owners(owners)
         owner = owners[0]
-        name = _title(owner)
+        name = title_of(owner)
         try:
-            return _import_hooks(owner)
+            return import_hooks(owner)
         except RAISED as error:
             self.errors[backend] = error
             if isinstance(error, PluginError):
@@ -201,7 +201,7 @@ class Registry:
         except RAISED as error:
             self.left_out[one] = error
             plugin_log().warning(
-                "The %s is left out: %s: %s", _title(one), type(error).__name__, error
+                "The %s is left out: %s: %s", title_of(one), type(error).__name__, error
             )
             return None
 
@@ -214,57 +214,15 @@ class Registry:
         """
         owners = [o for o in self.installed() if (o.kind, o.name) == (one.kind, one.name)]
         if len(owners) > 1:
-            raise _two_owners(owners)
-        module = _import_hooks(one)
-        try_out(module, _title(one))
+            raise two_owners(owners)
+        module = import_hooks(one)
+        try_out(module, title_of(one))
         required_by = self.required.get(one.name, "")
-        if problem := without_hooks(module, _title(one)):
+        if problem := without_hooks(module, title_of(one)):
             if required_by:  # a policy that does nothing is none
                 raise PluginError(problem)
             plugin_log().warning("%s", problem)
         return LoadedPlugin(f"plugin {one.name}", module, required_by)
-
-
-def _title(one: Installed) -> str:
-    return f"{one.kind} {one.name} of {one.distribution} {one.version}"
-
-
-def _two_owners(owners: Sequence[Installed]) -> PluginError:
-    names = " and ".join(f"{one.distribution} {one.version}" for one in owners)
-    kind, name = owners[0].kind, owners[0].name
-    return PluginError(
-        f"Two distributions bring a {kind} {name!r}: {names}.", hint="Uninstall one of them."
-    )
-
-
-def _import_hooks(one: Installed) -> ModuleType:
-    """Import the module with the hooks of an installed backend or plugin.
-
-    Raises:
-        PluginError: if versions don't fit, or its entry point names no module. What the
-            module raises comes as it is.
-    """
-    _check_requirements(one, _title(one))
-    module, colon, inside = one.module.partition(":")
-    if colon:
-        raise PluginError(
-            f"The entry point of the {_title(one)} names {inside.strip()} in {module.strip()}, "
-            "but has to name the module with the hooks.",
-            hint=f'Write {one.name} = "{module.strip()}" in its [project.entry-points], and '
-            "install it again.",
-        )
-    return importlib.import_module(one.module)
-
-
-def _check_requirements(one: Installed, name: str) -> None:
-    """Say clearly that versions don't fit, before a plugin breaks in its own words."""
-    from flowenv.registry.requirements import unmet
-
-    if problems := unmet(one.distribution):
-        raise PluginError(
-            f"The {name} doesn't fit what is installed: {'; '.join(problems)}.",
-            hint=f"Upgrade flowenv or {one.distribution}, from where each was installed.",
-        )
 
 
 _registry: Registry | None = None
