@@ -28,7 +28,7 @@ from k8s_batch import timed
 from k8s_batch_growth import flow_of, memory
 
 import flowenv
-from flowenv.container.run_payload import read_payload
+from flowenv.container.incoming_payload import read_payload
 from flowenv.container.unpacking import expanded
 from flowenv.plugin import Outcome, State, contract
 from flowenv.results.seal import proof_of

@@ -9,7 +9,7 @@ import pytest
 
 import flowenv
 from flowenv import Flow
-from flowenv.container.run_payload import read_payload
+from flowenv.container.incoming_payload import read_payload
 from flowenv.container.unpacking import expanded
 from flowenv.flows.finding import find_flow
 from flowenv.plugin import FlowRun, Outcome, Retries, State, configuration, contract

@@ -53,14 +53,14 @@ def load_and_run_flow() -> NoReturn:
         outcome = run_container()
         _ignore_signals()
         if asked:
-            from flowenv.container.run_payload import unless_completed
+            from flowenv.container.own_outcome import unless_completed
 
             outcome = unless_completed(outcome, asked[0])
     except KeyboardInterrupt as error:  # even between the end of the flow and this line
-        from flowenv.container.run_payload import interrupted
+        from flowenv.container.own_outcome import interrupted
 
         outcome = interrupted(error)
-    from flowenv.container.run_payload import leave
+    from flowenv.container.own_outcome import leave
 
     leave(outcome)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowenv import Secret
-from flowenv.container.run_payload import read_payload
+from flowenv.container.incoming_payload import read_payload
 from flowenv.contract import PAYLOAD
 from flowenv.errors import SpecError
 from flowenv_fargate.spec.overrides import (
