@@ -1,17 +1,18 @@
-"""What do many runs at once cost on ECS: calls, CPU and memory for each run?
+"""What do many runs at once cost on ECS: calls, bytes, CPU and memory for each run?
 
     python benchmarks/fargate_batch.py --runs 100 1000
 
-Each size has a process and an ECS rig of its own. A batch is submitted while AWS throttles the
-first ten or forty RunTask, looked at while it goes on, and followed to its end; then it is
-counted whether each row had one task. AWS's own limit, which flowenv keeps to, is 20 RunTask a
-second after the first hundred.
+The flow's file has so many bytes (`--source`), and there is a place in S3. Each size has a process
+and an ECS rig of its own. A batch is submitted while AWS throttles the first ten or forty RunTask,
+looked at while it goes on, and followed to its end; then it is counted whether each row had one
+task. AWS's own limit, which flowenv keeps to, is 20 RunTask a second after the first hundred.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -25,7 +26,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from k8s_batch import timed
-from k8s_batch_growth import flow_of, memory
+from k8s_batch_growth import memory
 
 import flowenv
 from flowenv.container.incoming_payload import read_payload
@@ -49,16 +50,44 @@ def script(task: Task) -> Script:
     return Script(lines=[record.to_line()])
 
 
+def flow_of(folder: Path, size: int) -> Any:
+    """A flow whose file has about so many bytes, which can be compressed as a program can."""
+    text = Path(argparse.__file__).read_text()[:size]
+    (folder / "one.py").write_text(
+        "from flowenv import flow\n\n@flow\ndef one(n: int) -> int:\n    return n\n\n"
+        f"TEXT = {text!r}\n"
+    )
+    sys.path.insert(0, str(folder))
+    import one
+
+    return flowenv.Flow(one.one.function, code="source")
+
+
+def stored_bytes(rig: EcsRig) -> int:
+    """How many bytes there are in S3, but for flowenv itself."""
+    with rig.requests.paused():
+        pages = rig.client("s3").get_paginator("list_objects_v2").paginate(Bucket="runs")
+        found = [one for page in pages for one in page.get("Contents") or []]
+    return sum(one["Size"] for one in found if "/runtimes/" not in one["Key"])
+
+
 def serve(pipe: Pipe) -> None:
-    """An AWS that counts calls, throttles, or lets all tasks go on to their end."""
+    """An AWS that counts calls and bytes, throttles, or lets all tasks go on to their end."""
     runner = ScriptedRunner(script)
     with EcsRig({"flow:1": Image()}, runner=runner) as rig:
         account = rig.prepare()
+        where = {"LocationConstraint": rig.region}
+        rig.client("s3").create_bucket(Bucket="runs", CreateBucketConfiguration=where)
         pipe.send((rig.url, rig.region, account))
         while (asked := pipe.recv()) != "end":
             if asked == "calls":
                 pipe.send(Counter(one.operation for one in rig.requests))
                 rig.requests.clear()
+            elif asked == "bytes":
+                sent = [
+                    json.dumps(one.parameters["overrides"]) for one in rig.requests.of("RunTask")
+                ]
+                pipe.send((sum(map(len, sent)), stored_bytes(rig)))
             elif asked == "complete":
                 runner.run_to_end()
                 pipe.send(None)
@@ -67,7 +96,7 @@ def serve(pipe: Pipe) -> None:
                 pipe.send(None)
 
 
-def measure(count: int, pipe: Pipe) -> None:
+def measure(count: int, source: int, pipe: Pipe) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ.update(XDG_STATE_HOME=folder, XDG_CACHE_HOME=folder)
         ours, other = multiprocessing.Pipe()
@@ -84,13 +113,13 @@ def measure(count: int, pipe: Pipe) -> None:
             aws_secret_access_key="rig",
             region_name=region,
             endpoint_url=url,
-            metadata={"image": "flow:1"},
+            metadata={"image": "flow:1", "payload_url": "s3://runs/flows"},
             cluster=account.cluster,
             networkConfiguration=account.network_configuration,
             executionRoleArn=account.execution_role_arn,
         )
         try:
-            pipe.send(figures(count, flow_of(Path(folder), 0), environment, ask))
+            pipe.send(figures(count, flow_of(Path(folder), source), environment, ask))
         finally:
             ours.send("end")
             server.join()
@@ -100,13 +129,23 @@ def figures(count: int, one: Any, environment: Any, ask: Any) -> dict[str, float
     warm = flowenv.map(one, [{"n": n} for n in range(5)], environment=environment)
     ask("complete")
     warm.wait()
+    ask("calls")
+    sent, stored = ask("bytes")
+    alone = [flowenv.submit(one, environment=environment, n=n) for n in range(5)]
+    sent, more = ask("bytes")
+    found = {"alone, overrides": sent / 5, "alone, bytes in S3": (more - stored) / 5}
+    ask("complete")
+    flowenv.wait(alone)
     ask(min(count // 10, 40))
     ask("calls")
     before, rows = memory(), [{"n": n} for n in range(count)]
     batches: list[flowenv.Batch] = []
     clock, cpu = timed(lambda: batches.append(flowenv.map(one, rows, environment=environment)))
+    sent, more = ask("bytes")
     batch, calls = batches[0], ask("calls")
-    found = {
+    found |= {
+        "submit, overrides": sent / calls["RunTask"],
+        "submit, bytes in S3 in all": float(more),
         "submit, clock ms": clock * 1000 / count,
         "submit, CPU ms": cpu * 1000 / count,
         "submit, RunTask": calls.pop("RunTask") / count,
@@ -136,11 +175,11 @@ def figures(count: int, one: Any, environment: Any, ask: Any) -> dict[str, float
     return found
 
 
-def main(sizes: list[int]) -> None:
+def main(sizes: list[int], source: int) -> None:
     columns = []
     for count in sizes:
         ours, other = multiprocessing.Pipe()
-        process = Context.Process(target=measure, args=(count, other))
+        process = Context.Process(target=measure, args=(count, source, other))
         process.start()
         other.close()
         columns.append(ours.recv())
@@ -156,4 +195,6 @@ if __name__ == "__main__":
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, nargs="+", default=[100, 1000])
-    main(parser.parse_args().runs)
+    parser.add_argument("--source", type=int, default=20_000, help="bytes of the flow's file")
+    arguments = parser.parse_args()
+    main(arguments.runs, arguments.source)

@@ -1,5 +1,6 @@
 """Task definitions on the ECS rig: what is refused, and what ECS makes of what it takes."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,6 +51,19 @@ def test_a_variable_with_the_name_of_a_secret_is_refused(tasks: SimpleTasks) -> 
     assert refused(tasks, containerDefinitions=[container]) == (
         "The secret name must be unique and not shared with any new or existing environment "
         "variables set on the container, such as 'TOKEN'."
+    )
+
+
+def test_a_definition_has_64_kib_at_most(tasks: SimpleTasks) -> None:
+    def with_value_of(length: int) -> dict[str, Any]:
+        variable = {"name": "LONG", "value": "x" * length}
+        return {"containerDefinitions": [tasks.container(environment=[variable])]}
+
+    tasks.register("stored", **with_value_of(64_000))
+
+    assert re.fullmatch(
+        r"Actual length: '\d+'\. Max allowed length is '65536' bytes\.",
+        refused(tasks, **with_value_of(66_000)),
     )
 
 

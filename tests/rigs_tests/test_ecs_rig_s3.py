@@ -1,5 +1,6 @@
 """S3 on the ECS rig: a bucket is in one region, and a request has to go there."""
 
+import datetime
 import os
 import urllib.error
 import urllib.request
@@ -51,8 +52,9 @@ def by_name(rig: EcsRig, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     return lambda name, **options: boto3.Session().client(name, **options)
 
 
-def presigned(s3: Any, bucket: str) -> str:
-    return str(s3.generate_presigned_url("get_object", {"Bucket": bucket, "Key": "a/b c.json"}))
+def presigned(s3: Any, bucket: str, seconds: int = 3600) -> str:
+    parameters = {"Bucket": bucket, "Key": "a/b c.json"}
+    return str(s3.generate_presigned_url("get_object", parameters, ExpiresIn=seconds))
 
 
 def opened(url: str) -> Any:
@@ -184,6 +186,30 @@ def test_the_rigs_own_endpoint_stands_for_the_region_of_the_signature(rig: EcsRi
     assert fetched(url)[0] == 301
     home = presigned(rig.client("s3", region_name="us-west-2", config=GLOBAL_HOST), "in-us-west-2")
     assert fetched(home) == (200, "[]")
+
+
+def test_a_url_is_signed_for_a_week_at_most(rig: EcsRig) -> None:
+    s3 = rig.client("s3", region_name=OLD, config=REGIONAL_HOST)
+
+    assert fetched(presigned(s3, f"in-{OLD}", 604800)) == (200, "[]")
+    status, body = fetched(presigned(s3, f"in-{OLD}", 604801))
+
+    assert status == 400
+    assert "AuthorizationQueryParametersError" in body
+    assert "X-Amz-Expires must be less than a week" in body
+
+
+def test_a_url_holds_for_as_long_as_it_says(rig: EcsRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    s3 = rig.client("s3", region_name=OLD, config=REGIONAL_HOST)
+    then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=10)
+    monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: then)
+    assert fetched(presigned(s3, f"in-{OLD}", 660))[0] == 200
+
+    status, body = fetched(presigned(s3, f"in-{OLD}", 540))
+
+    assert status == 403
+    assert "AccessDenied" in body
+    assert "Request has expired" in body
 
 
 def test_a_bucket_that_is_not_there(by_name: Callable[..., Any]) -> None:

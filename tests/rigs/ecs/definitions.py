@@ -1,5 +1,6 @@
 """What RegisterTaskDefinition refuses and moto accepts."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,7 @@ FARGATE_SIZES: Mapping[int, frozenset[int]] = {
     8192: frozenset(range(16384, 61440 + 1, 4096)),
     16384: frozenset(range(32768, 122880 + 1, 8192)),
 }
+LONGEST = 65536
 _FAMILY = re.compile(r"[A-Za-z0-9_-]{1,255}")
 
 
@@ -38,6 +40,13 @@ def normalised(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_definition(parameters: Mapping[str, Any]) -> None:
     """Raise AwsError for what ECS refuses."""
+    # What ECS measures isn't documented; the body as botocore sends it is the stricter reading.
+    length = len(json.dumps(parameters))
+    if length > LONGEST:
+        # github.com/awsdocs/amazon-ecs-developer-guide/pull/149
+        raise AwsError(
+            "ClientException", f"Actual length: '{length}'. Max allowed length is '65536' bytes."
+        )
     containers = parameters["containerDefinitions"]
     _check_names(parameters["family"], containers)
     check_tags(parameters.get("tags") or [])

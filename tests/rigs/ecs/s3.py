@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
 https://docs.aws.amazon.com/AmazonS3/latest/API/UsingRouting.html
 """
 
+import datetime
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ OLD_REGIONS = frozenset(
 )
 GLOBAL = "us-east-1"
 YOUNG_SECONDS = 24 * 3600.0
+LONGEST_SIGNED = 7 * 24 * 3600
 _HOST = re.compile(
     r"(?:(?P<bucket>.+)\.)?s3(?:[.-](?P<region>[a-z]{2}(?:-[a-z]+)+-\d))?\.amazonaws\.com"
 )
@@ -99,12 +101,15 @@ class Routing:
         home = self._moto.bucket_region(bucket) if bucket else None
         if home is None:
             return None
-        signature = dict(parse_qsl(environ.get("QUERY_STRING", ""))).get("X-Amz-Signature")
+        query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
+        signature = query.get("X-Amz-Signature")
         holds = not (signature and address) or self._holds_for(signature, address.host)
         refusal = self._misdirected(str(bucket), home, call, address)
         # what a signature is for is read before the signature itself is checked
         if refusal is None and call.region and call.region != home:
             refusal = _wrong_scope(call.region, home, presigned=signature is not None)
+        if refusal is None and signature:
+            refusal = _out_of_time(query)
         if refusal is None and not holds:
             refusal = _SIGNATURE
         return None if refusal is None else refusal.answer(environ, str(bucket), home)
@@ -157,6 +162,27 @@ def _wrong_scope(signed: str, home: str, *, presigned: bool) -> "_Refusal":
     # github.com/aws/aws-sdk-java/issues/2601
     message = f"The authorization header is malformed; {wrong}"
     return _Refusal(400, "AuthorizationHeaderMalformed", message, names_region=True)
+
+
+def _out_of_time(query: Mapping[str, str]) -> "_Refusal | None":
+    """The refusal of a URL that was signed for too long, or too long ago.
+
+    By the machine's clock, which is that of who signed it.
+    """
+    seconds = int(query.get("X-Amz-Expires", "0"))
+    if seconds > LONGEST_SIGNED:
+        # github.com/aws/aws-cli/issues/5464
+        return _Refusal(
+            400,
+            "AuthorizationQueryParametersError",
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires "
+            "must be less than 604800 seconds",
+        )
+    signed = datetime.datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
+    if datetime.datetime.now(datetime.UTC) > signed + datetime.timedelta(seconds=seconds):
+        # github.com/aws/aws-sdk-js/issues/3493
+        return _Refusal(403, "AccessDenied", "Request has expired")
+    return None
 
 
 @dataclass(frozen=True)

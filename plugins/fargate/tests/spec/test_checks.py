@@ -50,6 +50,10 @@ def main(**fields: Any) -> list[dict[str, Any]]:
             "awslogs-stream-prefix",
         ),
         ({"containerDefinitions": main(essential=False)}, "essential"),
+        (
+            {"containerDefinitions": main(environment=[{"name": "LONG", "value": "x" * 65_000}])},
+            "ECS takes 65,536",
+        ),
         ({"containerDefinitions": [*main(), *main(image="x")]}, "same name"),
         ({"containerDefinitions": [*main(), {"image": "x"}]}, "no name"),
         ({"containerDefinitions": [*main(), {"name": "side"}]}, "no image"),

@@ -10,6 +10,7 @@ from flowenv_fargate.api.client import Aws
 from flowenv_fargate.api.session import Access
 from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs.registration import Definitions
+from flowenv_fargate.runs.shared_objects import SharedObjects
 from flowenv_fargate.runs.tasks import TaskPoller, task_poller
 
 
@@ -23,13 +24,13 @@ class Account:
 
     aws: Aws
     definitions: Definitions = field(init=False)
-    runtimes: dict[str, float] = field(default_factory=dict)
-    """When flowenv, as it travels, was last seen in S3, by its URL."""
+    shared: SharedObjects = field(init=False)
     _pollers: dict[str, TaskPoller] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.definitions = Definitions(self.aws)
+        self.shared = SharedObjects(self.aws)
 
     def poller(self, cluster: str) -> TaskPoller:
         """The poller of a cluster's tasks, which all runs of this process share."""

@@ -13,6 +13,8 @@ from flowenv_fargate.api.client import Aws
 
 _MARGIN = 3600
 """Seconds for which a URL works beyond the time in which the task must have started."""
+_LONGEST = 7 * 24 * 3600
+"""The most seconds for which S3 takes a presigned URL."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,9 @@ def folder(place: str, arn: str, cluster: str) -> str:
 
 
 def presigned(aws: Aws, url: str, start_timeout: float) -> str:
-    """A URL with which the task reads the payload; nothing is sent."""
+    """A URL with which the task reads an object; nothing is sent."""
     bucket, key = split(url)
-    return aws.presigned_get(bucket, key, int(start_timeout) + _MARGIN)
+    return aws.presigned_get(bucket, key, min(int(start_timeout) + _MARGIN, _LONGEST))
 
 
 def store(aws: Aws, url: str, content: bytes) -> None:

@@ -15,7 +15,6 @@ from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account, account_of, cluster_of
 from flowenv_fargate.runs.handle import TaskHandle
 from flowenv_fargate.runs.registration import Registered
-from flowenv_fargate.runs.runtime import bring_runtime, presigned_runtime
 from flowenv_fargate.runs.tasks import describe_tasks, tasks_of_run
 from flowenv_fargate.spec.checks import check_network
 from flowenv_fargate.spec.definition.entry_point import check_runs_command
@@ -26,8 +25,10 @@ from flowenv_fargate.spec.overrides import (
     check_length,
     flow_override,
     inline_secrets,
+    put_payload_inline,
     set_variable,
 )
+from flowenv_fargate.spec.shared_objects import KINDS, SharedKind
 from flowenv_fargate.spec.tags import Identity
 
 Request = dict[str, Any]
@@ -76,28 +77,15 @@ def _submit(
     _check_image(environment, flow_run, registered)
     check_network(registered.definition, request)
     _warn(request, registered)
-    payload, payload_url, runtime = spec.get("payload"), "", spec.get("runtime")
-    override, cluster = flow_override(request), cluster_of(environment)
-    if payload:
-        folder = s3_payload.folder(payload["place"], registered.arn, cluster)
-        payload_url = payload_object(folder, flow_run.id)
-        signed = s3_payload.presigned(account.aws, payload_url, environment.start_timeout)
-        set_variable(override, contract.PAYLOAD, Secret(signed))
-    if runtime:
-        folder = s3_payload.folder(runtime["place"], registered.arn, cluster)
-        url = presigned_runtime(account, runtime, folder, environment.start_timeout)
-        set_variable(override, contract.RUNTIME_URL, url)
-        check_length(request["overrides"])
-        bring_runtime(account, runtime, folder)
-    check_length(request["overrides"])
-    with _stored(account, payload_url, payload):
+    payload_url = _bring(environment, account, flow_run.id, spec, request)
+    with _stored(account, payload_url, spec.get("payload")):
         task = _run(account, request, flow_run.id)
     return TaskHandle(
         account,
-        cluster,
+        cluster_of(environment),
         task["taskArn"],
         run_id=flow_run.id,
-        container=override["name"],
+        container=flow_override(request)["name"],
         start_timeout=environment.start_timeout,
         payload_url=payload_url,
         task=task,
@@ -105,10 +93,53 @@ def _submit(
     )
 
 
+def _bring(
+    environment: FargateTaskEnvironment,
+    account: Account,
+    run_id: str,
+    spec: Mapping[str, Any],
+    request: Request,
+) -> str:
+    """Bring to S3 what the run shares with others, and tell its task where it all is.
+
+    Returns:
+        The URL of the payload; empty if it comes with the request.
+    """
+    override, cluster = flow_override(request), cluster_of(environment)
+
+    def sign(name: str, url: str) -> None:
+        signed = s3_payload.presigned(account.aws, url, environment.start_timeout)
+        set_variable(override, name, Secret(signed))
+
+    shared = list(_shared(spec, request["taskDefinition"], cluster))
+    for kind, url, _ in shared:
+        sign(kind.variable, url)
+    payload, payload_url = spec.get("payload"), ""
+    # a URL was allowed for as long as one can be; besides shorter ones there may be room
+    if payload and not put_payload_inline(request["overrides"], override, payload["content"]):
+        folder = s3_payload.folder(payload["place"], request["taskDefinition"], cluster)
+        payload_url = payload_object(folder, run_id)
+        sign(contract.PAYLOAD, payload_url)
+    check_length(request["overrides"])
+    for kind, url, content in shared:
+        account.shared.bring(url, content, kind.content_type)
+    return payload_url
+
+
+def _shared(
+    spec: Mapping[str, Any], arn: str, cluster: str
+) -> Iterator[tuple[SharedKind, str, bytes]]:
+    """What a run shares with others: its kind, where in S3 it goes, and the content."""
+    for part, kind in KINDS.items():
+        if stored := spec.get(part):
+            folder = s3_payload.folder(stored["place"], arn, cluster)
+            yield kind, kind.url(folder, stored["name"]), stored["content"]
+
+
 @contextlib.contextmanager
 def _stored(account: Account, url: str, payload: Mapping[str, Any] | None) -> Iterator[None]:
     """The payload in S3, if it goes there; removed again if the run isn't started."""
-    if payload is None:
+    if payload is None or not url:
         yield
         return
     s3_payload.store(account.aws, url, payload["content"])

@@ -1,4 +1,4 @@
-"""What is left of runs that are over: tasks that never ran, payloads, flowenv, definitions.
+"""What is left of runs that are over: tasks that never ran, what is in S3, and definitions.
 
 Only what carries flowenv's own marks, and those of the environment's cluster, is ever touched.
 """
@@ -14,14 +14,14 @@ from flowenv_fargate.environment import FargateTaskEnvironment
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account, account_of, cluster_of
 from flowenv_fargate.runs.diagnosis.status import DEADLINE_MARK, diagnose
-from flowenv_fargate.runs.runtime import stored_runtimes
+from flowenv_fargate.runs.shared_objects import KEPT, shared_objects
 from flowenv_fargate.runs.tasks import flow_tasks
 from flowenv_fargate.spec.definition.identity import is_generated
 from flowenv_fargate.spec.places import payload_place
-from flowenv_fargate.spec.tags import CLUSTER, cluster_tag, runtime_of
+from flowenv_fargate.spec.shared_objects import KINDS, names_used
+from flowenv_fargate.spec.tags import CLUSTER, cluster_tag
 
 _PREFIX = "flowenv-"
-DAY = 24 * 3600.0
 
 
 def sweep(
@@ -37,12 +37,12 @@ def sweep(
     account, cluster = account_of(environment), cluster_of(environment)
     tasks = list(flow_tasks(account.aws, cluster, environment.kwargs.get("startedBy")))
     families = set()
-    living, used = set(), set()
+    living, used = set(), set[str]()
     for task, identity in tasks:
         families.add(str(task["taskDefinitionArn"]).rpartition("/")[2].partition(":")[0])
         if task.get("lastStatus") != "STOPPED":
             living.add(identity.run_id)
-            used.add(runtime_of(task))
+            used |= names_used(task)
         age = seconds_since(task.get("createdAt"))
         stuck = diagnose(task, identity.container).state is State.STARTING
         if stuck and age > max(older_than, environment.start_timeout):
@@ -65,27 +65,23 @@ def sweep(
             if age > older_than and stored.run_id not in living:
                 leftover = Leftover("payload", stored.url, stored.run_id, age)
                 yield leftover.swept(partial(s3_payload.remove, account.aws, stored.url), delete)
-        yield from _unused_runtimes(account, folder, used, older_than, delete)
+        yield from _unused_objects(account, folder, used, older_than, delete)
     yield from _definitions(account, cluster, families, older_than, delete)
 
 
-def _unused_runtimes(
+def _unused_objects(
     account: Account, folder: str, used: set[str], older_than: float, delete: bool
 ) -> Iterator[Leftover]:
-    """What brought flowenv to runs none of which is living.
+    """What runs shared none of which is living: flowenv, and the common part of a batch.
 
     One that isn't a day old is left alone: the next run needs it.
     """
-    for stored in stored_runtimes(account.aws, folder):
-        age = seconds_since(stored.changed)
-        if stored.name not in used and age > max(older_than, DAY):
-            leftover = Leftover("flowenv", stored.url, "", age)
-            yield leftover.swept(partial(_remove_runtime, account, stored.url), delete)
-
-
-def _remove_runtime(account: Account, url: str) -> None:
-    account.runtimes.pop(url, None)
-    s3_payload.remove(account.aws, url)
+    for kind in KINDS.values():
+        for stored in shared_objects(account.aws, folder, kind):
+            age = seconds_since(stored.changed)
+            if stored.name not in used and age > max(older_than, KEPT):
+                leftover = Leftover(kind.word, stored.url, "", age)
+                yield leftover.swept(partial(account.shared.remove, stored.url), delete)
 
 
 def _definitions(

@@ -1,9 +1,10 @@
 """Builds the requests: environment and run become plain data. No network, no clock.
 
-    {"task_definition": {…}, "run_task": {…}, "payload": {…}, "runtime": {…}}
+    {"task_definition": {…}, "run_task": {…}, "payload": {…}, "common": {…}, "runtime": {…}}
 
 `task_definition` is absent where an existing one is run, `payload` where the payload fits into
-the run's overrides, `runtime` where flowenv is in the image. These two lie below `place`, in a
+the run's overrides whatever URLs come there, `common` where the run shares no part of it with
+others of a batch, `runtime` where flowenv is in the image. These three lie below `place`, in a
 folder of the account and the cluster, which are only known when the run is submitted.
 """
 
@@ -27,8 +28,8 @@ from flowenv_fargate.spec.definition.identity import (
 from flowenv_fargate.spec.definition.sizes import complete_size
 from flowenv_fargate.spec.overrides import LIMIT, put_payload_inline, set_variable
 from flowenv_fargate.spec.places import payload_place
-from flowenv_fargate.spec.runtime import LONGEST_URL, shipped
 from flowenv_fargate.spec.shapes import REGISTER, RUN, ParametersOf, Shape
+from flowenv_fargate.spec.shared_objects import KINDS, LONGEST_URL, shared_part, shared_runtime
 from flowenv_fargate.spec.tags import (
     CLUSTER,
     MARKS,
@@ -82,9 +83,9 @@ def build_spec(
     shape, definition = parameters_of(RUN), spec.get("task_definition")
     spec["run_task"] = _run_task(environment, flow_run, overrides, definition, shape)
     if process.runtime:
-        spec["runtime"] = shipped(environment, process, overrides[0])
+        spec["runtime"] = shared_runtime(environment, process, overrides[0])
     if not flow_run.is_draft:
-        _add_payload(spec, environment, flow_run, process.files[PAYLOAD_FILE])
+        _add_payload(spec, environment, process)
     process.variables.note_own(_own(spec))
     return spec
 
@@ -96,9 +97,10 @@ def _own(spec: Mapping[str, Any]) -> dict[str, str]:
     if (payload := str(own.get(contract.PAYLOAD, ""))).startswith("data:"):
         own[contract.PAYLOAD] = f"data:… ({len(payload):,} characters)"
     if stored := spec.get("payload"):
-        own[contract.PAYLOAD] = f"a signed URL of what is stored below {stored['place']}"
-    if stored := spec.get("runtime"):
-        own[contract.RUNTIME_URL] = f"a signed URL of what is stored below {stored['place']}"
+        own[contract.PAYLOAD] = f"data:…, or a signed URL of what is stored below {stored['place']}"
+    for part, kind in KINDS.items():
+        if stored := spec.get(part):
+            own[kind.variable] = f"a signed URL of what is stored below {stored['place']}"
     return own
 
 
@@ -246,19 +248,18 @@ def _run_task(
     return request
 
 
-def _add_payload(
-    spec: dict[str, Any],
-    environment: Settings,
-    flow_run: FlowRun,
-    payload: bytes,
-) -> None:
+def _add_payload(spec: dict[str, Any], environment: Settings, process: Process) -> None:
+    place, payload = payload_place(environment), process.payload.own
+    if common := shared_part(place, process.payload.common):
+        spec["common"] = common
+    elif process.payload.common:
+        payload = process.files[PAYLOAD_FILE]
     overrides = spec["run_task"]["overrides"]
     override = overrides["containerOverrides"][0]
     set_variable(override, contract.PAYLOAD_SEAL, seal_of(payload))
-    room = LIMIT - (LONGEST_URL if "runtime" in spec else 0)
+    room = LIMIT - LONGEST_URL * sum(part in spec for part in KINDS)
     if put_payload_inline(overrides, override, payload, room):
         return
-    place = payload_place(environment)
     if place is None:
         raise SpecError(
             f"The payload of {len(payload)} bytes doesn't fit into the 8,192 characters that ECS "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,6 +17,8 @@ from flowenv_fargate.spec.tags import SPEC_HASH
 
 _ECR = re.compile(r"\d{12}\.dkr[.-]ecr\.")
 _MOST_TAGS = 50
+_LONGEST_DEFINITION = 65536
+"""The most bytes of a task definition, as boto3 sends it."""
 _ROLE_HINT = (
     "Pass executionRoleArn='arn:aws:iam::…:role/ecsTaskExecutionRole', a role with the AWS "
     "managed policy AmazonECSTaskExecutionRolePolicy."
@@ -37,6 +40,7 @@ def check_spec(spec: Mapping[str, Any], parameters_of: ParametersOf) -> None:
     if definition is not None:
         check_request(REGISTER, definition, parameters_of(REGISTER))
         _check_containers(definition)
+        _check_length(definition)
         if fargate:
             _check_fargate(definition)
             _check_execution_role(definition)
@@ -105,6 +109,15 @@ def _check_containers(definition: Mapping[str, Any]) -> None:
         raise SpecError(
             f"{definition['family']!r} is no name for a family.",
             hint="It has up to 255 letters, digits, hyphens and underscores.",
+        )
+
+
+def _check_length(definition: Mapping[str, Any]) -> None:
+    length = len(json.dumps(definition))
+    if length > _LONGEST_DEFINITION:
+        raise SpecError(
+            f"The task definition has {length:,} bytes; ECS takes {_LONGEST_DEFINITION:,}.",
+            hint="Keep long values in AWS Secrets Manager or S3, and name them by a reference.",
         )
 
 

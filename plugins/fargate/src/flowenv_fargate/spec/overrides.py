@@ -13,6 +13,8 @@ from flowenv.plugin import Secret, contract
 
 LIMIT = 8192
 """The most characters that ECS takes, the JSON around them included."""
+_SIGNED = (contract.PAYLOAD, contract.PAYLOAD_COMMON, contract.RUNTIME_URL)
+"""Variables with a URL that AWS made for the run."""
 
 
 def measure(overrides: Mapping[str, Any]) -> int:
@@ -98,6 +100,5 @@ def inline_secrets(overrides: Mapping[str, Any]) -> list[str]:
         entry["name"]
         for container in overrides.get("containerOverrides") or []
         for entry in container.get("environment") or []
-        if isinstance(entry.get("value"), Secret)
-        and entry["name"] not in (contract.PAYLOAD, contract.RUNTIME_URL)
+        if isinstance(entry.get("value"), Secret) and entry["name"] not in _SIGNED
     ]

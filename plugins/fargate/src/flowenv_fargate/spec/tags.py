@@ -150,7 +150,7 @@ class Identity(Marks):
             task: as DescribeTasks shows it.
             own_started_by: the `startedBy` that the user has set, instead of flowenv's own.
         """
-        container, variables = _flow_container(task)
+        container, variables = flow_container(task)
         tags = _tags(task) or _marks(variables)
         by = str(task.get("startedBy") or "")
         run_id = by.removeprefix(_STARTED_BY)
@@ -193,12 +193,7 @@ def _marks(variables: Mapping[str, str]) -> dict[str, str]:
 
 def seal_in(task: Task) -> str:
     """What the payload and the record of a task's run fit; empty if the task doesn't say."""
-    return _flow_container(task)[1].get(contract.PAYLOAD_SEAL, "")
-
-
-def runtime_of(task: Task) -> str:
-    """The name of the file that a task fetches flowenv as; empty if it is in the image."""
-    return _flow_container(task)[1].get(contract.RUNTIME_FILE, "")
+    return flow_container(task)[1].get(contract.PAYLOAD_SEAL, "")
 
 
 def _label_number(key: str) -> int:
@@ -206,7 +201,7 @@ def _label_number(key: str) -> int:
     return int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
 
 
-def _flow_container(task: Task) -> tuple[str, dict[str, str]]:
+def flow_container(task: Task) -> tuple[str, dict[str, str]]:
     """The name of the flow's container and the variables of its override."""
     overrides = (task.get("overrides") or {}).get("containerOverrides") or []
     for one in overrides:

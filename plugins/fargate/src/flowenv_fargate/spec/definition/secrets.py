@@ -10,7 +10,12 @@ from flowenv.plugin import Secret, contract
 from flowenv_fargate.spec.definition.container_variables import secret_reference
 from flowenv_fargate.spec.tags import MARKS
 
-_OF_THE_RUN = frozenset({contract.FLOW_RUN_ID, contract.PAYLOAD, contract.PAYLOAD_SEAL, MARKS})
+_OF_THE_RUN = frozenset(
+    {
+        *(contract.FLOW_RUN_ID, contract.PAYLOAD, contract.PAYLOAD_COMMON, contract.PAYLOAD_SEAL),
+        MARKS,
+    }
+)
 
 
 def check_secrets(wanted: Mapping[str, Any], there: Mapping[str, Any], arn: str) -> None:
