@@ -99,3 +99,33 @@ def test_a_rehearsal_says_which_files_would_come_back(fake: Project) -> None:
     ran = fake.flowenv("run", "flow.py", *HERE, "--rehearse")
     assert "Files that would come back: noise.bin, plots/loss.txt" in ran.stderr
     assert ran.returncode == 0
+
+
+def test_a_result_is_written_to_a_file_in_the_form_that_its_name_says(fake: Project) -> None:
+    fake.write(
+        "flow.py",
+        """
+        from flowenv import flow
+
+        @flow
+        def draw(fail: bool = False) -> bytes:
+            if fail:
+                raise ValueError("no ink")
+            return b"\\x89PNG" + bytes(300)
+        """,
+    )
+    reference = fake.flowenv("run", "flow.py", *HERE, "-o", "json").json["reference"]
+    saved = fake.flowenv("result", reference, *HERE, "--save", "loss.png")
+    assert (saved.stdout, saved.returncode) == ("", 0)
+    assert "The result is in loss.png (304 bytes)." in saved.stderr
+    assert (fake.folder / "loss.png").read_bytes() == b"\x89PNG" + bytes(300)
+    guessed = fake.flowenv("result", reference, *HERE, "-o", "loss.png")
+    assert guessed.returncode == 2
+    assert "Did you mean --save loss.png?" in guessed.stderr
+    nowhere = fake.flowenv("result", reference, *HERE, "--save", "none/loss.png")
+    assert (nowhere.returncode, "is no folder" in nowhere.stderr) == (2, True)
+
+    failed = fake.flowenv("run", "flow.py", *HERE, "-p", "fail=true", "-o", "json").json
+    refused = fake.flowenv("result", failed["reference"], *HERE, "--save", "other.png")
+    assert (refused.returncode, "no ink" in refused.stderr) == (1, True)
+    assert not (fake.folder / "other.png").exists()

@@ -200,11 +200,11 @@ def test_the_record_says_where_the_files_are_also_with_a_result_that_just_fits()
 
 
 @pytest.mark.parametrize("name", ["flowenv.toml", "sub/pyproject.toml", "Flowenv.TOML"])
-def test_what_would_be_a_configuration_is_not_written(tmp_path, name):
+def test_what_would_be_a_configuration_is_not_written_and_the_others_are(tmp_path, name):
     found = unpacked(packed([("a.txt", b"1"), (name, b'plugins = ["evil.py"]')]))
     with pytest.raises(FileConflict, match="flowenv would take for a configuration"):
         found.save(tmp_path / "new")
-    assert not (tmp_path / "new").exists()
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a.txt"]
     assert found[name]
 
 

@@ -19,6 +19,7 @@ from flowenv.errors import ConfigurationError, FlowenvError
 from flowenv.reports.contents import RunContents, contents_of
 from flowenv.reports.overview import WRONG, causes, counted, in_a_line, place_of
 from flowenv.reports.texts import moment, text
+from flowenv.results.whole_files import OWN, check_writable, write_whole
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.timeline import PHASE_COLOURS, WIDTH, Scale, duration
 
@@ -70,7 +71,7 @@ def report(
         raise FlowenvError("There is no run to report on.")
     page = _rendered(_read(chosen), title)
     if path is not None:
-        _write(Path(path), page)
+        write_whole(Path(path), page.encode(), "report", mode=OWN)
     return Page(page)
 
 
@@ -86,29 +87,6 @@ def _read(runs: Sequence[FlowRun]) -> list[RunContents]:
     return found
 
 
-def _write(path: Path, page: str) -> None:
-    try:
-        if path.exists() and not path.is_file():  # a pipe or a device is written to, not replaced
-            path.write_text(page, "utf-8")
-            return
-        _replace_file(path.resolve(), page)
-    except OSError as error:
-        raise FlowenvError(f"The report can't be written to {path}: {error.strerror}.") from error
-
-
-def _replace_file(path: Path, page: str) -> None:
-    """Have the whole page in the file, or what was there before; only this user may read it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(page)
-        partial.replace(path)
-    except OSError:
-        partial.unlink(missing_ok=True)
-        raise
-
-
 def check_report(path: Path) -> None:
     """Check, before there is a run, that a page on it can be written.
 
@@ -120,12 +98,7 @@ def check_report(path: Path) -> None:
             written to.
     """
     _template()
-    folder = path.resolve().parent
-    if not (folder.is_dir() and os.access(folder, os.W_OK)):
-        raise ConfigurationError(
-            f"The report can't be written to {path}: {folder} is no folder in which this user "
-            "may write."
-        )
+    check_writable(path, "report")
 
 
 def _rendered(runs: Sequence[RunContents], title: str) -> str:

@@ -63,29 +63,37 @@ class OutputFiles(Mapping[str, bytes]):
         """Write them into a folder, which is made if it isn't there.
 
         Nothing that is there is replaced, and no symbolic link in it is followed. A file that is
-        there already with the same content counts as written.
+        there already with the same content counts as written. One that flowenv would take for a
+        configuration is never written, as it can name code to run; the others are.
 
         Returns:
             The files, in the order of their names.
 
         Raises:
-            FileConflict: if something else is there, or a file would be a configuration of
-                flowenv's; then nothing is written.
+            FileConflict: if something else is there; then nothing is written. Or, when the others
+                are written, if a file would be a configuration of flowenv's.
             OSError: if the folder can't be written to.
         """
+        wanted, left_out = self.without_configurations()
         base = Path(folder)
-        for name in self:
-            if is_configuration(name):
-                raise FileConflict(
-                    f"The run left a file {name}, which flowenv would take for a configuration.",
-                    hint="A configuration can name code to run. Read the file as files()[name], "
-                    "and the others one by one, if you trust who wrote it.",
-                )
         base.mkdir(parents=True, exist_ok=True)
-        missing = [name for name in sorted(self) if not _is_there(base, name, self[name])]
+        missing = [name for name in sorted(wanted) if not _is_there(base, name, self[name])]
         for name in missing:
             _write(base, name, self[name])
-        return [base / name for name in sorted(self)]
+        if left_out:
+            raise FileConflict(
+                f"Not written: {', '.join(map(repr, left_out))}, which flowenv would take for a "
+                "configuration. The others are.",
+                hint="A configuration can name code to run. Read the file as files()[name], and "
+                "write it yourself, if you trust who wrote it.",
+            )
+        return [base / name for name in sorted(wanted)]
+
+    def without_configurations(self) -> tuple[OutputFiles, list[str]]:
+        """The files that may be written, and the names of those that may not."""
+        left_out = [name for name in sorted(self) if is_configuration(name)]
+        sizes = {name: size for name, size in self.sizes.items() if name not in left_out}
+        return OutputFiles(sizes, self._read), left_out
 
 
 # -- as one document ----------------------------------------------------------------------

@@ -39,6 +39,14 @@ def encode_frame(value: Any) -> Any:
     return {FRAME: kind, "value": base64.b64encode(data).decode(), **named}
 
 
+def as_arrow(value: Any) -> Any:
+    """The Arrow table of a table; None if it is none, or pyarrow isn't installed."""
+    kind = _kind(value)
+    if kind is None or (arrow := _pyarrow()) is None:
+        return None
+    return _to_table(arrow, kind, value)
+
+
 def read_frame(data: dict[str, Any]) -> Any:
     """The table that a document holds.
 

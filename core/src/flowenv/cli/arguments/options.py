@@ -151,15 +151,36 @@ def _all(command: Command, *options: Callable[[Command], Command]) -> Command:
     return command
 
 
-def output_option(*choices: str) -> Callable[[Command], Command]:
+class _Format(click.Choice[str]):
+    """A form of output. A file's name is no such: the error says which option takes one.
+
+    Args:
+        choices: the forms.
+        option: what is given a file or folder to write to; empty for nothing.
+    """
+
+    def __init__(self, choices: Sequence[str], option: str) -> None:
+        super().__init__(choices)
+        self._option = option
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        said = super().get_invalid_choice_message(value, ctx)
+        return f"{said} Did you mean {self._option} {value}?" if self._option else said
+
+
+def output_option(*choices: str, elsewhere: str = "") -> Callable[[Command], Command]:
     """The `-o` option; the first choice is the default.
 
     With any but `text` nothing else reaches the standard output while the command runs.
+
+    Args:
+        *choices: the forms.
+        elsewhere: the command's option that takes a file or folder to write to.
     """
     return click.option(
         "--output",
         "-o",
-        type=click.Choice(choices),
+        type=_Format(choices, elsewhere),
         default=choices[0],
         show_default=True,
         callback=_keep_stdout,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="Write them there; nothing that is there is replaced.",
 )
-@output_option("text", "json")
+@output_option("text", "json", elsewhere="-d")
 def files(
     reference: str,
     env: str | None,
@@ -46,7 +46,7 @@ def files(
     from flowenv.cli.platform import find_environment
 
     found = _files(reference, find_environment(env, settings, plugins, "attach"))
-    wanted, left_out = _without_configurations(found) if directory else (found, [])
+    wanted, left_out = found.without_configurations() if directory else (found, [])
     paths = _saved(wanted, directory) if directory else {}
     if output == "json":
         echo_json(_described(found, paths))
@@ -57,15 +57,6 @@ def files(
     else:
         echo("No files.", err=True)
     return _tell_left_out(left_out)
-
-
-def _without_configurations(found: OutputFiles) -> tuple[OutputFiles, list[str]]:
-    """The files that may be written, and the names of the others."""
-    from flowenv.results.output_files import OutputFiles, is_configuration
-
-    left_out = [name for name in sorted(found) if is_configuration(name)]
-    sizes = {name: size for name, size in found.sizes.items() if name not in left_out}
-    return OutputFiles(sizes, found.__getitem__), left_out
 
 
 def _tell_left_out(names: list[str]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,18 +17,31 @@ if TYPE_CHECKING:
     from flowenv.journal.notes import Remembered
     from flowenv.states import Status
 
+Report = Callable[[object, Exception | None], None]
+"""Gives a result to the user, or says why there is none."""
+
 
 @click.command()
 @reference_options
-@output_option("text", "json")
+@click.option(
+    "--save",
+    "path",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    help="Write it to a file, instead of printing it; one that is there is replaced. - is the "
+    "standard output. Bytes, such as a picture, and text are written as they are; else the "
+    "name's end says how: .json, .csv or .parquet for a table, .npy for an array, .txt.",
+)
+@output_option("text", "json", elsewhere="--save")
 def result(
     reference: str,
     env: str | None,
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
+    path: Path | None,
     output: str,
 ) -> int:
-    """Print the result of a run, once it is over.
+    """Print the result of a run, or write it to a file, once it is over.
 
     REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. Of a run that the
     platform has forgotten it prints what this machine's journal knows. Exits as the run ended.
@@ -34,6 +49,7 @@ def result(
     \b
       flowenv result REFERENCE --env prod
       flowenv result REFERENCE --env prod -o json
+      flowenv result REFERENCE --env prod --save loss.png
     """
     from flowenv.cli.arguments.prepare import where_options
     from flowenv.cli.output.report import report_end
@@ -42,20 +58,49 @@ def result(
     from flowenv.hooks.notifications import lines_first
     from flowenv.known_runs.attaching import attach
 
+    save = _saver(path, output)
     environment = find_environment(env, settings, plugins, "attach")
     try:
         flow_run = attach(reference, environment)
     except RunNotFound:
         if found := remembered(reference):
-            return _report(found, environment, output)
+            return _report(found, environment, output, save)
         raise
     with lines_first():
         flow_run.wait()
-        return report_end(flow_run, output, where_options(flow_run, env, settings))
+        where = where_options(flow_run, env, settings)
+        return report_end(flow_run, output, where, report=save)
 
 
-def _report(found: Remembered, environment: Environment, output: str) -> int:
-    from flowenv.cli.output.report import describe_result, exit_code, report_result
+def _saver(path: Path | None, output: str) -> Report:
+    """What becomes of the result: it is written to a file, or printed."""
+    from flowenv.cli.output.report import report_result
+    from flowenv.results.saved import content_for
+    from flowenv.results.whole_files import check_writable, write_whole
+
+    if path is None:
+        return report_result
+    if output == "json":
+        raise click.UsageError("--save and -o json exclude each other.")
+    if str(path) != "-":
+        check_writable(path, "result")
+
+    def save(value: object, error: Exception | None) -> None:
+        if error:
+            report_result(None, error)
+            return
+        content = content_for(value, str(path))
+        if str(path) == "-":
+            click.echo(content, nl=False)
+            return
+        write_whole(path, content, "result")
+        echo(f"The result is in {path} ({len(content):,} bytes).", err=True)
+
+    return save
+
+
+def _report(found: Remembered, environment: Environment, output: str, save: Report) -> int:
+    from flowenv.cli.output.report import describe_result, exit_code
     from flowenv.errors import FlowenvError
 
     value, error = None, None
@@ -66,7 +111,7 @@ def _report(found: Remembered, environment: Environment, output: str) -> int:
     if output == "json":
         echo_json({**describe_remembered(found), **describe_result(value, error)})
     else:
-        report_result(value, error)
+        save(value, error)
         echo(found.words, err=True)
     status: Status = found.summary.status
     return exit_code(status, lacks_result=error is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flowenv.cli.output.printing import echo, echo_json, results, tell
@@ -101,7 +102,13 @@ def _shown_result(value: Any) -> str:
     return repr(value)
 
 
-def report_end(flow_run: FlowRun, output: str, where: str = "") -> int:
+def report_end(
+    flow_run: FlowRun,
+    output: str,
+    where: str = "",
+    *,
+    report: Callable[[Any, Exception | None], None] = report_result,
+) -> int:
     """Print how a run ended, and return what the command line exits with.
 
     Args:
@@ -109,6 +116,7 @@ def report_end(flow_run: FlowRun, output: str, where: str = "") -> int:
         output: `json` for its description; `text` for its result, and how it ended and why
             on the standard error.
         where: the options that name its environment, for the command that is proposed.
+        report: what gives the result to the user, where it isn't JSON.
     """
     from flowenv.errors import FlowenvError
 
@@ -125,7 +133,7 @@ def report_end(flow_run: FlowRun, output: str, where: str = "") -> int:
     except FlowenvError as failure:
         error = failure
     try:
-        report_result(value, error)
+        report(value, error)
     finally:  # also where the result can't be written
         if left:
             echo(_words_on_files(flow_run, left, where), err=True)
