@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from flowenv.environments.environment import Environment
 from flowenv.errors import FileConflict, PlatformError, ResultUnavailable
 from flowenv.results.document import digest
-from flowenv.results.object_urls import files_object
+from flowenv.results.object_urls import Kept, object_url
 from flowenv.results.outcome import Outcome
 from flowenv.results.output_files import (
     LARGEST,
@@ -166,12 +166,12 @@ def test_files_in_the_log_are_read_from_there():
 
 def test_stored_files_are_read_by_who_has_the_url_if_they_are_those(tmp_path):
     base, content = f"file://{tmp_path}", compressed(packed(list(PLOTS.items())))
-    storage.write(files_object(base, RUN_ID), content)
+    storage.write(object_url(base, RUN_ID, Kept.FILES), content)
     told = outcome(files_stored=digest(content))
     assert dict(files_of_run(run_with(results_url=base), OVER, told)) == PLOTS
     with pytest.raises(ResultUnavailable, match="isn't set here"):
         files_of_run(run_with(), OVER, told)
-    storage.write(files_object(base, RUN_ID), b"another's")
+    storage.write(object_url(base, RUN_ID, Kept.FILES), b"another's")
     with pytest.raises(PlatformError, match="SHA-256"):
         files_of_run(run_with(results_url=base), OVER, told)
 

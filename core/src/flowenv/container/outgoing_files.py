@@ -48,12 +48,12 @@ def send_files(outcome: Outcome, folder: Path, ways: Ways) -> Outcome:
         return outcome
     document = packed(files)
     if ways.results_url:
-        from flowenv.results.object_urls import files_object
+        from flowenv.results.object_urls import Kept, object_url
         from flowenv.serialization import storage
 
         content = compressed(document)
         try:
-            storage.write(files_object(ways.results_url, outcome.run_id), content)
+            storage.write(object_url(ways.results_url, outcome.run_id, Kept.FILES), content)
         except FlowenvError as error:
             return _left(outcome, error.message)
         return replace(outcome, files_stored=digest(content))

@@ -125,7 +125,7 @@ def _check_results_place(url: str | None, run_id: str) -> None:
     """
     if not url:
         return
-    from flowenv.results.object_urls import trial_object
+    from flowenv.results.object_urls import Kept, object_url
     from flowenv.serialization import storage
 
     if package := storage.missing_package(url):
@@ -134,7 +134,7 @@ def _check_results_place(url: str | None, run_id: str) -> None:
             hint="Add it to the image, or to what the flow requires; or leave results_url out.",
         )
     try:
-        storage.try_out(trial_object(url, run_id))
+        storage.try_out(object_url(url, run_id, Kept.TRIAL))
     except FlowenvError as error:
         raise PayloadError(
             f"A result can't be stored at results_url: {error.message}",

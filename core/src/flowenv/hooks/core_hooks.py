@@ -46,7 +46,7 @@ def _results(url: str) -> Finding:
 
     from flowenv.answers.summaries import Finding
     from flowenv.errors import FlowenvError
-    from flowenv.results.object_urls import trial_object
+    from flowenv.results.object_urls import Kept, object_url
     from flowenv.serialization import storage
 
     try:
@@ -57,7 +57,7 @@ def _results(url: str) -> Finding:
             message = f"results_url is {url}: that is another disk where the flow runs."
             hint = "Unless it is a volume that is mounted there and here, name an object store."
             return Finding("results", None, message, hint)
-        storage.try_out(trial_object(url, str(uuid.uuid4())))
+        storage.try_out(object_url(url, str(uuid.uuid4()), Kept.TRIAL))
     except FlowenvError as error:
         hint = error.hint or "Is results_url right, and has this user credentials to write there?"
         return Finding("results", False, error.message, hint)

@@ -6,6 +6,7 @@ the platform says: who can write to a record, an annotation or a tag could name 
 
 from __future__ import annotations
 
+import enum
 import re
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -13,6 +14,16 @@ from typing import Any, Protocol
 from flowenv.errors import SpecError
 
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class Kept(enum.Enum):
+    """What is kept of a run at a URL: each under a name of its own."""
+
+    PAYLOAD = ".payload.json"
+    RESULT = ".json"
+    FILES = ".files"
+    TRIAL = ".trial"
+    """What is written, and removed at once, to see whether it can be."""
 
 
 class HasMetadata(Protocol):
@@ -39,6 +50,27 @@ def results_url(environment: HasMetadata) -> str | None:
     return _url(environment, "results_url")
 
 
+def object_url(base: str, run_id: str, kept: Kept) -> str:
+    """The URL of what is kept of a run.
+
+    Args:
+        base: the `payload_url` or the `results_url`.
+        run_id: the run.
+        kept: what of it.
+
+    Raises:
+        SpecError: if the run's id is none.
+
+    >>> object_url("s3://bucket/flows", "../../somewhere", Kept.RESULT)
+    Traceback (most recent call last):
+    ...
+    flowenv.errors.SpecError: '../../somewhere' is no run's id.
+    """
+    if not _RUN_ID.fullmatch(run_id):
+        raise SpecError(f"{run_id!r} is no run's id.")
+    return f"{base.rstrip('/')}/{run_id}{kept.value}"
+
+
 def payload_object(base: str, run_id: str) -> str:
     """The URL of a run's payload.
 
@@ -52,51 +84,7 @@ def payload_object(base: str, run_id: str) -> str:
     >>> payload_object("s3://bucket/flows/", "6f1c0a3c-6c0b-4f0e-9d0a-0a54d7a3b6c1")
     's3://bucket/flows/6f1c0a3c-6c0b-4f0e-9d0a-0a54d7a3b6c1.payload.json'
     """
-    return f"{base.rstrip('/')}/{_checked(run_id)}.payload.json"
-
-
-def result_object(base: str, run_id: str) -> str:
-    """The URL of a run's stored result, which is never that of its payload.
-
-    Args:
-        base: the `results_url`.
-        run_id: the run.
-
-    Raises:
-        SpecError: if the run's id is none.
-
-    >>> result_object("s3://bucket/flows", "../../somewhere")
-    Traceback (most recent call last):
-    ...
-    flowenv.errors.SpecError: '../../somewhere' is no run's id.
-    """
-    return f"{base.rstrip('/')}/{_checked(run_id)}.json"
-
-
-def files_object(base: str, run_id: str) -> str:
-    """The URL of the files that a run left.
-
-    Args:
-        base: the `results_url`.
-        run_id: the run.
-
-    Raises:
-        SpecError: if the run's id is none.
-    """
-    return f"{base.rstrip('/')}/{_checked(run_id)}.files"
-
-
-def trial_object(base: str, run_id: str) -> str:
-    """The URL of what is written, and removed at once, to see whether it can be.
-
-    Args:
-        base: the `results_url`.
-        run_id: the run.
-
-    Raises:
-        SpecError: if the run's id is none.
-    """
-    return f"{base.rstrip('/')}/{_checked(run_id)}.trial"
+    return object_url(base, run_id, Kept.PAYLOAD)
 
 
 def _url(environment: HasMetadata, name: str) -> str | None:
@@ -105,9 +93,3 @@ def _url(environment: HasMetadata, name: str) -> str | None:
     metadata: Mapping[str, Any] = environment.metadata or {}
     found: str | None = metadata.get(name) or getattr(configuration(), name)
     return found
-
-
-def _checked(run_id: str) -> str:
-    if not _RUN_ID.fullmatch(run_id):
-        raise SpecError(f"{run_id!r} is no run's id.")
-    return run_id

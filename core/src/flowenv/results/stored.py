@@ -9,7 +9,7 @@ from typing import Any
 
 from flowenv.errors import PlatformError
 from flowenv.results.document import digest, read_content
-from flowenv.results.object_urls import result_object
+from flowenv.results.object_urls import Kept, object_url
 from flowenv.serialization import storage
 
 
@@ -27,7 +27,7 @@ def store_result(base: str, run_id: str, content: bytes) -> str:
     Raises:
         PlatformError: if it can't be written.
     """
-    storage.write(result_object(base, run_id), content)
+    storage.write(object_url(base, run_id, Kept.RESULT), content)
     return digest(content)
 
 
@@ -47,7 +47,7 @@ def read_result(
         ResultUnavailable: if the result is no data, and only data may be read.
         PlatformError: if it can't be read, or is another than the record tells of.
     """
-    place = result_object(base, run_id)
+    place = object_url(base, run_id, Kept.RESULT)
     content = storage.read(place)
     if digest(content) != sha256:
         raise PlatformError(

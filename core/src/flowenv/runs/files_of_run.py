@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from flowenv.errors import PlatformError, ResultUnavailable
 from flowenv.results.document import digest
-from flowenv.results.object_urls import files_object, results_url
+from flowenv.results.object_urls import Kept, object_url, results_url
 from flowenv.results.outcome import Outcome
 from flowenv.results.output_files import LARGEST, OutputFiles, decompressed, files_in, unpacked
 from flowenv.states import Status
@@ -109,7 +109,7 @@ def _stored(run: RunThatIsOver, sha256: str, what: str) -> bytes:
             f"{what} are stored, and results_url, which says where, isn't set here.",
             hint="Set it as it was where the run was submitted.",
         )
-    place = files_object(base, run.id)
+    place = object_url(base, run.id, Kept.FILES)
     content = storage.read(place, LARGEST)
     if digest(content) != sha256:
         raise PlatformError(

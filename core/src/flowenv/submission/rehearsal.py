@@ -24,7 +24,7 @@ from flowenv.hooks.checks import implementations
 from flowenv.registry.registry import registry
 from flowenv.results.exit_codes import without_record
 from flowenv.results.lines import REHEARSED_RESULT, content_in
-from flowenv.results.object_urls import result_object, results_url
+from flowenv.results.object_urls import Kept, object_url, results_url
 from flowenv.results.outcome import Outcome
 from flowenv.results.seal import seal_of
 from flowenv.runs.flow_run import FlowRun
@@ -179,7 +179,7 @@ def _take_result(
         return None, error
     finally:
         if outcome.stored and base:
-            _remove(result_object(base, run.id))
+            _remove(object_url(base, run.id, Kept.RESULT))
 
 
 def _remove(url: str) -> None:

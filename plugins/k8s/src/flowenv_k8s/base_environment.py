@@ -27,7 +27,7 @@ from flowenv_k8s.spec.user_manifest import as_given
 
 if TYPE_CHECKING:
     from flowenv.plugin import Encoder, Merged
-    from flowenv_k8s.spec.job import JobSettings
+    from flowenv_k8s.spec.job_settings import JobSettings
 
 CONTRACT = (
     contract.GRAPHQL,
@@ -151,7 +151,7 @@ class KubernetesEnvironment(Environment):
         Args:
             **further: what only the subclass knows, as `JobSettings` takes it.
         """
-        from flowenv_k8s.spec.job import JobSettings
+        from flowenv_k8s.spec.job_settings import JobSettings
 
         return JobSettings(
             manifest=self.manifest,

@@ -32,7 +32,8 @@ from flowenv_k8s.runs.diagnosis.pod_status import container_status, disruption, 
 from flowenv_k8s.runs.diagnosis.reasons import HINTS, hint_for
 from flowenv_k8s.runs.watch.trimming import trimmed_pod
 from flowenv_k8s.spec.checks import POD_SPEC, check_metadata, check_pod_spec
-from flowenv_k8s.spec.job import MOUNT_PATH, JobSettings, base_name, build_spec, check_spec
+from flowenv_k8s.spec.job import base_name, build_spec, check_spec
+from flowenv_k8s.spec.job_settings import JobSettings
 from flowenv_k8s.spec.labels import (
     FLOW_CONTAINER,
     FURTHER_PODS,
@@ -47,6 +48,7 @@ from flowenv_k8s.spec.labels import (
 from flowenv_k8s.spec.manifests.manifest import Manifest, list_at, mapping_at
 from flowenv_k8s.spec.manifests.structure import check_fields
 from flowenv_k8s.spec.names import is_name, object_name, run_suffix
+from flowenv_k8s.spec.pod import MOUNT_PATH
 from flowenv_k8s.spec.pod_security import restrict
 from flowenv_k8s.spec.quantities import merged_resources
 from flowenv_k8s.spec.runtime import start_alike

@@ -6,7 +6,6 @@ the same run, whatever its command line is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 MOUNT_PATH = "/var/run/flowenv-tls"
@@ -50,8 +49,3 @@ def mount_certificates(pod: dict[str, Any], secret: str) -> None:
     mount = {"name": _VOLUME, "mountPath": MOUNT_PATH, "readOnly": True}
     container = pod["containers"][0]
     container["volumeMounts"] = [*(container.get("volumeMounts") or []), mount]
-
-
-def certificate_references(manifest: Mapping[str, Any]) -> bool:
-    """Whether a pod's spec mounts the run's certificates."""
-    return any(one.get("name") == _VOLUME for one in manifest.get("volumes") or ())

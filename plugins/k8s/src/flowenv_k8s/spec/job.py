@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from flowenv.errors import SpecError
@@ -18,72 +17,24 @@ from flowenv.plugin import (
     Payload,
     Process,
     Secret,
-    Target,
     check_results_are_shared,
-    contract,
     payload_object,
     payload_url,
-    seal_of,
 )
 from flowenv_k8s.spec.checks import LARGEST_SECRET, POD_SPEC, check_job, check_secret_size
-from flowenv_k8s.spec.common_part import common_objects, mount_common
+from flowenv_k8s.spec.common_part import common_objects
+from flowenv_k8s.spec.job_settings import JobSettings
 from flowenv_k8s.spec.labels import FLOW_CONTAINER, PAYLOAD, STORED, run_annotations, run_labels
 from flowenv_k8s.spec.manifests.manifest import Manifest, mapping_at
 from flowenv_k8s.spec.manifests.structure import check_fields
 from flowenv_k8s.spec.names import object_name, run_suffix
-from flowenv_k8s.spec.pod_security import restrict
-from flowenv_k8s.spec.quantities import merged_resources
-from flowenv_k8s.spec.runtime import MOUNT_PATH as RUNTIME_PATH
-from flowenv_k8s.spec.runtime import mount_runtime, runtime_config_map
-from flowenv_k8s.spec.user_manifest import VOLUME
-from flowenv_k8s.spec.variables import SecretEntries, container_env
+from flowenv_k8s.spec.pod import complete_pod
+from flowenv_k8s.spec.runtime import runtime_config_map
+from flowenv_k8s.spec.variables import SecretEntries
 
-MOUNT_PATH = "/var/run/flowenv"
-"""Where the flow's container finds the payload and the other files of the Secret."""
-TERMINATION_MESSAGE = "/dev/termination-log"
-MESSAGES_OF_A_POD = 12 * 1024
-"""Bytes that the kubelet keeps of the termination messages of a pod, shared equally by all its
-containers, init containers included."""
-LARGEST_MESSAGE = 4096
-"""The most bytes that it keeps of one of them."""
 DAY = 86400
 DEFAULT_TTL = DAY
 DEFAULT_DEADLINE = 7 * DAY
-
-
-@dataclass(frozen=True)
-class JobSettings:
-    """What a Job is built from besides the run: the same for every backend that makes Jobs.
-
-    Args:
-        manifest: the user's Job manifest; empty for a complete default.
-        namespace: where the Job goes.
-        unique_name: whether a suffix is added to the manifest's name.
-        labels: further labels for all objects, such as `{"app": "…"}`.
-        files: further files for the flow's container, by name, in `MOUNT_PATH`.
-        env: further env entries of the flow's container, which win over all others.
-        image_pull_policy: of the flow's container.
-        image_pull_secrets: names of Secrets; only where the manifest names none.
-        service_account: of the pods.
-        needs_token: whether the flow has to act as its service account.
-        resources: of the flow's container.
-        deadline: seconds for the whole Job; None for the default, 0 for none.
-        ttl: seconds that a finished Job is kept; None for the default.
-    """
-
-    manifest: Manifest
-    namespace: str
-    unique_name: bool = False
-    labels: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, bytes] = field(default_factory=dict)
-    env: tuple[Mapping[str, Any], ...] = ()
-    image_pull_policy: str | None = None
-    image_pull_secrets: tuple[str, ...] = ()
-    service_account: str | None = None
-    needs_token: bool = False
-    resources: Mapping[str, Any] | None = None
-    deadline: int | None = None
-    ttl: int | None = None
 
 
 def build_spec(settings: JobSettings, flow_run: FlowRun, process: Process) -> dict[str, Any]:
@@ -113,7 +64,7 @@ def build_spec(settings: JobSettings, flow_run: FlowRun, process: Process) -> di
     spec: dict[str, Any] = {"job": job}
     payload = _payload_of(process)
     url = _place_files(settings, flow_run, payload, secrets, spec)
-    _complete_pod(job, settings, flow_run, process, secrets, payload, url)
+    complete_pod(job, settings, flow_run, process, secrets, payload, url)
     flow_container = job["spec"]["template"]["spec"]["containers"][0]["name"]
     labels = {**run_labels(flow_run), **settings.labels}
     notes = run_annotations(flow_run, flow_container)
@@ -220,80 +171,6 @@ def _keep_exit_code(spec: dict[str, Any]) -> None:
         {"action": "FailJob", "onExitCodes": codes},
     ]
     spec.setdefault("podFailurePolicy", {"rules": rules})
-
-
-def _complete_pod(
-    job: dict[str, Any],
-    settings: JobSettings,
-    flow_run: FlowRun,
-    process: Process,
-    secrets: SecretEntries,
-    payload: Payload,
-    url: str,
-) -> None:
-    spec = job["spec"].setdefault("template", {}).setdefault("spec", {})
-    spec.setdefault("restartPolicy", "Never")
-    if settings.service_account:
-        spec["serviceAccountName"] = settings.service_account
-    if settings.needs_token:
-        spec.setdefault("automountServiceAccountToken", True)
-    if settings.image_pull_secrets and not spec.get("imagePullSecrets"):
-        spec["imagePullSecrets"] = [{"name": name} for name in settings.image_pull_secrets]
-    spec["containers"] = containers = spec.get("containers") or [{}]
-    for index, container in enumerate(containers):
-        container.setdefault("name", f"container-{index}" if index else "flow")
-    for index, container in enumerate(spec.get("initContainers") or []):
-        container.setdefault("name", f"init-{index}")
-    flow, *sidecars = containers
-    _complete_flow_container(flow, settings, flow_run, process)
-    restrict(spec, flow)
-    mounted = _mount_files(spec, flow, secrets)
-    own = {
-        contract.PAYLOAD: url or f"{MOUNT_PATH}/{PAYLOAD_FILE}",
-        contract.PAYLOAD_SEAL: seal_of(payload.own),
-        contract.OUTCOME: flow["terminationMessagePath"],
-    }
-    room = MESSAGES_OF_A_POD // (len(containers) + len(spec.get("initContainers") or []))
-    if room < LARGEST_MESSAGE:
-        own[contract.OUTCOME_LIMIT] = str(room)
-    if payload.common:
-        own[contract.PAYLOAD_COMMON] = mount_common(spec, flow, payload.common)
-    if process.runtime:
-        mount_runtime(spec, flow, process.runtime)
-        own |= process.runtime.variables(RUNTIME_PATH)
-    if not url and not mounted:
-        del own[contract.PAYLOAD]
-    container_env(flow, process, Target.FLOW, secrets, own, settings.env)
-    for container in (*sidecars, *(spec.get("initContainers") or [])):
-        container_env(container, process, Target.SIDECAR, secrets)
-
-
-def _complete_flow_container(
-    container: dict[str, Any], settings: JobSettings, flow_run: FlowRun, process: Process
-) -> None:
-    *command, arguments = process.command
-    container.update(command=command, args=[arguments])
-    if flow_run.image:
-        container["image"] = flow_run.image
-    if settings.image_pull_policy:
-        container["imagePullPolicy"] = settings.image_pull_policy
-    if settings.resources:
-        container["resources"] = merged_resources(container.get("resources"), settings.resources)
-    if not container.get("terminationMessagePath"):
-        container["terminationMessagePath"] = TERMINATION_MESSAGE
-    # an image without flowenv leaves no record, but its last words
-    container.setdefault("terminationMessagePolicy", "FallbackToLogsOnError")
-
-
-def _mount_files(spec: dict[str, Any], container: dict[str, Any], secrets: SecretEntries) -> bool:
-    if not secrets.files:
-        return False
-    items = [{"key": name, "path": name} for name in secrets.files]
-    volume = {"name": VOLUME, "secret": {"secretName": secrets.name, "items": items}}
-    spec["volumes"] = [*(spec.get("volumes") or []), volume]
-    mount = {"name": VOLUME, "mountPath": MOUNT_PATH, "readOnly": True}
-    container["volumeMounts"] = [*(container.get("volumeMounts") or []), mount]
-    return True
 
 
 def check_spec(spec: Mapping[str, Any], flow_run: FlowRun) -> None:

@@ -13,25 +13,23 @@ import socket
 import struct
 import threading
 import time
-import uuid
 from collections.abc import Callable
 
 PATIENCE = 120.0
 """Seconds without a carrier after which a connection is given up."""
 _BEAT, _SILENCE = 5.0, 20.0
 """Seconds after which something is said in any case, and after which a carrier counts as dead."""
-_OPENING = 10.0
+OPENING = 10.0
 """Seconds for a carrier to be greeted."""
 _CHUNK, _WINDOW = 64 * 1024, 16 * 1024 * 1024
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
 _MOST = 64
 """How many connections there may be at once."""
 _CONFIRMED, _BYTES, _END = range(3)
 _FRAME = struct.Struct("!BQ")
 """What follows or is confirmed, and how many bytes."""
-_GREETING = struct.Struct("!32s16s?Q")
+GREETING = struct.Struct("!32s16s?Q")
 """The secret, the connection, whether it is to be known already, bytes received."""
-_ANSWER = struct.Struct("!?Q")
+ANSWER = struct.Struct("!?Q")
 """Whether it is known, bytes received."""
 
 
@@ -164,12 +162,12 @@ class Connection:
     def _receive(self, carrier: socket.socket) -> None:
         carrier.settimeout(_SILENCE)
         while True:
-            kind, number = _FRAME.unpack(_exactly(carrier, _FRAME.size))
+            kind, number = _FRAME.unpack(exactly(carrier, _FRAME.size))
             if kind == _CONFIRMED:
                 with self._changed:
                     self._confirm(number)
             elif kind == _BYTES and number <= _CHUNK:
-                data = _exactly(carrier, number)
+                data = exactly(carrier, number)
                 try:
                     self._local.sendall(data)
                 except OSError:
@@ -213,18 +211,18 @@ class FarEnd:
                         del self._known[key]
 
     def _serve(self, carrier: socket.socket) -> None:
-        carrier.settimeout(_OPENING)
+        carrier.settimeout(OPENING)
         try:
-            secret, name, is_known, theirs = _GREETING.unpack(_exactly(carrier, _GREETING.size))
+            secret, name, is_known, theirs = GREETING.unpack(exactly(carrier, GREETING.size))
             if not hmac.compare_digest(secret, self._secret):
                 raise ConnectionError("a stranger")
             connection = self._found(name, is_known)
             if connection is None:
-                carrier.sendall(_ANSWER.pack(False, 0))
+                carrier.sendall(ANSWER.pack(False, 0))
                 raise ConnectionError("nobody's connection")
 
             def begin() -> int:
-                carrier.sendall(_ANSWER.pack(True, connection.received))
+                carrier.sendall(ANSWER.pack(True, connection.received))
                 return int(theirs)
 
             connection.carry(carrier, begin)
@@ -235,65 +233,10 @@ class FarEnd:
     def _found(self, name: bytes, is_known: bool) -> Connection | None:
         with self._lock:
             if name not in self._known and not is_known and len(self._known) < _MOST:
-                local = socket.create_connection(self._target, _OPENING)
+                local = socket.create_connection(self._target, OPENING)
                 local.settimeout(None)
                 self._known[name] = Connection(local)
             return self._known.get(name)
-
-
-class NearEnd:
-    """Where connections are taken: a port of this machine's loopback interface.
-
-    Args:
-        connect: makes a carrier to the far end; it may raise an `OSError`.
-        secret: what the far end wants to hear.
-        is_gone: whether the far end is gone for good.
-    """
-
-    def __init__(
-        self, connect: Callable[[], socket.socket], secret: bytes, is_gone: Callable[[], bool]
-    ) -> None:
-        self._connect, self._secret, self._is_gone = connect, secret, is_gone
-        self._open: set[Connection] = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=accept, args=(self._listener, self._serve), daemon=True).start()
-
-    def close(self) -> None:
-        """Take no more connections, and end all."""
-        close(self._listener)
-        self._listener.close()
-        for one in list(self._open):
-            one.end()
-
-    def _serve(self, local: socket.socket) -> None:
-        connection, name = Connection(local), uuid.uuid4().bytes
-        self._open.add(connection)
-        is_known, pause = False, _FIRST_PAUSE
-
-        def begin() -> int:
-            nonlocal is_known, pause
-            carrier.settimeout(_OPENING)
-            greeting = (self._secret, name, is_known, connection.received)
-            carrier.sendall(_GREETING.pack(*greeting))
-            is_there, theirs = _ANSWER.unpack(_exactly(carrier, _ANSWER.size))
-            if not is_there:
-                connection.end()
-                raise ConnectionError("the far end has given the connection up")
-            is_known, pause = True, _FIRST_PAUSE
-            return int(theirs)
-
-        while not connection.is_over:
-            try:
-                carrier = self._connect()
-                connection.carry(carrier, begin)
-            except OSError:
-                if not connection.is_over and (connection.is_left() or self._is_gone()):
-                    break
-                time.sleep(pause)
-                pause = min(2 * pause, _LONGEST_PAUSE)
-        connection.end()
-        self._open.discard(connection)
 
 
 def close(one: socket.socket) -> None:
@@ -312,7 +255,12 @@ def accept(listener: socket.socket, serve: Callable[[socket.socket], object]) ->
         threading.Thread(target=serve, args=(made,), daemon=True).start()
 
 
-def _exactly(source: socket.socket, count: int) -> bytes:
+def exactly(source: socket.socket, count: int) -> bytes:
+    """The next bytes that a carrier brings, so many of them.
+
+    Raises:
+        ConnectionError: if it is cut before.
+    """
     found = bytearray()
     while len(found) < count:
         if not (more := source.recv(count - len(found))):

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from flowenv_dask_k8s.api import connection
-from flowenv_dask_k8s.cluster.pods import lasting
+from flowenv_dask_k8s.cluster.pods.way_in import lasting
+from flowenv_dask_k8s.cluster.pods.way_in.lasting_port import NearEnd
 from flowenv_dask_k8s.spec.dask_pods import COMM_PORT, DASHBOARD_PORT
 from flowenv_k8s.plugin import Client, PortForward
 
@@ -33,7 +34,7 @@ class WayIn:
         self, client: Client, namespace: str, pod: str, is_gone: Callable[[], bool]
     ) -> None:
         self._client, self._where, self._is_gone = client, (namespace, pod), is_gone
-        self._near: lasting.NearEnd | None = None
+        self._near: NearEnd | None = None
         self._forwards: list[PortForward] = []
         self._scheduler = self._forward(COMM_PORT)
         self._dashboard = self._forward(DASHBOARD_PORT)
@@ -73,7 +74,7 @@ class WayIn:
         def connect() -> socket.socket:
             return socket.create_connection(("127.0.0.1", carriers), _CONNECT)
 
-        self._near = lasting.NearEnd(connect, secret, self._is_gone)
+        self._near = NearEnd(connect, secret, self._is_gone)
 
     def close(self) -> None:
         """Lead nowhere any more."""

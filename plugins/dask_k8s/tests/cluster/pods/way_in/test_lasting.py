@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from flowenv_dask_k8s.cluster.pods import lasting
-from flowenv_dask_k8s.cluster.pods.lasting import FarEnd, NearEnd, accept, close
+from flowenv_dask_k8s.cluster.pods.way_in import lasting, lasting_port
+from flowenv_dask_k8s.cluster.pods.way_in.lasting import FarEnd, accept, close
+from flowenv_dask_k8s.cluster.pods.way_in.lasting_port import NearEnd
 from on_kubernetes.proxy import Proxy
 
 SECRET = bytes(range(32))
@@ -96,7 +97,7 @@ def read(source: socket.socket, count: int) -> bytes:
 def test_not_a_byte_is_lost_or_doubled_when_carriers_are_cut(
     near: Near, way: Proxy, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lasting, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(lasting_port, "_FIRST_PAUSE", 0.01)
     data = hashlib.shake_128(b"x").digest(3_000_000)
     with connected(near()) as here, server.next() as there:
         sent = [
