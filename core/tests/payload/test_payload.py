@@ -18,7 +18,7 @@ from flowenv.errors import PayloadError
 from flowenv.flows.code_reference import own_files
 from flowenv.flows.finding import find_flow
 from flowenv.payload.header import FORMAT, IN_PARTS, python_minor
-from flowenv.payload.packing import WORTH_SHARING, pack, pack_in_parts
+from flowenv.payload.packing import WORTH_SHARING, Packing, pack
 from flowenv.submission.lifecycle import prepare
 
 from ..flow_files import GREET, write
@@ -275,7 +275,8 @@ def test_a_compressed_payload_is_read(toy):
 def parts(toy, tmp_path):
     """The payloads, in parts, of two runs of a flow whose file is worth sharing."""
     a_flow = source_flow(tmp_path, f"{GREET}\n    # {'x' * WORTH_SHARING}\n")
-    return [pack_in_parts(make_run(a_flow, {"name": name})) for name in ("Ada", "Bo")]
+    packing = Packing(a_flow)
+    return [packing.in_parts(make_run(a_flow, {"name": name})) for name in ("Ada", "Bo")]
 
 
 def test_what_runs_of_a_batch_share_is_the_same_object_and_the_rest_is_small(parts):
@@ -292,9 +293,66 @@ def test_a_payload_in_parts_is_put_together_where_the_flow_runs(parts, tmp_path)
     assert b"x" * WORTH_SHARING in run.source_files[-1].read_bytes()
 
 
+def test_what_runs_share_is_read_once_and_stays_as_it_was(toy, tmp_path):
+    a_flow = source_flow(tmp_path, f"{GREET}\n    # {'x' * WORTH_SHARING}\n")
+    packing = Packing(a_flow)
+    first = packing.in_parts(make_run(a_flow, {"name": "Ada"}))
+    (path,) = own_files(a_flow)
+    path.write_text("def greet(name): raise RuntimeError")
+    second = packing.in_parts(make_run(a_flow, {"name": "Bo"}))
+    assert second.common is first.common
+
+
+def test_a_run_whose_environment_a_hook_has_changed_shares_nothing(toy, tmp_path):
+    packing = Packing(Flow(dict))
+    other = make_run(Flow(dict))
+    other.environment.metadata["gpu"] = "1"
+    first, second, third = (
+        json.loads(packing.whole(run))
+        for run in (make_run(Flow(dict)), other, make_run(Flow(dict)))
+    )
+    assert first["environment"] == third["environment"] != second["environment"]
+    assert second["environment"]["metadata"] == {"gpu": "1"}
+
+
+class Hold:
+    """Does something while it is pickled, and arrives as 1."""
+
+    def __init__(self, work):
+        self.work = work
+
+    def __reduce__(self):
+        self.work()
+        return int, (1,)
+
+
+def test_threads_that_pack_what_is_pickled_by_value_disturb_nobody(toy, tmp_path):
+    module = ModuleType("typed_in_a_notebook")
+    exec("class Point: pass\ndef flow(hold, point): return type(point).__name__", vars(module))
+    sys.modules[module.__name__] = module
+    a_flow = Flow(module.flow, code="pickle")
+    packing, packed, is_over = Packing(a_flow), list[bytes](), threading.Event()
+
+    def pack_with(work):
+        run = make_run(a_flow, {"hold": Hold(work), "point": module.Point()})
+        packed.append(packing.whole(run))
+
+    other = threading.Thread(target=pack_with, args=(lambda: is_over.wait(60),))
+
+    def let_another_begin():
+        other.start()
+        other.join(0.1)
+
+    pack_with(let_another_begin)
+    is_over.set()
+    other.join()
+    forget(module.__name__)
+    assert [result_of(load_run(unpack(data), tmp_path)) for data in packed] == ["Point"] * 2
+
+
 def test_a_small_common_part_stays_with_its_run(toy):
     run = make_run(Flow(dict))
-    assert pack_in_parts(run) == Payload(pack(run))
+    assert Packing(run.flow).in_parts(run) == Payload(pack(run))
 
 
 def test_an_older_flowenv_is_told_that_it_cannot_read_parts(parts):

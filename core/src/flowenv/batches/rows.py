@@ -12,6 +12,7 @@ from flowenv.environments.environment import Environment
 from flowenv.errors import ParameterError
 from flowenv.flows.definition import Flow
 from flowenv.known_runs.attaching import attach
+from flowenv.payload.packing import Packing
 from flowenv.runs.flow_run import FlowRun
 from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes
@@ -142,6 +143,7 @@ def prepare_rows(
         ParameterError: naming the row that is wrong.
     """
     found, seen, rows = [], Counter[str](), _listed(rows)
+    packing = Packing(flow) if len(rows) > 1 else None
     for number, row in enumerate(rows, 1):
         parameters = _joined(row, common, number)
         fingerprint = fingerprint_of(flow.name, parameters)
@@ -156,7 +158,7 @@ def prepare_rows(
                 parameters=parameters,
                 labels=[*labels, *marks],
                 variables=variables,
-                is_one_of_many=len(rows) > 1,
+                packing=packing,
             )
         except ParameterError as error:
             raise ParameterError(f"Row {number}: {error.message}", hint=error.hint) from error

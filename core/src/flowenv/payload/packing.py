@@ -10,7 +10,9 @@ import contextlib
 import functools
 import hashlib
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,64 +31,133 @@ from flowenv.results.object_urls import results_url
 from flowenv.results.place import check_results_place
 from flowenv.runs.flow_run import FlowRun
 from flowenv.serialization.encoding import Encoder
-from flowenv.serialization.plain_data import to_json_bytes
+from flowenv.serialization.plain_data import own_copy, to_json_bytes
 
 WORTH_SHARING = 4096
 """How many bytes a part has at least that is stored once for all runs of a batch."""
 
 
-def pack(flow_run: FlowRun) -> bytes:
-    """Pack a run: the flow's reference, its parameters and its environment.
+@dataclass(frozen=True)
+class _Common:
+    """What all runs of a flow have in equal environments.
 
-    The same run gives the same bytes.
+    Args:
+        settings: the environment's, as they were.
+        document: the common part.
+        renamed: modules that have another name in the container.
+        by_value: modules that the container doesn't have.
+        has_pickles: True if some of it is pickled.
+    """
+
+    settings: Mapping[str, Any]
+    document: Mapping[str, Any]
+    renamed: Mapping[str, str]
+    by_value: frozenset[str]
+    has_pickles: bool
+
+    @functools.cached_property
+    def content(self) -> bytes:
+        """The common part as it is stored."""
+        return to_json_bytes(self.document)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Its SHA-256."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+class Packing:
+    """Packs runs of one flow. What they have in common, files too, is read and packed once.
+
+    Args:
+        flow: the flow.
+    """
+
+    def __init__(self, flow: Flow[..., Any]) -> None:
+        self._flow = flow
+        self._lock = threading.Lock()
+        self._packed: _Common | None = None
+
+    def whole(self, flow_run: FlowRun) -> bytes:
+        """A run as one document: the flow's reference, its parameters and its environment.
+
+        The same run gives the same bytes.
+
+        Raises:
+            PayloadError: if something can't be sent to another process; the message names it.
+        """
+        common = self._common(flow_run.environment)
+        return to_json_bytes({**_own(flow_run, common), **common.document})
+
+    def in_parts(self, flow_run: FlowRun) -> Payload:
+        """A run of a batch: its own part, and the one that other runs have as well.
+
+        A small common part isn't worth an object of its own, and stays with the run.
+
+        Raises:
+            PayloadError: as `whole` does.
+        """
+        common = self._common(flow_run.environment)
+        own = _own(flow_run, common)
+        if len(common.content) < WORTH_SHARING:
+            return Payload(to_json_bytes({**own, **common.document}))
+        apart = {**own, "format": IN_PARTS, "common": common.digest}
+        return Payload(to_json_bytes(apart), common.content)
+
+    def _common(self, environment: Environment) -> _Common:
+        with self._lock:
+            if self._packed is None or not _are_equal(self._packed.settings, vars(environment)):
+                self._packed = _pack_common(self._flow, environment)
+            return self._packed
+
+
+def _are_equal(settings: Mapping[str, Any], others: Mapping[str, Any]) -> bool:
+    """Whether environments are equal: hooks may have changed a run's own."""
+    try:
+        return settings == others
+    except Exception:  # a user's own class may compare as it likes
+        return False
+
+
+def pack(flow_run: FlowRun) -> bytes:
+    """Pack one run; see `Packing.whole`.
 
     Raises:
         PayloadError: if something can't be sent to another process; the message names it.
     """
-    own, common = _documents(flow_run)
-    return to_json_bytes({**own, **common})
+    assert flow_run.flow is not None
+    return Packing(flow_run.flow).whole(flow_run)
 
 
-def pack_in_parts(flow_run: FlowRun) -> Payload:
-    """Pack a run of a batch: its own part, and the one that other runs have as well.
-
-    A small common part isn't worth an object of its own, and stays with the run.
-
-    Raises:
-        PayloadError: as `pack` does.
-    """
-    own, common = _documents(flow_run)
-    shared = to_json_bytes(common)
-    if len(shared) < WORTH_SHARING:
-        return Payload(to_json_bytes({**own, **common}))
-    digest = hashlib.sha256(shared).hexdigest()
-    return Payload(to_json_bytes({**own, "format": IN_PARTS, "common": digest}), _kept_once(shared))
-
-
-@functools.lru_cache(maxsize=8)
-def _kept_once(shared: bytes) -> bytes:
-    """The same object for the same content: thousands of runs of a batch have it."""
-    return shared
-
-
-def _documents(flow_run: FlowRun) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is a run's own, and what all runs of its flow in its environment have."""
-    flow = flow_run.flow
-    assert flow is not None
-    check_results_place(flow_run.environment)
+def _pack_common(flow: Flow[..., Any], environment: Environment) -> _Common:
+    check_results_place(environment)
     reference = refer_to(flow)
     reference.check(flow)
     renamed = {reference.module: reference.import_name} if reference.import_name else {}
     encoder = Encoder(renamed=renamed, by_value=modules_to_pickle(flow, reference))
     with _pickled_by_value(encoder.by_value):
         packed = _pack_flow(flow, reference, encoder)
+        shipped = _shipped(environment).serialize(encoder)
+    document = {
+        "flow": {"name": flow.name, "image": flow.image, **packed},
+        "requirements": list(requirements_of(flow, reference)),
+        "environment": shipped,
+        "results_url": results_url(environment),
+        "logs_results": environment.capabilities.logs,
+    }
+    settings = own_copy(vars(environment))
+    return _Common(settings, document, renamed, encoder.by_value, encoder.has_pickles)
+
+
+def _own(flow_run: FlowRun, common: _Common) -> dict[str, Any]:
+    encoder = Encoder(renamed=common.renamed, by_value=common.by_value)
+    with _pickled_by_value(encoder.by_value):
         parameters = {
             name: encoder.encode(value, f"The parameter {name}")
             for name, value in flow_run.parameters.items()
         }
-        environment = _shipped(flow_run.environment).serialize(encoder)
-    own = {
-        **Header.here(pickles=encoder.has_pickles).to_json(),
+    return {
+        **Header.here(pickles=common.has_pickles or encoder.has_pickles).to_json(),
         "run": {
             "id": flow_run.id,
             "nonce": flow_run.nonce,
@@ -95,14 +166,9 @@ def _documents(flow_run: FlowRun) -> tuple[dict[str, Any], dict[str, Any]]:
         },
         "parameters": parameters,
     }
-    common = {
-        "flow": {"name": flow.name, "image": flow.image, **packed},
-        "requirements": list(requirements_of(flow, reference)),
-        "environment": environment,
-        "results_url": results_url(flow_run.environment),
-        "logs_results": flow_run.environment.capabilities.logs,
-    }
-    return own, common
+
+
+_registering = threading.RLock()
 
 
 @contextlib.contextmanager
@@ -113,15 +179,16 @@ def _pickled_by_value(names: frozenset[str]) -> Iterator[None]:
         return
     import cloudpickle
 
-    already = cloudpickle.list_registry_pickle_by_value()
-    modules = [sys.modules[name] for name in sorted(names - already - {"__main__"})]
-    for module in modules:
-        cloudpickle.register_pickle_by_value(module)
-    try:
-        yield
-    finally:
+    with _registering:  # what another thread takes back would be missing here
+        already = cloudpickle.list_registry_pickle_by_value()
+        modules = [sys.modules[name] for name in sorted(names - already - {"__main__"})]
         for module in modules:
-            cloudpickle.unregister_pickle_by_value(module)
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            yield
+        finally:
+            for module in modules:
+                cloudpickle.unregister_pickle_by_value(module)
 
 
 def _pack_flow(flow: Flow[..., Any], reference: CodeReference, encoder: Encoder) -> dict[str, Any]:

@@ -22,22 +22,23 @@ from flowenv.submission.configured_variables import (
 
 if TYPE_CHECKING:
     from flowenv.hooks.backend_hooks import BackendHooks
+    from flowenv.payload.packing import Packing
     from flowenv.runs.flow_run import FlowRun
 
 _SECRET = frozenset({contract.AUTH_TOKEN})
 
 
-def process_of(flow_run: FlowRun, hooks: BackendHooks, *, is_one_of_many: bool = False) -> Process:
+def process_of(flow_run: FlowRun, hooks: BackendHooks, packing: Packing | None = None) -> Process:
     """What the container of a run runs.
 
     Args:
         flow_run: the run.
         hooks: its backend's hooks, which may add variables.
-        is_one_of_many: True if other runs share its flow and environment.
+        packing: packs it, if it is one of many that share their flow.
     """
     from flowenv.flows.code_reference import refer_to
     from flowenv.flows.requirements import requirements_of
-    from flowenv.payload.packing import pack, pack_in_parts
+    from flowenv.payload.packing import pack
 
     def ship() -> Runtime:
         from flowenv.payload.runtime import shipped_runtime
@@ -51,8 +52,10 @@ def process_of(flow_run: FlowRun, hooks: BackendHooks, *, is_one_of_many: bool =
     environment = flow_run.environment
     layers = VariableLayers(flow_run, hooks).of
     shipped = ship if environment.ships_runtime else None
-    split = (lambda: pack_in_parts(flow_run)) if is_one_of_many else None
-    return Process(layers, lambda: pack(flow_run), shipped, require, split)
+    if packing is None:
+        return Process(layers, lambda: pack(flow_run), shipped, require)
+    whole, in_parts = packing.whole, packing.in_parts
+    return Process(layers, lambda: whole(flow_run), shipped, require, lambda: in_parts(flow_run))
 
 
 class VariableLayers:

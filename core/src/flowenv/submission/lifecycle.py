@@ -6,7 +6,7 @@ import datetime
 import functools
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowenv.contract.process import Process
 from flowenv.environments.environment import Environment
@@ -28,6 +28,9 @@ from flowenv.submission.container_process import VariableLayers, process_of
 from flowenv.submission.named_environments import as_environment
 from flowenv.submission.prepared import Prepared
 from flowenv.submission.process_variables import variables_here
+
+if TYPE_CHECKING:
+    from flowenv.payload.packing import Packing
 
 
 def as_flow(flow: Flow[..., Any] | Callable[..., Any]) -> Flow[..., Any]:
@@ -54,7 +57,7 @@ def prepare(
     variables: Mapping[str, Any] | None = None,
     draft: bool = False,
     is_preview: bool = False,
-    is_one_of_many: bool = False,
+    packing: Packing | None = None,
 ) -> Prepared:
     """Check the input and prepare a run; nothing is built or sent yet.
 
@@ -67,7 +70,7 @@ def prepare(
         variables: variables for this run's containers, over the configured ones.
         draft: True for a run without identity that only serves to build specs.
         is_preview: True if the run is only shown and will never be submitted.
-        is_one_of_many: True if it is a batch's, whose runs share flow and environment.
+        packing: packs it, if it is a batch's, whose runs share their flow.
 
     Raises:
         ParameterError: if the parameters don't fit the flow's signature.
@@ -98,7 +101,7 @@ def prepare(
     )
     run.is_preview = is_preview
     run.variables = checked_variables(variables or {})
-    process = process_of(run, hooks, is_one_of_many=is_one_of_many)
+    process = process_of(run, hooks, packing)
     run.surroundings = functools.partial(variables_here, run, hooks, process.variables)
     return Prepared(run, hooks, process)
 
