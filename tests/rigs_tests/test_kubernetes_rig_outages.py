@@ -14,7 +14,7 @@ from kubernetes.client.rest import ApiException
 from rigs.kubernetes import KubernetesRig
 from rigs.kubernetes.clients import official_client, refusal
 from rigs.kubernetes.manifests import pod, python
-from rigs.kubernetes.objects import has_ended
+from rigs.kubernetes.objects import has_ended, is_true
 
 # Writes a line, waits for a file and writes another one.
 TWO_LINES = """
@@ -136,7 +136,30 @@ def test_without_the_kubelet_there_are_no_logs_and_who_follows_one_sees_it_end(
         rig.wait_until(lambda: rig.log("pod") == "one\ntwo\n", "the second line")
         assert core.read_namespaced_pod("pod", "default").status.phase == "Running"
     rig.wait_for("Pod", "pod", has_ended)
+    # a kubelet that was just started doesn't know its pods; seen on 1.36
+    with pytest.raises(ApiException) as caught:
+        core.read_namespaced_pod_log("pod", "default")
+    assert caught.value.status == 404
     assert core.read_namespaced_pod_log("pod", "default") == "one\ntwo\n"
+
+
+def test_a_node_whose_silence_is_noticed_is_not_ready_and_its_pods_stay(
+    rig: KubernetesRig, core: Any
+) -> None:
+    started(rig, "import time\nprint('up', flush=True)\ntime.sleep(600)")
+    rig.wait_for("Pod", "pod", lambda pod: is_true(pod, "Ready"))
+    with rig.faults.inject("kubelet_down", noticed=True):
+        (node,) = core.list_node().items
+        assert node.spec.taints[0].effect == "NoSchedule"
+        assert not is_true(node.to_dict(), "Ready")
+        found = rig.get("Pod", "pod")
+        assert not is_true(found, "Ready")
+        assert is_true(found, "ContainersReady")
+        assert found["status"]["phase"] == "Running"
+        events = [one.reason for one in core.list_namespaced_event("default").items]
+        assert "NodeNotReady" in events
+    assert is_true(rig.get("Pod", "pod"), "Ready")
+    assert core.list_node().items[0].spec.taints is None
 
 
 def test_without_the_kubelet_nothing_starts_and_a_deleted_pod_stays(rig: KubernetesRig) -> None:

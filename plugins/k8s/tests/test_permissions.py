@@ -15,6 +15,7 @@ from flowenv_k8s.api.client import forget_connections
 from flowenv_k8s.api.permissions import HELPFUL_PERMISSIONS, NEEDED_PERMISSIONS
 from flowenv_k8s.api.refusals import Request, rbac_rule
 from flowenv_k8s.api.resources import CONFIG_MAPS
+from flowenv_k8s.runs.logs import run_log
 from on_kubernetes.documented_roles import asked, documented, granted, listed
 from on_kubernetes.job_runs import complete, name_of, pod_of, running
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
@@ -48,9 +49,14 @@ Step = Callable[[], None]
 
 @pytest.fixture
 def steps(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, environment: Environments
+    rig: KubernetesRig,
+    kubelet: ScriptedKubelet,
+    start: Start,
+    environment: Environments,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> list[Step]:
     """All that one does with runs; each step works by itself."""
+    monkeypatch.setattr(run_log, "_FRESH", -60.0)  # as if all had begun long ago
     made = environment()
     hook = registry().hooks("k8s").hook
 
@@ -58,6 +64,8 @@ def steps(
         run = start()
         running(run)
         list(run.logs())
+        kubelet.write(pod_of(rig, run), "one\n")
+        assert next(iter(run.logs(follow=True))) == "one"
         complete(rig, kubelet, run)
         run.wait(20)
 

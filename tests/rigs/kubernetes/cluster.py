@@ -15,6 +15,7 @@ from rigs.kubernetes.faults import Faults
 from rigs.kubernetes.gatekeeping import refuse_unwanted
 from rigs.kubernetes.log_files import LOG_FILE_BYTES
 from rigs.kubernetes.network import Network
+from rigs.kubernetes.node import KEY, NODE_NAME, READY, Node
 from rigs.kubernetes.objects import Manifest, condition, generated_name
 from rigs.kubernetes.requests_log import RequestLog
 from rigs.kubernetes.resources import (
@@ -30,8 +31,6 @@ from rigs.kubernetes.resources import (
 from rigs.kubernetes.status import ApiError, not_found
 from rigs.kubernetes.store import Change, Key, Store
 from rigs.kubernetes.timing import Timing
-
-NODE_NAME = "rig-node"
 
 
 class Cluster:
@@ -78,6 +77,7 @@ class Cluster:
         self.deleter = Deleter(self.store, self.loop.call_soon)
         self.events = EventRecorder(self.store)
         self.network = Network(self.store)
+        self.node = Node(self.store, self.events, faults)
         self._account_tokens: dict[str, str] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self.failures: list[BaseException] = []
@@ -90,10 +90,9 @@ class Cluster:
             self.create(NAMESPACE, "", {"metadata": {"name": name}})
         labels = {"kubernetes.io/hostname": NODE_NAME, "kubernetes.io/os": "linux", **node_labels}
         self.create(NODE, "", {"metadata": {"name": NODE_NAME, "labels": labels}, "spec": {}})
-        ready = condition("Ready", True, "KubeletReady", "kubelet is posting ready status")
         self.store.set_status(
-            Key(NODE, "", NODE_NAME),
-            conditions=[ready],
+            KEY,
+            conditions=[READY],
             allocatable=allocatable,
             capacity=allocatable,
         )

@@ -79,7 +79,12 @@ _KINDS = (
     FaultKind("stopped_at_start", "pod", "deleted while it starts: TERM comes before a handler"),
     FaultKind("api_down", "outage", "the API server is gone; connections are cut and refused"),
     FaultKind("api_silent", "outage", "the API server hangs; connections stay, nothing is said"),
-    FaultKind("kubelet_down", "outage", "no logs, no news of pods, no starts; containers go on"),
+    FaultKind(
+        "kubelet_down",
+        "outage",
+        "no logs, no news of pods, no starts; containers go on; noticed: the node isn't ready",
+        {"noticed": False},
+    ),
     FaultKind("job_deleted", "job", "somebody else deletes the Job", {"propagation": "Background"}),
 )
 KINDS = {kind.name: kind for kind in _KINDS}

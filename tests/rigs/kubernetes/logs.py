@@ -188,12 +188,16 @@ async def serve_log(
     """Answer a request for the log of a pod's container.
 
     Raises:
-        ApiError: 400 for a container that isn't the pod's, or has no log yet; 500 without kubelet.
+        ApiError: 400 for a container that isn't the pod's, or has no log yet; 500 without kubelet;
+            404 once for each pod after that, as from a kubelet that doesn't know it yet.
     """
     options = LogOptions.of_query(request.query)
     container = _chosen_container(pod, request.query.get("container"))
     if cluster.faults.has("kubelet_down"):
         raise _unreachable(pod, container, request)
+    if cluster.node.has_yet_to_hear_of(pod["metadata"]["uid"]):
+        words = f"the server could not find the requested resource ( pods/log {request.name})"
+        raise ApiError(404, "NotFound", words)
     log = find_log(container, options.previous)
     if log is None:
         raise _no_log(pod, container, options)

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from flowenv.errors import PlatformError, PlatformUnreachable
-from flowenv.plugin import FlowRun, State, Status
+from flowenv.plugin import FlowRun, Reason, State, Status
 from flowenv.remote import outages
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.runs import tracking
 from flowenv_k8s.runs.logs import read_ahead
+from flowenv_k8s.runs.logs.run_log import END_MISSING
 from flowenv_k8s.runs.watch import pod_events
 from on_kubernetes.job_runs import complete, pod_of
 from on_kubernetes.log_reader import Reader
@@ -230,6 +231,39 @@ def test_an_outage_longer_than_patience_before_the_end_leaves_the_log_its_time_a
         asked = rig.requests.count(subresource="log")
         rig.wait_until(lambda: rig.requests.count(subresource="log") > asked + 1, "a try")
     assert reader.all() == ["one", "two"]
+
+
+def test_a_node_that_no_longer_answers_is_said_and_what_runs_there_goes_on(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start()
+    pod, seen = pod_of(rig, run), run.follow()
+    kubelet.run(pod)
+    assert next(one for one in seen if one.state is State.RUNNING).message == ""
+    with rig.faults.inject("kubelet_down", noticed=True):
+        silent = next(seen)
+        assert (silent.state, silent.reason) == (State.RUNNING, None)
+        assert silent.message == "The node rig-node no longer answers; its containers may run on."
+        assert run.status == silent
+    assert next(seen) == Status(State.RUNNING)
+    complete(rig, kubelet, run)
+    assert [one.state for one in seen] == [State.COMPLETED]
+
+
+def test_a_log_whose_kubelet_never_came_back_says_that_its_end_is_missing(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start()
+    reader, pod = Reader(run, rig), pod_of(rig, run)
+    kubelet.run(pod)
+    kubelet.write(pod, "one\n")
+    reader.saw("one")
+    with rig.faults.inject("kubelet_down"):
+        asked = rig.requests.count(subresource="log")
+        rig.wait_until(lambda: rig.requests.count(subresource="log") > asked, "a try")
+        rig.faults.inject("node_lost")
+        assert reader.all() == ["one", END_MISSING]
+    assert run.status.reason is Reason.LOST
 
 
 def test_an_end_that_never_can_be_read_is_an_error(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from rigs.kubernetes.cluster import NODE_NAME, Cluster
+from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.deletion import DeleteOptions
 from rigs.kubernetes.kubelet.pod_status import unknown
+from rigs.kubernetes.node import NODE_NAME
 from rigs.kubernetes.objects import Manifest, condition, with_condition
 from rigs.kubernetes.store import Key
 
@@ -12,10 +13,9 @@ FAULTS = ("oom_kill", "evicted", "status_unknown", "preempted", "node_lost")
 """What can happen to a pod that runs."""
 
 # Sentences of pkg/kubelet/eviction/helpers.go, of the scheduler's preemption plugin
-# (framework/preemption/preemption.go), of pkg/util/node/node.go, of the taint eviction controller
-# and of the pod garbage collector (pkg/controller/podgc/gc_controller.go).
+# (framework/preemption/preemption.go), of the taint eviction controller and of the pod garbage
+# collector (pkg/controller/podgc/gc_controller.go).
 _PREEMPTED = "default-scheduler: preempting to accommodate a higher priority pod"
-_NODE_LOST = f"Node {NODE_NAME} which was running pod {{pod}} is unresponsive"
 _TAINTED = "Taint manager: deleting due to NoExecute taint"
 _NODE_GONE = "PodGC: node no longer exists"
 
@@ -68,11 +68,11 @@ def lose_node(cluster: Cluster, key: Key) -> None:
     """Let a pod's node go silent: the pod is marked, then removed with the node."""
     pod = cluster.store.get(key)
     conditions = _disrupted(pod, "DeletionByTaintManager", _TAINTED)
-    conditions = with_condition(conditions, condition("Ready", False, "NodeNotReady"))
-    cluster.store.set_status(
-        key, reason="NodeLost", message=_NODE_LOST.format(pod=key.name), conditions=conditions
-    )
+    conditions = with_condition(conditions, condition("Ready", False))
+    cluster.store.set_status(key, conditions=conditions)
     cluster.events.warning(key, "NodeNotReady", "Node is not ready", "node-controller")
+    words = f"Marking for deletion Pod {key.namespace}/{key.name}"
+    cluster.events.normal(key, "TaintManagerEviction", words, "taint-eviction-controller")
     uid = pod["metadata"]["uid"]
     cluster.deleter.delete(key, DeleteOptions("Background"))
     cluster.later(0.1, lambda: _collect_pod(cluster, key, uid))

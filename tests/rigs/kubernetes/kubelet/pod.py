@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from rigs.kubernetes.cluster import NODE_NAME, Cluster
+from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.faults import Fault
 from rigs.kubernetes.kubelet import disruptions
 from rigs.kubernetes.kubelet.container import Container, PodContext
@@ -14,6 +14,7 @@ from rigs.kubernetes.kubelet.images import Images
 from rigs.kubernetes.kubelet.pod_status import ContainerStatus, phase_of, pod_status, waiting
 from rigs.kubernetes.kubelet.scheduling import unschedulable, why_unschedulable
 from rigs.kubernetes.kubelet.volumes import MountError, PodVolumes
+from rigs.kubernetes.node import NODE_NAME
 from rigs.kubernetes.objects import Manifest, condition, timestamp, with_condition
 from rigs.kubernetes.resources import CLAIM, NODE
 from rigs.kubernetes.store import Key

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rigs.kubernetes.cluster import NODE_NAME, Cluster
+from rigs.kubernetes.cluster import Cluster
 from rigs.kubernetes.faults import Fault
 from rigs.kubernetes.kubelet import disruptions
 from rigs.kubernetes.kubelet.images import pull_error
@@ -21,6 +21,7 @@ from rigs.kubernetes.kubelet.pod_status import (
 )
 from rigs.kubernetes.kubelet.scheduling import unschedulable
 from rigs.kubernetes.log_files import ContainerLog, Stream
+from rigs.kubernetes.node import NODE_NAME
 from rigs.kubernetes.objects import Manifest, condition, timestamp, with_condition
 from rigs.kubernetes.resources import POD
 from rigs.kubernetes.store import Change, Key

@@ -196,12 +196,32 @@ def living(pod: Mapping[str, Any], container: str) -> Status:
     """
     state = container_status(pod, container).get("state") or {}
     if "running" in state:
-        return Status(State.RUNNING)
+        return _silence(pod) or Status(State.RUNNING)
     if pod["metadata"].get("deletionTimestamp"):
         return Status(State.STARTING, message="The pod is being deleted.")
     if waiting := _waiting(pod, state.get("waiting") or {}):
         return waiting
     return _preparing(pod)
+
+
+def _silence(pod: Mapping[str, Any]) -> Status | None:
+    """The status of a pod whose node has stopped answering; None if it hasn't.
+
+    The node's controller makes the pod unready and says nothing, and leaves its containers as they
+    were. They may run on, and the kubelet tells of them when it is back.
+    """
+    found = {one.get("type"): one for one in (pod.get("status") or {}).get("conditions") or ()}
+    ready = found.get("Ready") or {}
+    of_containers = (found.get("ContainersReady") or {}).get("status")
+    if (ready.get("status"), of_containers) != ("False", "True") or ready.get("reason"):
+        return None
+    node = (pod.get("spec") or {}).get("nodeName") or ""
+    return Status(
+        State.RUNNING,
+        message=f"The node {node} no longer answers; its containers may run on.",
+        hint=f"Wait for it. If it is gone for good: kubectl delete node {node}; then the run is "
+        "lost.",
+    )
 
 
 def is_back_off(status: Status) -> bool:

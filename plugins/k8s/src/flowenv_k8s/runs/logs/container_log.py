@@ -108,7 +108,11 @@ class ContainerLog:
         query |= {"container": self._container, "timestamps": "true"}
         if self._shown.since is not None:
             query["sinceTime"] = written(self._shown.since)
-        return self._client.stream(self._request, query, raw=(400, 404), idle=idle)
+        try:
+            return self._client.stream(self._request, query, raw=(400, 404), idle=idle)
+        except (ConnectionError, FlowenvError):
+            self._was_cut = True  # an end that a stream has had before may have been an outage's
+            raise
 
     def _new(self, chunks: Iterable[bytes], *, hold_back: bool) -> Iterator[str]:
         """What of a stream's lines wasn't shown before."""

@@ -12,7 +12,6 @@ from flowenv.errors import FlowenvError, PlatformError
 from flowenv.plugin import OUTAGES, Patience
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
-from flowenv_k8s.api.resources import PODS
 from flowenv_k8s.runs.diagnosis.pod_status import by_age, container_status, has_started
 from flowenv_k8s.runs.logs.beginning import (
     BEGINNING_MISSING,
@@ -115,13 +114,14 @@ class RunLog:
             yield from self._so_far(log, updates.pods[uid], patience)
         while not self._has_ended(uid, updates):
             try:
-                for line in log.follow(self._is_stale(uid, updates)):
-                    patience.succeeded()
-                    pause = _PAUSE
-                    yield line
-            except Refused as refused:
-                if refused.code == 404:
-                    break
+                try:
+                    for line in log.follow(self._is_stale(uid, updates)):
+                        patience.succeeded()
+                        pause = _PAUSE
+                        yield line
+                except Refused as refused:
+                    if self._is_gone(uid, refused):
+                        break
             except (ConnectionError, FlowenvError) as error:
                 if not patience.bears(error):
                     raise
@@ -133,6 +133,15 @@ class RunLog:
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
         patience.begin_anew()  # the run has ended, and only its log is waited for
         yield from self._rest(log, updates.pods[uid], patience)
+
+    def _is_gone(self, uid: str, refused: Refused) -> bool:
+        """Whether a log isn't there since its pod isn't.
+
+        A kubelet that was just started doesn't know its pods yet, and says the same.
+        """
+        if refused.code != 404:
+            return False
+        return uid not in {str(pod["metadata"]["uid"]) for pod in self._tracker.list_pods()}
 
     def _earlier(self, pod: Mapping[str, Any]) -> Iterator[str]:
         """What the container wrote before it was last started again."""
@@ -153,9 +162,10 @@ class RunLog:
         self, log: ContainerLog, pod: Mapping[str, Any], patience: Patience
     ) -> Iterator[str]:
         """The lines of a container that has been running for a while."""
-        name = pod["metadata"]["name"]
+        uid = pod["metadata"]["uid"]
         try:
-            whole = self._client.get(PODS, self._tracker.namespace, name) or pod
+            pods = self._tracker.list_pods()
+            whole = next((one for one in pods if one["metadata"]["uid"] == uid), pod)
             yield from self._from_beginning(log, whole, log.read(hold_back=True))
         except (Refused, *OUTAGES) as error:  # it is read again
             _log.debug("The log of %s was cut: %s", self._tracker.name, error)
@@ -194,15 +204,18 @@ class RunLog:
 
     def _rest(self, log: ContainerLog, pod: Mapping[str, Any], patience: Patience) -> Iterator[str]:
         """What there is, and no more."""
+        uid, has_run = str(pod["metadata"]["uid"]), started_at(pod, self._container) is not None
         while True:
             try:
-                yield from log.read()
-                return
-            except Refused as refused:  # it never started, or is gone
-                has_run = started_at(pod, self._container) is not None
-                if refused.code == 404 and has_run and not log.is_whole:
-                    yield END_MISSING
-                return
+                try:
+                    yield from log.read()
+                    return
+                except Refused as refused:  # it never started, or is gone
+                    if has_run and refused.code == 404 and not self._is_gone(uid, refused):
+                        raise ConnectionError("the kubelet doesn't know the pod") from refused
+                    if has_run and not log.is_whole:
+                        yield END_MISSING
+                    return
             except (ConnectionError, FlowenvError) as error:
                 if not patience.bears(error):
                     raise

@@ -14,6 +14,7 @@ def trimmed_pod(pod: Mapping[str, Any]) -> dict[str, Any]:
         "metadata": {name: metadata[name] for name in kept if name in metadata},
         "spec": {
             "restartPolicy": spec.get("restartPolicy"),
+            "nodeName": spec.get("nodeName"),
             "containers": [{"name": one["name"]} for one in spec.get("containers") or ()],
         },
         "status": {
