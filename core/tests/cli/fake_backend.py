@@ -209,4 +209,7 @@ def flowenv_sweep(environment, older_than, delete):
 @hookimpl
 def flowenv_check(environment):
     environment.at("check")
-    return [Finding("folder", True, "is there"), Finding("weather", None, "is bad", "Wait.")]
+    return [
+        Finding("folder", True, "is there"),
+        Finding("weather", None, "is bad", "Wait.", "kind: Umbrella\n"),
+    ]

@@ -194,7 +194,10 @@ def test_doctor_asks_the_platform(fake: Project) -> None:
     ended = fake.flowenv("doctor", "--env", "fake")
     assert ended.returncode == 0
     assert "ok       folder: is there\n" in ended.stdout
-    assert "warning  weather: is bad. Wait.\n" in ended.stdout
+    assert "warning  weather: is bad. Wait.\nkind: Umbrella\n" in ended.stdout
+    remedies = fake.flowenv("doctor", "--env", "fake", "-o", "yaml")
+    assert (remedies.stdout, remedies.returncode) == ("kind: Umbrella\n", 0)
+    assert "warning  weather: is bad. Wait.\n" in remedies.stderr
     failed = fake.flowenv("doctor", "--env", "fake", "-s", "fail=check", "-o", "json")
     assert failed.returncode == 3
     assert failed.json[-1]["hint"] == "Ask it nicely."

@@ -148,6 +148,7 @@ class Finding:
         ok: whether it is as it should be; None for a warning.
         message: what was found.
         hint: what to do about it.
+        remedy: a document that puts it right once it is applied, such as a Role in YAML.
 
     >>> Finding("namespace", False, "There is no namespace team-a.", "Create it.").ok
     False
@@ -157,6 +158,7 @@ class Finding:
     ok: bool | None
     message: str
     hint: str = ""
+    remedy: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The finding as plain data."""
@@ -166,4 +168,5 @@ class Finding:
             "level": level,
             "message": self.message,
             "hint": self.hint,
+            "remedy": self.remedy,
         }

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from flowenv.errors import FlowenvError
 from flowenv.plugin import Finding
 from flowenv_dask_k8s.cluster.operator.cluster import check_operator
-from flowenv_dask_k8s.cluster.rights import missing, rules
+from flowenv_dask_k8s.cluster.rights import missing
 from flowenv_dask_k8s.spec.permissions import (
     FORWARDING,
     OF_PODS_HERE,
     RUNNING_HERE,
     SWEEPING,
 )
-from flowenv_k8s.plugin import Client, Request, job_findings, permission_findings
+from flowenv_k8s.plugin import Client, Request, job_findings, rbac_rules
 
 
 def findings(account: str, has_operator: bool, client: Client, namespace: str) -> Iterator[Finding]:
@@ -26,7 +26,7 @@ def findings(account: str, has_operator: bool, client: Client, namespace: str) -
         client: the connection.
         namespace: where runs would go.
     """
-    yield from job_findings(client, namespace)
+    yield from job_findings(client, namespace, SWEEPING if has_operator else ())
     if not has_operator:
         yield _here_finding(client, namespace, (*OF_PODS_HERE, *FORWARDING))
         yield _account_finding(account, "flow-runner")
@@ -37,7 +37,6 @@ def findings(account: str, has_operator: bool, client: Client, namespace: str) -
         yield Finding("Dask operator", False, error.message, error.hint)
         return
     yield Finding("Dask operator", True, "its resource types are installed.")
-    yield from permission_findings(client, namespace, SWEEPING)
     yield _here_finding(client, namespace, RUNNING_HERE)
     yield _account_finding(account, "flow-runner-operator")
 
@@ -56,7 +55,7 @@ def _here_finding(client: Client, namespace: str, needed: Iterable[Request]) -> 
         None,
         f"A flow can't run here on a cluster there: {len(lacking)} rights are denied in "
         f"{namespace}. Submitted flows don't need them.",
-        f"To use it, add these rules to your Role:\n{rules(lacking)}",
+        f"To use it, add these rules to your Role:\n{rbac_rules(lacking)}",
     )
 
 

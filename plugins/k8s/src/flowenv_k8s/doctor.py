@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from flowenv.errors import FlowenvError
 from flowenv.plugin import Finding
 from flowenv_k8s.api.client import Client, connect
-from flowenv_k8s.api.permissions import HELPFUL_PERMISSIONS, NEEDED_PERMISSIONS, is_allowed
-from flowenv_k8s.api.refusals import Request, rbac_rule
+from flowenv_k8s.api.permissions import (
+    HELPFUL_PERMISSIONS,
+    NEEDED_PERMISSIONS,
+    ROLE,
+    is_allowed,
+    role,
+)
+from flowenv_k8s.api.refusals import Request
 from flowenv_k8s.api.resources import NAMESPACES
 from flowenv_k8s.base_environment import KubernetesEnvironment
 
@@ -30,12 +36,15 @@ def examine(
     return findings(client, namespace)
 
 
-def job_findings(client: Client, namespace: str) -> Iterator[Finding]:
+def job_findings(
+    client: Client, namespace: str, further: Sequence[Request] = ()
+) -> Iterator[Finding]:
     """Check the connection, the namespace and the permissions.
 
     Args:
         client: the connection.
         namespace: where runs would go.
+        further: what else must be allowed than what Jobs need.
     """
     try:
         version = client.read("/version").get("gitVersion", "of an unknown version")
@@ -44,8 +53,8 @@ def job_findings(client: Client, namespace: str) -> Iterator[Finding]:
         return
     yield Finding("cluster", True, f"Kubernetes {version} answers ({client.where}).")
     yield namespace_finding(client, namespace)
-    yield from permission_findings(client, namespace, NEEDED_PERMISSIONS)
-    yield from permission_findings(client, namespace, HELPFUL_PERMISSIONS, needed=False)
+    needed = (*NEEDED_PERMISSIONS, *further)
+    yield from permission_findings(client, namespace, needed, HELPFUL_PERMISSIONS)
 
 
 def namespace_finding(client: Client, namespace: str) -> Finding:
@@ -70,17 +79,18 @@ def namespace_finding(client: Client, namespace: str) -> Finding:
 
 
 def permission_findings(
-    client: Client, namespace: str, requests: Iterable[Request], *, needed: bool = True
+    client: Client, namespace: str, needed: Sequence[Request], helpful: Sequence[Request]
 ) -> Iterator[Finding]:
-    """Whether we may do certain things in a namespace, one finding each.
+    """Whether we may do certain things in a namespace: one finding each, and what allows all.
 
     Args:
         client: the connection.
         namespace: where.
-        requests: what; their own namespace doesn't matter.
-        needed: False if runs work without, so that a refusal is a warning only.
+        needed: what; their own namespace doesn't matter.
+        helpful: what runs work without, so that a refusal is a warning only.
     """
-    for request in requests:
+    denied = list[Request]()
+    for request in (*needed, *helpful):
         subject = f"permission to {request.verb} {request.rbac_resource}"
         try:
             allowed = is_allowed(client, namespace, request)
@@ -89,10 +99,24 @@ def permission_findings(
             continue
         if allowed:
             yield Finding(subject, True, f"granted in {namespace}.")
-        else:
-            yield Finding(
-                subject,
-                False if needed else None,
-                f"denied in {namespace}.",
-                f"Add this rule to the Role:\n{rbac_rule(request)}",
-            )
+            continue
+        denied.append(request)
+        yield Finding(subject, False if request in needed else None, f"denied in {namespace}.")
+    if denied:
+        yield _role_finding(namespace, denied, needed, helpful)
+
+
+def _role_finding(
+    namespace: str, denied: Sequence[Request], needed: Sequence[Request], helpful: Sequence[Request]
+) -> Finding:
+    lacks = any(one in needed for one in denied)
+    said = "1 right is" if len(denied) == 1 else f"{len(denied)} rights are"
+    return Finding(
+        "Role",
+        False if lacks else None,
+        f"{said} denied in {namespace}{'' if lacks else ', without which runs work'}.",
+        "Somebody who may has to apply this Role, which has all that runs use (flowenv doctor -o "
+        f"yaml gives it alone), and bind it: kubectl create rolebinding {ROLE} -n {namespace} "
+        f"--role={ROLE} --user=….",
+        role(namespace, (*needed, *helpful)),
+    )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from flowenv_k8s import hooks as job_hooks
 from flowenv_k8s.api.permissions import is_allowed
-from flowenv_k8s.api.refusals import Refused, Request, rbac_rule
+from flowenv_k8s.api.refusals import Refused, Request, rbac_rule, rbac_rules
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS, SECRETS, Resource
 from flowenv_k8s.base_environment import (
     CONTRACT,
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from flowenv_k8s.api.client import Client, connect
     from flowenv_k8s.api.port_forward import PortForward
     from flowenv_k8s.api.session import Stream
-    from flowenv_k8s.doctor import examine, job_findings, permission_findings
+    from flowenv_k8s.doctor import examine, job_findings
     from flowenv_k8s.runs.logs.container_log import ContainerLog
     from flowenv_k8s.runs.logs.last_lines import last_lines
     from flowenv_k8s.runs.own_objects import create_once, is_owned_by, is_the_same
@@ -81,7 +81,7 @@ __all__ += ["run_annotations", "run_labels", "selector"]
 # the connection
 __all__ += ["EVENTS", "JOBS", "PODS", "SECRETS", "Client", "ContainerLog", "Refused", "Request"]
 __all__ += ["PortForward", "Resource", "Stream", "connect", "is_allowed", "last_lines"]
-__all__ += ["rbac_rule"]
+__all__ += ["rbac_rule", "rbac_rules"]
 # what a run makes itself
 __all__ += ["create_once", "is_owned_by", "is_the_same"]
 # what Kubernetes says of Jobs and pods
@@ -89,7 +89,7 @@ __all__ += ["HINTS", "container_status", "disruption", "explain", "is_back_off",
 __all__ += ["WatchExpired", "hint_for", "is_refused_for_good", "living", "pod_events"]
 __all__ += ["trimmed_pod"]
 # what `flowenv doctor` finds
-__all__ += ["examine", "job_findings", "permission_findings"]
+__all__ += ["examine", "job_findings"]
 # what `flowenv sweep` finds
 __all__ += ["leftover"]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from flowenv import RunSummary, attach, find_runs, submit
 from flowenv.errors import PlatformError, RunNotFound, UnsupportedOperation
@@ -27,6 +28,7 @@ from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import forget_connections
 from flowenv_k8s.runs import sweep
+from on_kubernetes.documented_roles import documented, granted
 from on_kubernetes.proofs import proof
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
@@ -300,14 +302,24 @@ def test_doctor_is_content_with_a_cluster_that_allows_everything(
     )
 
 
-def test_doctor_shows_the_rule_for_what_is_denied(
+def test_doctor_shows_one_role_for_all_that_is_denied(
     rig: KubernetesRig, environment: Environments
 ) -> None:
     with rig.access.denied("watch", "pods"), rig.access.denied("list", "events"):
         found = checked(environment())
     assert found["permission to watch pods"].ok is False
-    assert 'resources: ["pods"]' in found["permission to watch pods"].hint
     assert found["permission to list events"].ok is None
+    role = found["Role"]
+    assert (role.ok, role.message) == (False, "2 rights are denied in default.")
+    assert "kubectl create rolebinding flowenv -n default" in role.hint
+    documented_rules = documented("k8s.md", "flowenv")
+    assert granted(yaml.safe_load(role.remedy)["rules"]) == granted(documented_rules)
+
+    with rig.access.denied("list", "events"):
+        role = checked(environment())["Role"]
+    assert (role.ok, role.message) == (
+        (None, "1 right is denied in default, without which runs work.")
+    )
 
 
 def test_doctor_misses_the_namespace(rig: KubernetesRig, environment: Environments) -> None:

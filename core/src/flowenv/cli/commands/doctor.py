@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from flowenv.cli.arguments.options import output_option, platform_options
-from flowenv.cli.output.printing import echo_json
+from flowenv.cli.output.printing import echo_json, results
+from flowenv.wording import sentences, shown
 
 if TYPE_CHECKING:
     from flowenv.answers.summaries import Finding
@@ -19,7 +20,7 @@ _MARKS = {True: ("ok", "green"), False: ("error", "red"), None: ("warning", "yel
 
 @click.command()
 @platform_options
-@output_option("text", "json")
+@output_option("text", "json", "yaml")
 def doctor(
     env: str | None, settings: tuple[str, ...], plugins: tuple[str, ...], output: str
 ) -> int:
@@ -27,11 +28,13 @@ def doctor(
 
     The platform is that of --env, else of the environment that the configuration names. The
     files and variables that its secrets come from are read, too; none is shown.
-    Exits with 0 if nothing is wrong, 3 if something is.
+    With -o yaml the standard output holds what puts it right where that can be applied, such as a
+    Role for what is denied. Exits with 0 if nothing is wrong, 3 if something is.
 
     \b
       flowenv doctor
       flowenv doctor --env prod
+      flowenv doctor --env prod -o yaml | kubectl apply -n team-a -f -
     """
     findings = _installation(env, plugins)
     if env or settings or _is_configured():
@@ -42,7 +45,10 @@ def doctor(
         echo_json([finding.to_json() for finding in findings])
     else:
         for finding in findings:
-            _print(finding)
+            _print(finding, aside=output == "yaml")
+        if output == "yaml":
+            remedies = "---\n".join(one.remedy for one in findings if one.remedy)
+            click.echo(shown(remedies), file=results(), nl=False)
     return 3 if any(finding.ok is False for finding in findings) else 0
 
 
@@ -57,13 +63,14 @@ def _is_configured() -> bool:
         return False
 
 
-def _print(finding: Finding) -> None:
-    from flowenv.wording import sentences, shown
-
+def _print(finding: Finding, *, aside: bool) -> None:
+    """Print a finding; aside, where the standard output is for what puts it right."""
     word, colour = _MARKS[finding.ok]
     mark = click.style(word.ljust(7), fg=colour)
     text = f"{finding.subject}: {sentences(finding.message, finding.hint)}"
-    click.echo(f"{mark}  {shown(text)}")
+    click.echo(f"{mark}  {shown(text)}", err=aside)
+    if finding.remedy and not aside:
+        click.echo(shown(finding.remedy.rstrip("\n")))
 
 
 def _installation(env: str | None, plugins: Sequence[str]) -> list[Finding]:

@@ -41,9 +41,10 @@ def result(
     path: Path | None,
     output: str,
 ) -> int:
-    """Print the result of a run, or write it to a file, once it is over.
+    """Print, or write to a file, what a run gave.
 
-    REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. Of a run that the
+    It waits until the run is over. REFERENCE is what `flowenv run --detach` or `flowenv runs`
+    printed. Of a run that the
     platform has forgotten it prints what this machine's journal knows. Exits as the run ended.
 
     \b

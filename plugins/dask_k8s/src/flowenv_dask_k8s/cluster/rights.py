@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from flowenv.errors import FlowenvError, PlatformError
 from flowenv.plugin import Reason
-from flowenv_k8s.plugin import Client, Request, is_allowed, rbac_rule
+from flowenv_k8s.plugin import Client, Request, is_allowed, rbac_rules
 
 _log = logging.getLogger("flowenv.dask_k8s")
 
@@ -38,7 +38,7 @@ def check_allowed(client: Client, namespace: str, requests: Iterable[Request]) -
         raise PlatformError(
             f"Not allowed to {what} in the namespace {namespace}, which it takes to make a "
             "Dask cluster.",
-            hint=f"Add this to the Role of {whose}:\n{rules(lacking)}",
+            hint=f"Add this to the Role of {whose}:\n{rbac_rules(lacking)}",
             reason=Reason.ACCESS_DENIED,
         )
 
@@ -50,20 +50,3 @@ def missing(client: Client, namespace: str, requests: Iterable[Request]) -> list
         FlowenvError: if that can't be asked.
     """
     return [one for one in requests if not is_allowed(client, namespace, one)]
-
-
-def rules(requests: Iterable[Request]) -> str:
-    """The RBAC rules that allow some requests, as a Role's manifest writes them: one a resource.
-
-    >>> from flowenv_k8s.plugin import PODS
-    >>> print(rules([Request("create", PODS), Request("delete", PODS)]))
-      - apiGroups: [""]
-        resources: ["pods"]
-        verbs: ["create", "delete"]
-    """
-    same: dict[tuple[str, str], list[Request]] = {}
-    for one in requests:
-        same.setdefault((one.resource.group, one.rbac_resource), []).append(one)
-    return "\n".join(
-        rbac_rule(ones[0], *dict.fromkeys(one.verb for one in ones)) for ones in same.values()
-    )

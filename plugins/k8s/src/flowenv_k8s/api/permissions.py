@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from flowenv_k8s.api.refusals import Request
+from flowenv_k8s.api.refusals import Request, rbac_rules
 from flowenv_k8s.api.resources import ACCESS_REVIEWS, CONFIG_MAPS, EVENTS, JOBS, PODS, SECRETS
 
 if TYPE_CHECKING:
@@ -25,6 +26,35 @@ HELPFUL_PERMISSIONS = (
     *(Request(verb, CONFIG_MAPS) for verb in ("list", "delete")),
 )
 """What explains and cleans up; runs work without."""
+
+
+ROLE = "flowenv"
+"""What the Role is called."""
+
+
+def role(namespace: str, requests: Iterable[Request]) -> str:
+    """A Role as YAML that allows some requests.
+
+    Args:
+        namespace: where it is to be.
+        requests: what it allows.
+
+    >>> print(role("team-a", [Request("list", PODS), Request("watch", PODS)]), end="")
+    apiVersion: rbac.authorization.k8s.io/v1
+    kind: Role
+    metadata:
+      name: flowenv
+      namespace: team-a
+    rules:
+      - apiGroups: [""]
+        resources: ["pods"]
+        verbs: ["list", "watch"]
+    """
+    return (
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\n"
+        f"metadata:\n  name: {ROLE}\n  namespace: {namespace}\n"
+        f"rules:\n{rbac_rules(requests)}\n"
+    )
 
 
 def is_allowed(client: Client, namespace: str, request: Request) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,6 +165,23 @@ def rbac_rule(request: Request, *verbs: str) -> str:
         f'  - apiGroups: ["{request.resource.group}"]\n'
         f'    resources: ["{request.rbac_resource}"]\n'
         f"    verbs: [{allowed}]"
+    )
+
+
+def rbac_rules(requests: Iterable[Request]) -> str:
+    """The RBAC rules that allow some requests, as a Role's manifest writes them: one a resource.
+
+    >>> from flowenv_k8s.api.resources import PODS
+    >>> print(rbac_rules([Request("create", PODS), Request("delete", PODS)]))
+      - apiGroups: [""]
+        resources: ["pods"]
+        verbs: ["create", "delete"]
+    """
+    same: dict[tuple[str, str], list[Request]] = {}
+    for one in requests:
+        same.setdefault((one.resource.group, one.rbac_resource), []).append(one)
+    return "\n".join(
+        rbac_rule(ones[0], *dict.fromkeys(one.verb for one in ones)) for ones in same.values()
     )
 
 
