@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 
 from flowenv.contract import EXTRA_LOGGERS, LOGGING_LEVEL
 
@@ -43,6 +44,7 @@ def extra_loggers(text: str) -> list[str]:
     return list(names)
 
 
+@functools.lru_cache(maxsize=64)  # all runs of a batch have the same
 def problem(name: str, value: str) -> str:
     """What is wrong with a variable's value, if it is one of these; empty if nothing is.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flowenv.errors import PluginError, SpecError
-from flowenv.secret import Secret
+from flowenv.secret import Secret, SecretDocument
 
 
 def check_built(spec: object, owner: str) -> None:
@@ -58,13 +58,26 @@ def check_spec(spec: object, maker: str, hook: str) -> None:
         raise SpecError(message, hint=error.hint) from None
 
 
+_PLAIN = frozenset({type(None), str, int, float, bool, bytes, Secret, SecretDocument})
+
+
+def _is_plain(value: Any) -> bool:
+    """True if there is nothing to look for: where it would stand takes longer to say."""
+    kind = type(value)
+    if kind is dict:
+        return all(type(key) is str and _is_plain(one) for key, one in value.items())
+    if kind is list or kind is tuple:
+        return all(map(_is_plain, value))
+    return kind in _PLAIN
+
+
 def check_plain(value: object, where: str) -> None:
     """Check that a spec is plain data (or Secrets), which any process can send.
 
     Raises:
         SpecError: naming the place that isn't.
     """
-    if value is None or isinstance(value, str | int | float | bool | bytes | Secret):
+    if _is_plain(value) or isinstance(value, str | int | float | bool | bytes | Secret):
         return
     if isinstance(value, Mapping):
         for key, one in value.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from flowenv_k8s.api.kubeconfig import Source, current_context, named_but_missin
 
 _CHANNELS = "v4.channel.k8s.io"
 """What is spoken in a websocket: messages that begin with the number of a channel."""
+_GOOD_FOR = 1.0
+"""Seconds for which credentials are good: they are renewed minutes before their end."""
 _LONGEST = 2000
 """The most characters of a plugin's own words that are shown."""
 
@@ -40,15 +43,20 @@ class KubeconfigLogin:
         _load(where, self._configuration)
         self.host = str(self._configuration.host).rstrip("/")
         self.pool: urllib3.PoolManager = RESTClientObject(self._configuration).pool_manager
+        self._headers: Mapping[str, str] = {}
+        self._asked_again = 0.0
 
     def headers(self) -> Mapping[str, str]:
         """What says who asks."""
-        # asking for it lets the configuration read a token that is due again
-        return {
-            setting["key"]: setting["value"]
-            for setting in self._configuration.auth_settings().values()
-            if setting["in"] == "header" and setting["value"]
-        }
+        if (now := time.monotonic()) >= self._asked_again:
+            # asking for it lets the configuration read a token that is due again
+            self._headers = {
+                setting["key"]: setting["value"]
+                for setting in self._configuration.auth_settings().values()
+                if setting["in"] == "header" and setting["value"]
+            }
+            self._asked_again = now + _GOOD_FOR
+        return self._headers
 
     def websocket(self, path: str) -> Any:
         """A websocket to the API server, with the same credentials.
