@@ -8,9 +8,12 @@ import pytest
 
 from flowenv import attach
 from flowenv.errors import FlowenvError
-from flowenv.plugin import FlowRun
+from flowenv.plugin import FlowRun, Reason, State, Status
 from flowenv_k8s import KubernetesJobEnvironment
+from flowenv_k8s.runs.diagnosis.run_status import Verdict
 from flowenv_k8s.runs.diagnosis.told_events import told
+from flowenv_k8s.runs.start import EVENTS_AFTER
+from flowenv_k8s.runs.start import Start as StartOfRun
 from on_kubernetes.job_runs import pod_of, running
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
@@ -69,13 +72,12 @@ def test_events_of_one_second_are_in_the_order_in_which_they_were_made() -> None
 
 
 def test_what_was_in_the_way_of_a_pod_that_has_started_is_no_warning() -> None:
-    def event(name: str, kind: str, second: int, pod: str = "a") -> dict[str, object]:
+    def event(name: str, kind: str, second: int | str, pod: str = "a") -> dict[str, object]:
         about = {"kind": "Pod", "name": pod}
-        at = f"2026-11-28T17:06:{second}Z"
+        first, last = "2026-11-28T17:06:05Z", f"2026-11-28T17:06:{second}Z"
         message = 'MountVolume.SetUp failed for volume "flowenv-payload" : secret "a" not found'
-        return {"reason": name, "type": kind, "involvedObject": about, "lastTimestamp": at} | (
-            {"message": message}
-        )
+        told = {"reason": name, "type": kind, "involvedObject": about, "message": message}
+        return told | {"firstTimestamp": first, "lastTimestamp": last}
 
     mount, started = event("FailedMount", "Warning", 10), event("Started", "Normal", 12)
     (waits,) = told([mount])
@@ -84,7 +86,24 @@ def test_what_was_in_the_way_of_a_pod_that_has_started_is_no_warning() -> None:
     assert not any(one.is_warning or one.hint for one in told([mount, started]))
     other = event("FailedMount", "Warning", 10, pod="b")
     assert [one.is_warning for one in told([other, started])] == [True, False]
+    # the Secret is made right after the Job
+    assert not told([event("FailedMount", "Warning", "09")])[0].is_warning
     assert told([started, event("BackOff", "Warning", 13)])[-1].is_warning
+
+
+@pytest.mark.parametrize(("last", "reason"), [("07", None), ("15", Reason.CONFIGURATION)])
+def test_a_pod_that_is_there_before_its_runs_secret_shows_that_only_if_it_lasts(
+    last: str, reason: Reason | None
+) -> None:
+    event = {
+        "reason": "FailedMount",
+        "message": 'MountVolume.SetUp failed for volume "flowenv-payload" : secret "a" not found',
+        "firstTimestamp": "2026-11-28T17:06:05Z",
+        "lastTimestamp": f"2026-11-28T17:06:{last}Z",
+    }
+    waits = StartOfRun(0, EVENTS_AFTER, lambda pods: [event], lambda: None)
+    verdict = waits.judge(Verdict(Status(State.STARTING)), None, (), is_blind=False)
+    assert (verdict.status.state, verdict.status.reason) == (State.STARTING, reason)
 
 
 def test_who_may_not_see_events_is_told_so(rig: KubernetesRig, start: Start) -> None:

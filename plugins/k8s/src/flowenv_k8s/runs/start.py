@@ -121,7 +121,8 @@ class Start:
         if now >= self._next_events:
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
             self._next_events = now + self._pause
-            self._told = events.explain(self._events(pods), has_node=_has_node(pods))
+            found = [one for one in self._events(pods) if not events.is_passing(one)]
+            self._told = events.explain(found, has_node=_has_node(pods))
         if self._told is None:
             return verdict
         reason, words = self._told

@@ -10,6 +10,7 @@ from flowenv.plugin import Reason, State, Status, moment
 from flowenv_k8s.runs.diagnosis.reasons import hint_for
 from flowenv_k8s.runs.diagnosis.run_status import Verdict
 from flowenv_k8s.spec.labels import RUN_ID
+from flowenv_k8s.spec.user_manifest import VOLUME
 
 _EVENTS: tuple[tuple[str, str, Reason], ...] = (
     ("FailedCreate", "exceeded quota", Reason.QUOTA),
@@ -32,6 +33,8 @@ _BEFORE_A_NODE = frozenset({"FailedCreate", "FailedScheduling"})
 _ONE_ROUND = 5.0
 """Seconds within which what the kubelet says of several volumes is one attempt to mount them."""
 _MOST_WORDS = 3
+_SECRET_LATE = 5.0
+"""Seconds for which a pod may wait for its run's Secret before that is said."""
 
 
 def when_of(event: Mapping[str, Any]) -> tuple[float, int]:
@@ -81,6 +84,19 @@ def reason_of(event: Mapping[str, Any]) -> Reason | None:
         if event.get("reason") == name and part in message:
             return reason
     return None
+
+
+def is_passing(event: Mapping[str, Any]) -> bool:
+    """True for a pod that came before the run's own Secret, which is made right after its Job.
+
+    It is mounted within a second or two; what lasts longer is in the way.
+    """
+    message = str(event.get("message") or "")
+    own = f'volume "{VOLUME}" : secret '
+    if event.get("reason") != "FailedMount" or own not in message or "not found" not in message:
+        return False
+    first, last = moment(event.get("firstTimestamp")), moment(event.get("lastTimestamp"))
+    return first is None or last is None or (last - first).total_seconds() < _SECRET_LATE
 
 
 def too_late(status: Status, seconds: float, told: tuple[Reason, str] | None) -> Status:

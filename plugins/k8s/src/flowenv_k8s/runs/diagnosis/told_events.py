@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from flowenv.plugin import Event, moment
-from flowenv_k8s.runs.diagnosis.events import reason_of, when_of
+from flowenv_k8s.runs.diagnosis.events import is_passing, reason_of, when_of
 from flowenv_k8s.runs.diagnosis.reasons import hint_for
 
 _BEFORE_ITS_START = frozenset({"FailedScheduling", "FailedMount", "FailedAttachVolume"})
@@ -35,7 +35,7 @@ def _told(event: Mapping[str, Any], started: Set[str]) -> Event:
     last = series.get("lastObservedTime") or event.get("lastTimestamp") or event.get("eventTime")
     message = str(event.get("message") or "")
     is_over = about in started and event.get("reason") in _BEFORE_ITS_START
-    is_warning = event.get("type") != "Normal" and not is_over
+    is_warning = event.get("type") != "Normal" and not is_over and not is_passing(event)
     reason = reason_of(event) if is_warning else None
     count = series.get("count") or event.get("count")
     return Event(
