@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from flowenv.executors.dask import check_versions, run_on
     from flowenv.executors.dask_cluster.connection import connected, silenced
     from flowenv.executors.dask_cluster.local_cluster import (
-        ignore_ctrl_c,
         kill_workers,
+        leave_interrupts_to_owner,
         started_without_ctrl_c,
         without_its_work,
     )
@@ -183,7 +183,7 @@ __all__ = [
     "check_versions",
     "has_dashboard",
     "connected",
-    "ignore_ctrl_c",
+    "leave_interrupts_to_owner",
     "keep_awake",
     "kill_workers",
     "run_on",
@@ -206,7 +206,7 @@ __getattr__, __dir__ = names_of(
         "executors.dask_cluster.report": "check_report_here has_dashboard",
         "executors.dask_cluster.worker_versions": "OTHER_VERSIONS",
         "executors.dask_cluster.local_cluster": (
-            "ignore_ctrl_c kill_workers started_without_ctrl_c without_its_work"
+            "leave_interrupts_to_owner kill_workers started_without_ctrl_c without_its_work"
         ),
         "hooks.specs": "API_VERSION hookimpl",
         "registry.secrets": "find_secret",

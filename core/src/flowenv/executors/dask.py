@@ -94,14 +94,14 @@ class DaskExecutor(Executor):
     @contextlib.contextmanager
     def _open(self, source_files: Sequence[Path]) -> Iterator[concurrent.futures.Executor]:
         from flowenv.executors.dask_cluster.connection import connected
-        from flowenv.executors.dask_cluster.local_cluster import ignore_ctrl_c
+        from flowenv.executors.dask_cluster.local_cluster import leave_interrupts_to_owner
 
         distributed = import_dask("distributed")
         with contextlib.ExitStack() as stack:
             where = self.address or stack.enter_context(self._cluster())
             client = stack.enter_context(connected(where, self.client_kwargs or {}))
             if isinstance(where, distributed.LocalCluster):
-                ignore_ctrl_c(client)
+                leave_interrupts_to_owner(client)
                 # its workers import the files from where they are, as this process does;
                 # its scheduler lives here and would run them again
                 source_files = ()

@@ -1,4 +1,4 @@
-"""A LocalCluster and Ctrl-C: a terminal sends it to the worker processes too.
+"""A LocalCluster and signals: what a terminal or `timeout` sends reaches the workers too.
 
 Whoever made the cluster decides what an interrupt means, so the workers take no notice of it
 and are closed by their owner.
@@ -66,8 +66,12 @@ def closed(settings: Mapping[str, Any]) -> dict[str, Any]:
         return dict(settings)
 
 
-def ignore_ctrl_c(client: Any) -> None:
-    """Let all workers of a LocalCluster, also later ones, take Ctrl-C and do nothing.
+def leave_interrupts_to_owner(client: Any) -> None:
+    """Let all workers of a LocalCluster, also later ones, wait for their owner when interrupted.
+
+    They take Ctrl-C and do nothing. On SIGTERM they give their owner two seconds to end them,
+    so that Dask doesn't see workers die before the owner has heard of it; one that is short of
+    memory ends at once, as this is how Dask ends it.
 
     Other than a signal that is blocked, one that is handled isn't inherited by the programs
     that tasks start: they end as their user expects.
@@ -77,15 +81,29 @@ def ignore_ctrl_c(client: Any) -> None:
     """
 
     # functions inside a function are pickled whole: a worker needs no flowenv
-    def take_it() -> None:
+    def take_them(dask_worker: Any) -> None:
+        import os
         import signal
         import threading
 
+        own = os.getpid()
+
+        def wait_for_owner(number: int, frame: object) -> None:
+            signal.signal(number, signal.SIG_DFL)  # a second one ends it
+            used = dask_worker.monitor.get_process_memory()
+            is_short = used > 0.8 * (dask_worker.memory_manager.memory_limit or float("inf"))
+            if is_short or os.getpid() != own:  # a task may have forked
+                os.kill(os.getpid(), number)
+            timer = threading.Timer(2, os.kill, (own, number))
+            timer.daemon = True
+            timer.start()
+
         if threading.current_thread() is threading.main_thread():  # else it is no process
+            signal.signal(signal.SIGTERM, wait_for_owner)
             signal.signal(signal.SIGINT, lambda number, frame: None)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
-    client.register_worker_callbacks(take_it)
+    client.register_worker_callbacks(take_them)
 
 
 def close_at_once(cluster: Any) -> None:

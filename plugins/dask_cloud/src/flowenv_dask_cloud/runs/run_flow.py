@@ -15,7 +15,7 @@ from flowenv.plugin import (
     check_report_here,
     connected,
     has_dashboard,
-    ignore_ctrl_c,
+    leave_interrupts_to_owner,
     prepare_here,
     revealed,
     run_on,
@@ -218,7 +218,7 @@ def _connected(
     }
     with connected(cluster, options, why_lost=lifecycle.problems) as client:
         if lifecycle.plan.provider.facts.family == "local":
-            ignore_ctrl_c(client)
+            leave_interrupts_to_owner(client)
         if adapt is None or adapt["minimum"] > 0:
             link = _dashboard(cluster, client)
             progress.say(f"Waiting for the first worker. Dask dashboard: {link or 'none'}")
