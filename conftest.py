@@ -8,7 +8,8 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -40,11 +41,25 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def aws_models_read_once() -> None:
-    """boto3 reads its megabytes of service models anew for each session; tests make hundreds."""
-    if loaders := sys.modules.get("botocore.loaders"):
-        read = loaders.JSONFileLoader().load_file
-        loaders.JSONFileLoader.load_file = staticmethod(functools.cache(read))
+def aws_clients_made_once() -> None:
+    """botocore reads megabytes and makes a class for each client; tests make hundreds of them."""
+    if client := sys.modules.get("botocore.client"):
+        session, creator = sys.modules["botocore.session"], client.ClientCreator
+        session.create_loader = functools.cache(session.create_loader)
+        for name in ("_load_service_model", "_create_client_class"):
+            setattr(creator, name, _once_a_service(getattr(creator, name)))
+
+
+def _once_a_service(make: Callable[..., Any]) -> Callable[..., Any]:
+    made: dict[str, Any] = {}
+
+    @functools.wraps(make)
+    def once(creator: Any, service: str, *rest: Any, **more: Any) -> Any:
+        if service not in made:
+            made[service] = make(creator, service, *rest, **more)
+        return made[service]
+
+    return once
 
 
 @pytest.fixture(autouse=True)
