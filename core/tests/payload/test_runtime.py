@@ -28,9 +28,15 @@ from flowenv.submission.lifecycle import prepare
 from ..flow_files import write
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> str:
+    return str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(autouse=True)
-def made_anew(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+def looked_for_anew(cache, monkeypatch):
+    """As in a new process of a user whose cache has nothing at first."""
+    monkeypatch.setenv("XDG_CACHE_HOME", cache)
     shipped_runtime.cache_clear()
     yield
     shipped_runtime.cache_clear()
