@@ -4,11 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
-from sklearn.datasets import load_digits
-from sklearn.model_selection import GridSearchCV, train_test_split
-from sklearn.svm import SVC
 
 from flowenv import DaskExecutor, Executor, Flow, LocalDaskExecutor, LocalExecutor
 
@@ -22,7 +18,12 @@ def select_model(example: Callable[[str], Flow[..., Any]]) -> Flow[..., Any]:
 
 @pytest.fixture(scope="module")
 def expected() -> dict[str, Any]:
-    """The same search by scikit-learn itself."""
+    """The same search by scikit-learn itself, which not each worker of pytest has to import."""
+    import numpy as np
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import GridSearchCV, train_test_split
+    from sklearn.svm import SVC
+
     pixels, labels = load_digits(return_X_y=True)
     train_x, test_x, train_y, test_y = train_test_split(
         pixels[:300] / 16, labels[:300], test_size=60, stratify=labels[:300], random_state=0
@@ -67,4 +68,4 @@ def test_another_seed_keeps_another_fifth_for_the_test(
     _, test_1, *_ = read_digits(300, 1)
     assert (len(train_0), len(test_0)) == (240, 60)
     assert [len(labels) for labels in labels_0] == [240, 60]
-    assert not np.array_equal(test_0, test_1)
+    assert test_0.tolist() != test_1.tolist()

@@ -6,16 +6,20 @@ import json
 import logging
 import os
 import stat
+import sys
+import tempfile
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from distributed.security import Security
 
 from flowenv.errors import PlatformUnreachable
-from flowenv_k8s.api.client import connect
-from flowenv_k8s.api.kubeconfig import default_namespace, source
+from flowenv_k8s.api.client import Client, connect
+from flowenv_k8s.api.kubeconfig import Source, default_namespace, source
 from flowenv_k8s.api.resources import JOBS
 from rigs.kubernetes import KubernetesRig
 from rigs.kubernetes.kubeconfig import add_context
@@ -82,6 +86,26 @@ def test_of_several_files_the_first_current_context_counts_as_for_kubectl(
     connect().list(JOBS, "default")
     assert default_namespace(None) == "default"
     assert rig.requests
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems hold no files in memory")
+def test_a_process_that_is_killed_leaves_no_credentials_in_files(
+    shared_rig: KubernetesRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubeconfig = shared_rig.kubeconfig(tmp_path / "kubeconfig", tls=True)
+    config = yaml.safe_load(kubeconfig.read_text())
+    known = Security.temporary()
+    own = {"certificate": known.tls_client_cert, "key": known.tls_client_key}
+    for name, pem in own.items():
+        config["users"][0]["user"][f"client-{name}-data"] = b64encode(pem.encode()).decode()
+    kubeconfig.write_text(yaml.safe_dump(config))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    for _ in range(2):  # the package remembers the files that it has made
+        client = Client(Source(None, str(kubeconfig)))
+        client.list(JOBS, "default")
+        assert list(temporary.iterdir()) == []
 
 
 @pytest.fixture

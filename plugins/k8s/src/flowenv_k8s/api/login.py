@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
+import sys
+import tempfile
 import time
+import weakref
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import urllib3
@@ -40,7 +45,8 @@ class KubeconfigLogin:
         # retried by the client, which knows what may be sent twice
         self._configuration.retries = False
         self._configuration.connection_pool_maxsize = 16
-        _load(where, self._configuration)
+        for held in _load(where, self._configuration):
+            weakref.finalize(self, os.close, held)
         self.host = str(self._configuration.host).rstrip("/")
         self.pool: urllib3.PoolManager = RESTClientObject(self._configuration).pool_manager
         self._headers: Mapping[str, str] = {}
@@ -76,19 +82,50 @@ class KubeconfigLogin:
         return made(self._configuration, url, headers)
 
 
-def _load(where: Source, configuration: Any) -> None:
+def _load(where: Source, configuration: Any) -> list[int]:
+    """Load the configuration.
+
+    Certificates and keys that stand in the kubeconfig itself, or that a plugin gives, are files
+    for the package. A process that is killed would leave them in the temporary folder; so they are
+    held in memory where the system can do that.
+
+    Returns:
+        the files in memory that it needs, as descriptors.
+    """
     import yaml
     from kubernetes import config
 
+    held: list[int] = []
     try:
-        _loader(where).load_and_set(configuration)
+        with tempfile.TemporaryDirectory(prefix="flowenv-") as folder:
+            loader = _loader(where, folder if _HOLDS else None)
+            loader.load_and_set(configuration)
+            for name in ("ssl_ca_cert", "cert_file", "key_file"):
+                path = Path(getattr(loader, name, None) or "")
+                if path.parent == Path(folder):
+                    held.append(_held(path.read_bytes()))
+                    for one in (loader, configuration):  # one sets the other again
+                        setattr(one, name, f"/proc/self/fd/{held[-1]}")
     except FlowenvError:
         raise
     except (config.ConfigException, OSError, yaml.YAMLError) as error:
         raise _no_way(where, error) from error
+    return held
 
 
-def _loader(where: Source) -> Any:
+_HOLDS = sys.platform == "linux" and Path("/proc/self/fd").is_dir()
+
+
+def _held(content: bytes) -> int:
+    """A file in memory, which ends with the process at the latest; its descriptor."""
+    assert sys.platform == "linux"
+    held = os.memfd_create("flowenv")
+    with open(held, "wb", closefd=False) as file:
+        file.write(content)
+    return held
+
+
+def _loader(where: Source, folder: str | None) -> Any:
     from kubernetes.config import ConfigException
     from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
@@ -109,7 +146,9 @@ def _loader(where: Source) -> Any:
     # of several files the package would take the last one's current context
     chosen = where.context or current_context(where.kubeconfig)
     made: Any = Loader
-    return made(config_dict=merged, config_base_path=None, active_context=chosen)
+    return made(
+        config_dict=merged, config_base_path=None, active_context=chosen, temp_file_path=folder
+    )
 
 
 @contextlib.contextmanager
