@@ -29,13 +29,12 @@ def content_for(value: Any, name: str) -> bytes:
     Raises:
         FlowenvError: if a result of its type can't be written so, with the ends that can.
 
-    >>> content_for(b"\\x89PNG", "loss.png"), content_for("done", "-"), content_for([1], "a.json")
-    (b'\\x89PNG', b'done', b'[1]\\n')
+    >>> content_for(b"\\x89PNG", "loss.png"), content_for("done", "-"), content_for(1, "a.json")
+    (b'\\x89PNG', b'done', b'1\\n')
     >>> content_for([1], "loss.png")
     Traceback (most recent call last):
     ...
-    flowenv.errors.FlowenvError: A result of type list can't be written to loss.png.
-    Name a file that ends in .json or .txt.
+    flowenv.errors.FlowenvError: A result of type list can't be written to loss.png. Name a ...
     """
     end = PurePath(name).suffix.lower()
     if isinstance(value, bytes | bytearray | memoryview):
