@@ -205,6 +205,10 @@ def test_threads_that_go_on_dont_hold_the_second_one_up(project: Project) -> Non
     with project.start("run", "flow.py") as running:
         eventually(lambda: any("Completed" in line for line in running.stderr), "the end")
         running.interrupt()
+        interrupted = "Interrupted.\n"  # it came before the command was quite over
+        eventually(lambda: interrupted in running.stderr or not running.alive, "an answer")
+        if running.alive:
+            running.interrupt()
         assert running.wait().returncode == 130
 
 
