@@ -26,6 +26,8 @@ _PHASES = {
     "returned": "running",
 }
 """What a phase is called that ends with the moment."""
+_BEFORE_A_PLACE = ("made", "released")
+"""The moments after which it has no place yet."""
 _IN_CONTAINER = ("started", "installing", "installed", "clustering", "clustered")
 """The moments from which on the flow's process is there."""
 
@@ -68,7 +70,7 @@ class Phase:
 class RunTimes:
     """When what of a run happened, as its platform says; None for what isn't known, or not yet.
 
-    All are moments with a time zone. Some platforms count whole seconds.
+    All but the last are moments with a time zone. Some platforms count whole seconds.
 
     Args:
         made: the platform's object was made.
@@ -83,6 +85,7 @@ class RunTimes:
         running: the flow itself was called; before, Python and what the flow needs was loaded.
         returned: it returned, or raised; after that its cluster was removed, and its results sent.
         ended: the flow's container ended.
+        is_held: True while a queue holds it back.
 
     >>> import datetime
     >>> made = datetime.datetime(2026, 11, 28, 12, tzinfo=datetime.UTC)
@@ -104,6 +107,7 @@ class RunTimes:
     running: Moment = None
     returned: Moment = None
     ended: Moment = None
+    is_held: bool = False
 
     def phases(self, *, is_over: bool = False) -> tuple[Phase, ...]:
         """The phases between the moments that are known; the last one is open until the end.
@@ -122,7 +126,8 @@ class RunTimes:
         ]
         if known and not self.ended and not is_over:
             last, began = known[-1]
-            found.append(Phase(_name("ended", last), began))
+            is_queued = self.is_held and last in _BEFORE_A_PLACE
+            found.append(Phase("queued" if is_queued else _name("ended", last), began))
         return tuple(found)
 
     def total(self, now: Moment = None) -> float | None:
@@ -138,17 +143,19 @@ class RunTimes:
 
     def to_json(self) -> dict[str, Any]:
         """The moments as plain data."""
-        moments = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
-        return {name: at.isoformat() if at else None for name, at in moments.items()}
+        return {name: at.isoformat() if at else None for name, at in self._moments()}
+
+    def _moments(self) -> list[tuple[str, Moment]]:
+        names = (one.name for one in dataclasses.fields(self) if one.name != "is_held")
+        return [(name, getattr(self, name)) for name in names]
 
     def _in_order(self) -> Iterator[tuple[str, datetime.datetime]]:
         """The moments that are known; several clocks, and whole seconds, turn none back."""
         last: Moment = None
-        for one in dataclasses.fields(self):
-            at: Moment = getattr(self, one.name)
+        for name, at in self._moments():
             if at is not None:
                 last = max(at, last or at)
-                yield one.name, last
+                yield name, last
 
 
 def _name(ends_with: str, begins_with: str) -> str:
@@ -159,7 +166,7 @@ def _name(ends_with: str, begins_with: str) -> str:
         return "closing"
     if in_container or begins_with == "running":
         return "running"
-    return "scheduling" if begins_with in ("made", "released") else "starting"
+    return "scheduling" if begins_with in _BEFORE_A_PLACE else "starting"
 
 
 def times_seen(seen: Sequence[tuple[State, datetime.datetime]]) -> RunTimes:

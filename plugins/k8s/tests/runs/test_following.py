@@ -129,6 +129,12 @@ def test_what_never_starts_crashes_at_its_deadline_and_the_job_ends(
     assert (found.state, found.reason) == (status.state, status.reason)
 
 
+def test_no_words_of_somebody_else_hold_a_run_back(rig: KubernetesRig, start: Start) -> None:
+    words = "0/1 nodes are available: 1 node(s) had untolerated taint {aggregated: }"
+    with rig.faults.inject("unschedulable", times=None, message=words):
+        assert start(start_deadline=0.3).wait(20).state is State.CRASHED
+
+
 def test_what_a_run_waits_for_is_said_while_it_waits(rig: KubernetesRig, start: Start) -> None:
     with rig.faults.inject("image_pull", times=None):
         run = start()

@@ -86,13 +86,66 @@ def test_who_may_not_see_events_misses_when_the_image_was_there(
     assert times.pulled is None
 
 
+def pod_of_job(**spec: object) -> dict[str, object]:
+    return {"spec": {"template": {"spec": {"containers": [{}], **spec}}}}
+
+
+GATED = pod_of_job(schedulingGates=[{"name": "example.com/queue"}])
+
+
+def let_go(rig: KubernetesRig, run: FlowRun) -> None:
+    """Lift the gates of a run's pod."""
+    pod = rig.get("Pod", pod_of(rig, run))
+    rig.apply({**pod, "spec": {**pod["spec"], "schedulingGates": None}})
+
+
 def test_the_time_in_a_queue_is_a_phase(
     rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, environment: Environment
 ) -> None:
-    run = start(job_spec={"spec": {"suspend": True, "template": {"spec": {"containers": [{}]}}}})
-    assert attach(run.reference, environment()).times().released is None
+    suspended = pod_of_job()
+    suspended["spec"]["suspend"] = True  # type: ignore[index]
+    run = start(job_spec=suspended)
+    [queued] = attach(run.reference, environment()).phases()
+    assert (queued.name, queued.ended) == ("queued", None)
     job = rig.get("Job", name_of(run))
     rig.apply({**job, "spec": {**job["spec"], "suspend": False}})
     running(run)
     [queued, *_] = attach(run.reference, environment()).phases()
     assert (queued.name, queued.ended is not None) == ("queued", True)
+
+
+def test_a_gated_pod_is_queued_and_says_by_whom(
+    rig: KubernetesRig, start: Start, environment: Environment
+) -> None:
+    run = start(job_spec=GATED)
+    rig.wait_until(lambda: rig.pods_of(name_of(run)), "a pod")
+    looked = attach(run.reference, environment())
+    assert looked.refresh().state is State.SUBMITTED
+    assert looked.status.message == "The pod's scheduling is gated by example.com/queue."
+    [queued] = looked.phases()
+    assert (queued.name, queued.ended) == ("queued", None)
+
+
+def test_the_gates_of_a_pod_have_gone_when_it_is_first_scheduled(
+    rig: KubernetesRig, start: Start, environment: Environment
+) -> None:
+    run = start(job_spec=GATED)
+    rig.wait_until(lambda: rig.pods_of(name_of(run)), "a pod")
+    let_go(rig, run)
+    running(run)
+    for seen in (run, attach(run.reference, environment())):
+        assert [one.name for one in seen.phases()][:2] == ["queued", "scheduling"]
+        assert seen.times().released == seen.times().scheduled
+
+
+def test_a_pod_that_finds_no_place_without_its_gates_is_no_longer_queued(
+    rig: KubernetesRig, start: Start, environment: Environment
+) -> None:
+    with rig.faults.inject("unschedulable", times=None):
+        run = start(job_spec=GATED)
+        rig.wait_until(lambda: rig.pods_of(name_of(run)), "a pod")
+        let_go(rig, run)
+        looked = attach(run.reference, environment())
+        rig.wait_until(lambda: looked.refresh().state is State.STARTING, "a look")
+        assert [one.name for one in looked.phases()] == ["queued", "scheduling"]
+        assert looked.phases()[-1].ended is None

@@ -80,11 +80,11 @@ class Start:
         self._has_run = self._has_run or status.state is State.RUNNING
         if status.state not in (State.SUBMITTED, State.STARTING):
             return verdict
-        held = is_held(status, job)
+        held = is_held(job, pods)
         if held:
             self._hold()
         verdict = self._with_events(verdict, pods)
-        if not (held or is_blind or verdict.is_hopeless) and self._is_too_late(status, pods):
+        if not (held or is_blind or verdict.is_hopeless) and self._is_too_late(pods):
             told = events.explain(self._events(pods), has_node=_has_node(pods))
             late = events.too_late(verdict.status, self._seconds, told)
             late = dataclasses.replace(late, state=verdict.status.state)
@@ -96,14 +96,14 @@ class Start:
     def _hold(self) -> None:
         self._ends = time.monotonic() + self._seconds
 
-    def _is_too_late(self, status: Status, pods: Pods) -> bool:
+    def _is_too_late(self, pods: Pods) -> bool:
         if self._has_run or self._seconds <= 0 or time.monotonic() < self._ends:
             return False
         # the Job may have been suspended, and let go on, since it was last seen
         job = self._ask_job()
         if job is None or is_over(job):
             return False
-        if is_held(status, job):
+        if is_held(job, pods):
             self._hold()
         when = released(job, pods)
         if when > self._released:  # each moment counts once, whatever the clocks say

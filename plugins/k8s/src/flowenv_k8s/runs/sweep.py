@@ -125,7 +125,7 @@ def _is_over(
     status = verdict_on(job, marks, pods).status
     if status.state.is_final:
         return True
-    waits = status.state in (State.SUBMITTED, State.STARTING) and not is_held(status, job)
+    waits = status.state in (State.SUBMITTED, State.STARTING) and not is_held(job, pods)
     return is_late and waits
 
 

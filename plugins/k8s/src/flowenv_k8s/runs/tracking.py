@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import datetime
+import itertools
 import logging
 import threading
 import time
@@ -30,7 +31,7 @@ from flowenv_k8s.runs.diagnosis import events
 from flowenv_k8s.runs.diagnosis.job_status import is_marked_cancelled, is_over
 from flowenv_k8s.runs.diagnosis.pod_status import by_age
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
-from flowenv_k8s.runs.diagnosis.times import times_of
+from flowenv_k8s.runs.diagnosis.times import PULLED, UNPLACED, is_made_gated, times_of
 from flowenv_k8s.runs.start import Start
 from flowenv_k8s.runs.termination import (
     end_job,
@@ -215,16 +216,17 @@ class RunTracker:
             if not self._pods and self.final is None:
                 self.look()
             pods, job = self._pods, self._job
-            pulls: list[dict[str, Any]] = []
-            for pod in pods:
-                fields = f"involvedObject.uid={pod['metadata']['uid']},reason=Pulled"
+            reasons = (PULLED, UNPLACED) if is_made_gated(job or {}) else (PULLED,)
+            events: list[dict[str, Any]] = []
+            for pod, reason in itertools.product(pods, reasons):
+                fields = f"involvedObject.uid={pod['metadata']['uid']},reason={reason}"
                 with contextlib.suppress(FlowenvError):  # who may not see them misses a phase
-                    pulls += self._client.list(EVENTS, self.namespace, fields=fields)[0]
+                    events += self._client.list(EVENTS, self.namespace, fields=fields)[0]
             outcome = self.final.outcome if self.final else None
-            times = times_of(job, pods, self.marks.flow_container, pulls, outcome)
+            times = times_of(job, pods, self.marks.flow_container, events, outcome)
             if self.final and not times.ended and job is not None and not is_over(job):
                 self._look_at_job()  # its container never ran, and the Job has ended since
-                times = times_of(self._job, pods, self.marks.flow_container, pulls, outcome)
+                times = times_of(self._job, pods, self.marks.flow_container, events, outcome)
             return times
 
     def events(self) -> list[dict[str, Any]]:

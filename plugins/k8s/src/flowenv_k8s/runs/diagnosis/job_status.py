@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flowenv.plugin import EXIT_CRASHED, EXIT_FAILED, Outcome, Reason, State, Status
+from flowenv_k8s.runs.diagnosis.pod_status import is_gated
 from flowenv_k8s.runs.diagnosis.reasons import BY_SIGNAL, HINTS
 from flowenv_k8s.spec.labels import CANCELLED, OUTCOME
 
@@ -28,10 +29,10 @@ def is_over(job: Mapping[str, Any]) -> bool:
     return any(job_condition(job, kind) is not None for kind in ("Complete", "Failed"))
 
 
-def is_held(status: Status, job: Mapping[str, Any] | None) -> bool:
+def is_held(job: Mapping[str, Any] | None, pods: Iterable[Mapping[str, Any]]) -> bool:
     """True if a run doesn't start because somebody holds it back: suspended or gated."""
     suspended = bool(((job or {}).get("spec") or {}).get("suspend"))
-    return suspended or "gated" in status.message
+    return suspended or any(map(is_gated, pods))
 
 
 def released(job: Mapping[str, Any] | None, pods: Iterable[Mapping[str, Any]]) -> str:

@@ -224,6 +224,19 @@ def _silence(pod: Mapping[str, Any]) -> Status | None:
     )
 
 
+def is_gated(pod: Mapping[str, Any]) -> bool:
+    """True if the scheduler doesn't look at a pod before somebody lifts its gates."""
+    return _unscheduled(pod).get("reason") == "SchedulingGated"
+
+
+def _unscheduled(pod: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The condition that says that a pod has no node; empty if it doesn't say so."""
+    for one in (pod.get("status") or {}).get("conditions") or ():
+        if (one.get("type"), one.get("status")) == ("PodScheduled", "False"):
+            return one  # type: ignore[no-any-return]
+    return {}
+
+
 def is_back_off(status: Status) -> bool:
     """True if a pod waits to pull an image again, which says less than why it must."""
     return "ImagePullBackOff: " in status.message
@@ -231,13 +244,14 @@ def is_back_off(status: Status) -> bool:
 
 def _waiting(pod: Mapping[str, Any], waiting: Mapping[str, Any]) -> Status | None:
     """What a pod waits for, where it may wait for ever."""
-    for one in (pod.get("status") or {}).get("conditions") or ():
-        if one.get("type") == "PodScheduled" and one.get("status") == "False":
-            if one.get("reason") == "SchedulingGated":
-                return Status(State.STARTING, message="The pod's scheduling is gated.")
-            words = f"{one.get('reason')}: {one.get('message')}"
-            hint = hint_for(Reason.UNSCHEDULABLE, words)
-            return Status(State.STARTING, Reason.UNSCHEDULABLE, words, hint)
+    if is_gated(pod):
+        gates = (str(one.get("name")) for one in pod["spec"].get("schedulingGates") or ())
+        words = f"The pod's scheduling is gated by {', '.join(gates)}".removesuffix(" by ")
+        return Status(State.SUBMITTED, message=f"{words}.")
+    if unscheduled := _unscheduled(pod):
+        words = f"{unscheduled.get('reason')}: {unscheduled.get('message')}"
+        hint = hint_for(Reason.UNSCHEDULABLE, words)
+        return Status(State.STARTING, Reason.UNSCHEDULABLE, words, hint)
     return _kept_from_starting(waiting)
 
 

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flowenv.plugin import Outcome, Reason, RunTimes, moment
-from flowenv_k8s.runs.diagnosis.job_status import job_condition
+from flowenv_k8s.runs.diagnosis.job_status import is_held, job_condition
 from flowenv_k8s.runs.diagnosis.pod_status import container_status
 
 Moment = datetime.datetime | None
 
+PULLED, UNPLACED = "Pulled", "FailedScheduling"
+"""The reasons of events that tell when an image was there, and that there was no node."""
 _NEVER_RAN = (Reason.IMAGE_PULL, Reason.UNSCHEDULABLE, Reason.QUOTA)
 """Why the container of a run that is over was never started."""
 
@@ -45,7 +47,7 @@ def times_of(
     job: Mapping[str, Any] | None,
     pods: Sequence[Mapping[str, Any]],
     container: str,
-    pulls: Sequence[Mapping[str, Any]] = (),
+    events: Sequence[Mapping[str, Any]] = (),
     outcome: Outcome | None = None,
 ) -> RunTimes:
     """When what of a run happened; of several attempts the first start and the last end.
@@ -54,28 +56,26 @@ def times_of(
         job: the run's Job, if it is there.
         pods: its pods.
         container: the flow's container; empty for the first.
-        pulls: the events that say that an image of theirs is there.
+        events: of theirs that say when an image was there (`PULLED`), and when there was no node
+            (`UNPLACED`).
         outcome: the flow's own record, if there is one.
     """
     started, ended = run_times(job, pods, container)
     if outcome and outcome.reason in _NEVER_RAN:
         started = None  # when the Job began is another matter
     given = (one for pod in pods for one in (pod.get("status") or {}).get("conditions") or ())
-    places = (one.get("lastTransitionTime") for one in given if _says_that_it_has_a_node(one))
+    placed = _first(one.get("lastTransitionTime") for one in given if _has_a_node(one))
     names = {container_status(pod, container).get("name") or container for pod in pods}
-    images = (
-        one.get("firstTimestamp") or one.get("eventTime")
-        for one in pulls
-        if _container(one) in names
-    )
+    images = (_told(one) for one in _about(PULLED, events) if _container(one) in names)
+    ungated = _ungated(job or {}, placed, events)
     made = ((job or {}).get("metadata") or {}).get("creationTimestamp")
     of_one = None if _attempts(pods, container) else outcome
     installing, installed = of_one.installing if of_one else (None, None)
     clustering, clustered = of_one.clustering if of_one else (None, None)
     return RunTimes(
         made=moment(made),
-        released=_resumed(job or {}),
-        scheduled=_first(places),
+        released=max(filter(None, (_resumed(job or {}), ungated)), default=None),
+        scheduled=placed,
         pulled=_first(images),
         started=started,
         installing=installing,
@@ -85,7 +85,31 @@ def times_of(
         running=of_one.began if of_one else None,
         returned=of_one.returned if of_one else None,
         ended=ended,
+        is_held=is_held(job, pods),
     )
+
+
+def _ungated(job: Mapping[str, Any], placed: Moment, events: Sequence[Mapping[str, Any]]) -> Moment:
+    """When the gates of a Job's pod had gone, which nobody notes: the scheduler tried it first."""
+    if not is_made_gated(job):
+        return None
+    tried = _first(_told(one) for one in _about(UNPLACED, events))
+    return min(filter(None, (tried, placed)), default=None)
+
+
+def is_made_gated(job: Mapping[str, Any]) -> bool:
+    """True if a Job's pods have gates when they are made."""
+    template = (job.get("spec") or {}).get("template") or {}
+    return bool((template.get("spec") or {}).get("schedulingGates"))
+
+
+def _about(reason: str, events: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    return (one for one in events if one.get("reason") == reason)
+
+
+def _told(event: Mapping[str, Any]) -> str | None:
+    """When an event was first told."""
+    return event.get("firstTimestamp") or event.get("eventTime")
 
 
 def _resumed(job: Mapping[str, Any]) -> Moment:
@@ -100,7 +124,7 @@ def _first(texts: Iterable[str | None]) -> Moment:
     return min((found for text in texts if (found := moment(text))), default=None)
 
 
-def _says_that_it_has_a_node(condition: Mapping[str, Any]) -> bool:
+def _has_a_node(condition: Mapping[str, Any]) -> bool:
     return (condition.get("type"), condition.get("status")) == ("PodScheduled", "True")
 
 

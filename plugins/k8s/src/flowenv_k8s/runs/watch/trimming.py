@@ -16,6 +16,7 @@ def trimmed_pod(pod: Mapping[str, Any]) -> dict[str, Any]:
             "restartPolicy": spec.get("restartPolicy"),
             "nodeName": spec.get("nodeName"),
             "containers": [{"name": one["name"]} for one in spec.get("containers") or ()],
+            **_gates(spec),
         },
         "status": {
             name: status[name]
@@ -29,7 +30,14 @@ def trimmed_pod(pod: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def trimmed_job(job: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a Job a run's status depends on: all but its pod template."""
+    """What of a Job a run's status depends on: of its pod template only the gates."""
     spec = {name: value for name, value in (job.get("spec") or {}).items() if name != "template"}
+    if gates := _gates(((job.get("spec") or {}).get("template") or {}).get("spec") or {}):
+        spec["template"] = {"spec": gates}
     metadata = {name: v for name, v in job["metadata"].items() if name != "managedFields"}
     return {"kind": "Job", "metadata": metadata, "spec": spec, "status": job.get("status") or {}}
+
+
+def _gates(spec: Mapping[str, Any]) -> dict[str, Any]:
+    found = spec.get("schedulingGates")
+    return {"schedulingGates": found} if found else {}
