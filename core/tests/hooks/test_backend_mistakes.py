@@ -9,7 +9,7 @@ import pytest
 
 from flowenv import Capabilities, Flow, FlowRun, State, Status, attach, find_runs, hookimpl
 from flowenv.answers.handle import FinishedHandle
-from flowenv.cli.commands.sweep import sweep
+from flowenv.cli.app import app
 from flowenv.errors import PluginError, PluginFailed
 from flowenv.results.outcome import Outcome
 from flowenv.submission.lifecycle import prepare
@@ -174,7 +174,7 @@ CALLS = {
     "flowenv_execute": lambda: prepare(Flow(dict), environment=AcmeEnvironment()).submit(),
     "flowenv_attach": lambda: attach("run-1", "acme"),
     "flowenv_find_runs": lambda: find_runs("acme"),
-    "flowenv_sweep": lambda: sweep(["--env", "acme"], standalone_mode=False),
+    "flowenv_sweep": lambda: app(["sweep", "--env", "acme"], standalone_mode=False),
     "flowenv_setup": lambda: prepare(Flow(dict), environment=AcmeEnvironment()).setup(),
 }
 
