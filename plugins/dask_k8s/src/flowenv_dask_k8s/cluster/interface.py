@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import PlatformError
 from flowenv.plugin import Secret
+
+if TYPE_CHECKING:
+    from flowenv_k8s.plugin import Client
 
 
 @dataclass(frozen=True)
@@ -80,17 +84,31 @@ class ClusterPlan:
         return dict(self.manifest["metadata"].get("labels") or {})
 
 
-class RunCluster(Protocol):
-    """One run's Dask cluster, from before it exists until nothing of it is left."""
+class RunCluster(abc.ABC):
+    """One run's Dask cluster, from before it exists until nothing of it is left.
+
+    Args:
+        client: the connection to Kubernetes.
+        plan: what is to be made.
+        run_id: the run.
+        say: tells what is going on.
+
+    Attributes:
+        dask: the `distributed` Cluster that a Client connects to, once it is open.
+    """
+
+    def __init__(
+        self, client: Client, plan: ClusterPlan, run_id: str, say: Callable[[str], object]
+    ) -> None:
+        self._client, self._plan, self._run_id, self._say = client, plan, run_id, say
+        self.dask: Any = None
 
     @property
-    def dask(self) -> Any:
-        """The `distributed` Cluster that a Client connects to, once it is open."""
-
-    @property
+    @abc.abstractmethod
     def forwarded(self) -> str:
         """What `kubectl port-forward` takes to reach the dashboard, once it is open."""
 
+    @abc.abstractmethod
     def has_dashboard(self, client: Any) -> bool:
         """Whether there is a dashboard that shows something: not without bokeh.
 
@@ -98,9 +116,11 @@ class RunCluster(Protocol):
             client: a connected `distributed.Client`.
         """
 
+    @abc.abstractmethod
     def scheduler_log(self) -> contextlib.AbstractContextManager[None]:
         """Has the scheduler's log in the run's while the block lasts, if that is asked for."""
 
+    @abc.abstractmethod
     def open(self) -> None:
         """Make the cluster, and return when its scheduler answers.
 
@@ -108,6 +128,7 @@ class RunCluster(Protocol):
             PlatformError: if it can't be made, or isn't up in time; it says why.
         """
 
+    @abc.abstractmethod
     def why_no_worker(self) -> str | None:
         """What the workers that don't join wait for; None if nothing is known.
 
@@ -115,9 +136,11 @@ class RunCluster(Protocol):
             PlatformError: if none can come any more.
         """
 
+    @abc.abstractmethod
     def no_worker(self, seconds: float) -> PlatformError:
         """No worker has joined within so many seconds: the error that says why."""
 
+    @abc.abstractmethod
     def fault(self, error: Exception) -> PlatformError | None:
         """What is wrong with the cluster that made a flow fail; None if nothing is.
 
@@ -125,5 +148,6 @@ class RunCluster(Protocol):
             error: what the flow, or what is around it, raised.
         """
 
+    @abc.abstractmethod
     def close(self) -> None:
         """Remove the cluster, however far it has come. It never raises a platform's error."""

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def _run_planned(
         cluster.close()
 
 
-def _maker_of(environment: DaskKubernetesEnvironment) -> Callable[..., RunCluster]:
+def _maker_of(environment: DaskKubernetesEnvironment) -> type[RunCluster]:
     """Who makes the cluster; of the other one nothing is imported, which takes its time."""
     if environment.cluster == "pods":
         from flowenv_dask_k8s.cluster.pods.cluster import PodsCluster

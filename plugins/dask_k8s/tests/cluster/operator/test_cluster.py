@@ -58,6 +58,22 @@ def changed(plan: ClusterPlan, **fields: Any) -> ClusterPlan:
     return ClusterPlan(**{**plan.__dict__, **fields})
 
 
+@pytest.fixture
+def unopened(client: Client, plan: ClusterPlan, said: list[str]) -> OperatorCluster:
+    """A cluster that isn't up in time, as nobody makes its scheduler."""
+    cluster = OperatorCluster(client, plan, RUN_ID, said.append)
+    with pytest.raises(PlatformError):
+        cluster.open()
+    return cluster
+
+
+def hold(rig: KubernetesRig, plan: ClusterPlan, finalizer: str) -> None:
+    """Have somebody hold the DaskCluster, who must let it go before it is gone."""
+    found = rig.get("DaskCluster", plan.name)
+    found["metadata"]["finalizers"] = [finalizer]
+    rig.apply(found)
+
+
 @contextmanager
 def opening(
     client: Client, plan: ClusterPlan, said: list[str]
@@ -371,24 +387,16 @@ def test_somebody_elses_cluster_is_left_alone(
 
 
 def test_closing_removes_a_cluster_that_never_came_up(
-    rig: KubernetesRig, client: Client, plan: ClusterPlan, said: list[str]
+    rig: KubernetesRig, plan: ClusterPlan, said: list[str], unopened: OperatorCluster
 ) -> None:
-    cluster = OperatorCluster(client, plan, RUN_ID, said.append)
-    with pytest.raises(PlatformError):
-        cluster.open()
-
-    cluster.close()
+    unopened.close()
 
     assert rig.objects("DaskCluster") == []
     assert re.fullmatch(rf"The DaskCluster {plan.name} is gone, after \d+\.\d s\.", said[-1])
 
 
 def test_what_dask_says_of_a_cluster_that_is_taken_away_is_not_shown(
-    rig: KubernetesRig,
-    client: Client,
-    plan: ClusterPlan,
-    said: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, unopened: OperatorCluster
 ) -> None:
     shown: list[bool] = []
 
@@ -396,12 +404,9 @@ def test_what_dask_says_of_a_cluster_that_is_taken_away_is_not_shown(
         shown.append(logging.getLogger("distributed.core").isEnabledFor(logging.ERROR))
 
     monkeypatch.setattr(kube_cluster, "close", close)
-    cluster = OperatorCluster(client, plan, RUN_ID, said.append)
-    with pytest.raises(PlatformError):
-        cluster.open()
-    cluster.dask = object()
+    unopened.dask = object()
 
-    cluster.close()
+    unopened.close()
 
     assert shown == [False]
 
@@ -417,20 +422,11 @@ def test_closing_what_was_never_opened_asks_nothing(
 
 
 def test_a_cluster_that_a_dead_operator_holds_is_let_go(
-    rig: KubernetesRig,
-    client: Client,
-    plan: ClusterPlan,
-    said: list[str],
-    monkeypatch: pytest.MonkeyPatch,
+    rig: KubernetesRig, plan: ClusterPlan, unopened: OperatorCluster
 ) -> None:
-    cluster = OperatorCluster(client, plan, RUN_ID, said.append)
-    with pytest.raises(PlatformError):
-        cluster.open()
-    found = rig.get("DaskCluster", plan.name)
-    found["metadata"]["finalizers"] = ["kopf.zalando.org/KopfFinalizerMarker"]
-    rig.apply(found)
+    hold(rig, plan, "kopf.zalando.org/KopfFinalizerMarker")
 
-    cluster.close()
+    unopened.close()
 
     assert rig.objects("DaskCluster") == []
 
@@ -448,9 +444,7 @@ def test_an_operator_that_asks_a_living_scheduler_is_waited_for(
     monkeypatch.setattr(startup.Startup, "wait_for_scheduler", lambda self: scheduler_pod(plan))
     cluster = OperatorCluster(client, changed(plan, minimum=2), RUN_ID, said.append)
     cluster.open()
-    found = rig.get("DaskCluster", plan.name)
-    found["metadata"]["finalizers"] = ["kopf.zalando.org/KopfFinalizerMarker"]
-    rig.apply(found)
+    hold(rig, plan, "kopf.zalando.org/KopfFinalizerMarker")
     rig.requests.clear()
     closing = threading.Thread(target=cluster.close)
     closing.start()
@@ -470,21 +464,15 @@ def test_an_operator_that_asks_a_living_scheduler_is_waited_for(
 
 def test_what_somebody_else_holds_is_reported_and_does_not_hide_the_error(
     rig: KubernetesRig,
-    client: Client,
     plan: ClusterPlan,
-    said: list[str],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    unopened: OperatorCluster,
 ) -> None:
     monkeypatch.setattr(removal, "_GONE", 0.2)
-    cluster = OperatorCluster(client, plan, RUN_ID, said.append)
-    with pytest.raises(PlatformError):
-        cluster.open()
-    found = rig.get("DaskCluster", plan.name)
-    found["metadata"]["finalizers"] = ["example.com/keep"]
-    rig.apply(found)
+    hold(rig, plan, "example.com/keep")
 
-    cluster.close()
+    unopened.close()
 
     assert "may be left behind" in caplog.text
     assert rig.get("DaskCluster", plan.name)["metadata"]["finalizers"] == ["example.com/keep"]

@@ -13,7 +13,7 @@ from flowenv.errors import FlowenvError, PlatformError, RunConflict
 from flowenv.plugin import has_dashboard, silenced
 from flowenv_dask_k8s.api import kube_cluster
 from flowenv_dask_k8s.cluster import diagnosis
-from flowenv_dask_k8s.cluster.interface import ClusterPlan
+from flowenv_dask_k8s.cluster.interface import ClusterPlan, RunCluster
 from flowenv_dask_k8s.cluster.missing_modules import what_they_lack
 from flowenv_dask_k8s.cluster.operator import heartbeat
 from flowenv_dask_k8s.cluster.operator.removal import OPERATORS_TURN, remove
@@ -49,30 +49,19 @@ _CLOSE = 5.0
 """Seconds for the connections to be closed."""
 
 
-class OperatorCluster:
-    """The DaskCluster of one run. The operator makes scheduler and workers from it.
-
-    Args:
-        client: the connection to Kubernetes.
-        plan: what is to be made.
-        run_id: the run.
-        say: tells what is going on.
-    """
+class OperatorCluster(RunCluster):
+    """The DaskCluster of one run. The operator makes scheduler and workers from it."""
 
     def __init__(
         self, client: Client, plan: ClusterPlan, run_id: str, say: Callable[[str], object]
     ) -> None:
-        self._client = client
-        self._plan = plan
-        self._run_id = run_id
-        self._say = say
+        super().__init__(client, plan, run_id, say)
         self._attempt = uuid.uuid4().hex
         self._startup = Startup(client, plan, say)
         self._heartbeat = heartbeat.Heartbeat(client, plan.namespace, plan.name)
         self._may_exist = self._may_adapt = False
         self._pod: Mapping[str, Any] = {}
         self._watch: SchedulerWatch | None = None
-        self.dask: Any = None
 
     @property
     def forwarded(self) -> str:

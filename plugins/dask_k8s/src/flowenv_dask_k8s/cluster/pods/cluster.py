@@ -12,7 +12,7 @@ from typing import Any
 
 from flowenv.errors import FlowenvError, PlatformError
 from flowenv.plugin import contract, silenced
-from flowenv_dask_k8s.cluster.interface import ClusterPlan, OwnPod
+from flowenv_dask_k8s.cluster.interface import ClusterPlan, OwnPod, RunCluster
 from flowenv_dask_k8s.cluster.missing_modules import what_they_lack
 from flowenv_dask_k8s.cluster.pods.scheduler import Scheduler
 from flowenv_dask_k8s.cluster.pods.scheduler_child import (
@@ -35,20 +35,13 @@ _CLOSE = 10.0
 """Seconds for the cluster's connections to be closed."""
 
 
-class PodsCluster:
-    """The scheduler and the workers of one run.
-
-    Args:
-        client: the connection to Kubernetes.
-        plan: what is to be made.
-        run_id: the run.
-        say: tells what is going on.
-    """
+class PodsCluster(RunCluster):
+    """The scheduler and the workers of one run."""
 
     def __init__(
         self, client: Client, plan: ClusterPlan, run_id: str, say: Callable[[str], object]
     ) -> None:
-        self._client, self._plan, self._run_id, self._say = client, plan, run_id, say
+        super().__init__(client, plan, run_id, say)
         self._scheduler: Scheduler | None = None
         self._workers: WorkerPods | None = None
         self._startup: WorkerStartup | None = None
@@ -56,7 +49,6 @@ class PodsCluster:
         self._gave_up: PlatformError | None = None
         self._lock = threading.Lock()
         self._missed: list[str] = []
-        self.dask: Any = None
 
     @property
     def forwarded(self) -> str:
