@@ -128,6 +128,32 @@ def test_ctrl_c_leaves_no_row_of_the_table(patient: Project, columns: int) -> No
         assert terminal.screen[-1] == ""
 
 
+def test_without_colours_a_line_has_the_counts_and_ctrl_c_leaves_nothing_of_it(
+    patient: Project,
+) -> None:
+    each = arguments(patient, "--each", "n.csv", "--at-once", "2")
+    with in_terminal(patient, *each, columns=30, NO_COLOR="1") as terminal:
+        eventually(lambda: terminal.screen[-1] == "1 Pending, 2 Running", "the line")
+        terminal.type(b"\x03")
+        assert terminal.wait() == 130
+        assert not [line for line in terminal.screen if re.search(r"\^C|Running", line)]
+        assert terminal.screen[-1] == ""
+
+
+def test_the_counts_are_cut_at_a_narrow_terminals_edge_and_stand_below_the_results(
+    patient: Project,
+) -> None:
+    patient.write("n.csv", "n\n1\n2\n3\n")
+    patient.write("patient.py", WAITING.replace("while not", "while n > 1 and not"))
+    each = arguments(patient, "--each", "n.csv", "--at-once", "2")
+    with in_terminal(patient, *each, columns=24, NO_COLOR="1") as terminal:
+        eventually(lambda: terminal.screen[-1] == "2 Running, 1 Complet…", "the line")
+        assert "   1  Completed  n=1  Result: 1" in terminal.screen
+        (patient.fake / "go").touch()
+        assert terminal.wait() == 0
+        assert terminal.screen[-2:] == ["3 Completed", ""]
+
+
 class Screen(io.TextIOWrapper):
     """A file that is a terminal, as far as one can see."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flowenv.cli.following import interrupts
 from flowenv.cli.following.live import Foot, live_foot
 from flowenv.cli.following.run_line import STYLES, clock, in_colour, why
 from flowenv.states import State
@@ -28,6 +29,8 @@ _MOST_ROWS = 12
 _OTHER_LINES = 4
 """Lines of the terminal that the table's runs leave to others."""
 _BAR = 30
+_CTRL_C = "^C"
+"""What a terminal shows behind the line where a user interrupts."""
 _ORDER = (State.RUNNING, State.STARTING, State.SUBMITTED)
 
 
@@ -59,11 +62,15 @@ def batch_view(batch: Batch) -> Iterator[BatchView]:
         return
     table = BatchTable(batch)
     with live_foot(table.render) as foot:
-        view = _AtFoot(foot) if foot.is_live else Counts(batch)
+        if foot.is_live:
+            yield _AtFoot(foot)
+            return
+        counts = Counts(batch)
         try:
-            yield view
+            with interrupts.echoed_into(lambda: counts.is_shown):
+                yield counts
         finally:
-            view.clear()
+            counts.clear()
 
 
 class Counts(BatchView):
@@ -78,23 +85,45 @@ class Counts(BatchView):
         self._shown = ""
         self._next = 0.0
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether the line is there, and the cursor in it."""
+        return bool(self._shown)
+
     def show(self) -> None:
         """Show the counts, if they are news."""
         now = time.monotonic()
         if now < self._next:
             return
         self._next = now + _REFRESH
-        text = self._batch.summary()
+        text = _cut(self._batch.summary())
         if text != self._shown:
             self.clear()
-            click.echo(click.style(text, dim=True), err=True, nl=False)
             self._shown = text
+            click.echo(click.style(text, dim=True), err=True, nl=False)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """A block in which whoever likes to may print whole lines; the line is below them."""
+        self.clear()
+        yield
+        self._next = 0.0
+        self.show()
 
     def clear(self) -> None:
         """Make place for other lines."""
         if self._shown:
-            click.echo(f"\r{' ' * len(self._shown)}\r", err=True, nl=False)
+            blank = " " * (len(self._shown) + len(_CTRL_C))
+            click.echo(f"\r{blank}\r", err=True, nl=False)
             self._shown = ""
+
+
+def _cut(text: str) -> str:
+    """A text that is never wider than the terminal, also with a Ctrl-C behind it."""
+    import shutil
+
+    room = shutil.get_terminal_size((0, 0)).columns - len(_CTRL_C) - 1
+    return text if len(text) <= room or room < 1 else text[: room - 1] + "…"
 
 
 class _AtFoot(BatchView):
@@ -138,7 +167,8 @@ class BatchTable:
         table.add_column(no_wrap=True, overflow="ellipsis")
         for row in going[:most]:
             table.add_row(str(row.number), *self._cells(row))
-        return Group(table, self._counts(len(going) - most)) if going else self._counts(0)
+        counts = self._counts(console, len(going) - most if going else 0)
+        return Group(table, counts) if going else counts
 
     def _cells(self, row: Row) -> Iterator[RenderableType]:
         from rich.text import Text
@@ -154,7 +184,7 @@ class BatchTable:
         said = f"  {why(status)}" if status.message else ""
         yield Text.assemble(shown(parameters, lines=False), (said, "dim"))
 
-    def _counts(self, more: int) -> RenderableType:
+    def _counts(self, console: Console, more: int) -> RenderableType:
         from rich.progress_bar import ProgressBar
         from rich.table import Table
         from rich.text import Text
@@ -170,8 +200,8 @@ class BatchTable:
             said.append(f"  {more} more go on", "dim")
         if self._batch.waits:
             said.append(f"  {shown(self._batch.waits, lines=False)}", "yellow")
-        line = Table.grid(padding=(0, 1, 0, 0))
-        line.add_column(width=_BAR)
+        line, wide = Table.grid(padding=(0, 1, 0, 0)), min(_BAR, console.width // 4)
+        line.add_column(width=wide)
         line.add_column(no_wrap=True, overflow="ellipsis")
-        line.add_row(ProgressBar(total=rows or 1, completed=over, width=_BAR), said)
+        line.add_row(ProgressBar(total=rows or 1, completed=over, width=wide), said)
         return line
