@@ -64,6 +64,7 @@ def run(
     leaves at once.
     """
     from flowenv.cli.arguments.prepare import prepare_run, where_options
+    from flowenv.cli.output.stdout import readers_may_leave
     from flowenv.hooks.notifications import lines_first
 
     if detach and rehearse:
@@ -79,7 +80,7 @@ def run(
     if rehearse:
         return _rehearse(prepared, output)
     where = where_options(prepared.flow_run, env, settings)
-    with lines_first():
+    with lines_first(), readers_may_leave():
         if detach:
             return _detach(prepared, where, output)
         code = _run(prepared, where, output)
@@ -143,6 +144,7 @@ def _run_each(
     from flowenv.cli.arguments.prepare import parse_variables, prepare_flow, where_options
     from flowenv.cli.arguments.rows_file import read_rows
     from flowenv.cli.following.each import default_name, run_each
+    from flowenv.cli.output.stdout import readers_may_leave
     from flowenv.hooks.notifications import lines_first
 
     labels, variables = options.pop("labels"), parse_variables(options.pop("variables"))
@@ -162,7 +164,7 @@ def _run_each(
         only_failed=of_batch["only_failed"],
     )
     where = where_options(batch.rows[0].draft, env, settings) if batch.rows else ""
-    with lines_first():
+    with lines_first(), readers_may_leave():
         code = run_each(batch, output, where)
         if page:
             _write_page(page, [row.run for row in batch.rows], batch.name)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import TextIO
+from typing import Any, TextIO, cast
 
 RESULTS = "flowenv.results"
 """Where a command's context keeps the stream for its results."""
@@ -50,6 +50,43 @@ def _is_stdout(stream: TextIO) -> bool:
         return stream.fileno() == 1
     except (OSError, AttributeError):
         return False
+
+
+class _Unread:
+    """An output whose reader may leave: what comes after that goes nowhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            drop_output(self._stream.fileno())
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            drop_output(self._stream.fileno())
+
+
+@contextmanager
+def readers_may_leave() -> Iterator[None]:
+    """A block in which a flow may print though nobody reads it any more: it goes on.
+
+    That is so for a flow that runs elsewhere, too: `flowenv run flow.py | head`.
+    """
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (stream and cast("TextIO", _Unread(stream)) for stream in before)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
 
 
 def drop_output(number: int = 1) -> None:
