@@ -14,8 +14,13 @@ DISTINCT = {"type": "distinctInstance"}
 
 
 @pytest.fixture(scope="module")
-def tasks() -> Iterator[SimpleTasks]:
-    with EcsRig({"flow:1": Image()}, runner=ScriptedRunner()) as rig:
+def runner() -> ScriptedRunner:
+    return ScriptedRunner()
+
+
+@pytest.fixture(scope="module")
+def tasks(runner: ScriptedRunner) -> Iterator[SimpleTasks]:
+    with EcsRig({"flow:1": Image()}, runner=runner) as rig:
         tasks = SimpleTasks(rig)
         tasks.register()
         container = {"name": "main", "image": "flow:1", "memory": 64}
@@ -87,6 +92,28 @@ def test_without_a_default_strategy_it_is_ec2(tasks: SimpleTasks) -> None:
     del request["launchType"]
 
     assert refused(tasks, **request) == "No Container Instances were found in your cluster."
+
+
+@pytest.mark.parametrize("scaling", ["ENABLED", "DISABLED"])
+def test_a_task_waits_for_an_instance_where_its_capacity_provider_brings_one(
+    tasks: SimpleTasks, runner: ScriptedRunner, scaling: str
+) -> None:
+    cluster = scaling.lower()
+    provider = tasks.rig.add_capacity_provider(cluster, managed_scaling=scaling)
+    request = on_bridge(cluster, capacityProviderStrategy=[{"capacityProvider": provider}])
+    if scaling == "DISABLED":
+        assert refused(tasks, **request) == "No Container Instances were found in your cluster."
+        return
+
+    [arn] = [one["taskArn"] for one in tasks.ecs.run_task(**request)["tasks"]]
+    runner.step(3)
+    [waiting] = tasks.ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"]
+    instance = tasks.rig.register_container_instance(cluster)
+    runner.step(3)
+    [placed] = tasks.ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"]
+
+    assert (waiting["lastStatus"], waiting.get("containerInstanceArn")) == ("PROVISIONING", None)
+    assert (placed["lastStatus"], placed["containerInstanceArn"]) == ("RUNNING", instance)
 
 
 def test_external_needs_a_definition_that_supports_it(tasks: SimpleTasks) -> None:

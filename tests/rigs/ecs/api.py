@@ -3,6 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from .clusters import Clusters
@@ -157,7 +158,7 @@ class EcsApi:
     ) -> tuple[list[Task], list[dict[str, str]]]:
         parameters = call.parameters
         check_run_parameters(parameters)
-        places = choose_places(parameters, cluster)
+        places = choose_places(parameters, cluster, partial(self._moto.scales, call.region))
         definition, definition_tags = self._definitions.to_run(
             parameters["taskDefinition"], call.region
         )
@@ -173,18 +174,21 @@ class EcsApi:
         tasks: list[Task] = []
         failures: list[dict[str, str]] = []
         for place in places:
+            find = partial(
+                self._instances.place,
+                Wanted(definition, place.launch_type, _group(parameters, definition), distinct),
+                cluster["clusterName"],
+                call.region,
+            )
             instance = None
-            if not place.fargate:
-                instance, lacking = self._instances.place(
-                    Wanted(definition, place.launch_type, _group(parameters, definition), distinct),
-                    cluster["clusterName"],
-                    call.region,
-                    self._registry.visible(),
-                )
+            if not (place.fargate or place.waits):
+                instance, lacking = find(self._registry.visible())
                 if instance is None:
                     failures += lacking
                     continue
             task = self._new_task(call, cluster, definition, place, instance, tags, zone)
+            if place.waits:
+                task.find_instance = find
             task.status = self._lifecycle.first_status(task)
             task.history.append(task.status)
             self._registry.add(task)

@@ -3,10 +3,14 @@
 The order of the states:
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
 PROVISIONING and DEPROVISIONING belong to the network interface, so only `awsvpc` tasks have them.
+PROVISIONING are those, too, that wait for an instance of a capacity provider with managed scaling:
+github.com/PRX/Infrastructure/issues/402. That ECS stops them after 10 to 30 minutes isn't played:
+github.com/aws/containers-roadmap/issues/2381.
 """
 
 from dataclasses import dataclass
 
+from .errors import AwsError
 from .records import Container, Status, Task, now
 from .registry import TaskRegistry
 
@@ -76,7 +80,21 @@ class Lifecycle:
 
     def first_status(self, task: Task) -> Status:
         """The state in which RunTask's answer shows the task."""
-        return "PROVISIONING" if task.has_interface else "PENDING"
+        return "PROVISIONING" if task.has_interface or task.find_instance else "PENDING"
+
+    def is_placed(self, task: Task) -> bool:
+        """Whether there is an instance for the task; one is looked for if there has been none."""
+        if task.find_instance is None:
+            return True
+        try:
+            instance, _ = task.find_instance(self.registry.visible())
+        except AwsError:  # no instance at all
+            return False
+        if instance is None:
+            return False
+        with self.registry.changing(task):
+            task.container_instance_arn, task.find_instance = instance, None
+        return True
 
     def move(self, task: Task, status: Status) -> None:
         """Enter a state, and write what ECS writes when it is entered."""

@@ -161,6 +161,13 @@ class Moto:
             instance.attributes["ecs.capability.external"] = ""
         return str(instance.container_instance_arn)
 
+    def scales(self, region: str, provider: str) -> bool:
+        """Whether a capacity provider has managed scaling."""
+        wanted = {"capacityProviders": [provider]}
+        found = self.call("ecs", "DescribeCapacityProviders", wanted, region)["capacityProviders"]
+        groups = (one.get("autoScalingGroupProvider") or {} for one in found)
+        return any((one.get("managedScaling") or {}).get("status") == "ENABLED" for one in groups)
+
     def container_instances(self, region: str, cluster: str, *, external: bool) -> list[str]:
         """The ARNs of a cluster's active instances: the external ones, or those of EC2."""
         backend: Any = get_backend("ecs")[self.account_id][region]

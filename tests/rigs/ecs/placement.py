@@ -1,6 +1,6 @@
 """Where a task runs: launch type, capacity provider, container instance."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,14 @@ FARGATE_PROVIDERS = ("FARGATE", "FARGATE_SPOT")
 
 @dataclass(frozen=True)
 class Place:
-    """Where one task shall run."""
+    """Where one task shall run.
+
+    One `waits` if its capacity provider brings an instance where there is no room.
+    """
 
     launch_type: str
     capacity_provider: str | None = None
+    waits: bool = False
 
     @property
     def fargate(self) -> bool:
@@ -35,10 +39,13 @@ class Wanted:
     distinct: bool
 
 
-def choose_places(parameters: Mapping[str, Any], cluster: Mapping[str, Any]) -> list[Place]:
+def choose_places(
+    parameters: Mapping[str, Any], cluster: Mapping[str, Any], scales: Callable[[str], bool]
+) -> list[Place]:
     """A place for each of the `count` tasks.
 
     Without launch type and strategy the cluster's default strategy decides, else it is EC2.
+    `scales` says whether a capacity provider has managed scaling.
     """
     count = parameters.get("count", 1)
     strategy = parameters.get("capacityProviderStrategy")
@@ -55,11 +62,13 @@ def choose_places(parameters: Mapping[str, Any], cluster: Mapping[str, Any]) -> 
                 f"(rig) Capacity provider {item['capacityProvider']} is not associated with the "
                 "cluster.",
             )
-    return [_provider_place(name) for name in _spread(strategy, count)]
+    return [_provider_place(name, scales) for name in _spread(strategy, count)]
 
 
-def _provider_place(provider: str) -> Place:
-    return Place("FARGATE" if provider in FARGATE_PROVIDERS else "EC2", provider)
+def _provider_place(provider: str, scales: Callable[[str], bool]) -> Place:
+    if provider in FARGATE_PROVIDERS:
+        return Place("FARGATE", provider)
+    return Place("EC2", provider, waits=scales(provider))
 
 
 def _spread(strategy: list[Mapping[str, Any]], count: int) -> list[str]:

@@ -1,7 +1,7 @@
 """Tasks and containers as the rig keeps them, and as DescribeTasks shows them."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -18,6 +18,10 @@ Status = Literal[
     "DEPROVISIONING",
     "STOPPED",
 ]
+
+
+# finds an instance among those of living tasks: its ARN, or None and why not
+FindInstance = Callable[[Iterable["Task"]], tuple[str | None, list[dict[str, str]]]]
 
 
 def now() -> float:
@@ -91,6 +95,7 @@ class Task:
     availability_zone: str
     capacity_provider: str | None = None
     container_instance_arn: str | None = None
+    find_instance: FindInstance | None = None  # while its capacity provider has none for it
     interface: NetworkInterface | None = None
     interface_status: str = "PRECREATED"
     enable_execute_command: bool = False

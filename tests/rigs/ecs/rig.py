@@ -224,6 +224,22 @@ class EcsRig:
         """Kill a task's first container as the kernel does when its memory is used up."""
         self._runner.kill_for_memory(self._find(task))
 
+    def add_capacity_provider(self, cluster: str, *, managed_scaling: str = "ENABLED") -> str:
+        """Make a cluster with a capacity provider of EC2 instances; returns the provider's name."""
+        name, account = f"instances-of-{cluster}", self.account_id
+        group = f"arn:aws:autoscaling:{self.region}:{account}:autoScalingGroup:0:{cluster}"
+        with self.requests.paused():
+            ecs = self.client("ecs")
+            ecs.create_capacity_provider(
+                name=name,
+                autoScalingGroupProvider={
+                    "autoScalingGroupArn": group,
+                    "managedScaling": {"status": managed_scaling},
+                },
+            )
+            ecs.create_cluster(clusterName=cluster, capacityProviders=[name])
+        return name
+
     def register_container_instance(self, cluster: str, *, external: bool = False) -> str:
         """Register an instance (4096 CPU units, 7482 MiB) in a cluster; returns its ARN.
 

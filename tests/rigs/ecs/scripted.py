@@ -132,6 +132,8 @@ class ScriptedRunner:
             return
         if task.status == "RUNNING" and not self._has_run_enough(task):
             return
+        if task.status == "PROVISIONING" and not self._lifecycle.is_placed(task):
+            return
         if task.status == "PROVISIONING" and task.fault == "eni_failure":
             raise StartFailure(INTERFACE_TIMEOUT)
         if task.status == "PENDING":

@@ -106,6 +106,8 @@ class TaskRun:
     def _provision(self) -> None:
         if self.task.status == "PROVISIONING":
             self._linger()
+            while not (self._stopping or self.lifecycle.is_placed(self.task)):
+                self._linger()
             if self.task.fault == "eni_failure":
                 raise StartFailure(INTERFACE_TIMEOUT)
         if not self._stopping:

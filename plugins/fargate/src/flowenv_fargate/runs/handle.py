@@ -119,7 +119,7 @@ class TaskHandle(PolledHandle[Task]):
 
     def look_after(self, status: Status) -> None:
         """Stop what should have started by now; clean up after what is over."""
-        if status.state is State.STARTING:
+        if status.state in (State.SUBMITTED, State.STARTING):
             self._enforce_deadline(self._task)
         if status.state.is_final:
             self._clean_up()

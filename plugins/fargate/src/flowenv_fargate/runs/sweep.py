@@ -44,7 +44,8 @@ def sweep(
             living.add(identity.run_id)
             used |= names_used(task)
         age = seconds_since(task.get("createdAt"))
-        stuck = diagnose(task, identity.container).state is State.STARTING
+        state = diagnose(task, identity.container).state
+        stuck = state in (State.SUBMITTED, State.STARTING)
         if stuck and age > max(older_than, environment.start_timeout):
             leftover = Leftover(
                 "task",

@@ -142,11 +142,25 @@ def diagnose(
     return without_record(int(flow["exitCode"]), last_lines or "")
 
 
+def has_provider_of_instances(task: Task) -> bool:
+    """True if a capacity provider brings instances for the task; Fargate's bring none."""
+    return str(task.get("capacityProviderName") or "FARGATE") not in ("FARGATE", "FARGATE_SPOT")
+
+
+def waits_for_capacity(task: Task) -> bool:
+    """True while a task's capacity provider has no instance for it."""
+    is_placed = task.get("containerInstanceArn") or task.get("lastStatus") != "PROVISIONING"
+    return has_provider_of_instances(task) and not is_placed
+
+
 def _living(task: Task) -> Status:
     status = str(task.get("lastStatus") or "PROVISIONING")
     state = State.RUNNING
     message = ""
-    if status in _STARTING or ("startedAt" not in task and status != "RUNNING"):
+    if waits_for_capacity(task):
+        state = State.SUBMITTED
+        message = f"The task waits for an instance of {task['capacityProviderName']}."
+    elif status in _STARTING or ("startedAt" not in task and status != "RUNNING"):
         state, message = State.STARTING, f"The task is {status}."
     if task.get("desiredStatus") == "STOPPED":
         is_cancelled = task.get("stoppedReason") == CANCEL_REASON

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 
 from flowenv.plugin import Outcome, RunTimes
+from flowenv_fargate.runs.diagnosis.status import has_provider_of_instances, waits_for_capacity
 from flowenv_fargate.spec.tags import Task
 
 
@@ -24,9 +25,11 @@ def times_of(task: Task, outcome: Outcome | None = None) -> RunTimes:
 
     installing, installed = outcome.installing if outcome else (None, None)
     clustering, clustered = outcome.clustering if outcome else (None, None)
+    scheduled = at("connectivityAt", "pullStartedAt")
     return RunTimes(
         made=at("createdAt"),
-        scheduled=at("connectivityAt", "pullStartedAt"),
+        released=scheduled if has_provider_of_instances(task) else None,
+        scheduled=scheduled,
         pulled=at("pullStoppedAt"),
         started=at("startedAt"),
         installing=installing,
@@ -36,4 +39,5 @@ def times_of(task: Task, outcome: Outcome | None = None) -> RunTimes:
         running=outcome.began if outcome else None,
         returned=outcome.returned if outcome else None,
         ended=at("executionStoppedAt", "stoppedAt"),
+        is_held=waits_for_capacity(task),
     )
