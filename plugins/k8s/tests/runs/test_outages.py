@@ -24,6 +24,8 @@ from on_kubernetes.proxy import Proxy
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
 Start = Callable[..., FlowRun]
+Begun = tuple[FlowRun, Reader, str]
+"""A run, who reads its log, and its pod."""
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,17 @@ def kubelet() -> ScriptedKubelet:
 def quickly(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outages, "SPOKEN_OF", 0.0)
     object.__setattr__(client.retries, "sleep", lambda seconds: None)
+
+
+@pytest.fixture
+def begun(rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start) -> Begun:
+    """A run whose first line has been read."""
+    run = start()
+    reader, pod = Reader(run, rig), pod_of(rig, run)
+    kubelet.run(pod)
+    kubelet.write(pod, "one\n")
+    reader.saw("one")
+    return run, reader, pod
 
 
 class Follower(threading.Thread):
@@ -174,14 +187,10 @@ def test_an_outage_that_lasts_too_long_ends_the_following(
 
 
 def test_without_the_kubelet_the_log_waits_says_so_once_and_comes_later(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, caplog: pytest.LogCaptureFixture
+    rig: KubernetesRig, kubelet: ScriptedKubelet, caplog: pytest.LogCaptureFixture, begun: Begun
 ) -> None:
     caplog.set_level(logging.WARNING, "flowenv")
-    run = start()
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
-    kubelet.write(pod, "one\n")
-    reader.saw("one")
+    run, reader, pod = begun
     with rig.faults.inject("kubelet_down"):
         kubelet.write(pod, "two\n")
         rig.wait_until(lambda: "No news since" in caplog.text, "a line that says so")
@@ -199,13 +208,9 @@ def test_without_the_kubelet_the_log_waits_says_so_once_and_comes_later(
 
 
 def test_a_log_whose_end_falls_into_an_outage_of_the_kubelet_is_complete(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+    rig: KubernetesRig, kubelet: ScriptedKubelet, begun: Begun
 ) -> None:
-    run = start()
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
-    kubelet.write(pod, "one\n")
-    reader.saw("one")
+    run, reader, pod = begun
     with rig.faults.inject("kubelet_down"):
         kubelet.write(pod, "two\n")
         complete(rig, kubelet, run)
@@ -215,13 +220,9 @@ def test_a_log_whose_end_falls_into_an_outage_of_the_kubelet_is_complete(
 
 
 def test_an_outage_longer_than_patience_before_the_end_leaves_the_log_its_time_after_it(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, monkeypatch: pytest.MonkeyPatch
+    rig: KubernetesRig, kubelet: ScriptedKubelet, monkeypatch: pytest.MonkeyPatch, begun: Begun
 ) -> None:
-    run = start()
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
-    kubelet.write(pod, "one\n")
-    reader.saw("one")
+    run, reader, pod = begun
     with rig.faults.inject("kubelet_down"):
         kubelet.write(pod, "two\n")
         asked, began = rig.requests.count(subresource="log"), time.monotonic()
@@ -251,13 +252,9 @@ def test_a_node_that_no_longer_answers_is_said_and_what_runs_there_goes_on(
 
 
 def test_a_log_whose_kubelet_never_came_back_says_that_its_end_is_missing(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+    rig: KubernetesRig, begun: Begun
 ) -> None:
-    run = start()
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
-    kubelet.write(pod, "one\n")
-    reader.saw("one")
+    run, reader, _ = begun
     with rig.faults.inject("kubelet_down"):
         asked = rig.requests.count(subresource="log")
         rig.wait_until(lambda: rig.requests.count(subresource="log") > asked, "a try")
@@ -267,14 +264,10 @@ def test_a_log_whose_kubelet_never_came_back_says_that_its_end_is_missing(
 
 
 def test_an_end_that_never_can_be_read_is_an_error(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, monkeypatch: pytest.MonkeyPatch
+    rig: KubernetesRig, kubelet: ScriptedKubelet, monkeypatch: pytest.MonkeyPatch, begun: Begun
 ) -> None:
     monkeypatch.setattr(outages, "PATIENCE", 0.5)
-    run = start()
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
-    kubelet.write(pod, "one\n")
-    reader.saw("one")
+    run, reader, _ = begun
     with rig.faults.inject("kubelet_down"):
         complete(rig, kubelet, run)
         reader.join(30)

@@ -17,7 +17,7 @@ from flowenv_k8s.runs.logs.beginning import BEGINNING_MISSING, LOOKED_AT, lacks_
 from flowenv_k8s.runs.logs.run_log import END_MISSING
 from on_kubernetes.job_runs import complete, pod_of
 from on_kubernetes.log_reader import Reader
-from rigs.kubernetes import Image, KubernetesRig, Script, ScriptedKubelet, Timing
+from rigs.kubernetes import Image, KubernetesRig, ScriptedKubelet, Timing
 
 STARTED = "1970-01-01T00:10:00Z"
 RUN = "1234-abcd"
@@ -58,16 +58,6 @@ def test_only_a_log_whose_flow_surely_began_elsewhere_lacks_its_beginning(
     lines: list[str], first: int | None, pod: dict[str, Any], lacks: bool
 ) -> None:
     assert lacks_beginning(lines, first, pod, "flow", RUN) is lacks
-
-
-@pytest.fixture(scope="module")
-def kubelet() -> ScriptedKubelet:
-    return ScriptedKubelet(Script(starts_after=None, ends_after=None))
-
-
-@pytest.fixture
-def run(environment: Callable[..., KubernetesJobEnvironment], rig: KubernetesRig) -> FlowRun:
-    return submit(flows.add, environment=environment(), parameters={"a": 1})
 
 
 def test_a_log_that_was_rotated_says_that_its_beginning_is_missing(

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowenv import submit
 from flowenv.plugin import FlowRun
-from flowenv.testing import flows
-from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.runs.logs.container_log import LINES_MISSING
 from flowenv_k8s.runs.logs.shown_lines import MARGIN, ShownLines
 from flowenv_k8s.runs.logs.stamps import SECOND
-from on_kubernetes.job_runs import pod_of
 from on_kubernetes.log_reader import Reader
-from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet, Timing
-
-
-@pytest.fixture(scope="module")
-def kubelet() -> ScriptedKubelet:
-    return ScriptedKubelet(Script(starts_after=None, ends_after=None))
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet, Timing
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +33,6 @@ def rig(
     shared_rig.faults.clear()
 
 
-@pytest.fixture
-def run(environment: Callable[..., KubernetesJobEnvironment], rig: KubernetesRig) -> FlowRun:
-    return submit(flows.add, environment=environment(), parameters={"a": 1})
-
-
 def write_both(kubelet: ScriptedKubelet, pod: str, first: int, count: int) -> list[str]:
     """Write to both streams by turns; the second is stamped 2.5 s too early."""
     written = []
@@ -58,10 +44,8 @@ def write_both(kubelet: ScriptedKubelet, pod: str, first: int, count: int) -> li
 
 
 def test_no_line_of_an_uncut_stream_is_dropped(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+    kubelet: ScriptedKubelet, run: FlowRun, reader: Reader, pod: str
 ) -> None:
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
     written = write_both(kubelet, pod, 0, 50)
     kubelet.end(pod)
     assert reader.all() == written
@@ -70,10 +54,8 @@ def test_no_line_of_an_uncut_stream_is_dropped(
 
 @pytest.mark.parametrize("after", [0, 1, 2, 5, 8])
 def test_after_a_cut_exactly_what_was_shown_is_skipped(
-    after: int, rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+    after: int, rig: KubernetesRig, kubelet: ScriptedKubelet, reader: Reader, pod: str
 ) -> None:
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
     with rig.faults.inject("log_cut", after_lines=after, times=4) as cut:
         written = write_both(kubelet, pod, 0, 20)
         cut.wait_until_hit()
@@ -85,10 +67,8 @@ def test_after_a_cut_exactly_what_was_shown_is_skipped(
 
 
 def test_lines_of_a_moment_and_then_lines_of_another_one(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+    rig: KubernetesRig, kubelet: ScriptedKubelet, reader: Reader, pod: str
 ) -> None:
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
     with rig.faults.inject("log_cut", after_lines=4, times=1) as cut:
         kubelet.write(pod, "a\nb\nc\nd\n")
         cut.wait_until_hit()
@@ -98,10 +78,8 @@ def test_lines_of_a_moment_and_then_lines_of_another_one(
 
 
 def test_lines_that_a_rotation_during_a_cut_may_have_taken_are_spoken_of(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+    rig: KubernetesRig, kubelet: ScriptedKubelet, reader: Reader, pod: str
 ) -> None:
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
     kubelet.write(pod, "one\n")
     reader.saw("one")
     with rig.faults.inject("log_cut", after_lines=0, times=None):
@@ -113,10 +91,8 @@ def test_lines_that_a_rotation_during_a_cut_may_have_taken_are_spoken_of(
 
 
 def test_a_rotation_that_took_only_what_was_shown_loses_nothing(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+    rig: KubernetesRig, kubelet: ScriptedKubelet, reader: Reader, pod: str
 ) -> None:
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
     kubelet.write(pod, "one\n")
     reader.saw("one")
     rig.rotate_log(pod)
@@ -130,10 +106,8 @@ def test_a_rotation_that_took_only_what_was_shown_loses_nothing(
 
 
 def test_the_kubelets_words_about_a_log_are_no_lines_of_it(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun, reader: Reader, pod: str
 ) -> None:
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
     kubelet.write(pod, "one\n")
     reader.saw("one")
     with rig.faults.inject("log_unretrievable", times=2) as unretrievable:

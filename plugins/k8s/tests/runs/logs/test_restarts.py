@@ -14,12 +14,7 @@ from flowenv_k8s.runs.logs.container_log import LINES_MISSING
 from flowenv_k8s.runs.logs.run_log import EARLIER_MISSING, END_MISSING
 from on_kubernetes.job_runs import complete, pod_of
 from on_kubernetes.log_reader import Reader
-from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
-
-
-@pytest.fixture(scope="module")
-def kubelet() -> ScriptedKubelet:
-    return ScriptedKubelet(Script(starts_after=None, ends_after=None))
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 
 @pytest.fixture
@@ -29,17 +24,9 @@ def run(environment: Callable[..., KubernetesJobEnvironment], rig: KubernetesRig
     return submit(flows.add, environment=made, parameters={"a": 1})
 
 
-@pytest.fixture
-def pod(rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun) -> str:
-    name = pod_of(rig, run)
-    kubelet.run(name)
-    return name
-
-
 def test_each_attempt_is_followed(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun, pod: str
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun, reader: Reader, pod: str
 ) -> None:
-    reader = Reader(run, rig)
     for number in range(3):
         kubelet.write(pod, f"attempt {number}\n")
         reader.saw(f"attempt {number}")
@@ -50,9 +37,8 @@ def test_each_attempt_is_followed(
 
 
 def test_an_attempt_that_ended_while_its_log_was_cut_is_read_afterwards(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun, pod: str
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun, reader: Reader, pod: str
 ) -> None:
-    reader = Reader(run, rig)
     kubelet.write(pod, "one\n")
     reader.saw("one")
     with rig.faults.inject("log_cut", after_lines=0, times=None):
@@ -64,9 +50,8 @@ def test_an_attempt_that_ended_while_its_log_was_cut_is_read_afterwards(
 
 
 def test_what_two_restarts_in_a_cut_take_is_spoken_of(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun, pod: str
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun, reader: Reader, pod: str
 ) -> None:
-    reader = Reader(run, rig)
     kubelet.write(pod, "one\n")
     reader.saw("one")
     with rig.faults.inject("log_cut", after_lines=0, times=None):
@@ -80,9 +65,8 @@ def test_what_two_restarts_in_a_cut_take_is_spoken_of(
 
 
 def test_a_pod_that_goes_with_what_it_wrote_last_leaves_a_word(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun, pod: str
+    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun, reader: Reader, pod: str
 ) -> None:
-    reader = Reader(run, rig)
     kubelet.write(pod, "one\n")
     reader.saw("one")
     with rig.faults.inject("log_cut", after_lines=0, times=None):

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
-from flowenv import attach, submit
+from flowenv import attach
 from flowenv.errors import PlatformError
 from flowenv.plugin import FlowRun
-from flowenv.testing import flows
-from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.runs.logs import run_log
+from on_kubernetes.job_runs import pod_of
 from on_kubernetes.log_reader import Reader
-from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
-
-
-@pytest.fixture(scope="module")
-def kubelet() -> ScriptedKubelet:
-    return ScriptedKubelet(Script(starts_after=None, ends_after=None))
-
-
-@pytest.fixture
-def run(environment: Callable[..., KubernetesJobEnvironment], rig: KubernetesRig) -> FlowRun:
-    return submit(flows.add, environment=environment(), parameters={"a": 1})
-
-
-def pod_of(rig: KubernetesRig, run: FlowRun) -> str:
-    job = run.reference.partition("/")[2]
-    return str(rig.wait_until(lambda: rig.pods_of(job), "a pod")[-1]["metadata"]["name"])
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 
 def test_lines_come_while_the_run_goes_on(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+    kubelet: ScriptedKubelet, reader: Reader, pod: str
 ) -> None:
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
     kubelet.write(pod, "one\n")
     reader.saw("one")
     kubelet.write(pod, "two\nthree\n")
@@ -72,20 +52,16 @@ def test_lines_of_one_moment_are_told_apart(
 
 
 def test_a_last_line_without_an_end_is_read(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+    kubelet: ScriptedKubelet, reader: Reader, pod: str
 ) -> None:
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
     kubelet.write(pod, "one\nlast words")
     kubelet.end(pod)
     assert reader.all() == ["one", "last words"]
 
 
 def test_lines_keep_blanks_and_odd_characters(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+    kubelet: ScriptedKubelet, reader: Reader, pod: str
 ) -> None:
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
     kubelet.write(pod, "  indented \n\n50%\r100%\n2026-11-22 no stamp\n")
     kubelet.end(pod)
     assert reader.all() == ["  indented ", "", "50%\r100%", "2026-11-22 no stamp"]
@@ -104,10 +80,8 @@ def test_without_following_the_lines_that_there_are_come(
 
 
 def test_a_cancelled_run_ends_the_log(
-    rig: KubernetesRig, kubelet: ScriptedKubelet, run: FlowRun
+    kubelet: ScriptedKubelet, run: FlowRun, reader: Reader, pod: str
 ) -> None:
-    reader, pod = Reader(run, rig), pod_of(rig, run)
-    kubelet.run(pod)
     kubelet.write(pod, "one\n")
     reader.saw("one")
     run.cancel()

@@ -12,14 +12,9 @@ from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.runs.logs.read_ahead import Kept
 from on_kubernetes.job_runs import pod_of
-from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
+from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 FILE = 200_000
-
-
-@pytest.fixture(scope="module")
-def kubelet() -> ScriptedKubelet:
-    return ScriptedKubelet(Script(starts_after=None, ends_after=None))
 
 
 @pytest.fixture
