@@ -13,8 +13,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import multiprocessing
-import multiprocessing.connection
 import os
 import sys
 import tempfile
@@ -25,8 +23,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from _rig_process import Pipe, answering
+from _sizes import main, memory
 from k8s_batch import timed
-from k8s_batch_growth import memory
 
 import flowenv
 from flowenv.container.incoming_payload import read_payload
@@ -35,9 +34,6 @@ from flowenv.plugin import Outcome, State, contract
 from flowenv.results.seal import proof_of
 from flowenv_fargate import FargateTaskEnvironment
 from rigs.ecs import EcsRig, Image, Script, ScriptedRunner, Task
-
-Context = multiprocessing.get_context("spawn")
-Pipe = multiprocessing.connection.Connection
 
 
 def script(task: Task) -> Script:
@@ -97,17 +93,9 @@ def serve(pipe: Pipe) -> None:
 
 
 def measure(count: int, source: int, pipe: Pipe) -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, answering(serve) as (ask, place):
         os.environ.update(XDG_STATE_HOME=folder, XDG_CACHE_HOME=folder)
-        ours, other = multiprocessing.Pipe()
-        server = Context.Process(target=serve, args=(other,))
-        server.start()
-        url, region, account = ours.recv()
-
-        def ask(what: Any) -> Any:
-            ours.send(what)
-            return ours.recv()
-
+        url, region, account = place
         environment = FargateTaskEnvironment(
             aws_access_key_id="AKIARIG",
             aws_secret_access_key="rig",
@@ -118,11 +106,7 @@ def measure(count: int, source: int, pipe: Pipe) -> None:
             networkConfiguration=account.network_configuration,
             executionRoleArn=account.execution_role_arn,
         )
-        try:
-            pipe.send(figures(count, flow_of(Path(folder), source), environment, ask))
-        finally:
-            ours.send("end")
-            server.join()
+        pipe.send(figures(count, flow_of(Path(folder), source), environment, ask))
 
 
 def figures(count: int, one: Any, environment: Any, ask: Any) -> dict[str, float]:
@@ -175,26 +159,5 @@ def figures(count: int, one: Any, environment: Any, ask: Any) -> dict[str, float
     return found
 
 
-def main(sizes: list[int], source: int) -> None:
-    columns = []
-    for count in sizes:
-        ours, other = multiprocessing.Pipe()
-        process = Context.Process(target=measure, args=(count, source, other))
-        process.start()
-        other.close()
-        columns.append(ours.recv())
-        process.join()
-        print(f"{count} runs measured, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
-    print(f"{'of each run':30}" + "".join(f"{count:>12,}" for count in sizes))
-    for name in columns[0]:
-        print(f"{name:30}" + "".join(f"{column[name]:12.2f}" for column in columns))
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--runs", type=int, nargs="+", default=[100, 1000])
-    parser.add_argument("--source", type=int, default=20_000, help="bytes of the flow's file")
-    arguments = parser.parse_args()
-    main(arguments.runs, arguments.source)
+    main(__doc__, measure, [100, 1000], source=20_000)

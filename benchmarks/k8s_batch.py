@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import argparse
 import base64
-import multiprocessing
 import os
 import resource
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +24,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from _rig_process import kubernetes
 from k8s_submit import bare_client, made, serve
 
 import flowenv
@@ -120,27 +119,11 @@ def look(batch: flowenv.Batch, runs: int, ask: Any) -> None:
 
 
 def main(runs: int, rounds: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "kubeconfig")
-        pipe, other = multiprocessing.Pipe()
-        server = multiprocessing.get_context("spawn").Process(target=serve, args=(other, path))
-        server.start()
-        pipe.recv()
-        os.environ["KUBECONFIG"] = path
-        os.environ["XDG_STATE_HOME"] = folder  # its runs are in nobody's journal
-
-        def ask(what: str) -> int:
-            pipe.send(what)
-            return int(pipe.recv())
-
-        try:
-            environment = KubernetesJobEnvironment(
-                metadata={"image": "repo/flow:1"}, namespace="default"
-            )
-            report(environment, runs, rounds, ask)
-        finally:
-            pipe.send("end")
-            server.join()
+    with kubernetes(serve) as (ask, _):
+        environment = KubernetesJobEnvironment(
+            metadata={"image": "repo/flow:1"}, namespace="default"
+        )
+        report(environment, runs, rounds, ask)
 
 
 if __name__ == "__main__":

@@ -9,30 +9,24 @@ on, and followed to its end; the flow's file has so many bytes (`--source`). The
 
 from __future__ import annotations
 
-import argparse
 import json
-import multiprocessing
-import multiprocessing.connection
-import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from _rig_process import Pipe, kubernetes
+from _sizes import main, memory
 from k8s_batch import timed
 
 import flowenv
 from flowenv_k8s import KubernetesJobEnvironment
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
-MiB = 1024 * 1024
-Context = multiprocessing.get_context("spawn")
 
-
-def serve(pipe: multiprocessing.connection.Connection, path: str) -> None:
+def serve(pipe: Pipe, path: str) -> None:
     """A cluster that counts requests, lets all pods end, or says what is stored."""
     kubelet = ScriptedKubelet(Script(starts_after=None))
     with KubernetesRig(kubelet=kubelet) as rig:
@@ -52,12 +46,6 @@ def serve(pipe: multiprocessing.connection.Connection, path: str) -> None:
                 pipe.send(sum(len(json.dumps(one)) for one in rig.objects(asked)))
 
 
-def memory() -> float:
-    """MiB that this process has now."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / MiB
-
-
 def flow_of(folder: Path, size: int) -> Any:
     """A flow whose file has about so many bytes."""
     head = "from flowenv import flow\n\n@flow\ndef one(n: int) -> int:\n    return n\n\n"
@@ -68,25 +56,9 @@ def flow_of(folder: Path, size: int) -> Any:
     return flowenv.Flow(one.one.function, code="source")
 
 
-def measure(count: int, size: int, pipe: multiprocessing.connection.Connection) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        path = str(folder / "kubeconfig")
-        ours, other = multiprocessing.Pipe()
-        server = Context.Process(target=serve, args=(other, path))
-        server.start()
-        ours.recv()
-        os.environ.update(KUBECONFIG=path, XDG_STATE_HOME=name, XDG_CACHE_HOME=name)
-
-        def ask(what: str) -> int:
-            ours.send(what)
-            return int(ours.recv())
-
-        try:
-            pipe.send(figures(count, flow_of(folder, size), ask))
-        finally:
-            ours.send("end")
-            server.join()
+def measure(count: int, size: int, pipe: Pipe) -> None:
+    with kubernetes(serve) as (ask, folder):
+        pipe.send(figures(count, flow_of(folder, size), ask))
 
 
 def figures(count: int, one: Any, ask: Any) -> dict[str, float]:
@@ -121,25 +93,5 @@ def figures(count: int, one: Any, ask: Any) -> dict[str, float]:
     return found
 
 
-def main(sizes: list[int], source: int) -> None:
-    columns = []
-    for count in sizes:
-        ours, other = multiprocessing.Pipe()
-        process = Context.Process(target=measure, args=(count, source, other))
-        process.start()
-        columns.append(ours.recv())
-        process.join()
-        print(f"{count} runs measured, load {os.getloadavg()[0]:.1f}", file=sys.stderr)
-    print(f"{'of each run':24}" + "".join(f"{count:>12,}" for count in sizes))
-    for name in columns[0]:
-        print(f"{name:24}" + "".join(f"{column[name]:12.2f}" for column in columns))
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--runs", type=int, nargs="+", default=[100, 1000, 5000])
-    parser.add_argument("--source", type=int, default=1000, help="bytes of the flow's file")
-    arguments = parser.parse_args()
-    main(arguments.runs, arguments.source)
+    main(__doc__, measure, [100, 1000, 5000], source=1000)

@@ -12,18 +12,17 @@ from __future__ import annotations
 
 import argparse
 import base64
-import multiprocessing
-import multiprocessing.connection
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from _rig_process import Pipe, kubernetes
 
 from flowenv.settings.configuration import configuration
 from flowenv.submission.lifecycle import prepare
@@ -36,7 +35,7 @@ from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 AIM_MS = 2.0
 
 
-def serve(pipe: multiprocessing.connection.Connection, path: str) -> None:
+def serve(pipe: Pipe, path: str) -> None:
     """A cluster that is told to say how many requests it had, or to end."""
     with KubernetesRig(kubelet=ScriptedKubelet(Script(starts_after=None))) as rig:
         rig.kubeconfig(path)
@@ -99,25 +98,11 @@ def compare(environment: KubernetesJobEnvironment, runs: int) -> tuple[list[floa
 
 
 def main(runs: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "kubeconfig")
-        pipe, other = multiprocessing.Pipe()
-        server = multiprocessing.get_context("spawn").Process(target=serve, args=(other, path))
-        server.start()
-        pipe.recv()
-        os.environ["KUBECONFIG"] = path
-        try:
-            report(pipe, runs)
-        finally:
-            pipe.send("end")
-            server.join()
+    with kubernetes(serve) as (ask, _):
+        report(lambda: int(ask("count")), runs)
 
 
-def report(pipe: multiprocessing.connection.Connection, runs: int) -> None:
-    def requests() -> int:
-        pipe.send("count")
-        return int(pipe.recv())
-
+def report(requests: Callable[[], int], runs: int) -> None:
     environment = KubernetesJobEnvironment(metadata={"image": "repo/flow:1"}, namespace="default")
     made(environment).submit()
     requests()
