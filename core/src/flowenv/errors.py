@@ -69,6 +69,11 @@ class FlowenvError(Exception):
     def __str__(self) -> str:
         return sentences(self.message, self.hint)
 
+    def add_hint(self, text: str) -> None:
+        """Say what else helps: on a line of its own, if the hint has lines to copy."""
+        between = "\n" if "\n" in self.hint else " "
+        self.hint = f"{self.hint}{between}{text}".strip()
+
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.message, self.hint, self.__dict__))
 

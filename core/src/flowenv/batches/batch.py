@@ -7,16 +7,19 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from types import TracebackType
 from typing import Any, Self
 
 from flowenv.batches.cancelling import cancel_all
+from flowenv.batches.going_on import going_on, ways_back
 from flowenv.batches.local_processes import LocalProcesses
 from flowenv.batches.rows import Row
 from flowenv.batches.waiting import Rounds
 from flowenv.errors import FlowenvError, PlatformError, WaitTimeout
 from flowenv.remote.outages import Patience
 from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.waiting import cancelled_in_the_end, says_when_interrupted
 from flowenv.states import Reason, State, Status
 from flowenv.submission.remembering import journal_here
 from flowenv.wording import counted
@@ -55,6 +58,7 @@ class Batch:
         self._patience = Patience()
         self._is_said = False
         self._processes: LocalProcesses | None = None
+        self._block: AbstractContextManager[None] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -75,16 +79,35 @@ class Batch:
             FlowenvError: if the platform refuses a run, or can't be asked; what is submitted
                 goes on.
         """
-        for row in self.follow():
+        rows = self.follow()
+        while True:
+            with self._told():
+                row = next(rows, None)
+            if row is None:
+                return
             yield row.run
 
     def __enter__(self) -> Self:
         """The batch itself: at the end of the block it is over."""
+
+        def words() -> str:
+            left = len(going_on(self))
+            return f"The batch {self.name} is cancelled, as its block is left." if left else ""
+
+        self._block = cancelled_in_the_end(words, self.cancel)
+        self._block.__enter__()
         return self
 
-    def __exit__(self, *raised: object) -> None:
-        """Cancel what isn't over, also when the block ends by an exception or Ctrl-C."""
-        self.cancel()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        frames: TracebackType | None,
+    ) -> None:
+        """Cancel what isn't over, also when the block ends by an exception or a signal."""
+        block, self._block = self._block, None
+        assert block is not None
+        block.__exit__(kind, error, frames)
 
     # -- submitting -----------------------------------------------------------------------
 
@@ -100,9 +123,10 @@ class Batch:
         Raises:
             FlowenvError: what the first run met that the platform refused, if it isn't a quota.
         """
-        self._submit_more()
-        while self.is_here and self._waiting:
+        with self._told():
             self._submit_more()
+            while self.is_here and self._waiting:
+                self._submit_more()
 
     def _submit_more(self) -> None:
         if not self.is_here:
@@ -149,10 +173,6 @@ class Batch:
         self._is_said = self._is_said and bool(problems)
         for error in problems:
             if not self._may_pass(error, sent):
-                if sent:
-                    of_all = f"{sent} of {counted(len(self.rows), 'run')}"
-                    verbs = "is submitted and goes on" if sent == 1 else "are submitted and go on"
-                    error.add_note(f"{of_all} {verbs}.")
                 raise error
         if problems:
             self._retry = Rounds(_AGAIN)
@@ -203,13 +223,59 @@ class Batch:
             if len(told) < len(self.rows) and not (self.is_here and over):
                 rounds.pause()
 
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """While this process waits for the batch, who is interrupted hears what goes on."""
+        if self._block or (self.is_here and not self._processes):
+            yield  # the one cancels it; in this process nothing goes on
+            return
+
+        def words() -> str:
+            if not self.is_here:
+                return ways_back(self)
+            left = counted(len(going_on(self)), "process")
+            self.cancel()  # nobody could get back to them
+            return f"The batch {self.name} is ended, with {left}."
+
+        try:
+            with says_when_interrupted(words):
+                yield
+        except FlowenvError as error:
+            if said := ways_back(self):
+                error.add_note(said)
+            raise
+
     def _look(self) -> None:
         """Ask how all stand; a run that is over makes place, so that a quota is tried again."""
         with journal.together() if (journal := journal_here()) else nullcontext():
-            going_on = [row for row in self._active if not row.look().state.is_final]
-        if len(going_on) < len(self._active):
+            for row in self._active:
+                row.look()
+        over = [row for row in self._active if row.last_status.state.is_final]
+        if over:
             self._retry = Rounds(0.0)
-        self._active = going_on
+        self._active = [row for row in self._active if not row.last_status.state.is_final]
+        self._heed(over)
+
+    def _heed(self, over: Sequence[Row]) -> None:
+        """Submit nothing more if somebody else has cancelled a run: who does means the batch."""
+        ended = (row for row in over if row.last_status.state is State.CANCELLED)
+        found = next((row for row in ended if not row.run.cancelled_here), None)
+        if found is None or not self._waiting:
+            return
+        left = counted(len(self._waiting), "run")
+        self._give_up(f"It was never submitted, as row {found.number} was cancelled.")
+        _log.warning(
+            "Row %d of the batch %s was cancelled by somebody else, so %s that waited %s submitted."
+            " The batch submits them when it is started again.",
+            *(found.number, self.name, left, "isn't" if left == "1 run" else "aren't"),
+        )
+
+    def _give_up(self, message: str) -> None:
+        """Submit nothing more."""
+        for row in self.rows:
+            if not row.is_submitted and not row.last_status.state.is_final:
+                row.draft.observe(Status(State.CANCELLED, message=message))
+        self._waiting = []
 
     def wait(self, timeout: float | None = None) -> Counter[State]:
         """Wait until all runs are over; the next ones are submitted meanwhile.
@@ -224,8 +290,9 @@ class Batch:
             WaitTimeout: if not all are over by then; what is submitted goes on.
             FlowenvError: if the platform refuses a run, or can't be asked.
         """
-        for _ in self.follow(timeout):
-            pass
+        with self._told():
+            for _ in self.follow(timeout):
+                pass
         if not all(row.last_status.state.is_final for row in self.rows):
             raise WaitTimeout(
                 f"The batch {self.name} isn't over after {timeout:g} seconds: {self.summary()}.",
@@ -309,12 +376,7 @@ class Batch:
             UnsupportedOperation: if the backend can't cancel.
             PlatformError: if a run still goes on; the others are stopped.
         """
-        for row in self.rows:
-            if row.is_submitted or row.last_status.state.is_final:
-                continue
-            never = Status(State.CANCELLED, message="It was never submitted.")
-            row.draft.observe(never)
-        self._waiting = []
+        self._give_up("It was never submitted.")
         if self._processes:
             self._processes.end()
         else:

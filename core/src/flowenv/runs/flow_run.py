@@ -49,6 +49,7 @@ class FlowRun(WatchedRun):
         directory: where the flow runs: the folder of the payload's files.
         is_preview: True if the run is only shown, as by `flowenv explain`, and never submitted.
         is_attached: True if another process has submitted the run.
+        cancelled_here: True once this process has cancelled it.
         listeners: called with each status of a new state, in this process, before the plugins are
             told of it.
         document_witnesses: called with the SHA-256 and the content of a result that this process
@@ -245,6 +246,7 @@ class FlowRun(WatchedRun):
         if self.refresh().state.is_final:
             return self.last_status
         self._require("cancel", "can't cancel a run from outside")
+        self.cancelled_here = True
         self._asked().cancel()
         self.observe(self._asked().status())
         return self.last_status

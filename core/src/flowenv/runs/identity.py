@@ -82,6 +82,7 @@ class RunIdentity:
         self.directory: Path | None = None
         self.is_preview = False
         self.is_attached = False
+        self.cancelled_here = False
         self.listeners: list[Callable[[Status], object]] = []
         self.witnesses: list[Callable[[Outcome], object]] = []
         self.document_witnesses: list[Callable[[str, bytes], object]] = []

@@ -1,10 +1,10 @@
-"""A script that waits for a run is interrupted: it says what happens to the run."""
+"""A script that waits for runs is interrupted: it says what happens to them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 from flowenv.signals.stopping import closed_before_the_end
@@ -35,21 +35,60 @@ class CancelledRun(AwaitedRun, Protocol):
 
 
 @contextmanager
-def says_that_it_goes_on(flow_run: AwaitedRun) -> Iterator[None]:
-    """Have Ctrl-C and SIGTERM in the block say that the run goes on, and how to get back to it."""
-    if not flow_run.environment.capabilities.attach:
+def says_when_interrupted(words: Callable[[], str]) -> Iterator[None]:
+    """Have Ctrl-C and SIGTERM in the block say what becomes of what it waits for.
+
+    Args:
+        words: gives the sentence; an empty one if there is nothing to say.
+    """
+    with closed_before_the_end(), _said(words):
         yield
-        return
+
+
+@contextmanager
+def cancelled_in_the_end(words: Callable[[], str], cancel: Callable[[], object]) -> Iterator[None]:
+    """Cancel something at the end of the block, which SIGTERM ends, too.
+
+    Args:
+        words: as above.
+        cancel: cancels it, if it isn't over.
+    """
     with closed_before_the_end():
         try:
-            yield
-        except KeyboardInterrupt:
-            if not flow_run.last_status.state.is_final:
-                environment, reference = flow_run.environment, flow_run.reference
-                where = environment.configured_as or environment.backend
-                back = f"flowenv attach {reference} --env {where}"
-                _log.warning("The run goes on. Get back to it with: %s", back)
-            raise
+            with _said(words):
+                yield
+        finally:
+            cancel()
+
+
+@contextmanager
+def _said(words: Callable[[], str]) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        if said := words():
+            _log.warning("%s", said)
+        raise
+
+
+def says_that_it_goes_on(flow_run: AwaitedRun) -> AbstractContextManager[None]:
+    """Have Ctrl-C and SIGTERM in the block say that the run goes on, and how to get back to it."""
+    if not flow_run.environment.capabilities.attach:
+        return nullcontext()
+
+    def words() -> str:
+        if flow_run.last_status.state.is_final:
+            return ""
+        where = name_of(flow_run.environment)
+        back = f"flowenv attach {flow_run.reference} --env {where}"
+        return f"The run goes on. Get back to it with: {back}"
+
+    return says_when_interrupted(words)
+
+
+def name_of(environment: Environment) -> str:
+    """What `--env` takes for an environment."""
+    return environment.configured_as or environment.backend
 
 
 def say_what_it_waits_for(flow_run: AwaitedRun, status: Status) -> None:
@@ -58,17 +97,15 @@ def say_what_it_waits_for(flow_run: AwaitedRun, status: Status) -> None:
         _log.warning("The run %s: %s", flow_run.reference, status)
 
 
-@contextmanager
-def cancelled_at_the_end(flow_run: CancelledRun) -> Iterator[None]:
+def cancelled_at_the_end(flow_run: CancelledRun) -> AbstractContextManager[None]:
     """Cancel the run at the end of the block if it isn't over; SIGTERM ends the block, too."""
-    cancels = flow_run.environment.capabilities.cancel
-    with closed_before_the_end():
-        try:
-            yield
-        except KeyboardInterrupt:
-            if cancels and not flow_run.last_status.state.is_final:
-                _log.warning("The run %s is cancelled, as its block is left.", flow_run.reference)
-            raise
-        finally:
-            if cancels:
-                flow_run.cancel()
+    if not flow_run.environment.capabilities.cancel:
+        return closed_before_the_end()
+
+    def words() -> str:
+        is_over = flow_run.last_status.state.is_final
+        return (
+            "" if is_over else f"The run {flow_run.reference} is cancelled, as its block is left."
+        )
+
+    return cancelled_in_the_end(words, flow_run.cancel)

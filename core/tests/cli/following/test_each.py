@@ -193,25 +193,43 @@ def test_a_batch_is_listed_and_cancelled_by_its_name(days):
             threading.Event().wait(600)
         """,
     )
-    days.write("numbers.csv", "n\n1\n2\n")
+    days.write("numbers.csv", "n\n1\n2\n3\n4\n")
     command = ("run", "long.py", "--env", "fake", "--each", "numbers.csv", "--batch", "long")
+    command = (*command, "--at-once", "2")
     with days.start(*command) as running:
         listed = ("runs", "--env", "fake", "--batch", "long")
         eventually(lambda: days.flowenv(*listed).stdout.count("Running") == 2, "two running runs")
         done = days.flowenv("cancel", "--env", "fake", "--batch", "long")
         assert done.returncode == 0
         assert done.stdout.count("Cancelled") == 2
+        assert "A process that still submits the batch stops when it sees that." in done.stderr
         ended = running.wait()
     assert ended.returncode == 3
-    assert ended.stdout.count("Cancelled") == 2
+    assert ended.stdout.count("Cancelled") == 4
+    assert ended.stdout.count("It was never submitted, as row 1 was cancelled.") == 2
+    assert "so 2 runs that waited aren't submitted." in ended.stderr
+    assert len([path for path in days.fake.iterdir() if path.is_dir()]) == 2
     swept = days.flowenv("sweep", "--env", "fake", "--batch", "other", "--older-than", "0s")
     assert swept.stdout == "Nothing is left over of runs with batch=other.\n"
     over = days.flowenv("cancel", "--env", "fake", "--batch", "long")
-    assert (over.returncode, over.stderr) == (0, "No run of the batch goes on.\n")
+    assert over.returncode == 0
+    assert over.stderr.startswith("No run of the batch goes on. A process that still submits it")
     none = days.flowenv("cancel", "--env", "fake", "--batch", "lnog")
     assert none.returncode == 3
     assert "The platform has no run of the batch lnog." in none.stderr
     assert days.flowenv("cancel", "--env", "fake").returncode == 2
+
+
+def test_who_can_no_longer_follow_says_what_goes_on_and_how_to_get_back(days):
+    (days.fake / "blind").touch()
+    done = run(days, "days.csv", "--batch", "leap", "--at-once", "1")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.splitlines()[-1] == (
+        "Error: Not allowed to look. Ask for the right. 1 of 2 runs goes on, 1 isn't submitted. "
+        "The same command picks the batch up; to stop it: flowenv cancel --batch leap --env fake"
+    )
+    (days.fake / "blind").unlink()
+    assert run(days, "days.csv", "--batch", "leap").returncode == 0
 
 
 def test_an_interrupt_cancels_what_goes_on_and_a_killed_submitter_leaves_it(days):

@@ -220,6 +220,43 @@ def test_leaving_the_block_cancels_what_goes_on(
     assert jobs(rig, batch) == 1
 
 
+def test_a_run_that_somebody_else_cancels_stops_what_waits(
+    rig: KubernetesRig,
+    kubelet: ScriptedKubelet,
+    make: Map,
+    environment: Make,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    batch = make(6, at_once=2)
+    batch.rows[0].run.cancel()  # this process itself, which means that one
+
+    def act() -> None:
+        _, cancelled, beside, never = batch.rows[:4]
+        if beside.is_submitted and not cancelled.last_status.state.is_final:
+            flowenv.attach(cancelled.reference or "", environment()).cancel()
+        elif never.last_status.state.is_final and not beside.last_status.state.is_final:
+            complete(rig, kubelet, beside.run)
+
+    assert len(list(batch.follow(on_round=act))) == 6
+    assert batch.counts() == {State.COMPLETED: 1, State.CANCELLED: 5}
+    assert not any(row.is_submitted for row in batch.rows[3:])
+    assert "Row 2 of the batch" in caplog.text
+    assert "3 runs that waited aren't submitted" in caplog.text
+
+
+def test_what_can_no_longer_be_followed_is_said_to_go_on(rig: KubernetesRig, make: Map) -> None:
+    batch = make(3, at_once=2, name="unseen")
+    with rig.faults.inject("forbidden", verb="list", resource="pods", times=None):
+        with pytest.raises(PlatformError, match="Not allowed to list pods") as raised:
+            batch.wait(20)
+    (note,) = raised.value.__notes__
+    assert note == (
+        "Of the batch unseen 2 of 3 runs go on, 1 isn't submitted. flowenv.map(…, "
+        'name="unseen") picks it up; to stop it: flowenv cancel --batch unseen --env k8s'
+    )
+    batch.cancel()
+
+
 def test_why_many_runs_wait_is_asked_in_one_list(
     rig: KubernetesRig, kubelet: ScriptedKubelet, make: Map, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from flowenv import find_runs
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS
 from rigs.kubernetes import KubernetesRig
@@ -64,6 +65,47 @@ def test_in_a_block_the_run_is_cancelled(rig: KubernetesRig, client: Client) -> 
     assert code == -signal.SIGTERM
     assert re.fullmatch(f"The run {reference} is cancelled, as its block is left.\n", said)
     assert not is_there(client, reference)
+
+
+BATCH = """
+import flowenv
+from flowenv.testing import flows
+from flowenv_k8s import KubernetesJobEnvironment
+
+environment = KubernetesJobEnvironment(metadata={{"image": "repo/flow:1"}})
+rows = [{{"a": n, "b": 1}} for n in range(3)]
+batch = flowenv.map(flows.add, rows, environment=environment, at_once=2)
+print(batch.name, flush=True)
+{wait}
+"""
+
+
+@pytest.mark.parametrize(
+    ("wait", "number"),
+    [
+        ("batch.wait()", signal.SIGTERM),
+        ("for run in batch: pass", signal.SIGINT),
+    ],
+)
+def test_a_batch_goes_on_and_a_line_says_how_to_get_back(
+    rig: KubernetesRig, client: Client, wait: str, number: signal.Signals
+) -> None:
+    code, name, said = stopped(BATCH.format(wait=wait), number)
+
+    assert code == -number
+    assert said.startswith(
+        f"Of the batch {name} 2 of 3 runs go on, 1 isn't submitted. flowenv.map(…, "
+        f'name="{name}") picks it up; to stop it: flowenv cancel --batch {name} --env k8s\n'
+    )
+
+
+def test_in_a_block_a_batch_is_cancelled(rig: KubernetesRig) -> None:
+    block = "with batch:\n    batch.wait()"
+    code, name, said = stopped(BATCH.format(wait=block), signal.SIGTERM)
+
+    assert code == -signal.SIGTERM
+    assert said == f"The batch {name} is cancelled, as its block is left.\n"
+    assert not find_runs("k8s", labels=[f"batch={name}"])
 
 
 def test_a_script_that_ends_while_its_run_goes_on_ends_at_once(rig: KubernetesRig) -> None:

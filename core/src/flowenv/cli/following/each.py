@@ -92,6 +92,7 @@ def run_each(batch: Batch, output: str, where: str) -> int:
     """
     from flowenv.batches.earlier_runs import of_others
     from flowenv.cli import BUG
+    from flowenv.errors import FlowenvError
 
     told = _Told(batch, output)
     found = f", {len(told.found)} of them found from before" if told.found else ""
@@ -105,6 +106,9 @@ def run_each(batch: Batch, output: str, where: str) -> int:
     except KeyboardInterrupt:
         _interrupted(batch, where)
         told.tell_rest()
+        raise
+    except FlowenvError as error:
+        error.add_hint(_what_goes_on(batch, where))
         raise
     echo(batch.summary(), err=True)
     return exit_code(batch, told.lacking) or (BUG if told.lines.are_lost else 0)
@@ -185,7 +189,8 @@ def _words(row: Row, data: dict[str, Any], *, is_earlier: bool) -> str:
     if is_earlier:
         return f"{text}  (before)" if row.is_own else f"{text}  (before, not from here)"
     if row.last_status.state.value != "Completed":
-        return f"{text}  {row.reference}" if row.run.environment.capabilities.attach else text
+        is_known = row.run.environment.capabilities.attach and row.reference
+        return f"{text}  {row.reference}" if is_known else text
     if "result_error" in data:
         text += f"  Error: {data['result_error']}"
     elif (value := data.get("result_text") or data.get("result")) is not None:
@@ -193,6 +198,18 @@ def _words(row: Row, data: dict[str, Any], *, is_earlier: bool) -> str:
     if files := data.get("files"):
         text += f"  Files: {files['problem'] or files['where']}"
     return text
+
+
+def _what_goes_on(batch: Batch, where: str) -> str:
+    """After a fault, which says nothing of the runs that are there."""
+    from flowenv.batches.going_on import going_on, what_goes_on
+
+    said = what_goes_on(batch)
+    if not said or not going_on(batch):
+        return ""
+    back = f"{said[0].upper()}{said[1:]}. The same command picks the batch up"
+    stop = f"; to stop it: flowenv cancel --batch {batch.name}{where}"
+    return back + (stop if batch.rows[0].draft.environment.capabilities.find else "")
 
 
 def _interrupted(batch: Batch, where: str) -> None:

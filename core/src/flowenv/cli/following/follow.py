@@ -279,10 +279,7 @@ class Follower:
             and not run.last_status.state.is_final
             and run.environment.capabilities.attach
         ):
-            # a hint may end in lines to copy
-            between = "\n" if "\n" in error.hint else " "
-            error.hint += f"{between}The run may go on: flowenv attach {run.reference}{self.where}"
-            error.hint = error.hint.strip()
+            error.add_hint(f"The run may go on: flowenv attach {run.reference}{self.where}")
 
     def _cancel(self) -> None:
         from flowenv.errors import FlowenvError
