@@ -77,6 +77,16 @@ def test_what_cannot_be_written_is_said_before_anything_runs(square, arguments, 
     assert said in done.stderr
 
 
+@pytest.mark.parametrize("rows", [("-p", "n=3"), ("--each", "n.csv")])
+def test_a_page_that_cannot_be_written_in_the_end_is_a_failure_though_the_runs_are_none(
+    square, rows
+):
+    done = square.flowenv("run", "square.py", *rows, "--env", "fake", "--report", "/dev/full")
+    assert done.returncode == 3
+    assert "9" in done.stdout
+    assert "Error: there is no report: The report can't be written to /dev/full" in done.stderr
+
+
 def test_a_page_goes_through_a_link_to_a_pipe_and_to_the_standard_output(square) -> None:
     ran = square.flowenv("run", "square.py", "-p", "n=3", "--env", "fake", "-o", "json")
     reference, link = ran.json["reference"], square.folder / "link.html"

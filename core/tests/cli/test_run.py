@@ -126,6 +126,20 @@ def test_an_executor_is_given_key_by_key(project: Project) -> None:
     assert ended.json["result"] == ["ThreadPoolExecutor", 3]
 
 
+def test_of_a_long_result_the_beginning_is_printed_and_how_to_get_all(fake: Project) -> None:
+    fake.write(
+        "long.py", "from flowenv import flow\n\n@flow\ndef long(n: int):\n    return 'x' * n\n"
+    )
+    fake.write("n.csv", "n\n9000\n")
+    here = fake.flowenv("run", "long.py", "-p", "n=9000", "--env", "local")
+    assert here.stdout == f"Result: '{'x' * 1999}… (9,002 characters; all of them: -o json)\n"
+    there = fake.flowenv("run", "long.py", "--each", "n.csv", "--env", "fake")
+    (run,) = [path.name for path in fake.fake.iterdir() if path.is_dir()]
+    all_of_it = f"flowenv result {run} --env fake"
+    assert there.stdout.endswith(f"x… (9,002 characters; all of them: {all_of_it})\n")
+    assert fake.flowenv(*all_of_it.split()[1:]).stdout == f"Result: '{'x' * 9000}'\n"
+
+
 def test_a_result_that_is_no_json_is_shown_as_text(project: Project) -> None:
     project.write("flow.py", "from flowenv import flow\n@flow\ndef a(): return {1, 2}\n")
     data = project.flowenv("run", "flow.py", "-o", "json").json

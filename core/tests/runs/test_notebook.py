@@ -71,6 +71,8 @@ def test_a_run_of_another_process_stands_as_nobody_knows_until_it_is_asked() -> 
     run.is_attached, run.last_status = True, Status(State.PENDING)
     shown = Elements(run._repr_html_())
     assert "nobody has asked yet" in shown.text
+    assert "nobody has asked yet" in repr(run)
+    assert "Pending" not in repr(run)
     assert "Pending" not in shown.text
     assert "rect" not in shown.tags
 

@@ -30,6 +30,7 @@ def test_all_runs_are_made_in_their_order_in_this_process():
     assert batch.counts() == {State.COMPLETED: 2}
     assert batch.results() == [2.0, 1.0]
     assert [run.parameters for run in batch] == [{"number": 4}, {"number": 2}]
+    assert batch.results(5.0) == [2.0, 1.0]
     assert flowenv.map(who, [{}]).results() == [os.getpid()]
 
 

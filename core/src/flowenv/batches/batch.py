@@ -300,18 +300,26 @@ class Batch:
             )
         return self.counts()
 
-    def results(self, *, raise_first: bool = True, allow_pickle: bool | None = None) -> list[Any]:
+    def results(
+        self,
+        timeout: float | None = None,
+        *,
+        raise_first: bool = True,
+        allow_pickle: bool | None = None,
+    ) -> list[Any]:
         """The results of all runs, in the order of the rows, once they are over.
 
         Args:
+            timeout: seconds to wait at most; None for ever.
             raise_first: True to raise what the first run that has no result raises; False to have
                 these errors in the results' places.
             allow_pickle: as for `FlowRun.result`.
 
         Raises:
+            WaitTimeout: if not all are over by then; what is submitted goes on.
             FlowenvError: as `FlowRun.result` does.
         """
-        self.wait()
+        self.wait(timeout)
         found: list[Any] = []
         for row in self.rows:
             try:

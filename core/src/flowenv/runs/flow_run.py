@@ -17,6 +17,7 @@ from flowenv.errors import (
     RunFailed,
     UnsupportedOperation,
 )
+from flowenv.runs.identity import NOT_LOOKED
 from flowenv.runs.watched import WatchedRun
 from flowenv.states import State, Status
 from flowenv.wording import shown
@@ -72,8 +73,7 @@ class FlowRun(WatchedRun):
         from flowenv.runs.notebook import bars, facts, state, text
 
         seen = () if self.is_attached else times_seen(self._seen).phases()
-        is_asked = not self.is_attached or self.last_status.state is not State.PENDING
-        stands = state(self.last_status) if is_asked else "(nobody has asked yet: .state does)"
+        stands = state(self.last_status) if self.is_looked_at else f"({NOT_LOOKED})"
         parameters = ", ".join(f"{name}={value}" for name, value in self.shown_parameters.items())
         return facts(
             {

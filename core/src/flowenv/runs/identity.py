@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 DRAFT_ID = "00000000-0000-0000-0000-000000000000"
 """The id of a run that is never executed: what `setup(flow)` builds specs with."""
 
+NOT_LOOKED = "nobody has asked yet: .state does"
+"""How a run stands that was attached to, as long as its platform wasn't asked."""
+
 
 class RunHooks(Protocol):
     """What a run asks of its backend's hooks.
@@ -101,8 +104,13 @@ class RunIdentity:
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
-        state = self.last_status.state.value
-        return f"FlowRun({self.flow_name!r}, id={self.id!r}, state={state})"
+        stands = f"state={self.last_status.state.value}" if self.is_looked_at else NOT_LOOKED
+        return f"FlowRun({self.flow_name!r}, id={self.id!r}, {stands})"
+
+    @property
+    def is_looked_at(self) -> bool:
+        """False if it was attached to, and nobody has asked yet how it stands."""
+        return not self.is_attached or self.last_status.state is not State.PENDING
 
     @property
     def is_draft(self) -> bool:

@@ -11,7 +11,7 @@ import flowenv
 from flowenv import Batch, State
 from flowenv.batches import batch as batches
 from flowenv.batches.waiting import Rounds
-from flowenv.errors import PlatformError, TransientPlatformError
+from flowenv.errors import PlatformError, TransientPlatformError, WaitTimeout
 from flowenv.journal.store import Change, Store
 from flowenv.plugin import Environment, Retries
 from flowenv.testing import flows
@@ -218,6 +218,12 @@ def test_leaving_the_block_cancels_what_goes_on(
         assert next(iter(batch)) is batch.rows[0].run
     assert batch.counts() == {State.COMPLETED: 1, State.CANCELLED: 3}
     assert jobs(rig, batch) == 1
+
+
+def test_results_are_waited_for_no_longer_than_said(rig: KubernetesRig, make: Map) -> None:
+    with make(2) as batch:
+        with pytest.raises(WaitTimeout, match=r"isn't over after 0.1 seconds"):
+            batch.results(0.1)
 
 
 def test_a_run_that_somebody_else_cancels_stops_what_waits(

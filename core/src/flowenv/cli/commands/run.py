@@ -84,9 +84,7 @@ def run(
         if detach:
             return _detach(prepared, where, output)
         code = _run(prepared, where, output)
-        if page:
-            _write_page(page, [prepared.flow_run])
-        return code
+        return _write_page(page, [prepared.flow_run], code) if page else code
 
 
 def _check_page(page: Path, *, is_possible: bool) -> None:
@@ -97,17 +95,20 @@ def _check_page(page: Path, *, is_possible: bool) -> None:
     check_report(page)
 
 
-def _write_page(page: Path, runs: Sequence[FlowRun], title: str = "") -> None:
+def _write_page(page: Path, runs: Sequence[FlowRun], code: int, title: str = "") -> int:
+    """Write the page on runs, and return the exit code: how they ended is what counts first."""
+    from flowenv.cli import BUG
     from flowenv.cli.output.printing import echo
     from flowenv.errors import FlowenvError
     from flowenv.reports.page import report
 
     try:
         report(runs, page, title=title)
-    except FlowenvError as error:  # how the run ended stays what counts
+    except FlowenvError as error:
         echo(f"Error: there is no report: {error}", err=True)
-    else:
-        echo(f"The report is in {page}.", err=True)
+        return code or BUG
+    echo(f"The report is in {page}.", err=True)
+    return code
 
 
 def _say_image(flow_run: FlowRun) -> None:
@@ -166,9 +167,9 @@ def _run_each(
     where = where_options(batch.rows[0].draft, env, settings) if batch.rows else ""
     with lines_first(), readers_may_leave():
         code = run_each(batch, output, where)
-        if page:
-            _write_page(page, [row.run for row in batch.rows], batch.name)
-        return code
+        if not (page and batch.rows):
+            return code
+        return _write_page(page, [row.run for row in batch.rows], code, batch.name)
 
 
 def _run(prepared: Prepared, where: str, output: str) -> int:
@@ -222,6 +223,6 @@ def _rehearse(prepared: Prepared, output: str) -> int:
         result = describe_result(rehearsed.result, rehearsed.result_error)
         echo_json({**data, **rehearsed.status.to_json(), **result})
     else:
-        report_result(rehearsed.result, rehearsed.result_error)
+        report_result(rehearsed.result, rehearsed.result_error, "-o json")
         echo(f"Rehearsed: {rehearsed.status}", err=True)
     return exit_code(rehearsed.status, lacks_result=rehearsed.result_error is not None)

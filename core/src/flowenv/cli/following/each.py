@@ -94,7 +94,7 @@ def run_each(batch: Batch, output: str, where: str) -> int:
     from flowenv.cli import BUG
     from flowenv.errors import FlowenvError
 
-    told = _Told(batch, output)
+    told = _Told(batch, output, where)
     found = f", {len(told.found)} of them found from before" if told.found else ""
     try:
         echo(f"Batch {batch.name}: {counted(len(batch), 'run')}{found}.", err=True)
@@ -120,14 +120,16 @@ class _Told:
     Args:
         batch: the batch, of which nothing is submitted yet.
         output: as for `run_each`.
+        where: as for `run_each`.
 
     Attributes:
         found: the rows whose runs were on the platform before.
         lacking: how many runs left something that didn't come back.
     """
 
-    def __init__(self, batch: Batch, output: str) -> None:
+    def __init__(self, batch: Batch, output: str, where: str) -> None:
         self._batch = batch
+        self._where = where
         self._output = output
         self._told: set[Row] = set()
         self.found = {row for row in batch.rows if row.is_submitted}
@@ -156,7 +158,7 @@ class _Told:
         else:
             if not is_known:  # what is shown; for its times each run would be asked once more
                 data |= _described(row, describe_outcome)
-            line = shown(_words(row, data, is_earlier=is_known), lines=False)
+            line = shown(self._words(row, data, is_earlier=is_known), lines=False)
         with view.aside():
             if not is_known:
                 show_traceback(row.run)
@@ -173,6 +175,25 @@ class _Told:
             if row not in self._told and (is_news or self._output == "json"):
                 self.tell(row, BatchView())
 
+    def _words(self, row: Row, data: dict[str, Any], *, is_earlier: bool) -> str:
+        from flowenv.cli.output.report import all_of_it, cut
+
+        parameters = " ".join(f"{name}={value}" for name, value in data["parameters"].items())
+        text = f"{row.number:>4}  {row.last_status}  {parameters}"
+        if is_earlier:
+            return f"{text}  (before)" if row.is_own else f"{text}  (before, not from here)"
+        if row.last_status.state.value != "Completed":
+            is_known = row.run.environment.capabilities.attach and row.reference
+            return f"{text}  {row.reference}" if is_known else text
+        more = all_of_it(row.run, self._where)
+        if "result_error" in data:
+            text += f"  Error: {data['result_error']}"
+        elif (value := data.get("result_text") or data.get("result")) is not None:
+            text += f"  Result: {cut(value if 'result_text' in data else repr(value), more)}"
+        if files := data.get("files"):
+            text += f"  Files: {files['problem'] or files['where']}"
+        return text
+
 
 def _described(row: Row, describe: Callable[[FlowRun], dict[str, Any]]) -> dict[str, Any]:
     from flowenv.errors import FlowenvError
@@ -181,23 +202,6 @@ def _described(row: Row, describe: Callable[[FlowRun], dict[str, Any]]) -> dict[
         return describe(row.run)
     except FlowenvError as error:  # the platform has forgotten the run meanwhile
         return {"result": None, "result_error": str(error)}
-
-
-def _words(row: Row, data: dict[str, Any], *, is_earlier: bool) -> str:
-    parameters = " ".join(f"{name}={value}" for name, value in data["parameters"].items())
-    text = f"{row.number:>4}  {row.last_status}  {parameters}"
-    if is_earlier:
-        return f"{text}  (before)" if row.is_own else f"{text}  (before, not from here)"
-    if row.last_status.state.value != "Completed":
-        is_known = row.run.environment.capabilities.attach and row.reference
-        return f"{text}  {row.reference}" if is_known else text
-    if "result_error" in data:
-        text += f"  Error: {data['result_error']}"
-    elif (value := data.get("result_text") or data.get("result")) is not None:
-        text += f"  Result: {value if 'result_text' in data else repr(value)}"
-    if files := data.get("files"):
-        text += f"  Files: {files['problem'] or files['where']}"
-    return text
 
 
 def _what_goes_on(batch: Batch, where: str) -> str:

@@ -84,15 +84,24 @@ def describe_result(value: Any, error: Exception | None) -> dict[str, Any]:
     return {"result": None, "result_text": repr(value)}
 
 
-def report_result(value: Any, error: Exception | None) -> None:
-    """Print a result, or on the standard error why there is none."""
+def report_result(value: Any, error: Exception | None, all_of_it: str | None = None) -> None:
+    """Print a result, or on the standard error why there is none.
+
+    Args:
+        value: the result.
+        error: why there is none.
+        all_of_it: how to get a long result, of which the beginning is printed; None to print all.
+    """
     if error:
         echo(f"Error: {error}", err=True)
     elif value is not None:
-        echo(f"Result: {_shown_result(value)}", file=results())
+        text = _shown_result(value)
+        echo(f"Result: {text if all_of_it is None else cut(text, all_of_it)}", file=results())
 
 
 _LONGEST_BYTES = 200
+LONGEST = 2_000
+"""Characters of a result that a command prints which wasn't asked for it alone."""
 
 
 def _shown_result(value: Any) -> str:
@@ -102,12 +111,30 @@ def _shown_result(value: Any) -> str:
     return repr(value)
 
 
+def cut(text: str, all_of_it: str) -> str:
+    """A text, or the beginning of a long one, and how to get the rest.
+
+    >>> cut("short", "flowenv result job-1"), len(cut("long" * 1000, "-o json"))
+    ('short', 2043)
+    """
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}… ({len(text):,} characters; all of them: {all_of_it})"
+
+
+def all_of_it(flow_run: FlowRun, where: str) -> str:
+    """How to get a result of which only the beginning is printed."""
+    if flow_run.environment.capabilities.attach:
+        return f"flowenv result {flow_run.reference}{where}"
+    return "-o json"
+
+
 def report_end(
     flow_run: FlowRun,
     output: str,
     where: str = "",
     *,
-    report: Callable[[Any, Exception | None], None] = report_result,
+    report: Callable[[Any, Exception | None], None] | None = None,
 ) -> int:
     """Print how a run ended, and return what the command line exits with.
 
@@ -116,7 +143,8 @@ def report_end(
         output: `json` for its description; `text` for its result, and how it ended and why
             on the standard error.
         where: the options that name its environment, for the command that is proposed.
-        report: what gives the result to the user, where it isn't JSON.
+        report: what gives the result to the user, where it isn't JSON; by default it is
+            printed, of a long one the beginning.
     """
     from flowenv.errors import FlowenvError
 
@@ -133,7 +161,10 @@ def report_end(
     except FlowenvError as failure:
         error = failure
     try:
-        report(value, error)
+        if report:
+            report(value, error)
+        else:
+            report_result(value, error, all_of_it(flow_run, where))
     finally:  # also where the result can't be written
         if left:
             echo(_words_on_files(flow_run, left, where), err=True)
