@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Any, Self
 from flowenv.batches.cancelling import cancel_all
 from flowenv.batches.going_on import going_on, ways_back
 from flowenv.batches.local_processes import LocalProcesses
+from flowenv.batches.reasons import Reasons
 from flowenv.batches.rows import Row
 from flowenv.batches.waiting import Rounds
 from flowenv.errors import FlowenvError, PlatformError, WaitTimeout
@@ -58,6 +60,7 @@ class Batch:
         self._patience = Patience()
         self._is_said = False
         self._processes: LocalProcesses | None = None
+        self._reasons = Reasons()
         self._block: AbstractContextManager[None] | None = None
 
     def __len__(self) -> int:
@@ -79,7 +82,7 @@ class Batch:
             FlowenvError: if the platform refuses a run, or can't be asked; what is submitted
                 goes on.
         """
-        rows = self.follow()
+        rows = self.follow(on_round=self._say_why)
         while True:
             with self._told():
                 row = next(rows, None)
@@ -277,6 +280,10 @@ class Batch:
                 row.draft.observe(Status(State.CANCELLED, message=message))
         self._waiting = []
 
+    def _say_why(self) -> None:
+        for words in self._reasons.news(self._active, time.monotonic()):
+            _log.warning("The batch %s, %s", self.name, words)
+
     def wait(self, timeout: float | None = None) -> Counter[State]:
         """Wait until all runs are over; the next ones are submitted meanwhile.
 
@@ -291,7 +298,7 @@ class Batch:
             FlowenvError: if the platform refuses a run, or can't be asked.
         """
         with self._told():
-            for _ in self.follow(timeout):
+            for _ in self.follow(timeout, on_round=self._say_why):
                 pass
         if not all(row.last_status.state.is_final for row in self.rows):
             raise WaitTimeout(

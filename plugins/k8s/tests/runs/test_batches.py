@@ -220,6 +220,19 @@ def test_leaving_the_block_cancels_what_goes_on(
     assert jobs(rig, batch) == 1
 
 
+def test_a_script_that_waits_hears_once_what_many_runs_wait_for(
+    rig: KubernetesRig, make: Map, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "EVENTS_AFTER", 0.0)
+    monkeypatch.setattr("flowenv.batches.reasons.PATIENCE", 0.0)
+    with rig.faults.inject("image_pull", times=None):
+        with make(3) as batch:
+            with pytest.raises(WaitTimeout):
+                batch.wait(1.0)
+    (said,) = [one for one in caplog.messages if "(image_pull)" in one]
+    assert said.startswith(f"The batch {batch.name}, ")
+
+
 def test_results_are_waited_for_no_longer_than_said(rig: KubernetesRig, make: Map) -> None:
     with make(2) as batch:
         with pytest.raises(WaitTimeout, match=r"isn't over after 0.1 seconds"):

@@ -13,6 +13,7 @@ import click
 from flowenv.cli.following import interrupts
 from flowenv.cli.following.live import Foot, live_foot
 from flowenv.cli.following.run_line import STYLES, clock, in_colour, why
+from flowenv.cli.output.printing import tell
 from flowenv.states import State
 from flowenv.wording import shown
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from flowenv.batches.batch import Batch
     from flowenv.batches.rows import Row
 
+_SHARE, _SHORT, _LONG = 0.1, 10.0, 60.0
+"""In a log: the share of runs more that must be over for a line, at the earliest after so many
+seconds; and the seconds after which there is one anyway."""
 _REFRESH = 0.5
 """Seconds between two looks of the line with the counts."""
 _MOST_ROWS = 12
@@ -54,10 +58,13 @@ def batch_view(batch: Batch) -> Iterator[BatchView]:
     """A view of a batch while the block lasts.
 
     Args:
-        batch: the batch; one whose flows run on this machine has none, as they print to the same
-            terminal by themselves.
+        batch: the batch; one whose flows run on this machine has none on a terminal, as they
+            print there by themselves.
     """
-    if batch.is_here or sys.stderr is None or not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield InALog(batch)
+        return
+    if batch.is_here:
         yield BatchView()
         return
     table = BatchTable(batch)
@@ -73,6 +80,36 @@ def batch_view(batch: Batch) -> Iterator[BatchView]:
             counts.clear()
 
 
+class InALog(BatchView):
+    """Lines for whoever reads them later: why runs don't start, and now and then how many are over.
+
+    Args:
+        batch: the batch.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        from flowenv.batches.reasons import Reasons
+
+        self._batch = batch
+        self._reasons = Reasons()
+        self._began = self._last = time.monotonic()
+        self._over = 0
+
+    def show(self) -> None:
+        """Say what is news, if it is time."""
+        now = time.monotonic()
+        for words in self._reasons.news(self._batch.rows, now):
+            self._say(words, now)
+        over = sum(row.last_status.state.is_final for row in self._batch.rows)
+        many = over - self._over >= max(_SHARE * len(self._batch.rows), 1)
+        if now - self._last >= (_SHORT if many else _LONG):
+            self._say(f"{over} of {len(self._batch)} over: {self._batch.summary()}", now)
+            self._last, self._over = now, over
+
+    def _say(self, text: str, now: float) -> None:
+        tell(f"[{now - self._began:6.1f} s] {text}")
+
+
 class Counts(BatchView):
     """A line on a terminal that says how many runs stand in which state, always the last one.
 
@@ -81,7 +118,10 @@ class Counts(BatchView):
     """
 
     def __init__(self, batch: Batch) -> None:
+        from flowenv.batches.reasons import Reasons
+
         self._batch = batch
+        self._reasons = Reasons()
         self._shown = ""
         self._next = 0.0
 
@@ -96,6 +136,9 @@ class Counts(BatchView):
         if now < self._next:
             return
         self._next = now + _REFRESH
+        for words in self._reasons.news(self._batch.rows, now):
+            self.clear()
+            tell(words)
         text = _cut(self._batch.summary())
         if text != self._shown:
             self.clear()
