@@ -15,12 +15,12 @@ LONGEST = 300
 """The characters of a text that a notebook shows."""
 # in both the light and the dark of a notebook
 _COLOURS = {
-    "Completed": "#2e9d58",
-    "Failed": "#d9534f",
-    "Crashed": "#d9534f",
-    "Cancelled": "#c98a1b",
+    "Completed": "#27894c",
+    "Failed": "#d5504c",
+    "Crashed": "#d5504c",
+    "Cancelled": "#a6700f",
 }
-_GOING_ON = "#2a9d9d"
+_GOING_ON = "#23878a"
 
 
 def text(value: object) -> str:
@@ -76,6 +76,7 @@ def bars(phases: Sequence[Phase]) -> str:
         f"{one.name} {duration(one.seconds(now))}{'' if one.ended else ' so far'}" for one in phases
     )
     return (
-        f'<svg viewBox="0 0 {WIDTH:g} 12" preserveAspectRatio="none" width="300" height="12">'
+        f'<svg viewBox="0 0 {WIDTH:g} 12" preserveAspectRatio="none" height="12" '
+        'style="width:300px;max-width:none">'
         f"{drawn}</svg><br><small>{text(took)}</small>"
     )

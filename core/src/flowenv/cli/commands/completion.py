@@ -20,4 +20,6 @@ def completion(shell: str) -> None:
 
     found = get_completion_class(shell)
     assert found
-    click.echo(found(app, {}, "flowenv", "_FLOWENV_COMPLETE").source())
+    source = found(app, {}, "flowenv", "_FLOWENV_COMPLETE").source()
+    # click's own for fish cuts a help text at its first comma
+    click.echo(source.replace('string split ","', 'string split --max 1 ","'))

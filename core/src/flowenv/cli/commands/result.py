@@ -41,7 +41,7 @@ def result(
     path: Path | None,
     output: str,
 ) -> int:
-    """Print, or write to a file, what a run gave.
+    """Print the result of a run, or save it.
 
     It waits until the run is over. REFERENCE is what `flowenv run --detach` or `flowenv runs`
     printed. Of a run that the
