@@ -77,14 +77,15 @@ def test_a_run_whose_own_node_is_lost_says_so_and_leaves_no_worker(
     cluster.wait_until(lambda: not cluster.names("Pod", of_run(run)), "no pod")
 
 
+@pytest.mark.parametrize("way", ["pods", "operator"])
 def test_a_flow_here_outlasts_cuts_of_its_way_to_the_scheduler(
-    cluster: ClusterUnderTest, label: str, rig: KubernetesRig, tmp_path: Path
+    cluster: ClusterUnderTest, label: str, rig: KubernetesRig, tmp_path: Path, way: str
 ) -> None:
     told = tmp_path / "told"
     program = (
         "from flowenv.flows.finding import find_flow\n"
         "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
-        "environment = DaskKubernetesEnvironment(1, 1, cluster='pods', nthreads=1,\n"
+        f"environment = DaskKubernetesEnvironment(1, 1, cluster={way!r}, nthreads=1,\n"
         f"    metadata={{'image': {IMAGE!r}}}, labels=[{label!r}])\n"
         f"flow = find_flow('{FLOWS}:works_until_told')\n"
         f"print(environment.run(flow, until={str(told)!r}))\n"
@@ -100,5 +101,7 @@ def test_a_flow_here_outlasts_cuts_of_its_way_to_the_scheduler(
         told.touch()
         assert script.stdout.readline() == "45\n"
     assert script.returncode == 0
-    for kind in ("Job", "Pod", "Secret"):
+    if way == "operator":  # its pods go after the DaskCluster
+        cluster.wait_until(lambda: not cluster.names("Pod", label_of(label)), "no pod")
+    for kind in ("Job", "Pod", "Secret", "DaskCluster"):
         assert cluster.names(kind, label_of(label)) == []

@@ -21,7 +21,7 @@ def test_a_user_whom_the_image_does_not_know_gets_a_name(monkeypatch: pytest.Mon
     monkeypatch.setattr(pwd, "getpwuid", unknown)
     monkeypatch.setattr(kube_cluster, "_kube_cluster", lambda: KubeCluster)
 
-    assert kube_cluster.connect("c", "n", 5.0, is_inside=True) == str(os.getuid())
+    assert kube_cluster.connect("c", "n", 5.0) == str(os.getuid())
     monkeypatch.delenv("LOGNAME")
 
 

@@ -51,7 +51,7 @@ def run_on_scheduler(
 
     Args:
         address: the scheduler's.
-        security: the run's certificates, a `distributed.Security`.
+        security: the run's certificates, a `distributed.Security`; None without.
         timeout: seconds that connecting may take.
         function: what it runs; it must have it, too.
         *arguments: the function's.

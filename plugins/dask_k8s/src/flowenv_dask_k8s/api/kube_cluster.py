@@ -31,14 +31,15 @@ def _kube_cluster() -> Any:
     return KubeCluster
 
 
-def connect(name: str, namespace: str, timeout: float, *, is_inside: bool) -> Any:
+def connect(name: str, namespace: str, timeout: float, ports: tuple[int, int] | None = None) -> Any:
     """A KubeCluster on a DaskCluster whose scheduler is ready.
 
     Args:
         name: the cluster.
         namespace: where it is.
         timeout: seconds that it may take.
-        is_inside: False to reach the scheduler by a forwarded port.
+        ports: of this machine, that lead to the scheduler and to its dashboard; None where it is
+            reached by the name of its service.
 
     Raises:
         PlatformError: if the scheduler can't be reached, or not in time.
@@ -47,12 +48,13 @@ def connect(name: str, namespace: str, timeout: float, *, is_inside: bool) -> An
 
     def connect_and_tell() -> None:
         try:
-            made.set_result(_connected(name, namespace, is_inside))
+            made.set_result(_connected(name, namespace, ports))
         except BaseException as error:
             made.set_exception(error)
 
     # KubeCluster has no time limit of its own here, and a pool's thread would be waited for
     threading.Thread(target=connect_and_tell, name="connect-dask", daemon=True).start()
+    is_inside = ports is None
     try:
         return made.result(timeout)
     except TimeoutError as error:
@@ -63,18 +65,31 @@ def connect(name: str, namespace: str, timeout: float, *, is_inside: bool) -> An
         raise _unreachable(name, is_inside, f"{type(error).__name__}: {error}") from error
 
 
-def _connected(name: str, namespace: str, is_inside: bool) -> Any:
+def _connected(name: str, namespace: str, ports: tuple[int, int] | None) -> Any:
     _name_the_user()
     # its own way to make a cluster fails healthy ones, when the operator sets the phase back
     # (dask-kubernetes#968): so it only gets to see a cluster that is there
-    return _kube_cluster().from_name(
+    made = (_reached_by(ports[0]) if ports else _kube_cluster()).from_name(
         name,
         namespace=namespace,
         shutdown_on_close=True,
-        # else it looks for the service's name in the DNS for 20 s
-        port_forward_cluster_ip=not is_inside,
+        # else it looks for the service's name in the DNS for 20 s, for the dashboard
+        port_forward_cluster_ip=ports is not None,
         quiet=True,
     )
+    if ports:
+        made.forwarded_dashboard_port = str(ports[1])
+    return made
+
+
+def _reached_by(port: int) -> Any:
+    """KubeCluster, with a port that leads to the scheduler: its own doesn't outlast a cut."""
+
+    class Reached(_kube_cluster()):  # type: ignore[misc]
+        async def _get_scheduler_address(self) -> str:
+            return f"tcp://127.0.0.1:{port}"
+
+    return Reached
 
 
 def _name_the_user() -> None:

@@ -439,7 +439,7 @@ def test_an_operator_that_asks_a_living_scheduler_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(operator, "_TURN_WITH_SCHEDULER", 30.0)
-    monkeypatch.setattr(kube_cluster, "connect", lambda *place, is_inside: None)
+    monkeypatch.setattr(kube_cluster, "connect", lambda *place: None)
     monkeypatch.setattr(connection, "scheduler_id", lambda dask, timeout: "Scheduler-1")
     monkeypatch.setattr(startup.Startup, "wait_for_scheduler", lambda self: scheduler_pod(plan))
     cluster = OperatorCluster(client, changed(plan, minimum=2), RUN_ID, said.append)

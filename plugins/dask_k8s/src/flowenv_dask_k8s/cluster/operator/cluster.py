@@ -22,6 +22,7 @@ from flowenv_dask_k8s.cluster.operator.worker_loss import why_died
 from flowenv_dask_k8s.cluster.rights import check_allowed
 from flowenv_dask_k8s.cluster.scheduler_log import relay_log
 from flowenv_dask_k8s.cluster.startup import Startup
+from flowenv_dask_k8s.cluster.way_in.forwarded_ports import WayIn
 from flowenv_dask_k8s.spec.dask_pods import DASHBOARD_PORT
 from flowenv_dask_k8s.spec.permissions import CONNECTING, FORWARDING
 from flowenv_dask_k8s.spec.resources import ATTEMPT, AUTOSCALERS, CLUSTERS, GROUP, VERSION
@@ -62,6 +63,7 @@ class OperatorCluster(RunCluster):
         self._may_exist = self._may_adapt = False
         self._pod: Mapping[str, Any] = {}
         self._watch: SchedulerWatch | None = None
+        self._way: WayIn | None = None
 
     @property
     def forwarded(self) -> str:
@@ -98,11 +100,22 @@ class OperatorCluster(RunCluster):
         self._pod = self._startup.wait_for_scheduler()
         plan = self._plan
         left = max(plan.deadline - self._startup.seconds, 1.0)
-        self.dask = kube_cluster.connect(plan.name, plan.namespace, left, is_inside=plan.is_inside)
+        ports = None if plan.is_inside else self._make_way()
+        self.dask = kube_cluster.connect(plan.name, plan.namespace, left, ports)
         self._watch = SchedulerWatch(self._client, plan, self._pod, self.dask)
         if plan.maximum > plan.minimum:
             self._may_adapt = True
             self._create_autoscaler(made)
+
+    def _make_way(self) -> tuple[int, int]:
+        """Ports of this machine that lead to the scheduler and to its dashboard."""
+        where = (self._plan.namespace, str(self._pod["metadata"]["name"]))
+        self._way = WayIn(self._client, *where, self._is_scheduler_gone)
+        self._way.outlast_cuts(str(self._pod["status"]["podIP"]), None)
+        return self._way.port, self._way.dashboard
+
+    def _is_scheduler_gone(self) -> bool:
+        return self._watch is not None and self._watch.look() is not None
 
     def why_no_worker(self) -> str | None:
         """What the workers that don't join wait for.
@@ -146,12 +159,13 @@ class OperatorCluster(RunCluster):
             self._disconnect()
 
     def _disconnect(self) -> None:
-        if self.dask is None:
-            return
         try:
-            kube_cluster.close(self.dask, _CLOSE)
+            if self.dask is not None:
+                kube_cluster.close(self.dask, _CLOSE)
         except Exception as error:  # it is gone; only this process's connections are left
             _log.debug("The connection to the cluster can't be closed: %r", error)
+        if self._way:
+            self._way.close()
 
     # -- making -----------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ class SchedulerWatch:
             return self._cut_off() if connection.is_cut_off(error, answers=True) else None
         end = time.monotonic() + NEWS
         while True:
-            if (lost := self._look()) or time.monotonic() > end:
+            if (lost := self.look()) or time.monotonic() > end:
                 break
             time.sleep(_PAUSE)
         if lost is not None:
@@ -68,8 +68,8 @@ class SchedulerWatch:
     def _name(self) -> str:
         return str(self._pod["metadata"]["name"])
 
-    def _look(self) -> PlatformError | None:
-        """What Kubernetes says by now."""
+    def look(self) -> PlatformError | None:
+        """What Kubernetes says by now; None if it is there, or nothing can be seen."""
         space = self._plan.namespace
         try:
             cluster = self._client.get(CLUSTERS, space, self._plan.name)

@@ -12,9 +12,9 @@ from flowenv.plugin import Reason, State, Status
 from flowenv_dask_k8s.api import connection
 from flowenv_dask_k8s.cluster import diagnosis
 from flowenv_dask_k8s.cluster.interface import ClusterPlan
-from flowenv_dask_k8s.cluster.pods.way_in.forwarded_ports import WayIn
 from flowenv_dask_k8s.cluster.scheduler_log import relay_log
 from flowenv_dask_k8s.cluster.startup import NO_POD, Startup
+from flowenv_dask_k8s.cluster.way_in.forwarded_ports import WayIn
 from flowenv_dask_k8s.spec.dask_pods import COMM_PORT, DASHBOARD_PORT
 from flowenv_dask_k8s.spec.pods_manifest import COMPONENT
 from flowenv_dask_k8s.spec.tls import FILES

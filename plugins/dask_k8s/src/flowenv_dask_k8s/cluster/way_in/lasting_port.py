@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable
 
-from flowenv_dask_k8s.cluster.pods.way_in.lasting import (
+from flowenv_dask_k8s.cluster.way_in.lasting import (
     ANSWER,
     GREETING,
     OPENING,

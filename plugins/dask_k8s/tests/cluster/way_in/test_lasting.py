@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from flowenv_dask_k8s.cluster.pods.way_in import lasting, lasting_port
-from flowenv_dask_k8s.cluster.pods.way_in.lasting import FarEnd, accept, close
-from flowenv_dask_k8s.cluster.pods.way_in.lasting_port import NearEnd
+from flowenv_dask_k8s.cluster.way_in import lasting, lasting_port
+from flowenv_dask_k8s.cluster.way_in.lasting import FarEnd, accept, close
+from flowenv_dask_k8s.cluster.way_in.lasting_port import NearEnd
 from on_kubernetes.proxy import Proxy
 
 SECRET = bytes(range(32))

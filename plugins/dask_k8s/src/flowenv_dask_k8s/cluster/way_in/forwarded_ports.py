@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from flowenv_dask_k8s.api import connection
-from flowenv_dask_k8s.cluster.pods.way_in import lasting
-from flowenv_dask_k8s.cluster.pods.way_in.lasting_port import NearEnd
+from flowenv_dask_k8s.cluster.way_in import lasting
+from flowenv_dask_k8s.cluster.way_in.lasting_port import NearEnd
 from flowenv_dask_k8s.spec.dask_pods import COMM_PORT, DASHBOARD_PORT
 from flowenv_k8s.plugin import Client, PortForward
 
@@ -54,7 +54,7 @@ class WayIn:
 
         Args:
             host: the scheduler's address in the cluster.
-            security: the run's certificates.
+            security: the run's certificates; None without.
         """
         secret = secrets.token_bytes(32)
         make = "(exec(source, globals()), FarEnd(host, port, secret).port)[1]"
@@ -64,7 +64,8 @@ class WayIn:
         }
         given |= {"host": host, "port": COMM_PORT, "secret": secret}
         try:
-            address = f"tls://127.0.0.1:{self._scheduler}"
+            scheme = "tls" if security else "tcp"
+            address = f"{scheme}://127.0.0.1:{self._scheduler}"
             far = connection.run_on_scheduler(address, security, _CONNECT, eval, make, given)
         except Exception as error:  # whatever the scheduler's image has or lacks
             _log.warning("A connection to the scheduler that is cut will end the run: %r", error)
