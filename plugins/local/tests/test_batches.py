@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import tempfile
 import threading
@@ -179,3 +180,35 @@ def test_leaving_the_block_ends_the_processes(tmp_path):
     for one in tmp_path.iterdir():
         with pytest.raises(ProcessLookupError):
             os.kill(int(one.name), 0)
+
+
+def test_rows_of_pandas_are_what_the_flow_says():
+    pandas = pytest.importorskip("pandas")
+
+    @flow
+    def day(day: datetime.date, size: int = 1) -> str:
+        return f"{day!r} {size}"
+
+    frame = pandas.DataFrame({"day": pandas.to_datetime(["2024-01-31"] * 2), "size": [2.0, None]})
+    found = flowenv.map(day, frame.to_dict("records"))
+    assert found.results() == ["datetime.date(2024, 1, 31) 2", "datetime.date(2024, 1, 31) 1"]
+    wrong = [{"day": pandas.Timestamp("2024-01-31 09:00")}, {"day": None}]
+    with pytest.raises(ParameterError) as caught:
+        flowenv.map(day, wrong)
+    assert str(caught.value).splitlines() == [
+        "2 faults:",
+        "  Row 1: The parameter day of the flow day is a date, not 2024-01-31 09:00:00.",
+        "  Row 2: The parameter day of the flow day is a date, not None.",
+    ]
+
+
+def test_rows_that_mean_the_same_are_known_by_the_same_fingerprint():
+    @flow
+    def wait(secs: float) -> float:
+        return secs
+
+    batch = flowenv.map(wait, [{"secs": 0}])
+    again = flowenv.map(wait, [{"secs": 0.0}])
+    assert batch.rows[0].fingerprint == again.rows[0].fingerprint
+    with pytest.raises(ParameterError, match="The parameters for all rows: The flow wait has no"):
+        flowenv.map(wait, [{"secs": 0}], parameters={"sec": 1})

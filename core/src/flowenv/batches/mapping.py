@@ -129,7 +129,7 @@ def make_batch(
     if not _NAME.fullmatch(called):
         raise SettingError(
             f"A batch can't be called {called!r}.",
-            hint="Up to 40 letters, digits, '.', '_' and '-', the first and last no sign.",
+            hint="Up to 40 letters, digits, '.', '_' and '-'; a letter or digit first and last.",
         )
     if only_failed and not name:
         raise SettingError("only_failed needs the name of a batch that has run.")

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flowenv.answers.summaries import RunSummary
+from flowenv.batches.row_faults import RowFaults
 from flowenv.environments.environment import Environment
 from flowenv.errors import ParameterError
+from flowenv.flows.checking import checked, without_nulls
 from flowenv.flows.definition import Flow
 from flowenv.known_runs.attaching import attach
 from flowenv.payload.packing import Packing
@@ -142,27 +144,51 @@ def prepare_rows(
     Raises:
         ParameterError: naming the row that is wrong.
     """
-    found, seen, rows = [], Counter[str](), _listed(rows)
-    packing = Packing(flow) if len(rows) > 1 else None
-    for number, row in enumerate(rows, 1):
-        parameters = _joined(row, common, number)
-        fingerprint = fingerprint_of(flow.name, parameters)
+    parameters = checked_rows(flow, _listed(rows), common)
+    found, seen = [], Counter[str]()
+    packing = Packing(flow) if len(parameters) > 1 else None
+    for number, row in enumerate(parameters, 1):
+        fingerprint = fingerprint_of(flow.name, row)
         seen[fingerprint] += 1
         if seen[fingerprint] > 1:  # the same row once more is another run
             fingerprint += f"-{seen[fingerprint]}"
         marks = [f"{BATCH}{name}", f"{ROW}{fingerprint}"]
-        try:
-            prepared = prepare(
-                flow,
-                environment=environment,
-                parameters=parameters,
-                labels=[*labels, *marks],
-                variables=variables,
-                packing=packing,
-            )
-        except ParameterError as error:
-            raise ParameterError(f"Row {number}: {error.message}", hint=error.hint) from error
+        prepared = prepare(
+            flow,
+            environment=environment,
+            parameters=row,
+            labels=[*labels, *marks],
+            variables=variables,
+            packing=packing,
+        )
         found.append(Row(number, prepared, fingerprint))
+    return found
+
+
+def checked_rows(
+    flow: Flow[..., Any], rows: Iterable[Mapping[str, Any]], common: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The parameters of each row as the flow's annotations have them.
+
+    Args:
+        flow: the flow.
+        rows: the parameters of each row by name; an empty value that a parameter with a default
+            doesn't take is left out.
+        common: parameters that all rows have besides.
+
+    Raises:
+        ParameterError: naming the rows that are wrong.
+    """
+    common, wrong = checked(flow, common, all_of_them=False)
+    for fault in wrong:
+        raise ParameterError(f"The parameters for all rows: {fault.message}", hint=fault.hint)
+    found, faults = [], RowFaults()
+    for number, row in enumerate(rows, 1):
+        parameters, wrong = checked(flow, _joined(flow, row, common, number))
+        for fault in wrong:
+            faults.add_of_row(f"Row {number}", fault)
+        found.append(parameters)
+    faults.raise_any()
     return found
 
 
@@ -180,7 +206,9 @@ def _listed(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return list(rows)
 
 
-def _joined(row: Mapping[str, Any], common: Mapping[str, Any], number: int) -> dict[str, Any]:
+def _joined(
+    flow: Flow[..., Any], row: Mapping[str, Any], common: Mapping[str, Any], number: int
+) -> dict[str, Any]:
     if not isinstance(row, Mapping):
         raise ParameterError(
             f"Row {number} is {type(row).__name__}, not parameters by name.",
@@ -190,7 +218,7 @@ def _joined(row: Mapping[str, Any], common: Mapping[str, Any], number: int) -> d
         raise ParameterError(
             f"Row {number} and the parameters for all rows both have {min(twice)}."
         )
-    return {**common, **row}
+    return {**common, **without_nulls(flow, row)}
 
 
 def fingerprint_of(flow_name: str, parameters: Mapping[str, Any]) -> str:

@@ -133,47 +133,27 @@ class Flow(Generic[P, R]):
             )
 
     def check(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Check parameters against the signature.
+        """Check parameters against the signature, and make them what it says.
+
+        Values are what their annotations say, where nothing is lost by that: a timestamp at
+        midnight is a date, 3 a float, 3.0 an integer, NumPy's and pandas' values are Python's.
 
         Args:
             parameters: values by parameter name.
 
         Returns:
-            The same parameters as a new dictionary.
+            The parameters as a new dictionary.
 
         Raises:
             ParameterError: naming what is unknown, missing, or of another type than a plain
                 annotation such as `int` or `list[str]` says.
         """
-        wanted = self.signature.parameters
-        takes_any = any(p.kind is p.VAR_KEYWORD for p in wanted.values())
-        named = {n: p for n, p in wanted.items() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
-        for parameter in parameters:
-            if parameter not in named and not takes_any:
-                known = nearest(parameter, list(named)) or "It takes none."
-                if parameter == "parameters" and isinstance(parameters[parameter], Mapping):
-                    known = (
-                        "Give the flow's parameters by their names: run(n=3), execute(flow, n=3)."
-                    )
-                raise ParameterError(
-                    f"The flow {self.name} has no parameter {parameter!r}.", hint=known
-                )
-        missing = [n for n, p in named.items() if p.default is p.empty and n not in parameters]
-        if missing:
-            plural = "s" if len(missing) > 1 else ""
-            raise ParameterError(
-                f"The flow {self.name} needs the parameter{plural} {', '.join(missing)}.",
-                hint=f"On the command line: {' '.join(f'-p {n}=…' for n in missing)}",
-            )
-        from flowenv.flows.misfits import misfit
+        from flowenv.flows.checking import checked
 
-        for name, value in parameters.items():
-            one = named.get(name)
-            if one is None or one.annotation is one.empty or value is one.default:
-                continue
-            if wrong := misfit(value, one.annotation):
-                raise ParameterError(f"The parameter {name} of the flow {self.name} {wrong}")
-        return dict(parameters)
+        values, faults = checked(self, parameters)
+        if faults:
+            raise faults[0].error()
+        return values
 
     def call(self, parameters: Mapping[str, Any]) -> Any:
         """Call the function with parameters by name, positional-only ones too.

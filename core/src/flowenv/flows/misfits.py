@@ -7,19 +7,14 @@ import decimal
 import itertools
 import types
 import uuid
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
+from flowenv.flows.kinds import EXACT, SCALARS, SEVERAL, kinds
 from flowenv.settings.values import describe, fits, parse
 
-_SCALARS = (str, int, float, bool, bytes)
-_SEVERAL = (list, tuple, set, frozenset, dict)
-_EXACT = (
-    *(datetime.datetime, datetime.date, datetime.time, datetime.timedelta),
-    *(decimal.Decimal, uuid.UUID),
-)
-"""Classes that no plain value stands for, unlike a `Path`, for which a text is often given."""
-
 _MOST_ITEMS = 1000
+_JUDGED = frozenset((*SCALARS, *SEVERAL, *EXACT, types.NoneType))
+_TIMES = ("Timestamp", "Timedelta", "datetime64", "timedelta64")
 
 
 def misfit(value: object, annotation: Any) -> str:
@@ -28,11 +23,12 @@ def misfit(value: object, annotation: Any) -> str:
     Of lists and the like the items are looked at too, the first thousand.
 
     Only plain annotations are looked at (`int`, `str | None`, `list[float]`, a `Literal`, a
-    `date`), and only values of Python's own plain types: a flow may well take a NumPy number for
-    an `int`, a list for a tuple, or whatever its own classes do.
+    `date`), and only values of Python's own plain types, and dates and times of NumPy and pandas:
+    a flow may well take a list for a tuple, or whatever its own classes do.
 
     Args:
-        value: the value.
+        value: the value, made what the annotation says where that is possible
+            (`flowenv.flows.conversion`).
         annotation: the parameter's annotation.
 
     >>> misfit("5", int), misfit(5, float), misfit("a,b", list[str])
@@ -40,15 +36,15 @@ def misfit(value: object, annotation: Any) -> str:
     >>> misfit([1, "2"], list[int])
     "is list[int], and its item 1 is an integer, not str. Give 2, not '2'."
     """
-    wanted = _kinds(annotation)
-    if wanted is None or type(value) not in (*_SCALARS, *_SEVERAL, types.NoneType):
+    wanted = kinds(annotation)
+    if wanted is None or not (type(value) in _JUDGED or _is_time_of_others(value)):
         return ""
     near = [one for one in wanted if _is_near(value, one)]
     if near:
         wrong = [_misfit_within(value, one) for one in near]
         return "" if "" in wrong else f"is {_described(wanted, annotation)}, and {wrong[0]}"
-    said = f"is {_described(wanted, annotation)}, not {type(value).__name__}."
-    takes_several = any((get_origin(one) or one) in _SEVERAL for one in wanted)
+    said = f"is {_described(wanted, annotation)}, not {_kind_of(value)}."
+    takes_several = any((get_origin(one) or one) in SEVERAL for one in wanted)
     if isinstance(value, str) and len(value) < 40 and not takes_several:
         try:
             meant = parse(value, annotation)
@@ -59,25 +55,10 @@ def misfit(value: object, annotation: Any) -> str:
     return said
 
 
-def _kinds(annotation: Any) -> list[Any] | None:
-    """The plain types, None and literals that an annotation stands for; None if there is more."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return _kinds(arguments[0])
-    if origin in (Union, types.UnionType):
-        found = [_kinds(one) for one in arguments]
-        return None if None in found else [kind for kinds in found for kind in kinds or ()]
-    if origin is Literal:
-        return [annotation]
-    if annotation in (None, types.NoneType):
-        return [types.NoneType]
-    return [annotation] if (origin or annotation) in (*_SCALARS, *_SEVERAL, *_EXACT) else None
-
-
 def _misfit_within(value: Any, kind: Any) -> str:
     """What is wrong with the first item of a list, a tuple, a set or a mapping that misfits."""
     origin, arguments = get_origin(kind), get_args(kind)
-    if origin not in _SEVERAL or not arguments:
+    if origin not in SEVERAL or not arguments:
         return ""
     if origin is dict:
         for key, one in itertools.islice(value.items(), _MOST_ITEMS):
@@ -105,15 +86,36 @@ def _short(key: object) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
-def _described(kinds: list[Any], annotation: Any) -> str:
+def _described(wanted: list[Any], annotation: Any) -> str:
     """The annotation in words; those for dates and times tell how they are written as texts."""
-    if not any(kind in _EXACT for kind in kinds):
+    if not any(kind in EXACT for kind in wanted):
         return describe(annotation)
-    return " or ".join(_name(kind) if kind in _EXACT else describe(kind) for kind in kinds)
+    return " or ".join(_NAMES[kind] if kind in EXACT else describe(kind) for kind in wanted)
 
 
-def _name(kind: type) -> str:
-    return f"a {kind.__module__}.{kind.__name__}"
+_NAMES: dict[Any, str] = {
+    datetime.date: "a date",
+    datetime.datetime: "a date and time",
+    datetime.time: "a time",
+    datetime.timedelta: "a duration",
+    decimal.Decimal: "a decimal number",
+    uuid.UUID: "a UUID",
+}
+
+
+def _kind_of(value: object) -> str:
+    """What a value is: its type, but of a date and the like the value says more."""
+    if value is None:
+        return "None"
+    is_shown = type(value) in EXACT or _is_time_of_others(value)
+    return str(value) if is_shown and type(value) is not uuid.UUID else type(value).__name__
+
+
+def _is_time_of_others(value: object) -> bool:
+    """True for what NumPy or pandas have for a date, a time or a duration."""
+    kind = type(value)
+    is_of_others = str(kind.__module__).partition(".")[0] in ("numpy", "pandas")
+    return is_of_others and kind.__name__ in _TIMES
 
 
 def _as_code(value: object) -> str:
@@ -128,8 +130,10 @@ def _is_near(value: object, kind: Any) -> bool:
         return value in get_args(kind)
     if kind in (int, float):
         return isinstance(value, int | float) if kind is float else isinstance(value, int)
-    if (several := get_origin(kind) or kind) in _SEVERAL:
-        return isinstance(value, _SEVERAL) and isinstance(value, dict) == (several is dict)
+    if (several := get_origin(kind) or kind) in SEVERAL:
+        return isinstance(value, SEVERAL) and isinstance(value, dict) == (several is dict)
     if kind is decimal.Decimal and type(value) is int:
         return True  # it counts as one wherever they are added or compared
+    if kind in EXACT:
+        return type(value) is kind  # a date and time is a date by its class, and so is a timestamp
     return fits(value, kind)

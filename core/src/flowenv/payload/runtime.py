@@ -41,8 +41,14 @@ _ROOMS_WITHOUT = (
 _MODULES_WITHOUT = (
     *("answers/summaries", "contract/process", "contract/shipped_command", "contract/spec_views"),
     *("contract/variables", "executors/dask.", "executors/local_dask"),
-    *("flows/code_reference", "flows/further_files"),
-    *("flows/guessed_names", "flows/misfits", "flows/requirements", "hooks/notifications"),
+    *("flows/checking", "flows/code_reference", "flows/conversion", "flows/further_files"),
+    *(
+        "flows/guessed_names",
+        "flows/kinds",
+        "flows/misfits",
+        "flows/requirements",
+        "hooks/notifications",
+    ),
     *("origin", "plugin.py", "registry/settings_of_plugins", "remote/marks", "remote/outages"),
     *("remote/poll", "runs/files_of_run", "runs/shown_parameters", "runs/submitter"),
     *("runs/waiting", "settings/plugin_settings", "settings/unused_secrets"),

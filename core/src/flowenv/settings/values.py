@@ -113,7 +113,7 @@ def parse(text: str, annotation: Any) -> Any:
     if _is_sequence(plain):
         return _parse_sequence(text, annotation)
     if issubclass(plain, collections.abc.Mapping):
-        return _convert(_from_json(text, annotation), annotation)
+        return convert(_from_json(text, annotation), annotation)
     value = _anything(text)
     if not fits(value, annotation):
         raise ValueError(f"expected {describe(annotation)}, which no text can give")
@@ -144,14 +144,37 @@ def _boolean(text: str) -> bool:
     raise ValueError(text)
 
 
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:  # a spreadsheet or pandas may write 3.0
+        number = float(text)
+        if not number.is_integer() or abs(number) > _MOST_EXACT:
+            raise
+        return int(number)
+
+
+def _date(text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:  # a midnight is one, too
+        moment = datetime.datetime.fromisoformat(text)
+        if moment.tzinfo or moment.time() != datetime.time.min:
+            raise
+        return moment.date()
+
+
+_MOST_EXACT = 2**53
+"""Up to here every integer is a float."""
+
 _SCALARS: dict[Any, Any] = {
-    int: int,
+    int: _integer,
     float: float,
     bool: _boolean,
     bytes: str.encode,
     Path: Path,
     datetime.datetime: datetime.datetime.fromisoformat,
-    datetime.date: datetime.date.fromisoformat,
+    datetime.date: _date,
     datetime.time: datetime.time.fromisoformat,
     datetime.timedelta: lambda text: datetime.timedelta(seconds=float(text)),
 }
@@ -192,7 +215,7 @@ def _parse_sequence(text: str, annotation: Any) -> Any:
         values = _from_json(text, annotation)
         if not isinstance(values, list):
             raise ValueError(f"expected {describe(annotation)}")
-        return _convert(values, annotation)
+        return convert(values, annotation)
     parts = [part.strip() for part in text.split(",")] if text else []
     items = _item_annotations(annotation, len(parts))
     return _collected(
@@ -228,38 +251,44 @@ def _from_json(text: str, annotation: Any) -> Any:
         raise ValueError(f"expected {describe(annotation)} as JSON: {error}") from error
 
 
-def _convert(value: Any, annotation: Any) -> Any:
+def convert(value: Any, annotation: Any) -> Any:
     """A JSON value as the annotation wants it: its texts become paths, dates, members, ….
+
+    Args:
+        value: what a JSON document holds.
+        annotation: what it is for.
 
     Raises:
         ValueError: if it doesn't fit.
     """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _convert(value, arguments[0])
+        return convert(value, arguments[0])
     if inner := _alias(annotation):
-        return _convert(value, inner)
+        return convert(value, inner)
     plain = origin or annotation
     if isinstance(value, list) and isinstance(plain, type) and _is_sequence(plain):
         items = _item_annotations(annotation, len(value))
-        converted = [_convert(one, item) for one, item in zip(value, items, strict=True)]
+        converted = [convert(one, item) for one, item in zip(value, items, strict=True)]
         return _collected(converted, annotation)
     if isinstance(value, dict) and len(arguments) == 2 and fits({}, plain):
         key, item = arguments
-        return {_convert(k, key): _convert(v, item) for k, v in value.items()}
+        return {convert(k, key): convert(v, item) for k, v in value.items()}
     if fits(value, annotation):
         return value
     if origin in (Union, types.UnionType):
         return _convert_union(value, annotation, arguments)
     if isinstance(value, str) and plain is not bool:
         return parse(value, annotation)
+    if isinstance(plain, type) and issubclass(plain, enum.Enum):
+        return _parse_enum(str(value), plain)
     raise ValueError(f"expected {describe(annotation)}")
 
 
 def _convert_union(value: Any, annotation: Any, arguments: tuple[Any, ...]) -> Any:
     for one in arguments:
         try:
-            return _convert(value, one)
+            return convert(value, one)
         except ValueError:
             continue
     raise ValueError(f"expected {describe(annotation)}")

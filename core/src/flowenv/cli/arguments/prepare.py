@@ -137,6 +137,7 @@ def parse_parameters(flow: Flow[..., Any], items: Sequence[str]) -> dict[str, An
     """
     from flowenv.cli.arguments.options import split
     from flowenv.errors import ParameterError
+    from flowenv.flows.checking import annotation_of
     from flowenv.settings.values import parse
 
     values: dict[str, Any] = {}
@@ -146,16 +147,6 @@ def parse_parameters(flow: Flow[..., Any], items: Sequence[str]) -> dict[str, An
         except ValueError as error:
             raise ParameterError(f"-p {name}={text}: {error}.") from error
     return values
-
-
-def annotation_of(flow: Flow[..., Any], name: str) -> Any:
-    """A parameter's annotation; without one the type of its default says as much."""
-    parameter = flow.signature.parameters.get(name)
-    if parameter is None:
-        return Any
-    if parameter.annotation is not parameter.empty:
-        return parameter.annotation
-    return Any if parameter.default in (None, parameter.empty) else type(parameter.default)
 
 
 def choose_environment(

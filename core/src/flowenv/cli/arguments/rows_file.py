@@ -1,16 +1,16 @@
-"""A file with a row of parameters for each run: CSV, JSON lines or Parquet."""
+"""A file with a row of parameters for each run, as the flow's annotations say."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowenv.errors import ParameterError
 
 if TYPE_CHECKING:
+    from flowenv.batches.row_faults import RowFaults
+    from flowenv.cli.arguments.row_formats import FileRow
     from flowenv.flows.definition import Flow
 
 
@@ -18,55 +18,79 @@ def read_rows(path: Path, flow: Flow[..., Any], common: Mapping[str, Any]) -> li
     """The rows of a file; its columns are parameters, texts are read as annotations say.
 
     Args:
-        path: a file whose name ends in `.csv`, `.jsonl` or `.parquet`.
+        path: a file of a known format, or `-` for the standard input.
         flow: the flow.
         common: parameters that all rows have besides.
 
     Raises:
-        ParameterError: naming the file, the line and the column.
+        ParameterError: naming the file, the line and the column of each fault.
     """
-    readers = {".csv": _csv, ".jsonl": _json_lines, ".ndjson": _json_lines, ".parquet": _parquet}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise ParameterError(
-            f"{path} has rows in no format that is known.",
-            hint="Name a file that ends in .csv, .jsonl or .parquet.",
-        )
-    try:
-        rows = [_parsed(row, common, flow, where) for where, row in reader(path)]
-    except OSError as error:
-        raise ParameterError(f"{path} can't be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ParameterError(
-            f"{path} isn't UTF-8 text: {error}.", hint='Spreadsheets write that as "CSV UTF-8".'
-        ) from error
+    from flowenv.batches.row_faults import RowFaults
+    from flowenv.cli.arguments.row_formats import file_rows
+    from flowenv.flows.checking import checked
+
+    common, wrong = checked(flow, common, all_of_them=False)
+    for fault in wrong:
+        raise ParameterError(f"-p {fault.name}: {fault.message}", hint=fault.hint)
+    faults = RowFaults()
+    rows = [_read(row, common, flow, faults) for row in file_rows(path, faults)]
+    faults.raise_any()
     if not rows:
         raise ParameterError(f"{path} has no rows.")
     return rows
 
 
-def _parsed(
-    row: Mapping[str, Any], common: Mapping[str, Any], flow: Flow[..., Any], where: str
+def _read(
+    row: FileRow, common: Mapping[str, Any], flow: Flow[..., Any], faults: RowFaults
 ) -> dict[str, Any]:
-    from flowenv.cli.arguments.prepare import annotation_of
-    from flowenv.settings.values import fits, parse
+    from flowenv.flows.checking import annotation_of, checked, without_nulls
 
-    values = dict(common)
-    for name, value in row.items():
+    values, unread = dict[str, Any](), set[str]()
+    for name, value in without_nulls(flow, row.values, as_defaults=True).items():
         if name in common:
-            raise ParameterError(f"{where}: the parameter {name} is given with -p, too.")
+            faults.add_once(name, f"{row.where}: the parameter {name} is given with -p, too.")
         wanted = annotation_of(flow, name)
-        if isinstance(value, str) and not fits(value, wanted):
-            try:
-                value = parse(value, wanted)
-            except ValueError as error:
-                cell = _as_seen(name, value, wanted)
-                raise ParameterError(f"{where}, column {name}: {cell}: {error}.") from error
-        values[name] = value
+        try:
+            values[name] = _as_read(value, wanted, is_text=row.is_text)
+        except ValueError as error:
+            cell = _as_seen(name, value, wanted)
+            faults.add(f"{row.where}, column {name}: {cell}: {error}.")
+            values[name], unread = value, {*unread, name}
+    found, wrong = checked(flow, {**common, **values})
+    for fault in wrong:
+        if fault.said:
+            if fault.name not in unread:
+                faults.add(f"{row.where}, column {fault.name}: It {fault.said}", fault.hint)
+        else:
+            faults.add_of_row(row.where, fault)
+    return found
+
+
+def _as_read(value: Any, annotation: Any, *, is_text: bool) -> Any:
+    """A cell as its annotation says; what isn't text and doesn't fit is left to the check.
+
+    Args:
+        value: the cell.
+        annotation: the parameter's.
+        is_text: whether all cells are texts, which are read as those of `-p` are.
+
+    Raises:
+        ValueError: if a text doesn't parse.
+    """
+    from flowenv.flows.conversion import as_annotated
+    from flowenv.settings.values import convert, fits, parse
+
+    if is_text:
+        return parse(value, annotation)
+    value = as_annotated(value, annotation)
+    if fits(value, annotation):
+        return value
+    if isinstance(value, str):
+        return parse(value, annotation)
     try:
-        return flow.check(values)
-    except ParameterError as error:
-        raise ParameterError(f"{where}: {error.message}", hint=error.hint) from error
+        return convert(value, annotation)
+    except ValueError:
+        return value
 
 
 def _as_seen(name: str, text: str, annotation: Any) -> str:
@@ -77,69 +101,3 @@ def _as_seen(name: str, text: str, annotation: Any) -> str:
 
     is_secret = Secret.__name__ in describe(annotation)
     return shown_parameters({name: Secret(text) if is_secret else text})[name]
-
-
-def _csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True)
-        try:
-            header = next(reader, [])
-            _check_header(path, header)
-            for cells in reader:
-                where = f"{path}, line {reader.line_num}"
-                if not cells:
-                    continue  # an empty line
-                if len(cells) != len(header):
-                    raise ParameterError(f"{where}: {len(cells)} cells, but {len(header)} columns.")
-                # an empty cell leaves a parameter as its default has it
-                yield where, {n: c for n, c in zip(header, cells, strict=True) if c != ""}
-        except csv.Error as error:
-            raise ParameterError(f"{path}, line {reader.line_num}: {error}.") from error
-
-
-def _check_header(path: Path, header: list[str]) -> None:
-    if not header:
-        raise ParameterError(f"{path} has no rows.")
-    for name in header:
-        if not name.isidentifier():
-            hint = "The first line names the flow's parameters."
-            if ";" in name or "\t" in name:
-                hint += " Columns are separated by commas."
-            raise ParameterError(
-                f"{path}, line 1: the column {name!r} can't be a parameter's name.", hint=hint
-            )
-        if header.count(name) > 1:
-            raise ParameterError(f"{path}, line 1: the column {name} is there twice.")
-
-
-def _json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            where = f"{path}, line {number}"
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise ParameterError(f"{where}: no JSON: {error}.") from error
-            if not isinstance(row, dict):
-                raise ParameterError(
-                    f"{where}: {type(row).__name__}, not parameters by name.",
-                    hint='A line is an object such as {"day": "2026-01-31"}.',
-                )
-            yield where, row
-
-
-def _parquet(path: Path) -> Iterable[tuple[str, dict[str, Any]]]:
-    try:
-        from pyarrow import ArrowInvalid
-        from pyarrow.parquet import read_table
-    except ImportError as error:
-        raise ParameterError(
-            f"{path} can't be read without pyarrow.", hint="Install pyarrow, or write a CSV file."
-        ) from error
-    try:
-        rows = read_table(path).to_pylist()
-    except ArrowInvalid as error:
-        raise ParameterError(f"{path} is no Parquet file: {error}") from error
-    return ((f"{path}, row {number}", row) for number, row in enumerate(rows, 1))

@@ -29,9 +29,9 @@ def each_options(command: _Command) -> _Command:
         click.option(
             "--each",
             metavar="FILE",
-            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
             help="A run for each row of a .csv, .jsonl or .parquet file, whose columns are "
-            "parameters. -p then gives parameters to all.",
+            "parameters; - is the standard input. -p then gives parameters to all.",
         ),
         click.option(
             "--at-once",
@@ -68,6 +68,8 @@ def check_options(options: dict[str, Any]) -> dict[str, Any]:
     given = [name for name, value in taken.items() if value not in (None, False)]
     if given and options.get("each") is None:
         raise click.UsageError(f"--{given[0].replace('_', '-')} goes with --each FILE.")
+    if taken["again"] and taken["only_failed"]:
+        raise click.UsageError("--again and --only-failed exclude each other.")
     return {**taken, "each": options.pop("each")}
 
 
