@@ -64,7 +64,7 @@ def test_a_target_that_names_no_flow(project: Project, target: str, parts: list[
     ("text", "shown", "said"),
     [
         ("def x(:\n", 'flow.py", line 1', "SyntaxError: "),
-        ("import flowenv.environments\n", "line 1", "such as flowenv_k8s. The page"),
+        ("import flowenv.environs\n", "line 1", "such as flowenv_k8s. The page"),
         ("import prefect.environments\n", "line 1", "Coming from Prefect 0.x"),
         ("def f():\n  import no_such_thing\nf()\n", "line 2, in f", "Is it installed for /"),
         ("x = 1\nx.y\n", "line 2, in <module>", "AttributeError: "),
