@@ -202,7 +202,7 @@ def test_two_owners_of_one_backend(project: Project) -> None:
 def test_a_known_backend_that_isnt_installed_says_how_to_install_it(project: Project) -> None:
     project.write("flow.py", FLOW)
     project.write(
-        "sitecustomize.py", "from flowenv.hooks import discovery\ndiscovery.installed = list\n"
+        "sitecustomize.py", "from flowenv.registry import discovery\ndiscovery.installed = list\n"
     )
     everything_gone = {"PYTHONPATH": str(project.folder)}
     ended = project.flowenv_anew("run", "flow.py", "--env", "fargate", **everything_gone)
