@@ -52,12 +52,16 @@ def account(rig: EcsRig) -> Iterator[EcsRig]:
 
 
 def test_the_parallel_example_unchanged_resized_by_on_execute_although_an_answer_is_lost(
-    account: EcsRig,
+    account: EcsRig, tmp_path: Path
 ) -> None:
     account.faults.inject("answer_lost", operation="RunTask", times=1)
+    page = tmp_path / "run.html"
 
     done = Shell(account).run(
-        *SMALL_EXAMPLE, n_workers=3, on_execute="cluster_flows.one_worker_instead"
+        *SMALL_EXAMPLE,
+        f"--report={page}",
+        n_workers=3,
+        on_execute="cluster_flows.one_worker_instead",
     )
 
     assert done.returncode == 0, done.stderr
@@ -71,6 +75,10 @@ def test_the_parallel_example_unchanged_resized_by_on_execute_although_an_answer
     assert "is open, without encryption or authentication" in done.stderr
     assert "Dask dashboard: http://127." in done.stderr
     assert len([name for name in log_streams(account) if answer["run_id"] in name]) == 2
+    told = page.read_text()
+    assert "clustering" in told
+    for task in tasks:
+        assert task.id in told  # in what ECS has said of it
 
 
 def test_a_failing_flow_exits_with_1_and_its_own_traceback(account: EcsRig) -> None:

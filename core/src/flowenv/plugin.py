@@ -17,7 +17,7 @@ from flowenv._lazily import names_of
 TYPE_CHECKING = False  # as type checkers know it: `typing` itself takes its time
 if TYPE_CHECKING:
     from flowenv import contract
-    from flowenv.answers.events import Event
+    from flowenv.answers.events import Event, moments_of
     from flowenv.answers.handle import FinishedHandle, Handle, poll
     from flowenv.answers.summaries import Finding, Leftover, RunSummary
     from flowenv.answers.times import RunTimes
@@ -176,6 +176,7 @@ __all__ = [
     "RunSummary",
     "RunTimes",
     "moment",
+    "moments_of",
     "texts_by_name",
     "seconds_since",
     # clusters of Dask
@@ -222,7 +223,7 @@ __getattr__, __dir__ = names_of(
             "on_start_setting runtime_setting"
         ),
         "environments.environment": "Callback Environment",
-        "answers.events": "Event",
+        "answers.events": "Event moments_of",
         "runs.flow_run": "FlowRun",
         "answers.handle": "FinishedHandle Handle poll",
         "execution.in_process": "execute_here",

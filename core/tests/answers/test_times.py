@@ -8,6 +8,7 @@ import datetime
 import pytest
 
 from flowenv.answers.times import Phase, RunTimes, times_seen
+from flowenv.results.outcome import Outcome
 from flowenv.states import State
 
 
@@ -27,6 +28,11 @@ def named(times: RunTimes) -> list[tuple[str, float]]:
 def test_making_a_cluster_is_a_phase_of_its_own():
     times = RunTimes(at(0), started=at(1), clustering=at(2), clustered=at(5), running=at(6))
     assert named(times)[1:-1] == [("loading", 1), ("clustering", 3), ("loading", 1)]
+
+
+def test_a_cluster_that_never_came_up_was_being_made_until_the_end():
+    times = RunTimes(at(0), clustering=at(1), ended=at(6))
+    assert named(times) == [("loading", 1), ("clustering", 5)]
 
 
 def test_what_comes_after_the_flow_is_closing():
@@ -90,6 +96,18 @@ def test_the_json_has_each_moment_and_phase():
 def test_where_no_platform_tells_what_was_seen_counts():
     seen = [(State.PENDING, at(0)), (State.RUNNING, at(1)), (State.FAILED, at(3))]
     assert named(times_seen(seen)) == [("starting", 1), ("running", 2)]
+
+
+def test_a_flow_that_runs_here_tells_when_its_cluster_was_there():
+    seen = [(State.PENDING, at(0)), (State.STARTING, at(1)), (State.COMPLETED, at(9))]
+    began, called = at(2).timestamp(), at(5).timestamp()
+    record = Outcome("r", State.COMPLETED, clustered=(began, 3.0), ran=(called, 2.0))
+    assert named(times_seen(seen, record)) == [
+        *(("loading", 2), ("clustering", 3), ("loading", 0), ("running", 2), ("closing", 2))
+    ]
+    making = Outcome("r", State.STARTING, clustered=(began, 0.0))
+    [loading, clustering] = times_seen(seen[:2], making).phases()
+    assert (loading.name, clustering.name, clustering.ended) == ("loading", "clustering", None)
 
 
 def test_what_a_queue_held_back_is_a_phase_of_its_own() -> None:

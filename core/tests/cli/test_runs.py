@@ -32,7 +32,7 @@ def submit(fake: Project, *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (["runs"], "can't list its runs"),
+        (["runs"], "can't list its runs. A run is in the process that submits it, and no"),
         (["status", "x"], "can't pick up runs of other processes"),
         (["attach", "x"], "can't pick up runs of other processes"),
         (["logs", "x"], "can't pick up runs of other processes"),
@@ -44,7 +44,8 @@ def submit(fake: Project, *arguments: str) -> str:
 def test_a_backend_that_cant_says_so(project: Project, command: list[str], says: str) -> None:
     ended = project.flowenv(*command)
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == f"Error: The backend local {says}. Say with --env NAME where to look.\n"
+    assert ended.stderr.startswith(f"Error: The backend local {says}")
+    assert "--env" in ended.stderr
 
 
 def test_runs_lists_what_the_platform_knows(fake: Project) -> None:

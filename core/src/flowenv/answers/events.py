@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,3 +44,24 @@ class Event:
             "count": self.count,
             "hint": self.hint,
         }
+
+
+def moments_of(record: Mapping[str, Any], said: Mapping[str, str], about: str) -> list[Event]:
+    """The moments that a platform's record of something has, as events, oldest first.
+
+    Args:
+        record: the record; what isn't known yet isn't in it.
+        said: the names of moments, and what each says.
+        about: what the record is of.
+
+    >>> import datetime
+    >>> at = datetime.datetime(2026, 11, 28, tzinfo=datetime.UTC)
+    >>> [event.name for event in moments_of({"startedAt": at}, {"startedAt": "It began."}, "task")]
+    ['startedAt']
+    """
+    found = [
+        (at, Event(name, text, at, about))
+        for name, text in said.items()
+        if isinstance(at := record.get(name), datetime.datetime)
+    ]
+    return [event for _, event in sorted(found, key=lambda pair: pair[0])]

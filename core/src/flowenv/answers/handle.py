@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from flowenv.errors import PluginError
 from flowenv.states import Status
 
 if TYPE_CHECKING:
+    from flowenv.answers.events import Event
     from flowenv.results.outcome import Outcome
 
 _METHODS = ("reference", "status", "follow", "logs", "outcome", "cancel")
@@ -116,14 +117,20 @@ class FinishedHandle:
         result: the run's outcome.
         value: the flow's result itself.
         error: the flow's exception itself.
+        told: what a platform said meanwhile, of a Dask cluster of the run's own.
     """
 
     reference = "local"
 
     def __init__(
-        self, result: Outcome, value: Any = None, error: BaseException | None = None
+        self,
+        result: Outcome,
+        value: Any = None,
+        error: BaseException | None = None,
+        told: Iterable[Event] = (),
     ) -> None:
         self._outcome = result
+        self._told = tuple(told)
         self.value = value
         self.error = error
 
@@ -142,6 +149,10 @@ class FinishedHandle:
     def outcome(self) -> Outcome:
         """The outcome."""
         return self._outcome
+
+    def events(self) -> Iterable[Event]:
+        """What a platform said of the run's own cluster."""
+        return self._told
 
     def cancel(self) -> None:
         """Do nothing: the run is over."""

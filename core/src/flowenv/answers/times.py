@@ -7,9 +7,12 @@ import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowenv.states import State
+
+if TYPE_CHECKING:
+    from flowenv.results.outcome import Outcome
 
 Moment = datetime.datetime | None
 
@@ -164,19 +167,34 @@ def _name(ends_with: str, begins_with: str) -> str:
         return _PHASES[ends_with] if ends_with != "running" or in_container else "starting"
     if begins_with == "returned":
         return "closing"
+    if begins_with in ("installing", "clustering"):
+        return begins_with
     if in_container or begins_with == "running":
         return "running"
     return "scheduling" if begins_with in _BEFORE_A_PLACE else "starting"
 
 
-def times_seen(seen: Sequence[tuple[State, datetime.datetime]]) -> RunTimes:
+def times_seen(
+    seen: Sequence[tuple[State, datetime.datetime]], record: Outcome | None = None
+) -> RunTimes:
     """The times of a run as the process that submitted it has seen them.
 
     Args:
         seen: each state, and when it was there first.
+        record: what a flow that runs here says of itself; it counts if it has made a Dask cluster.
     """
     at = dict(seen)
     ended = next((when for state, when in seen if state.is_final), None)
+    if record and record.clustered:
+        clustering, clustered = record.clustering
+        return RunTimes(
+            at.get(State.PENDING),
+            clustering=clustering,
+            clustered=clustered,
+            running=record.began,
+            returned=record.returned,
+            ended=ended,
+        )
     return RunTimes(
         at.get(State.PENDING),
         scheduled=at.get(State.STARTING),

@@ -45,10 +45,16 @@ def find_environment(
         if not getattr(environment.capabilities, capability):
             raise UnsupportedOperation(
                 f"The backend {environment.backend} {_LACKS[capability]}.",
-                hint=(capability == "delete" and environment.instead_of_delete)
-                or _OTHERS[bool(env)],
+                hint=_instead(environment, capability) or _OTHERS[bool(env)],
             )
     return environment
+
+
+def _instead(environment: Environment, capability: str) -> str:
+    return {
+        "delete": environment.instead_of_delete,
+        "find": environment.instead_of_find,
+    }.get(capability, "")
 
 
 def attached(

@@ -171,6 +171,11 @@ class Environment:
         return ""
 
     @property
+    def instead_of_find(self) -> str:
+        """What there is where a platform can't list runs: a hint."""
+        return ""
+
+    @property
     def instead_of_delete(self) -> str:
         """What goes by itself and when, on a platform that can't delete a run: a hint."""
         return ""

@@ -41,11 +41,13 @@ def _executed(flow_run: FlowRun, status: Status) -> FinishedHandle:
         with closed_before_the_end():
             value = flow_run.hooks.run_flow(flow_run)
     except Exception as error:
-        return FinishedHandle(outcome_of_error(flow_run, error), error=error)
+        told = flow_run.cluster_events
+        return FinishedHandle(outcome_of_error(flow_run, error), error=error, told=told)
     except BaseException as error:
         flow_run.observe(_interrupted(error))
         raise
-    return FinishedHandle(Outcome(flow_run.id, State.COMPLETED), value)
+    outcome = Outcome(flow_run.id, State.COMPLETED)
+    return FinishedHandle(outcome, value, told=flow_run.cluster_events)
 
 
 def _interrupted(by: BaseException) -> Status:

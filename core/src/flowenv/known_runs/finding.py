@@ -64,7 +64,10 @@ def find_runs(
         since = since.astimezone()
     hooks = registry().hooks(environment.backend)
     if not environment.capabilities.find:
-        raise UnsupportedOperation(f"The backend {environment.backend} can't list its runs.")
+        raise UnsupportedOperation(
+            f"The backend {environment.backend} can't list its runs.",
+            hint=environment.instead_of_find,
+        )
     answer = hooks.claimed("find", "flowenv_find_runs", environment=environment, labels=labels)
     found = list(many(answer, RunSummary, hooks.owner, "flowenv_find_runs"))
     if journal := journal_here():

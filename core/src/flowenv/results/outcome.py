@@ -267,11 +267,12 @@ class Outcome:
 
     @property
     def clustering(self) -> tuple[datetime.datetime | None, datetime.datetime | None]:
-        """When making a Dask cluster for the run began and ended, if one was made."""
+        """When making a Dask cluster for the run began and ended, as far as it did."""
         if not self.clustered:
             return None, None
         began = datetime.datetime.fromtimestamp(self.clustered[0], datetime.UTC)
-        return began, began + datetime.timedelta(seconds=self.clustered[1])
+        seconds = self.clustered[1]  # 0 for one that never came up
+        return began, began + datetime.timedelta(seconds=seconds) if seconds else None
 
     def _beginning(self) -> dict[str, Any]:
         proof = {"proof": self.proof} if self.proof else {}

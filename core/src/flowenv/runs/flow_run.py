@@ -64,7 +64,9 @@ class FlowRun(WatchedRun):
         installed: where the flow runs: the same for what it requires; empty if nothing of that
             had to be installed.
         clustered: where the flow runs: when the making of its Dask cluster began, in seconds since
-            1970, and how many seconds it took; empty if none was made.
+            1970, and how many seconds it took, or 0 as long as it isn't up; empty if none was made.
+        cluster_events: where the flow runs, if that is the submitting process: what the platform
+            has said of that cluster.
     """
 
     def _repr_html_(self) -> str:
@@ -72,7 +74,7 @@ class FlowRun(WatchedRun):
         from flowenv.answers.times import times_seen
         from flowenv.runs.notebook import bars, facts, state, text
 
-        seen = () if self.is_attached else times_seen(self._seen).phases()
+        seen = () if self.is_attached else times_seen(self._seen, self._own_record()).phases()
         stands = state(self.last_status) if self.is_looked_at else f"({NOT_LOOKED})"
         parameters = ", ".join(f"{name}={value}" for name, value in self.shown_parameters.items())
         return facts(

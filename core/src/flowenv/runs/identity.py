@@ -16,6 +16,7 @@ from flowenv.runs.live_status import LiveStatus
 from flowenv.states import State, Status
 
 if TYPE_CHECKING:
+    from flowenv.answers.events import Event
     from flowenv.answers.handle import Handle
     from flowenv.contract.variables import Variables
     from flowenv.environments.environment import Environment
@@ -93,6 +94,7 @@ class RunIdentity:
         self.ran: tuple[float, ...] = ()
         self.installed: tuple[float, ...] = ()
         self.clustered: tuple[float, ...] = ()
+        self.cluster_events: tuple[Event, ...] = ()
         self.output: Path | None = None
         self._seen = [(State.PENDING, now())]
         self._source_files: tuple[Path, ...] | None = None

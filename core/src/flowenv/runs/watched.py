@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from flowenv.answers.checked import AskedHandle
 from flowenv.answers.times import Phase, RunTimes, times_seen
 from flowenv.errors import UnsupportedOperation, WaitTimeout
+from flowenv.results.outcome import Outcome
 from flowenv.runs.identity import RunIdentity, now
 from flowenv.states import State, Status
 
@@ -171,7 +172,7 @@ class WatchedRun(RunIdentity):
         told = self._asked().times() if self.handle is not None else None
         if told is None and self.is_attached:
             return RunTimes()  # when it was made says nothing of where it stands
-        return told or times_seen(self._seen)
+        return told or times_seen(self._seen, self._own_record())
 
     def phases(self) -> tuple[Phase, ...]:
         """What the run's time went to: scheduling, pulling, starting, loading, running, closing.
@@ -198,6 +199,11 @@ class WatchedRun(RunIdentity):
         ()
         """
         return tuple(self._asked().events()) if self.handle is not None else ()
+
+    def _own_record(self) -> Outcome:
+        """What a flow that runs in this process says of its times."""
+        state = self.last_status.state
+        return Outcome(self.id, state, ran=self.ran, clustered=self.clustered)
 
     def _asked(self) -> AskedHandle:
         from flowenv.answers.checked import AskedHandle

@@ -184,6 +184,15 @@ class DaskCloudProviderEnvironment(Environment):
             limits["maximum"] = self.adaptive_max_workers
         return {**((self.executor_kwargs or {}).get("adapt_kwargs") or {}), **limits}
 
+    @property
+    def instead_of_find(self) -> str:
+        """What shows a run, and what is left of one."""
+        return (
+            "A run is in the process that submits it, and the provider knows its cluster only: "
+            "`flowenv run` shows it as it goes, and `flowenv sweep` what clusters of runs that "
+            "are over have left."
+        )
+
     def contract_values(self, flow_run: FlowRun) -> Mapping[str, str]:
         """That work goes to the run's Dask cluster."""
         return {contract.EXECUTOR: contract.DASK_EXECUTOR}

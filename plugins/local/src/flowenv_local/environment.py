@@ -51,3 +51,11 @@ class LocalEnvironment(Environment):
     on_start: Callback | None = on_start_setting()
     on_exit: Callback | None = on_exit_setting()
     metadata: dict[str, Any] | None = metadata_setting()
+
+    @property
+    def instead_of_find(self) -> str:
+        """Nothing: no platform knows of a run."""
+        return (
+            "A run is in the process that submits it, and no platform knows of it: `flowenv run` "
+            "shows it as it goes. Name another environment with --env."
+        )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from flowenv.errors import FlowenvError
-from flowenv.plugin import Leftover, kill_workers, started_without_ctrl_c, without_its_work
+from flowenv.plugin import Event, Leftover, kill_workers, started_without_ctrl_c, without_its_work
 from flowenv_dask_cloud.cluster import dask_objects
 from flowenv_dask_cloud.cluster.dask_config import ProviderSettings
 from flowenv_dask_cloud.cluster.diagnosis import not_in_time, start_error
@@ -20,6 +20,7 @@ from flowenv_dask_cloud.cluster.event_loop import EventLoop, in_thread
 from flowenv_dask_cloud.cluster.leftovers import UNSEEN, Leftovers, sentence
 from flowenv_dask_cloud.cluster.members import Watch, describe
 from flowenv_dask_cloud.cluster.progress import Progress
+from flowenv_dask_cloud.cluster.task_events import events_of
 from flowenv_dask_cloud.cluster.watch import watched
 from flowenv_dask_cloud.spec.providers import Provider
 
@@ -112,6 +113,11 @@ class ClusterLifecycle:
     def problems(self) -> list[str]:
         """What the provider itself says about tasks that don't run."""
         return self._asked(self._leftovers.problems) or []
+
+    def events(self) -> list[Event]:
+        """What the provider has said of the cluster's tasks, as this process has last seen them."""
+        made = ((one, getattr(one, "task", None)) for one in self._watch.made)
+        return events_of((getattr(one, "task_type", ""), task) for one, task in made if task)
 
     def why_no_worker(self) -> str | None:
         """Why no worker will come any more, if the provider knows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -78,11 +79,14 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
     progress = Progress(flow_run)
     part = {**part, "arguments": arguments, "scheduler_variables": scheduler_variables}
     lifecycle = _lifecycle(environment, flow_run, part, provider, progress)
+    began = time.time()
+    flow_run.clustered = (began, 0.0)
     try:
         lifecycle.start()
         with _connected(environment, lifecycle, progress) as client:
             report = _report_path(environment)
             with run_on(client, flow_run.source_files, performance_report_path=report, is_own=True):
+                flow_run.clustered = (began, time.time() - began)
                 progress.running(_dashboard(lifecycle.cluster, client))
                 return call_with_callbacks(environment, flow_run)
     except KeyboardInterrupt:
@@ -90,6 +94,7 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
         raise
     finally:
         lifecycle.close()
+        flow_run.cluster_events = tuple(lifecycle.events())
 
 
 def _report_path(environment: DaskCloudProviderEnvironment) -> str | None:

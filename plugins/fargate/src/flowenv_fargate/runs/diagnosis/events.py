@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
-from flowenv.plugin import Event, State, Status
+from flowenv.plugin import Event, State, Status, moments_of
 from flowenv_fargate.spec.tags import Task
 
 _MOMENTS = {
@@ -26,13 +26,7 @@ def events_of(task: Task, status: Status) -> list[Event]:
         task: as DescribeTasks shows it.
         status: what that means for the run.
     """
-    moments = [
-        Event(name, said, at, "task")
-        for name, said in _MOMENTS.items()
-        if isinstance(at := task.get(name), datetime.datetime)
-    ]
-    moments.sort(key=lambda event: event.at.timestamp() if event.at else 0.0)
-    return [*moments, *_why_it_stopped(task, status)]
+    return [*moments_of(task, _MOMENTS, "task"), *_why_it_stopped(task, status)]
 
 
 def _why_it_stopped(task: Task, status: Status) -> Iterator[Event]:
