@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 from flowenv.cli.arguments.prepare import parse_variables
+from flowenv.cli.output.report import describe_result
 from flowenv.errors import ConfigurationError
 
 from .project import FLOWENV, Project
@@ -124,6 +125,16 @@ def test_an_executor_is_given_key_by_key(project: Project) -> None:
     options = [word for key in keys for word in ("-s", f"executor.{key}")]
     ended = project.flowenv("run", "flow.py", "-o", "json", *options)
     assert ended.json["result"] == ["ThreadPoolExecutor", 3]
+
+
+def test_numbers_that_json_has_not_are_null_and_counted() -> None:
+    nan, infinity = float("nan"), float("inf")
+    assert describe_result({"loss": [0.5, nan, nan], "best": {"at": infinity}}, None) == {
+        "result": {"loss": [0.5, None, None], "best": {"at": None}},
+        "result_nulls": {"NaN": 2, "Infinity": 1},
+        "result_text": "{'loss': [0.5, nan, nan], 'best': {'at': inf}}",
+    }
+    assert describe_result([nan, {1}], None) == {"result": None, "result_text": "[nan, {1}]"}
 
 
 def test_of_a_long_result_the_beginning_is_printed_and_how_to_get_all(fake: Project) -> None:

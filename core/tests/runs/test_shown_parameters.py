@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import enum
+import re
 import socket
 import uuid
 from pathlib import Path
@@ -16,6 +18,14 @@ from flowenv import Secret
 from flowenv.runs.shown_parameters import LONGEST, MOST, shown_parameters
 from flowenv.runs.submitter import submitter
 from flowenv.settings.configuration import configuration
+
+
+class Side(enum.Enum):
+    BUY = "hunter2"
+
+
+class Level(enum.StrEnum):
+    HIGH = "high"
 
 
 class Heavy:
@@ -38,6 +48,9 @@ class Heavy:
         (decimal.Decimal("0.10"), "0.10"),
         (uuid.UUID(int=5), "00000000-0000-0000-0000-000000000005"),
         ([datetime.date(2026, 11, 28)], "[2026-11-28]"),
+        (Side.BUY, "BUY"),
+        ([Level.HIGH], "[HIGH]"),
+        (re.I | re.M, "IGNORECASE|MULTILINE"),
         (Heavy(), "<Heavy>"),
         ([Heavy()], "[<Heavy>]"),
         (Secret("hunter2"), "***"),

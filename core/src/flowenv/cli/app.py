@@ -56,7 +56,23 @@ class LazyGroup(click.Group):
 
             hint = nearest(args[0], list(_COMMANDS))
             raise click.UsageError(f"No such command {args[0]!r}. {hint}", ctx)
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None and not ctx.resilient_parsing:
+            _check_once(command, ctx, rest)
+        return name, command, rest
+
+
+def _check_once(command: click.Command, ctx: click.Context, args: list[str]) -> None:
+    """Refuse an option that is given twice: of its values click would take the last in silence."""
+    own = click.Context(command, ctx, command.name)
+    try:
+        order = command.make_parser(own).parse_args(list(args))[2]
+    except click.UsageError:  # it is raised again where the command is called
+        return
+    for one in dict.fromkeys(order):
+        takes_one = isinstance(one, click.Option) and not (one.multiple or one.is_flag or one.count)
+        if takes_one and order.count(one) > 1:
+            raise click.UsageError(f"{max(one.opts, key=len)} is given twice.", own)
 
 
 @click.group(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import enum
 import fractions
 import reprlib
 import uuid
@@ -40,6 +41,8 @@ class _Short(reprlib.Repr):
     def repr1(self, x: Any, level: int) -> str:
         if isinstance(x, Secret):
             return MASK
+        if isinstance(x, enum.Enum):
+            return shortened(str(x._name_)) if x._name_ else f"<{type(x).__name__}>"
         if isinstance(x, str):
             return repr(shortened(without_secrets(str(x))))
         if isinstance(x, PurePath):
@@ -105,8 +108,8 @@ def shown_parameters(parameters: Mapping[str, Any], most: int = MOST) -> dict[st
     """Parameters as texts that stand where all can read them who may list runs.
 
     A value is shown as Python shows it, shortened, but a date, a time, a path, a decimal number
-    and the like as their plain texts; a `Secret`, what has the name of one, and
-    texts of secrets that this process has revealed are masked.
+    and the like as their plain texts, and a member of an enumeration by its name; a `Secret`, what
+    has the name of one, and texts of secrets that this process has revealed are masked.
 
     Args:
         parameters: values by name.

@@ -168,11 +168,13 @@ def test_a_parquet_file_has_rows_too(days):
         (["--at-once", "2"], "--at-once goes with --each FILE."),
         (["--only-failed"], "--only-failed goes with --each FILE."),
         (["--each", "days.csv", "--detach"], "--each goes with neither --detach nor --rehearse."),
-        (["--each", "days.csv", "--again", "--only-failed"], "exclude each other"),
+        (["--each", "days.csv", "--again", "--only-failed"], "--again and --only-failed exclude"),
         (["--each", "days.csv", "-p", "size=3"], "line 2: the parameter size is given with -p"),
         (["--each", "days.csv", "--batch", ""], "A batch can't be called ''."),
         (["--each", "days.csv", "--batch", "a b"], "A batch can't be called 'a b'."),
         (["--each", "none.csv"], "'none.csv' does not exist"),
+        (["--each", "days.csv", "--each", "days.csv"], "--each is given twice."),
+        (["--each", "days.csv", "-e", "local"], "--env is given twice."),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(days, options, said):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +74,8 @@ def describe_result(value: Any, error: Exception | None) -> dict[str, Any]:
 
     Args:
         value: the result; one that isn't JSON data is given as `result_text`, as Python
-            shows it.
+            shows it. If only NaN and infinite numbers are none in JSON, these are null in
+            `result`, and counted in `result_nulls`.
         error: why a run that completed has none here; given as `result_error`.
     """
     from flowenv.serialization.plain_data import is_plain
@@ -81,7 +84,29 @@ def describe_result(value: Any, error: Exception | None) -> dict[str, Any]:
         return {"result": None, "result_error": str(error)}
     if is_plain(value):
         return {"result": value}
+    finite, nulls = _with_nulls(value)
+    if nulls and is_plain(finite):
+        return {"result": finite, "result_nulls": dict(nulls), "result_text": repr(value)}
     return {"result": None, "result_text": repr(value)}
+
+
+def _with_nulls(value: Any) -> tuple[Any, Counter[str]]:
+    """A value with None where it has a number that is none in JSON, and how many of each it has.
+
+    >>> _with_nulls({"loss": [0.5, float("nan")], "best": -float("inf")})
+    ({'loss': [0.5, None], 'best': None}, Counter({'NaN': 1, '-Infinity': 1}))
+    """
+    nulls = Counter[str]()
+
+    def finite(one: Any) -> Any:
+        if type(one) is float and not math.isfinite(one):
+            nulls["NaN" if one != one else "Infinity" if one > 0 else "-Infinity"] += 1
+            return None
+        if type(one) is list:
+            return [finite(item) for item in one]
+        return {k: finite(item) for k, item in one.items()} if type(one) is dict else one
+
+    return finite(value), nulls
 
 
 def report_result(value: Any, error: Exception | None, all_of_it: str | None = None) -> None:
