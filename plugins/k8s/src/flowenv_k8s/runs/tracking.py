@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
-import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -25,11 +23,9 @@ from flowenv.plugin import (
     storage,
 )
 from flowenv_k8s.api.client import Client
-from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
-from flowenv_k8s.runs.brought import Lacking
+from flowenv_k8s.runs.asked_job import AskedJob
 from flowenv_k8s.runs.diagnosis import events
-from flowenv_k8s.runs.diagnosis.job_status import is_marked_cancelled, is_over
-from flowenv_k8s.runs.diagnosis.pod_status import by_age
+from flowenv_k8s.runs.diagnosis.job_status import is_over
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
 from flowenv_k8s.runs.diagnosis.times import PULLED, UNPLACED, is_made_gated, times_of
 from flowenv_k8s.runs.start import Start
@@ -39,11 +35,8 @@ from flowenv_k8s.runs.termination import (
     remove_further_pods,
     wait_until_over,
 )
-from flowenv_k8s.runs.watch.event_list import EventList
 from flowenv_k8s.runs.watch.pod_updates import PodUpdates
 from flowenv_k8s.runs.watch.pod_watch import PodWatch
-from flowenv_k8s.runs.watch.trimming import trimmed_job
-from flowenv_k8s.spec.labels import RunMarks, job_of, pod_selector, selector
 
 _log = logging.getLogger("flowenv.k8s")
 
@@ -87,27 +80,20 @@ class RunTracker:
         *,
         payload: str | None = None,
     ) -> None:
-        metadata = job["metadata"]
-        self.name: str = metadata["name"]
-        self.namespace: str = metadata["namespace"]
-        self.uid: str = metadata["uid"]
-        self.marks = RunMarks.of(job)
+        self._asked = asked = AskedJob(client, job)
+        self.name, self.namespace, self.uid = asked.name, asked.namespace, asked.uid
+        self.marks, self.lacking = asked.marks, asked.lacking
         self.final: Verdict | None = None
-        self.lacking = Lacking()
         self.before_pods_go: Callable[[Outcome], None] = lambda outcome: None
         self._payload = payload
         self._client = client
-        # thousands of runs of a batch keep theirs
-        self._job: Mapping[str, Any] | None = trimmed_job(job)
         self._latest = Verdict(Status(State.SUBMITTED))
         self._lock = threading.RLock()
-        self._cancelled = False
         self._had_pod = False
         self._pods: Sequence[Mapping[str, Any]] = ()
         self._is_settled = False
-        self._start = Start(start_deadline, age, self._events_lately, self._looked_at_job)
+        self._start = Start(start_deadline, age, asked.events_lately, asked.look)
         now = time.monotonic()
-        self._job_seen = now
         self._next_ask = now
         self._patience = Patience()
         self._is_blind = False
@@ -116,7 +102,7 @@ class RunTracker:
     @property
     def is_over(self) -> bool:
         """True if the run is over, or its Job was when it was last seen."""
-        return self.final is not None or (self._job is not None and is_over(self._job))
+        return self.final is not None or self._asked.is_over
 
     def look(self, *, acts: bool = False) -> Status:
         """Ask the cluster for the Job and its pods, and say how the run stands.
@@ -127,7 +113,7 @@ class RunTracker:
         """
         with self._lock:
             if self.final is None:
-                self._look_at_job()
+                self._asked.look()
                 self._judge(self.list_pods(), frozenset(), acts)
             self._settle(acts)
             return self._latest.status
@@ -168,7 +154,7 @@ class RunTracker:
             self._judge(list(updates.pods.values()), frozenset(updates.gone), acts)
         if self.final is None and self._ask_cluster(updates):
             pods = dict(updates.pods)
-            if self._job is None or is_over(self._job):
+            if self._asked.latest is None or is_over(self._asked.latest):
                 # the Job may be ahead of the watch
                 listed = {pod["metadata"]["uid"]: pod for pod in self.list_pods()}
                 _let_catch_up(updates, listed)
@@ -188,7 +174,7 @@ class RunTracker:
             end: the latest moment to return, by the monotonic clock.
         """
         now = time.monotonic()
-        moments = [self._job_seen + (CHECK_JOB if updates.pods else NO_POD)]
+        moments = [self._asked.seen + (CHECK_JOB if updates.pods else NO_POD)]
         if self._latest.ask_job:
             moments.append(self._next_ask)
         if self._patience.is_tried:
@@ -200,13 +186,13 @@ class RunTracker:
 
     def cancelled(self) -> None:
         """Note that this process deletes the Job, so that its absence is no surprise."""
-        self._cancelled = True
+        self._asked.is_cancelled = True
 
     def gone(self, pods: Sequence[Mapping[str, Any]]) -> None:
         """Judge the run by its pods as they were last; neither they nor the Job are there."""
         with self._lock:
             if self.final is None:
-                self._job = None
+                self._asked.latest = None
                 self._judge(pods, frozenset(pod["metadata"]["uid"] for pod in pods), acts=False)
                 self._settle(acts=True)
 
@@ -215,18 +201,14 @@ class RunTracker:
         with self._lock:
             if not self._pods and self.final is None:
                 self.look()
-            pods, job = self._pods, self._job
+            pods, job = self._pods, self._asked.latest
             reasons = (PULLED, UNPLACED) if is_made_gated(job or {}) else (PULLED,)
-            events: list[dict[str, Any]] = []
-            for pod, reason in itertools.product(pods, reasons):
-                fields = f"involvedObject.uid={pod['metadata']['uid']},reason={reason}"
-                with contextlib.suppress(FlowenvError):  # who may not see them misses a phase
-                    events += self._client.list(EVENTS, self.namespace, fields=fields)[0]
+            events = self._asked.events_for(pods, reasons)
             outcome = self.final.outcome if self.final else None
             times = times_of(job, pods, self.marks.flow_container, events, outcome)
             if self.final and not times.ended and job is not None and not is_over(job):
-                self._look_at_job()  # its container never ran, and the Job has ended since
-                times = times_of(self._job, pods, self.marks.flow_container, events, outcome)
+                job = self._asked.look()  # its container never ran, and the Job has ended since
+                times = times_of(job, pods, self.marks.flow_container, events, outcome)
             return times
 
     def events(self) -> list[dict[str, Any]]:
@@ -239,34 +221,28 @@ class RunTracker:
             if not self._pods and self.final is None:
                 self.look()
             pods = [*self._pods]
-        labels = selector(run_id=self.marks.run_id)
-        pods += self._client.list(PODS, self.namespace, labels=labels)[0]
-        uids = dict.fromkeys((self.uid, *(pod["metadata"]["uid"] for pod in pods)))
-        events_of = self._client.shared(EventList, self.namespace).of
-        return [event for uid in uids for event in events_of(uid)]
+        return self._asked.all_events(pods)
 
     def list_pods(self) -> list[dict[str, Any]]:
         """Ask the cluster for the Job's pods, oldest first."""
-        labels = pod_selector(run_id=self.marks.run_id)
-        found, _ = self._client.list(PODS, self.namespace, labels=labels)
-        return sorted((pod for pod in found if job_of(pod) == self.uid), key=by_age)
+        return self._asked.pods()
 
     # -- judging ---------------------------------------------------------------------------
 
     def _judge(self, pods: Sequence[Mapping[str, Any]], gone: frozenset[str], acts: bool) -> None:
-        verdict = self._judged(self._job, pods, gone)
+        verdict = self._judged(self._asked.latest, pods, gone)
         if self._had_pod and not pods and not verdict.status.state.is_final:
             verdict = Verdict(Status(State.STARTING, message="The pod is gone."), ask_job=True)
         self._had_pod = self._had_pod or bool(pods)
         self._pods = pods or self._pods
-        verdict = self._start.judge(verdict, self._job, pods, is_blind=self._is_blind)
+        verdict = self._start.judge(verdict, self._asked.latest, pods, is_blind=self._is_blind)
         waits = verdict.status.state in (State.SUBMITTED, State.STARTING)
-        if acts and waits and not self._cancelled:
+        if acts and waits and not self._asked.is_cancelled:
             verdict = self._with_what_it_lacks(verdict)
         if verdict.is_hopeless:
             verdict = self._given_up(verdict) if acts else _not_given_up(verdict)
         if verdict.status.reason is Reason.STOPPED and not verdict.is_left:
-            verdict = events.with_who_stopped_it(verdict, self._events(pods))
+            verdict = events.with_who_stopped_it(verdict, self._asked.events(pods))
         self._latest = verdict
         if verdict.status.state.is_final:
             self.final = verdict
@@ -278,7 +254,7 @@ class RunTracker:
         gone: frozenset[str] = frozenset(),
     ) -> Verdict:
         now, marks = datetime.datetime.now(datetime.UTC), self.marks
-        container, cancelled = marks.flow_container, self._cancelled
+        container, cancelled = marks.flow_container, self._asked.is_cancelled
         return judge(Observed(marks.run_id, job, pods, container, now, gone, cancelled, marks.seal))
 
     def _with_what_it_lacks(self, verdict: Verdict) -> Verdict:
@@ -298,10 +274,10 @@ class RunTracker:
     def _given_up(self, verdict: Verdict) -> Verdict:
         """A run that can't start is over: on the cluster first, since it may start after all."""
         verdict = Verdict(dataclasses.replace(verdict.status, state=State.CRASHED))
-        if self._job is None:
+        if self._asked.latest is None:
             return verdict
-        end_job(self._client, self._job, verdict, self.marks.run_id)
-        wait_until_over(self._client, self._job)
+        end_job(self._client, self._asked.latest, verdict, self.marks.run_id)
+        wait_until_over(self._client, self._asked.latest)
         seen = self._judged(None, self.list_pods())
         if seen.outcome is not None:
             return seen  # it started at the last moment
@@ -313,12 +289,12 @@ class RunTracker:
         verdict = self.final
         if verdict is None or self._is_settled or not acts:
             return
-        if self._job is not None and not verdict.is_left:
+        if self._asked.latest is not None and not verdict.is_left:
             if verdict.job_must_end and verdict.outcome:
                 self.before_pods_go(verdict.outcome)
             act = end_job if verdict.job_must_end else leave_outcome
-            act(self._client, self._job, verdict, self.marks.run_id)
-            remove_further_pods(self._client, self._job, self.marks.run_id)
+            act(self._client, self._asked.latest, verdict, self.marks.run_id)
+            remove_further_pods(self._client, self._asked.latest, self.marks.run_id)
         self._is_settled = True
         if self._payload:
             try:
@@ -335,56 +311,13 @@ class RunTracker:
             return False
         if self._patience.is_tried or (self._latest.ask_job and now >= self._next_ask):
             self._next_ask = now + ASK_AGAIN
-            self._look_at_job()
+            self._asked.look()
             return True
         patience = CHECK_JOB if updates.pods else NO_POD
-        if now - self._job_seen < patience:
+        if now - self._asked.seen < patience:
             return False
-        listed = updates.jobs.look(self.uid, patience).found
-        if listed is None:
-            self._look_at_job()  # gone, or younger than the list
-        else:
-            self._job, self._job_seen = listed, now
+        self._asked.look_in(updates.jobs, patience)
         return True
-
-    def _look_at_job(self) -> None:
-        found = self._client.get(JOBS, self.namespace, self.name)
-        if found is not None and found["metadata"]["uid"] != self.uid:
-            found = None  # another Job has taken the name
-        if not self._cancelled:
-            self._cancelled = (
-                any(map(events.is_cancellation, self._events(())))
-                if found is None
-                else is_marked_cancelled(found)
-            )
-        self._job, self._job_seen = found and trimmed_job(found), time.monotonic()
-
-    def _looked_at_job(self) -> Mapping[str, Any] | None:
-        self._look_at_job()
-        return self._job
-
-    def _events(self, pods: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        return self._events_by(self._client.shared(EventList, self.namespace).now, pods)
-
-    def _events_lately(self, pods: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """The same, but maybe a few seconds old: one list for all runs that wait."""
-        return self._events_by(self._client.shared(EventList, self.namespace).of, pods)
-
-    def _events_by(
-        self,
-        ask: Callable[[str], list[dict[str, Any]]],
-        pods: Iterable[Mapping[str, Any]],
-    ) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
-        for uid in (self.uid, *(pod["metadata"]["uid"] for pod in pods)):
-            try:
-                found += ask(uid)
-            except OUTAGES:
-                raise  # without them what was known would be forgotten, or judged wrongly
-            except FlowenvError as error:  # they only explain
-                _log.debug("No events: %s", error)
-        self.lacking.hear(found)
-        return found
 
 
 def _not_given_up(verdict: Verdict) -> Verdict:
