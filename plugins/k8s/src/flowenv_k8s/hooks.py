@@ -40,7 +40,7 @@ def flowenv_execute(
 ) -> Handle:
     """Create the Job, then its Secret."""
     from flowenv_k8s.api.client import connect
-    from flowenv_k8s.runs.brought import brought
+    from flowenv_k8s.runs.brought.brought_again import brought
     from flowenv_k8s.runs.handle import KubernetesHandle
     from flowenv_k8s.runs.submission import submit
 

@@ -13,7 +13,7 @@ from flowenv.errors import FlowenvError
 from flowenv.plugin import OUTAGES
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
-from flowenv_k8s.runs.brought import Lacking
+from flowenv_k8s.runs.brought.brought_again import Lacking
 from flowenv_k8s.runs.diagnosis.events import is_cancellation
 from flowenv_k8s.runs.diagnosis.job_status import is_marked_cancelled, is_over
 from flowenv_k8s.runs.diagnosis.pod_status import by_age

@@ -11,7 +11,7 @@ from flowenv.plugin import storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import NotSent, Refused
 from flowenv_k8s.api.resources import JOBS, SECRETS
-from flowenv_k8s.runs.brought import bring
+from flowenv_k8s.runs.brought.brought_again import bring
 from flowenv_k8s.runs.diagnosis.job_status import is_over, left_outcome
 from flowenv_k8s.runs.own_objects import create_once
 from flowenv_k8s.spec.labels import RUN_ID, RunMarks, run_of

@@ -15,10 +15,10 @@ from flowenv.plugin import Leftover, State, storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import CONFIG_MAPS, JOBS, PODS, Resource
 from flowenv_k8s.base_environment import KubernetesEnvironment
-from flowenv_k8s.runs.common_part import forget_common
+from flowenv_k8s.runs.brought.common_part import forget_common
+from flowenv_k8s.runs.brought.runtime import forget_runtime
 from flowenv_k8s.runs.diagnosis.job_status import is_held
 from flowenv_k8s.runs.lookup import pods_by_job, stored_payload, verdict_on
-from flowenv_k8s.runs.runtime import forget_runtime
 from flowenv_k8s.spec.common_part import KIND as BATCH_KIND
 from flowenv_k8s.spec.common_part import common_of
 from flowenv_k8s.spec.job import DAY

@@ -12,7 +12,7 @@ from flowenv.plugin import FlowRun, Reason, State
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import EVENTS
 from flowenv_k8s.runs import start as start_of_runs
-from flowenv_k8s.runs.runtime import bring_runtime
+from flowenv_k8s.runs.brought.runtime import bring_runtime
 from on_kubernetes.job_runs import name_of, pod_of
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 

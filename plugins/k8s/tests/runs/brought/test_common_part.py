@@ -18,7 +18,7 @@ from flowenv.plugin import Environment, Leftover
 from flowenv_k8s.api.client import Client, connect
 from flowenv_k8s.api.resources import CONFIG_MAPS, SECRETS
 from flowenv_k8s.runs import sweep
-from flowenv_k8s.runs.common_part import forget_common
+from flowenv_k8s.runs.brought.common_part import forget_common
 from flowenv_k8s.spec.common_part import common_of
 from rigs.kubernetes import KubernetesRig
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flowenv_k8s.api.client import Client
-from flowenv_k8s.runs.common_part import bring_common
-from flowenv_k8s.runs.runtime import bring_runtime
+from flowenv_k8s.runs.brought.common_part import bring_common
+from flowenv_k8s.runs.brought.runtime import bring_runtime
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What a namespace's runs share: brought once, and again should somebody remove it too early."""
