@@ -32,11 +32,11 @@ def closed_before_the_end() -> Iterator[None]:
         if len(came) == 1:  # the closing itself isn't interrupted
             raise Terminated(number)
 
-    for one in deadly:
-        signal.signal(one, interrupt)
-    if deadly:
-        wake_for_signals()
     try:
+        for one in deadly:
+            signal.signal(one, interrupt)
+        if deadly:
+            wake_for_signals()
         yield
     finally:
         for one in deadly:

@@ -68,6 +68,7 @@ def test_in_a_block_the_run_is_cancelled(rig: KubernetesRig, client: Client) -> 
 
 
 BATCH = """
+import signal, threading, time
 import flowenv
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
@@ -75,7 +76,12 @@ from flowenv_k8s import KubernetesJobEnvironment
 environment = KubernetesJobEnvironment(metadata={{"image": "repo/flow:1"}})
 rows = [{{"a": n, "b": 1}} for n in range(3)]
 batch = flowenv.map(flows.add, rows, environment=environment, at_once=2)
-print(batch.name, flush=True)
+def say():
+    while signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:  # nobody waits yet
+        time.sleep(0.01)
+    print(batch.name, flush=True)
+
+threading.Thread(target=say).start()
 {wait}
 """
 
@@ -103,7 +109,7 @@ def test_in_a_block_a_batch_is_cancelled(rig: KubernetesRig) -> None:
     block = "with batch:\n    batch.wait()"
     code, name, said = stopped(BATCH.format(wait=block), signal.SIGTERM)
 
-    assert code == -signal.SIGTERM
+    assert code == -signal.SIGTERM, said
     assert said == f"The batch {name} is cancelled, as its block is left.\n"
     assert not find_runs("k8s", labels=[f"batch={name}"])
 
