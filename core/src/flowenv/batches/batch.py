@@ -131,6 +131,20 @@ class Batch:
             while self.is_here and self._waiting:
                 self._submit_more()
 
+    def submit_all(self) -> None:
+        """Submit all runs; those that have no place for now, such as in a quota, are waited for.
+
+        Raises:
+            FlowenvError: as above.
+        """
+        self._submit_more()
+        rounds = Rounds()
+        while self._waiting:
+            rounds.begin()
+            self._look()
+            rounds.pause()
+            self._submit_more()
+
     def _submit_more(self) -> None:
         if not self.is_here:
             self._send_more()

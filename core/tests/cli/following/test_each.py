@@ -57,6 +57,21 @@ def run(project: Project, file: str, *options: str):
     return project.flowenv("run", "report.py", "--env", "fake", "--each", file, *options)
 
 
+def test_a_batch_that_is_left_prints_its_references_and_is_picked_up_by_the_same_command(days):
+    left = run(days, "days.csv", "--batch", "leap", "--detach")
+    assert left.returncode == 0, left.stderr
+    assert left.stderr.splitlines()[-1] == "flowenv runs --batch leap --env fake"
+    assert set(left.stdout.split()) == {path.name for path in days.fake.iterdir() if path.is_dir()}
+    done = run(days, "days.csv", "--batch", "leap")
+    assert done.returncode == 0
+    assert done.stdout.count("Result: ") == 2
+    again = run(days, "days.csv", "--batch", "leap", "--detach", "-o", "json")
+    assert [one["reference"] for one in lines_of(again)] == left.stdout.split()
+    here = days.flowenv("run", "report.py", "--env", "local", "--each", "days.csv", "--detach")
+    assert (here.returncode, here.stdout) == (2, "")
+    assert "The backend local can't be left: nobody could pick the runs up again." in here.stderr
+
+
 def test_each_row_is_a_run_with_values_as_annotations_read_them(days):
     done = run(days, "days.csv", "--batch", "leap")
     assert done.returncode == 0, done.stderr
@@ -84,6 +99,7 @@ def test_without_a_name_the_same_rows_are_the_same_batch(days):
     first, second = run(days, "days.csv"), run(days, "days.csv")
     assert first.returncode == second.returncode == 0
     assert second.stdout.count("(before)") == 2
+    assert "day=2024-03-01  (before)  Result: 'Friday 1'" in second.stdout
     assert run(days, "days.csv", "--again").stdout.count("(before)") == 0
 
 
@@ -92,8 +108,14 @@ def test_what_failed_is_run_again_if_that_is_asked_for(days):
     done = run(days, "mixed.jsonl")
     assert done.returncode == 1
     assert "Failed: ValueError: no data" in done.stdout
-    assert done.stderr.splitlines()[-1] == "1 Completed, 1 Failed"
-    assert run(days, "mixed.jsonl").stdout.count("(before)") == 2
+    *_, counts, hint = done.stderr.splitlines()
+    assert counts == "1 Completed, 1 Failed"
+    assert (
+        hint == "With --only-failed the same command runs that one once more that didn't complete."
+    )
+    repeated = run(days, "mixed.jsonl").stdout
+    assert repeated.count("(before)") == 2
+    assert done.stdout.split()[-1] == repeated.split()[-1]  # the reference of the one that failed
     again = run(days, "mixed.jsonl", "--only-failed")
     assert (again.returncode, again.stdout.count("(before)")) == (1, 1)
     days.write("one.csv", "day\n2024-02-29\n")
@@ -167,7 +189,11 @@ def test_a_parquet_file_has_rows_too(days):
     [
         (["--at-once", "2"], "--at-once goes with --each FILE."),
         (["--only-failed"], "--only-failed goes with --each FILE."),
-        (["--each", "days.csv", "--detach"], "--each goes with neither --detach nor --rehearse."),
+        (["--each", "days.csv", "--rehearse"], "--each doesn't go with --rehearse."),
+        (
+            ["--each", "days.csv", "--detach", "--at-once", "2"],
+            "--at-once doesn't go with --detach: nobody would be there to submit the runs",
+        ),
         (["--each", "days.csv", "--again", "--only-failed"], "--again and --only-failed exclude"),
         (["--each", "days.csv", "-p", "size=3"], "line 2: the parameter size is given with -p"),
         (["--each", "days.csv", "--batch", ""], "A batch can't be called ''."),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flowenv.cli.arguments.each_options import check_options, each_options
 from flowenv.cli.arguments.options import flow_options, output_option
-from flowenv.cli.following.each import check_options, each_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,11 @@ if TYPE_CHECKING:
 
 @click.command()
 @flow_options
-@click.option("--detach", is_flag=True, help="Submit the run, print its reference, and leave.")
+@click.option(
+    "--detach",
+    is_flag=True,
+    help="Submit the run, with --each all of them, print the references, and leave.",
+)
 @click.option(
     "--rehearse",
     is_flag=True,
@@ -57,6 +61,7 @@ def run(
       flowenv run flow.py --env prod --rehearse
       flowenv run flow.py --env prod --detach -o json
       flowenv run flow.py --env prod --each days.csv --at-once 50
+      flowenv run flow.py --env prod --each days.csv --detach
 
     The result is printed to the standard output behind the flow's log; changes of state and
     the time of each phase go to the standard error. With -o json the standard output holds
@@ -73,9 +78,14 @@ def run(
         _check_page(page, is_possible=not (detach or rehearse))
     of_batch = check_options(options)
     if of_batch["each"]:
-        if detach or rehearse:
-            raise click.UsageError("--each goes with neither --detach nor --rehearse.")
-        return _run_each(env, settings, output, of_batch, page, **options)
+        if rehearse:
+            raise click.UsageError("--each doesn't go with --rehearse.")
+        if detach and of_batch["at_once"]:
+            raise click.UsageError(
+                "--at-once doesn't go with --detach: nobody would be there to submit the runs that "
+                "wait."
+            )
+        return _run_each(env, settings, output, of_batch, page, detach=detach, **options)
     prepared = prepare_run(env=env, settings=settings, **options)
     if rehearse:
         return _rehearse(prepared, output)
@@ -139,12 +149,15 @@ def _run_each(
     output: str,
     of_batch: dict[str, Any],
     page: Path | None,
+    *,
+    detach: bool,
     **options: Any,
 ) -> int:
     from flowenv.batches.mapping import make_batch
+    from flowenv.cli.arguments.each_options import default_name
     from flowenv.cli.arguments.prepare import parse_variables, prepare_flow, where_options
     from flowenv.cli.arguments.rows_file import read_rows
-    from flowenv.cli.following.each import default_name, run_each
+    from flowenv.cli.following.each import run_each, submit_each
     from flowenv.cli.output.stdout import readers_may_leave
     from flowenv.hooks.notifications import lines_first
 
@@ -166,6 +179,8 @@ def _run_each(
     )
     where = where_options(batch.rows[0].draft, env, settings) if batch.rows else ""
     with lines_first(), readers_may_leave():
+        if detach:
+            return submit_each(batch, output, where)
         code = run_each(batch, output, where)
         if not (page and batch.rows):
             return code
