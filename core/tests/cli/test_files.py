@@ -48,6 +48,31 @@ def test_files_are_listed_and_written_and_nothing_is_replaced(fake: Project) -> 
     assert nowhere.stderr == "Error: Files can't be written to flow.py/got: Not a directory.\n"
 
 
+def test_the_files_of_a_batch_are_fetched_together_and_its_runs_deleted(fake: Project) -> None:
+    fake.write("flow.py", FLOW)
+    fake.write("sizes.csv", "size\n3\n5\n")
+    left = fake.flowenv("run", "flow.py", *HERE, "--each", "sizes.csv", "--batch", "few")
+    assert left.returncode == 0, left.stderr
+    runs = sorted(path.name for path in fake.fake.iterdir() if path.is_dir())
+
+    listed = fake.flowenv("files", "--batch", "few", *HERE, "-o", "json")
+    assert sorted({one["reference"] for one in listed.json}) == runs
+    assert sorted(one["bytes"] for one in listed.json) == [3, 3, 5, 5]
+    written = fake.flowenv("files", "--batch", "few", *HERE, "-d", "got")
+    assert sorted(written.stdout.split()) == [
+        f"got/{run}/{name}" for run in runs for name in ("noise.bin", "plots/loss.txt")
+    ]
+    assert fake.flowenv("files", *HERE).returncode == 2
+
+    deleted = fake.flowenv("delete", "--batch", "few", *HERE)
+    assert deleted.returncode == 0
+    assert deleted.stderr.count("it was Completed.") == 2
+    none = fake.flowenv("delete", "--batch", "few", *HERE)
+    assert (none.returncode, none.stdout) == (3, "")
+    assert "The platform has no run of the batch few." in none.stderr
+    assert fake.flowenv("delete", "few", "--batch", "few", *HERE).returncode == 2
+
+
 def test_a_configuration_is_left_out_and_the_others_are_written(fake: Project) -> None:
     fake.write(
         "flow.py",

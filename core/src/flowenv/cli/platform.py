@@ -9,6 +9,7 @@ from flowenv.cli.output.printing import echo, echo_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from flowenv.answers.summaries import RunSummary
     from flowenv.environments.environment import Environment
     from flowenv.runs.flow_run import FlowRun
 
@@ -55,6 +56,38 @@ def _instead(environment: Environment, capability: str) -> str:
         "delete": environment.instead_of_delete,
         "find": environment.instead_of_find,
     }.get(capability, "")
+
+
+def runs_of_batch(label: str, environment: Environment) -> list[RunSummary]:
+    """The runs of a batch that the platform has, newest first.
+
+    Args:
+        label: the batch's label.
+        environment: where they are.
+
+    Raises:
+        RunNotFound: if there are none.
+    """
+    from flowenv.errors import RunNotFound
+    from flowenv.known_runs.finding import find_runs
+
+    found = find_runs(environment, labels=[label])
+    if not found:
+        raise RunNotFound(f"The platform has no run of the batch {label.partition('=')[2]}.")
+    return found
+
+
+def newest_of_batch(label: str, environment: Environment) -> tuple[str, ...]:
+    """The references of the newest runs of a batch's rows, in the order of their submission.
+
+    The arguments are those of `runs_of_batch`.
+    """
+    from flowenv.batches.earlier_runs import newest_by_row, submitted_here
+
+    runs = runs_of_batch(label, environment)
+    found = [one.run for one in newest_by_row(runs, submitted_here(environment)).values()]
+    in_order = sorted(found, key=lambda run: run.created.timestamp() if run.created else 0)
+    return tuple(run.reference for run in in_order)
 
 
 def attached(

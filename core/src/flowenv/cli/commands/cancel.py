@@ -8,9 +8,12 @@ import click
 
 from flowenv.cli.arguments.options import batch_option, output_option, platform_options
 from flowenv.cli.output.printing import echo, echo_json
-from flowenv.cli.platform import attached, find_environment, print_status
+from flowenv.cli.platform import attached, find_environment, print_status, runs_of_batch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from flowenv.answers.summaries import RunSummary
     from flowenv.environments.environment import Environment
     from flowenv.errors import FlowenvError
     from flowenv.runs.flow_run import FlowRun
@@ -74,13 +77,11 @@ def _cancel_batch(label: str, environment: Environment, output: str) -> int:
 def _cancelled(label: str, environment: Environment) -> tuple[list[FlowRun], list[FlowenvError]]:
     """Cancel the runs of a batch, also those that somebody submits meanwhile."""
     from flowenv.batches.cancelling import cancel_all
-    from flowenv.errors import FlowenvError, RunNotFound
+    from flowenv.errors import FlowenvError
     from flowenv.known_runs.attaching import attach
     from flowenv.known_runs.finding import find_runs
 
-    found = find_runs(environment, labels=[label])
-    if not found:
-        raise RunNotFound(f"The platform has no run of the batch {label.partition('=')[2]}.")
+    found: Sequence[RunSummary] = runs_of_batch(label, environment)
     runs: dict[str, FlowRun] = {}
     problems: list[FlowenvError] = []
     for _ in range(_ROUNDS):

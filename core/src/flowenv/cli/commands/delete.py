@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import click
 
-from flowenv.cli.arguments.options import platform_options
+from flowenv.cli.arguments.options import batch_option, platform_options
 from flowenv.cli.output.printing import echo
-from flowenv.cli.platform import find_environment
+from flowenv.cli.platform import find_environment, runs_of_batch
 
 
 @click.command()
-@click.argument("references", metavar="REFERENCE...", nargs=-1, required=True)
+@click.argument("references", metavar="REFERENCE...", nargs=-1)
 @platform_options
+@batch_option
 def delete(
     references: tuple[str, ...],
     env: str | None,
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
+    batch: str | None,
 ) -> int:
     """Remove what the platform keeps of runs that are over.
 
@@ -27,12 +29,18 @@ def delete(
     \b
       flowenv delete REFERENCE --env prod
       flowenv delete REFERENCE REFERENCE --env prod
+      flowenv delete --batch days --env prod
     """
     from flowenv.errors import FlowenvError, PluginFailed
     from flowenv.known_runs.attaching import attach
     from flowenv.wording import shown
 
-    environment = find_environment(env, settings, plugins, "attach", "delete")
+    if bool(references) == (batch is not None):
+        raise click.UsageError("Give REFERENCEs, or --batch NAME.")
+    needed = ("attach", "delete", "find") if batch else ("attach", "delete")
+    environment = find_environment(env, settings, plugins, *needed)
+    if batch:
+        references = tuple(one.reference for one in runs_of_batch(batch, environment))
     code = 0
     for reference in dict.fromkeys(references):
         try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flowenv.cli.arguments.options import output_option, reference_options
+from flowenv.cli.arguments.options import batch_option, output_option, platform_options
 from flowenv.cli.output.printing import echo, echo_json, echo_table
 from flowenv.wording import shown
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@reference_options
+@click.argument("reference", metavar="REFERENCE", required=False)
+@platform_options
+@batch_option
 @click.option(
     "--directory",
     "-d",
@@ -27,25 +29,33 @@ if TYPE_CHECKING:
 )
 @output_option("text", "json", elsewhere="-d")
 def files(
-    reference: str,
+    reference: str | None,
     env: str | None,
     settings: tuple[str, ...],
     plugins: tuple[str, ...],
+    batch: str | None,
     directory: Path | None,
     output: str,
 ) -> int:
     """List, or fetch, the files that a run left.
 
     REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. A flow leaves files in the
-    folder that `flowenv.output_dir()` gives, and the variable FLOWENV_OUTPUT.
+    folder that `flowenv.output_dir()` gives, and the variable FLOWENV_OUTPUT. Those of a batch's
+    runs are written to a folder for each run, which is called as the end of its reference.
 
     \b
       flowenv files REFERENCE --env prod
       flowenv files REFERENCE --env prod -d results
+      flowenv files --batch days --env prod -d results
     """
     from flowenv.cli.platform import find_environment
 
-    found = _files(reference, find_environment(env, settings, plugins, "attach"))
+    if (reference is None) == (batch is None):
+        raise click.UsageError("Give a REFERENCE, or --batch NAME.")
+    if batch is not None:
+        environment = find_environment(env, settings, plugins, "attach", "find")
+        return _of_batch(batch, environment, directory, output)
+    found = _files(str(reference), find_environment(env, settings, plugins, "attach"))
     wanted, left_out = found.without_configurations() if directory else (found, [])
     paths = _saved(wanted, directory) if directory else {}
     if output == "json":
@@ -57,6 +67,40 @@ def files(
     else:
         echo("No files.", err=True)
     return _tell_left_out(left_out)
+
+
+def _of_batch(label: str, environment: Environment, directory: Path | None, output: str) -> int:
+    """List, or fetch, the files of the newest runs of a batch's rows that are over."""
+    from flowenv.cli.platform import newest_of_batch
+    from flowenv.errors import FlowenvError
+
+    described, code = list[dict[str, object]](), 0
+    for reference in newest_of_batch(label, environment):
+        folder = directory / _folder_of(reference) if directory else None
+        try:
+            found = _files(reference, environment, is_waited_for=False)
+            wanted, left_out = found.without_configurations() if folder else (found, [])
+            paths = _saved(wanted, folder) if folder and wanted else {}
+        except FlowenvError as error:
+            code = code or error.exit_code
+            echo(shown(f"Error: {reference}: {error}"), err=True)
+            continue
+        code = code or _tell_left_out(left_out)
+        described += [{"reference": reference, **one} for one in _described(found, paths)]
+    if output == "json":
+        echo_json(described)
+    elif directory and described:
+        echo("\n".join(str(one["path"]) for one in described if one["path"]))
+    elif described:
+        rows = [[str(one["reference"]), str(one["name"]), f"{one['bytes']:,}"] for one in described]
+        echo_table(rows, ["reference", "file", "bytes"])
+    else:
+        echo("No files.", err=True)
+    return code
+
+
+def _folder_of(reference: str) -> str:
+    return reference.rpartition("/")[2].lstrip(".") or "run"
 
 
 def _tell_left_out(names: list[str]) -> int:
@@ -91,9 +135,9 @@ def _described(found: OutputFiles, paths: dict[str, Path]) -> list[dict[str, obj
     ]
 
 
-def _files(reference: str, environment: Environment) -> OutputFiles:
+def _files(reference: str, environment: Environment, *, is_waited_for: bool = True) -> OutputFiles:
     from flowenv.cli.output.remembered import remembered
-    from flowenv.errors import RunNotFound
+    from flowenv.errors import ResultUnavailable, RunNotFound
     from flowenv.hooks.notifications import lines_first
     from flowenv.known_runs.attaching import attach
     from flowenv.runs.files_of_run import files_of_run
@@ -108,4 +152,6 @@ def _files(reference: str, environment: Environment) -> OutputFiles:
         forgotten = FlowRun(environment, id=about.run_id, flow_name=about.flow)
         return files_of_run(forgotten, about.status, found.outcome)
     with lines_first():
+        if not (is_waited_for or flow_run.state.is_final):
+            raise ResultUnavailable(f"The run is {flow_run.last_status.state.value}.")
         return flow_run.files()

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from flowenv.cli.arguments.options import batch_option, platform_options
-from flowenv.cli.platform import find_environment
-
-if TYPE_CHECKING:
-    from flowenv.environments.environment import Environment
+from flowenv.cli.platform import find_environment, newest_of_batch
 
 
 @click.command()
@@ -58,24 +54,10 @@ def report(
     environment = find_environment(env, settings, plugins, *needed)
     title = ""
     if batch:
-        references, title = _of_batch(batch, environment), batch.partition("=")[2]
+        references, title = newest_of_batch(batch, environment), batch.partition("=")[2]
     runs = [attach(reference, environment) for reference in references]
     if str(path) == "-":
         click.echo(str(write_report(runs, title=title)))
         return
     write_report(runs, path, title=title)
     echo(f"The report is in {path}.", err=True)
-
-
-def _of_batch(label: str, environment: Environment) -> tuple[str, ...]:
-    """The newest run of each row, in the order in which they were submitted."""
-    from flowenv.batches.earlier_runs import newest_by_row, submitted_here
-    from flowenv.errors import RunNotFound
-    from flowenv.known_runs.finding import find_runs
-
-    runs = find_runs(environment, labels=[label])
-    found = [one.run for one in newest_by_row(runs, submitted_here(environment)).values()]
-    if not found:
-        raise RunNotFound(f"The platform has no run of the batch {label.partition('=')[2]}.")
-    in_order = sorted(found, key=lambda run: run.created.timestamp() if run.created else 0)
-    return tuple(run.reference for run in in_order)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from flowenv.batches.rows import Row
     from flowenv.runs.flow_run import FlowRun
 
-_MOST_READ = 20
+MOST_READ = 20
 """The runs that were over before whose results are read, unless a script wants all."""
 
 
@@ -61,7 +61,7 @@ class PrintedRows:
             data |= {**described, "earlier": row in self.found}
             line = json.dumps(data, default=repr)
         else:
-            if self._is_read(row):  # for its times each run would be asked once more
+            if self.is_read(row):  # for its times each run would be asked once more
                 data |= _described(row, describe_outcome)
             line = shown(self._words(row, data), lines=False)
         with view.aside():
@@ -73,12 +73,12 @@ class PrintedRows:
         lacks = "result_error" in data or bool(files.get("problem"))
         self.lacking += lacks and not (is_known and self._output == "text")
 
-    def _is_read(self, row: Row) -> bool:
+    def is_read(self, row: Row) -> bool:
         """Whether to ask for a run's result: of those that were over before, for the first ones."""
         if row not in self._over_before:
             return True
         self._read += row.last_status.state.value == "Completed"
-        return row.last_status.state.value == "Completed" and self._read <= _MOST_READ
+        return row.last_status.state.value == "Completed" and self._read <= MOST_READ
 
     def print_rest(self) -> None:
         """After an interrupt: how those stand that nothing is printed of; as text, what is over."""
