@@ -22,7 +22,6 @@ from flowenv.plugin import (
     metadata_setting,
     on_exit_setting,
     on_start_setting,
-    payload_url,
     runtime_setting,
     setting,
     settings_of,
@@ -35,6 +34,7 @@ from flowenv_fargate.spec.arguments import (
     uses_existing,
 )
 from flowenv_fargate.spec.described import as_arguments
+from flowenv_fargate.spec.places import place_in_s3
 
 if TYPE_CHECKING:
     from flowenv.plugin import FlowRun, Value
@@ -236,7 +236,7 @@ class FargateTaskEnvironment(Environment):
 
     def can_bring_runtime(self) -> bool:
         """True if there is a place in S3 to put it."""
-        return str(payload_url(self) or "").startswith("s3://")
+        return place_in_s3(self) is not None
 
     def contract_values(self, flow_run: FlowRun) -> Mapping[str, Value]:
         """The image, where it is the user's own container that names it."""

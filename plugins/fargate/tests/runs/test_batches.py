@@ -126,12 +126,17 @@ class TestStoring:
         assert stored(rig, bucket) == []
         assert all(contract.PAYLOAD_COMMON not in one for one in variables(rig))
 
-    def test_without_a_place_each_run_brings_all(
-        self, rig: EcsRig, on_rig: Make, write_flow: Callable[[str], Flow[..., Any]]
+    @pytest.mark.parametrize("place", [{}, {"payload_url": "/srv/payloads"}])
+    def test_without_a_place_in_s3_each_run_brings_all(
+        self,
+        place: dict[str, str],
+        rig: EcsRig,
+        on_rig: Make,
+        write_flow: Callable[[str], Flow[..., Any]],
     ) -> None:
         flow = write_flow(f"noise = '{NOISE[:4200]}'\n\n@flow\ndef add(n: int):\n    return n\n")
 
-        flowenv.map(flow, ROWS, environment=on_rig())
+        flowenv.map(flow, ROWS, environment=on_rig(metadata={"image": "flow:1", **place}))
 
         assert all(contract.PAYLOAD_COMMON not in one for one in variables(rig))
         assert rig.requests.count("PutObject") == 0

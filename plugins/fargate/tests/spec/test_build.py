@@ -325,3 +325,10 @@ def test_explain_knows_every_variable_of_the_flows_container(further: dict[str, 
         names |= {one["name"] for one in flow_container(seen.spec)["environment"]}
     assert seen.variables().keys() == names
     assert seen.variables()[PAYLOAD].startswith("data:… (")
+
+
+def test_a_small_payload_needs_no_place_whatever_is_configured(built: Build) -> None:
+    spec = built(metadata={"image": "flow:1", "payload_url": "/srv/payloads"})
+    [override] = spec["run_task"]["overrides"]["containerOverrides"]
+    values = {one["name"]: one["value"] for one in override["environment"]}
+    assert values["FLOWENV_PAYLOAD"].startswith("data:")

@@ -249,8 +249,8 @@ def _run_task(
 
 
 def _add_payload(spec: dict[str, Any], environment: Settings, process: Process) -> None:
-    place, payload = payload_place(environment), process.payload.own
-    if common := shared_part(place, process.payload.common):
+    payload = process.payload.own
+    if common := shared_part(environment, process.payload.common):
         spec["common"] = common
     elif process.payload.common:
         payload = process.files[PAYLOAD_FILE]
@@ -260,6 +260,7 @@ def _add_payload(spec: dict[str, Any], environment: Settings, process: Process) 
     room = LIMIT - LONGEST_URL * sum(part in spec for part in KINDS)
     if put_payload_inline(overrides, override, payload, room):
         return
+    place = payload_place(environment)
     if place is None:
         raise SpecError(
             f"The payload of {len(payload)} bytes doesn't fit into the 8,192 characters that ECS "

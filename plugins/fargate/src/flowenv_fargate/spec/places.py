@@ -22,13 +22,17 @@ def payload_place(environment: HasMetadata) -> str | None:
     Raises:
         SpecError: if it is no place in S3.
     """
-    place = payload_url(environment)
-    if place is None:
-        return None
-    bucket = str(place).removeprefix("s3://").partition("/")[0]
-    if not str(place).startswith("s3://") or not bucket:
+    configured, place = payload_url(environment), place_in_s3(environment)
+    if configured is not None and place is None:
         raise SpecError(
-            f"payload_url is {place!r}, which is no place in S3.",
+            f"payload_url is {configured!r}, which is no place in S3.",
             hint="Fargate tasks fetch large payloads, and flowenv, from S3, such as s3://bucket/flowenv.",
         )
-    return str(place)
+    return place
+
+
+def place_in_s3(environment: HasMetadata) -> str | None:
+    """The same; None as well if it is no place in S3, for what can do without."""
+    place = str(payload_url(environment) or "")
+    bucket = place.removeprefix("s3://").partition("/")[0]
+    return place if place.startswith("s3://") and bucket else None

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from flowenv.errors import SpecError
 from flowenv.plugin import Process, contract
 from flowenv_fargate.spec.overrides import data_url, set_variable
-from flowenv_fargate.spec.places import HasMetadata, payload_place
+from flowenv_fargate.spec.places import HasMetadata, payload_place, place_in_s3
 from flowenv_fargate.spec.tags import Task, flow_container
 
 LONGEST_URL = 2048
@@ -106,16 +106,17 @@ def shared_runtime(
     return {"place": place, "name": runtime.name, "content": runtime.content}
 
 
-def shared_part(place: str | None, common: bytes | None) -> dict[str, Any] | None:
+def shared_part(environment: HasMetadata, common: bytes | None) -> dict[str, Any] | None:
     """What brings the common part of a batch's payloads to its tasks.
 
     None if there is no place, or if the part itself takes no more of what ECS takes with a run than
     the URL of an object would.
 
     Args:
-        place: where in S3 things go.
+        environment: where the flow runs.
         common: what the payload shares with those of other runs, if anything.
     """
+    place = place_in_s3(environment)
     if place is None or common is None or _length(common) <= LONGEST_URL:
         return None
     return {"place": place, "name": f"{_digest(common)}.json", "content": common}
