@@ -28,7 +28,7 @@ from _rig_process import kubernetes
 from k8s_submit import bare_client, made, serve
 
 import flowenv
-from flowenv.batches.batch import CALLERS
+from flowenv.batches.submitting import CALLERS
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.spec.variables import secret_manifest

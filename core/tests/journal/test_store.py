@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from flowenv import State, Status
-from flowenv.journal import store
+from flowenv.journal import gathering, store
 from flowenv.journal.database import JournalUnusable
 from flowenv.journal.notes import Journal
 from flowenv.journal.store import Change, Entry, Store
 
-from .test_notes import a_run
+from .test_notes import HERE, a_run
 
 
 @pytest.fixture
@@ -98,29 +98,73 @@ def test_of_what_cannot_be_written_one_hears_and_nothing_waits(path: Path) -> No
     assert not found._waiting
 
 
-def test_what_is_heard_in_a_block_is_noted_at_its_end(path: Path, opened: Counter[Path]) -> None:
+def hear(journal: Journal, number: int) -> None:
+    run = a_run(f"run-{number}")
+    journal.follow(run)
+    run.observe(Status(State.RUNNING))
+
+
+def noted(path: Path) -> int:
+    found = Journal(path).at(HERE)
+    assert {one.summary.status.state for one in found} == {State.RUNNING}
+    return len(found)
+
+
+def test_what_threads_hear_in_a_block_is_noted_at_its_end(
+    path: Path, opened: Counter[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "INTERVAL", 3600.0)
     journal = Journal(path)
-    runs = [a_run(f"run-{n}") for n in range(50)]
-    with journal.together():
-        for run in runs:
-            journal.follow(run)
-            run.observe(Status(State.RUNNING))
+
+    def hear_in_thread(number: int) -> None:
+        with here():
+            hear(journal, number)
+
+    with journal.together() as here:
+        threads = [threading.Thread(target=hear_in_thread, args=(n,)) for n in range(20)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert opened[path] == 1
-    noted = [journal.named(run.id) for run in runs]
-    assert {one.summary.status.state for one in noted if one} == {State.RUNNING}
-    assert len(noted) == 50
+    assert noted(path) == 20
+
+
+def test_a_block_that_lasts_notes_what_is_heard_again_and_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "INTERVAL", 0.0)
+    journal = Journal(path)
+    with journal.together() as here, here():
+        for number in range(3):
+            hear(journal, number)
+            assert noted(path) == number + 1
+
+
+def test_another_thread_notes_what_it_hears_at_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "INTERVAL", 3600.0)
+    journal = Journal(path)
+    with journal.together() as here, here():
+        hear(journal, 1)
+        thread = threading.Thread(target=hear, args=(journal, 2))
+        thread.start()
+        thread.join()
+        assert noted(path) == 1
+    assert noted(path) == 2
 
 
 def test_what_was_heard_before_an_error_is_noted_too(path: Path) -> None:
     journal = Journal(path)
 
-    def hear() -> None:
-        with journal.together():
-            journal.follow(a_run())
+    def fail() -> None:
+        with journal.together() as here, here():
+            hear(journal, 1)
             raise LookupError
 
     with pytest.raises(LookupError):
-        hear()
-    assert journal.named("6f1c")
-    journal.follow(a_run("later"))
-    assert journal.named("later")
+        fail()
+    assert noted(path) == 1
+    hear(journal, 2)
+    assert noted(path) == 2

@@ -7,8 +7,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,19 +16,18 @@ from flowenv.batches.going_on import going_on, ways_back
 from flowenv.batches.local_processes import LocalProcesses
 from flowenv.batches.reasons import Reasons
 from flowenv.batches.rows import Row
+from flowenv.batches.submitting import submit_all
 from flowenv.batches.waiting import Rounds
 from flowenv.errors import FlowenvError, PlatformError, WaitTimeout
 from flowenv.remote.outages import Patience
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.waiting import cancelled_in_the_end, says_when_interrupted
 from flowenv.states import Reason, State, Status
-from flowenv.submission.remembering import journal_here
+from flowenv.submission.remembering import noted_together
 from flowenv.wording import counted
 
 _log = logging.getLogger("flowenv")
 
-CALLERS = 8
-"""How many runs are submitted at a time."""
 _AGAIN = 10.0
 """Seconds after which a platform whose quota was used up is asked again."""
 
@@ -163,27 +161,14 @@ class Batch:
         self.waits = ""
         self._waiting[0].prepared.spec  # noqa: B018 - what is wrong with all shows before any
         chosen, problems = self._waiting[:room], list[FlowenvError]()
-        pool = ThreadPoolExecutor(CALLERS, thread_name_prefix="flowenv-submit")
         try:
-            futures = [pool.submit(self._submit, row, problems) for row in chosen]
-            for future in futures:
-                future.result()
+            submit_all(chosen, problems)
         finally:
-            # an interrupt waits for what is on its way: only then it is known what there is
-            pool.shutdown(cancel_futures=True)
             self._active += [row for row in chosen if row.is_submitted]
             self._waiting = [row for row in self._waiting if not row.is_submitted]
         if any(row.is_submitted for row in chosen):
             self._patience.succeeded()
         self._judge(problems)
-
-    def _submit(self, row: Row, problems: list[FlowenvError]) -> None:
-        if problems:
-            return  # what holds for one holds for the next one
-        try:
-            row.submit()
-        except FlowenvError as error:
-            problems.append(error)
 
     def _judge(self, problems: Sequence[FlowenvError]) -> None:
         sent = len(self.rows) - len(self._waiting)
@@ -264,7 +249,7 @@ class Batch:
 
     def _look(self) -> None:
         """Ask how all stand; a run that is over makes place, so that a quota is tried again."""
-        with journal.together() if (journal := journal_here()) else nullcontext():
+        with noted_together() as here, here():
             for row in self._active:
                 row.look()
         over = [row for row in self._active if row.last_status.state.is_final]

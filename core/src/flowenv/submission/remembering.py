@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from flowenv import contract
@@ -22,3 +24,13 @@ def journal_here() -> Journal | None:
     from flowenv.journal.notes import journal
 
     return journal()
+
+
+@contextmanager
+def noted_together() -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Within the block, what is heard of many runs is noted together; see `Journal.together`."""
+    if journal := journal_here():
+        with journal.together() as here:
+            yield here
+    else:
+        yield nullcontext

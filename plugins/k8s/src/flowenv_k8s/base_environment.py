@@ -128,9 +128,8 @@ class KubernetesEnvironment(Environment):
         from flowenv_k8s.api.kubeconfig import default_namespace
 
         inherited = default_namespace(self.context)
-        in_manifest = mapping_at(self.manifest, "metadata").get("namespace")
-        configured = configuration().variables.get(contract.NAMESPACE)
-        return self.namespace or in_manifest or configured or inherited
+        chosen = self.namespace or mapping_at(self.manifest, "metadata").get("namespace")
+        return str(chosen or configuration().variables.get(contract.NAMESPACE) or inherited)
 
     @property
     def place(self) -> str:

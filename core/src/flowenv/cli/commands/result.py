@@ -14,7 +14,7 @@ from flowenv.cli.output.remembered import describe_remembered, remembered
 
 if TYPE_CHECKING:
     from flowenv.environments.environment import Environment
-    from flowenv.journal.notes import Remembered
+    from flowenv.journal.entries import Remembered
     from flowenv.states import Status
 
 Report = Callable[[object, Exception | None], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from flowenv.journal.notes import Remembered
+    from flowenv.journal.entries import Remembered
 
 
 def remembered(reference: str) -> Remembered | None:

@@ -7,8 +7,9 @@ that isn't known may be of a newer Kubernetes: the API server is asked to decode
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flowenv_k8s.spec.manifests.fields import (
@@ -55,7 +56,43 @@ def check_fields(manifest: Manifest, path: Path_, kind: str) -> list[Path_]:
     data: Any = manifest.data
     for key in path:
         data = (data or {}).get(key)
+    if is_right(kind)(data):
+        return []
     return list(_fields(manifest, path, data or {}, kind, ()))
+
+
+@functools.cache
+def is_right(kind: str) -> Callable[[Any], bool]:
+    """What tells whether something is of a kind, and all fields in it are known ones.
+
+    It doesn't say what is wrong where. Most is right, and is checked for each run of a batch.
+
+    Args:
+        kind: as the table of fields has it.
+    """
+    if kind == "any":
+        return lambda value: True
+    if kind == "text":
+        return lambda value: value is None or isinstance(value, str)
+    if kind.startswith("["):
+        return lambda value: (
+            value is None or (isinstance(value, list) and all(map(is_right(kind[1:-1]), value)))
+        )
+    if kind.startswith("{"):
+        return lambda value: (
+            value is None
+            or (isinstance(value, dict) and all(map(is_right(kind[1:-1]), value.values())))
+        )
+    if known := types().get(kind):
+        return lambda value: (
+            value is None
+            or (
+                isinstance(value, dict)
+                and all(name in known and is_right(known[name])(one) for name, one in value.items())
+            )
+        )
+    is_of = is_quantity if kind == "quantity" else functools.partial(_is_of, kind=kind)
+    return lambda value: value is None or is_of(value)
 
 
 def _fields(
