@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from flowenv.errors import ConfigurationError, SettingError
@@ -27,13 +26,17 @@ from flowenv.plugin import (
 from flowenv_dask_cloud.spec.build import PART
 from flowenv_dask_cloud.spec.checks import check_is_protected, check_spec
 from flowenv_dask_cloud.spec.credentials import guarded, masked, without_credentials
-from flowenv_dask_cloud.spec.provider_names import AN_EXAMPLE, check_can_be_named, check_dotted_name
 from flowenv_dask_cloud.spec.providers import dotted_name, load_provider
+from flowenv_dask_cloud.spec.settings import (
+    OnExecute,
+    check_on_execute,
+    check_provider,
+    check_security,
+    check_workers,
+)
 
 if TYPE_CHECKING:
     from flowenv.plugin import Encoder, FlowRun
-
-OnExecute = Callable[[dict[str, Any], dict[str, Any]], object]
 
 _OF_PREFECT = {
     "debug": "Leave it out: it silenced the cluster's logs, which is silence_logs of the provider.",
@@ -160,10 +163,10 @@ class DaskCloudProviderEnvironment(Environment):
     def __post_init__(self) -> None:
         """Check what can be checked without the provider's library."""
         super().__post_init__()
-        _check_provider(self.provider_class)
-        _check_security(self.security)
-        _check_workers(self.adaptive_min_workers, self.adaptive_max_workers)
-        _check_on_execute(self.on_execute)
+        check_provider(self.provider_class)
+        check_security(self.security)
+        check_workers(self.adaptive_min_workers, self.adaptive_max_workers)
+        check_on_execute(self.on_execute)
         for name in self.executor_kwargs or {}:
             if name not in _EXECUTOR_KWARGS:
                 raise SettingError(
@@ -271,59 +274,3 @@ class DaskCloudProviderEnvironment(Environment):
 def own_settings() -> set[str]:
     """The names of the environment's own settings, which no provider takes for it."""
     return {one.name for one in settings_of(DaskCloudProviderEnvironment)} - {"kwargs"}
-
-
-def _check_provider(provider: Any) -> None:
-    if isinstance(provider, str):
-        check_dotted_name(provider)
-        return
-    deploy = sys.modules.get("distributed.deploy.cluster")
-    if not isinstance(provider, type) or deploy is None or not issubclass(provider, deploy.Cluster):
-        raise SettingError(
-            f"provider_class must be a Dask Cluster class or its dotted name, not {provider!r}.",
-            hint=AN_EXAMPLE,
-        )
-    check_can_be_named(provider)
-
-
-def _check_security(security: Any) -> None:
-    if security is None or isinstance(security, bool):
-        return
-    module = sys.modules.get("distributed.security")
-    if module is None or not isinstance(security, module.Security):
-        raise SettingError(
-            f"security must be a distributed.Security, true or false, not "
-            f"{type(security).__name__}."
-        )
-
-
-def _check_on_execute(function: OnExecute | None) -> None:
-    if function is None:
-        return
-    try:
-        inspect.signature(function).bind({}, {})
-    except TypeError as error:
-        raise SettingError(
-            f"on_execute can't be called with two arguments: {error}.",
-            hint="It gets the flow's parameters and the provider's arguments: "
-            "def on_execute(parameters, provider_kwargs).",
-        ) from error
-    except ValueError:  # a builtin without a signature
-        return
-
-
-def _check_workers(minimum: int | None, maximum: int | None) -> None:
-    if minimum is not None and minimum < 0:
-        raise SettingError(f"adaptive_min_workers must be 0 or more, not {minimum}.")
-    if maximum is None:
-        return
-    if minimum is None:
-        raise SettingError(
-            "adaptive_max_workers is set, but adaptive_min_workers isn't.",
-            hint="Set adaptive_min_workers, to 0 for a cluster that shrinks to nothing.",
-        )
-    if maximum < max(minimum, 1):
-        raise SettingError(
-            f"adaptive_max_workers is {maximum}; it must be at least 1 and at least "
-            f"adaptive_min_workers ({minimum})."
-        )

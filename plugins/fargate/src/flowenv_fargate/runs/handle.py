@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from flowenv.errors import FlowenvError, PlatformError
+from flowenv.errors import PlatformError
 from flowenv.plugin import (
     Event,
     Outcome,
@@ -18,24 +18,19 @@ from flowenv.plugin import (
     RunTimes,
     State,
     Status,
-    TryAgain,
     seconds_since,
 )
-from flowenv_fargate.api.refusals import AwsRefused, Kind
-from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.runs.account import Account
 from flowenv_fargate.runs.cloudwatch import follow_lines
 from flowenv_fargate.runs.diagnosis.events import events_of
 from flowenv_fargate.runs.diagnosis.status import (
-    CANCEL_REASON,
-    DEADLINE_MARK,
-    ENDED_REASON,
     container_of,
     diagnose,
     is_over,
     lost,
 )
 from flowenv_fargate.runs.diagnosis.times import times_of
+from flowenv_fargate.runs.ending import Ending
 from flowenv_fargate.runs.flow_log import FlowLog
 from flowenv_fargate.spec.tags import Task
 
@@ -78,20 +73,16 @@ class TaskHandle(PolledHandle[Task]):
     ) -> None:
         super().__init__(account.poller(cluster), arn, task)
         self._account = account
-        self._aws = account.aws
-        self._cluster = cluster
         self._arn = arn
         self._flow_log = FlowLog(account, arn, run_id, container)
         self._container = container
-        self._start_timeout = start_timeout
-        self._payload_url = payload_url
+        self._ending = Ending(account, cluster, arn, container, start_timeout, payload_url)
         self._task: Mapping[str, Any] = task
         self._answer = task if submitted else None
         self._shown = not submitted  # by DescribeTasks, not only in RunTask's answer
         self._missing_since: float | None = None
         self._seen_living = submitted
         self._over_since: float | None = None
-        self._cleaned_up = False
         self._is_cancelled = False
         self._outcome: Outcome | None = None
 
@@ -120,9 +111,17 @@ class TaskHandle(PolledHandle[Task]):
     def look_after(self, status: Status) -> None:
         """Stop what should have started by now; clean up after what is over."""
         if status.state in (State.SUBMITTED, State.STARTING):
-            self._enforce_deadline(self._task)
+            self._ending.end_late(self._task, self._waited())
         if status.state.is_final:
-            self._clean_up()
+            self._ending.clean_up(self._task)
+
+    def _waited(self) -> float:
+        """Seconds since the task was asked for."""
+        created = self._task.get("createdAt")
+        if self._answer is None and isinstance(created, datetime.datetime):
+            # of another process's run only AWS's clock knows when it began
+            return seconds_since(created)
+        return time.monotonic() - self._made
 
     def judge(self, found: Mapping[str, Any] | None) -> Status:
         """The status that a look means.
@@ -184,38 +183,6 @@ class TaskHandle(PolledHandle[Task]):
         if self._is_cancelled:
             return Status(State.CANCELLED, message="The run was cancelled.")
         return lost(seen=True)
-
-    def _enforce_deadline(self, task: Mapping[str, Any]) -> None:
-        """Stop a task that should run by now; the next look says so."""
-        waited, created = time.monotonic() - self._made, task.get("createdAt")
-        if self._answer is None and isinstance(created, datetime.datetime):
-            # of another process's run only AWS's clock knows when it began
-            waited = seconds_since(created)
-        if waited > self._start_timeout and task.get("desiredStatus") != "STOPPED":
-            reason = f"{DEADLINE_MARK} {self._start_timeout:g} seconds ({task['lastStatus']})"
-            self._stop(reason)
-
-    def _clean_up(self) -> None:
-        """Stop and remove what the run leaves; only who follows it does so, not who looks."""
-        if self._cleaned_up:
-            return
-        self._cleaned_up = True
-        self._stop_the_rest()
-        if self._payload_url:
-            try:
-                s3_payload.remove(self._aws, self._payload_url)
-            except FlowenvError as error:
-                _log.warning("The payload %s can't be removed: %s", self._payload_url, error)
-
-    def _stop_the_rest(self) -> None:
-        """Stop what would keep an existing definition's task going after the flow's end."""
-        task = self._task
-        if "STOPPED" in (task.get("lastStatus"), task.get("desiredStatus")):
-            return
-        arn = str(task.get("taskDefinitionArn") or "")
-        containers = self._account.definitions.revision(arn).get("containerDefinitions") or []
-        if any(c["name"] == self._container and c.get("essential") is False for c in containers):
-            self._stop(ENDED_REASON)
 
     def events(self) -> list[Event]:
         """What ECS says of the task and its containers.
@@ -283,7 +250,7 @@ class TaskHandle(PolledHandle[Task]):
         if self.look(0.0).state.is_final:
             return
         self._is_cancelled = True
-        self._aws.retries.call(self._stop_for_cancel)
+        self._ending.cancel()
         for status in self.follow(STOP_SECONDS):
             if status.state.is_final:
                 return
@@ -291,18 +258,3 @@ class TaskHandle(PolledHandle[Task]):
             f"The task {self._arn} hasn't stopped {STOP_SECONDS:g} seconds after it was told to.",
             hint="Look at it in the ECS console; cancelling again does no harm.",
         )
-
-    def _stop_for_cancel(self) -> None:
-        if not self._stop(CANCEL_REASON):  # a task can be too new to be known
-            raise TryAgain(PlatformError(f"ECS knows no task {self._arn} that could be stopped."))
-
-    def _stop(self, reason: str) -> bool:
-        """Tell the task to stop; False if ECS knows no such task, or not yet."""
-        parameters = {"cluster": self._cluster, "task": self._arn, "reason": reason}
-        try:
-            self._aws.call("ecs", "StopTask", parameters)
-        except AwsRefused as error:
-            if error.refusal.kind is not Kind.ABSENT:
-                raise
-            return False
-        return True
