@@ -70,7 +70,7 @@ settings_option = click.option(
 plugin_option = click.option(
     "--plugin",
     "plugins",
-    metavar="P",
+    metavar="PLUGIN",
     multiple=True,
     callback=_given,
     shell_complete=_complete_files,
@@ -84,14 +84,16 @@ parameter_option = click.option(
     multiple=True,
     help="A parameter of the flow, read as its annotation says. Repeatable.",
 )
-label_option = click.option(
-    "--label",
-    "labels",
-    metavar="L",
-    multiple=True,
-    callback=_given,
-    help="A label to find it by. Repeatable.",
-)
+
+
+def _label_option(text: str) -> Callable[[Command], Command]:
+    return click.option(
+        "--label", "labels", metavar="LABEL", multiple=True, callback=_given, help=text
+    )
+
+
+label_option = _label_option("A label to find it by. Repeatable.")
+labelled_option = _label_option("Only runs with this label. Repeatable.")
 
 
 variable_option = click.option(

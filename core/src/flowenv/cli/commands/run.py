@@ -66,7 +66,8 @@ def run(
     The result is printed to the standard output behind the flow's log; changes of state and
     the time of each phase go to the standard error. With -o json the standard output holds
     the JSON alone, also of a run that is interrupted. Ctrl-C cancels the run; a second one
-    leaves at once.
+    leaves at once. Exits as the run ended: 0 completed, 1 failed, 3 crashed, 4 completed without
+    its result, 130 interrupted; with --each as the worst of them.
     """
     from flowenv.cli.arguments.prepare import prepare_run, where_options
     from flowenv.cli.output.stdout import readers_may_leave

@@ -9,7 +9,7 @@ import click
 from flowenv.cli.arguments.durations import since as since_moment
 from flowenv.cli.arguments.options import (
     batch_option,
-    label_option,
+    labelled_option,
     mine_option,
     output_option,
     platform_options,
@@ -32,7 +32,7 @@ def _known_states(
 
 @click.command()
 @platform_options
-@label_option
+@labelled_option
 @batch_option
 @click.option(
     "--state",

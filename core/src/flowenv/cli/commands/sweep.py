@@ -7,7 +7,7 @@ import click
 from flowenv.cli.arguments.durations import UNITS, seconds
 from flowenv.cli.arguments.options import (
     batch_option,
-    label_option,
+    labelled_option,
     mine_option,
     output_option,
     platform_options,
@@ -26,7 +26,7 @@ from flowenv.cli.platform import find_environment
     callback=seconds,
     help="Leave younger things alone: 90s, 30m, 12h, 7d.",
 )
-@label_option
+@labelled_option
 @batch_option
 @mine_option
 @click.option("--everyone", is_flag=True, help="Also what runs of others have left.")
