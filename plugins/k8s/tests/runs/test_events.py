@@ -10,11 +10,14 @@ from flowenv import attach
 from flowenv.errors import FlowenvError
 from flowenv.plugin import FlowRun, Reason, State, Status
 from flowenv_k8s import KubernetesJobEnvironment
+from flowenv_k8s.api.client import forget_connections
 from flowenv_k8s.runs.diagnosis.run_status import Verdict
 from flowenv_k8s.runs.diagnosis.told_events import told
 from flowenv_k8s.runs.start import EVENTS_AFTER
 from flowenv_k8s.runs.start import Start as StartOfRun
-from on_kubernetes.job_runs import pod_of, running
+from flowenv_k8s.spec.labels import FURTHER_PODS
+from flowenv_k8s.spec.names import run_suffix
+from on_kubernetes.job_runs import name_of, pod_of, running
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
 
 Start = Callable[..., FlowRun]
@@ -60,6 +63,29 @@ def test_pods_that_the_run_has_made_for_itself_are_told_of_too(
     event = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": "waits"}}
     rig.apply({**event, "involvedObject": about, "type": "Warning", "reason": "FailedScheduling"})
     assert "Pod worker" in [one.about for one in run.events() if one.is_warning]
+
+
+def test_pods_that_are_gone_are_told_of_by_their_names(rig: KubernetesRig, start: Start) -> None:
+    run, other = start(), start()
+    running(run)
+
+    def tell(name: str, uid: str) -> None:
+        about = {"kind": "Pod", "name": name, "uid": uid}
+        event = {"apiVersion": "v1", "kind": "Event", "metadata": {"name": f"of-{uid}"}}
+        rig.apply({**event, "involvedObject": about, "type": "Warning", "reason": "Evicted"})
+
+    def gone() -> list[str]:
+        forget_connections()
+        told_of = attach(run.reference, run.environment).events()
+        return [one.about for one in told_of if one.name == "Evicted"]
+
+    tell(f"x-{run_suffix(run.id)}-worker-1", "uid-1")
+    tell(f"x-{run_suffix(other.id)}-worker-1", "uid-2")
+    assert gone() == []  # a Job that makes no pods has none
+    job = rig.get("Job", name_of(run))
+    job["metadata"]["annotations"][FURTHER_PODS] = "true"
+    rig.apply(job)
+    assert gone() == [f"Pod x-{run_suffix(run.id)}-worker-1"]
 
 
 def test_events_of_one_second_are_in_the_order_in_which_they_were_made() -> None:

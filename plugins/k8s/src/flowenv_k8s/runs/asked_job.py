@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError
@@ -20,7 +20,8 @@ from flowenv_k8s.runs.diagnosis.pod_status import by_age
 from flowenv_k8s.runs.watch.event_list import EventList
 from flowenv_k8s.runs.watch.job_list import JobList
 from flowenv_k8s.runs.watch.trimming import trimmed_job
-from flowenv_k8s.spec.labels import RunMarks, job_of, pod_selector, selector
+from flowenv_k8s.spec.labels import FURTHER_PODS, RunMarks, job_of, pod_selector, selector
+from flowenv_k8s.spec.names import run_suffix
 
 _log = logging.getLogger("flowenv.k8s")
 
@@ -116,7 +117,7 @@ class AskedJob:
         return self._events_by(self._client.shared(EventList, self.namespace).of, pods)
 
     def all_events(self, pods: Pods) -> Events:
-        """The events of the Job, of pods and of whatever else of the run there is now.
+        """The events of the Job, of pods, of whatever else of the run there is now or was.
 
         Raises:
             FlowenvError: if they can't be read.
@@ -125,7 +126,23 @@ class AskedJob:
         there = [*pods, *self._client.list(PODS, self.namespace, labels=labels)[0]]
         uids = dict.fromkeys((self.uid, *(pod["metadata"]["uid"] for pod in there)))
         events_of = self._client.shared(EventList, self.namespace).of
-        return [event for uid in uids for event in events_of(uid)]
+        found = [event for uid in uids for event in events_of(uid)]
+        annotations = ((self.latest or {}).get("metadata") or {}).get("annotations") or {}
+        return found + self._of_pods_gone(uids) if FURTHER_PODS in annotations else found
+
+    def _of_pods_gone(self, known: Collection[str]) -> Events:
+        """The events of pods that the run has made and that are gone, as Dask's workers.
+
+        They are told by their names, which hold the run's id; their UIDs nobody knows any more.
+        """
+        part = f"-{run_suffix(self.marks.run_id)}-"
+        of_pods, _ = self._client.list(EVENTS, self.namespace, fields="involvedObject.kind=Pod")
+        about = ((one, one.get("involvedObject") or {}) for one in of_pods)
+        return [
+            event
+            for event, pod in about
+            if part in str(pod.get("name")) and pod.get("uid") not in known
+        ]
 
     def _events_by(self, ask: Callable[[str], Events], pods: Pods) -> Events:
         found: Events = []

@@ -212,7 +212,7 @@ class RunTracker:
             return times
 
     def events(self) -> list[dict[str, Any]]:
-        """The events of the Job and the run's pods, Dask's too, as the cluster has them.
+        """The events of the Job and the run's pods, also of Dask's that are gone.
 
         Raises:
             FlowenvError: if they can't be read.
