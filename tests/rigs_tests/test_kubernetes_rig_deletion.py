@@ -87,6 +87,15 @@ def test_an_object_whose_owner_does_not_exist_goes(rig: KubernetesRig) -> None:
     rig.wait_gone("ConfigMap", "late")
 
 
+def test_a_slow_collector_leaves_what_has_lost_its_owner_for_a_while(rig: KubernetesRig) -> None:
+    (owner,) = rig.apply(config_map("owner"))
+    rig.apply(owned("mine", owner))
+    with rig.faults.inject("collector_slow"):
+        rig.delete("ConfigMap", "owner")
+        assert rig.get("ConfigMap", "mine")["metadata"]["ownerReferences"]
+    rig.wait_gone("ConfigMap", "mine")
+
+
 def test_orphaned_objects_stay(rig: KubernetesRig) -> None:
     (owner,) = rig.apply(config_map("owner"))
     rig.apply(owned("mine", owner))

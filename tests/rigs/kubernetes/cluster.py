@@ -74,7 +74,7 @@ class Cluster:
         self.answers.set()
         self.registry = Registry()
         self.store = Store(history)
-        self.deleter = Deleter(self.store, self.loop.call_soon)
+        self.deleter = Deleter(self.store, self.loop.call_soon, faults)
         self.events = EventRecorder(self.store)
         self.network = Network(self.store)
         self.node = Node(self.store, self.events, faults)

@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rigs.kubernetes.faults import Fault, Faults
 from rigs.kubernetes.objects import Manifest, owner_uids, timestamp
 from rigs.kubernetes.resources import EVENT, NAMESPACE, POD
 from rigs.kubernetes.status import bad_request, conflict, success
@@ -41,12 +42,18 @@ class Deleter:
     Args:
         store: where the objects are.
         later: calls a function soon, after what is under way now.
+        faults: where ``collector_slow`` comes from: a busy cluster's collector takes seconds.
     """
 
-    def __init__(self, store: Store, later: Callable[[Callable[[], None]], object]) -> None:
+    def __init__(
+        self, store: Store, later: Callable[[Callable[[], None]], object], faults: Faults
+    ) -> None:
         self._store = store
         self._later = later
+        self._faults = faults
+        self._uncollected: list[Key] = []
         store.listen(self._collect)
+        faults.listen("outage", self._collector_changed)
 
     def delete(self, key: Key, options: DeleteOptions | None = None) -> Manifest:
         """Delete an object, or mark it as being deleted.
@@ -163,7 +170,16 @@ class Deleter:
             if self._store.find(key) is not None:
                 self._store.remove(key)
 
+    def _collector_changed(self, fault: Fault, injected: bool) -> None:
+        if fault.kind.name == "collector_slow" and not injected:
+            for key in self._uncollected:
+                self._later(lambda key=key: self._delete_without_owners(key))  # type: ignore[misc]
+            self._uncollected = []
+
     def _delete_without_owners(self, key: Key) -> None:
+        if self._faults.has("collector_slow"):
+            self._uncollected.append(key)
+            return
         manifest = self._store.find(key)
         if manifest is None:
             return

@@ -85,6 +85,7 @@ _KINDS = (
         "no logs, no news of pods, no starts; containers go on; noticed: the node isn't ready",
         {"noticed": False},
     ),
+    FaultKind("collector_slow", "outage", "what has lost its owner isn't collected yet"),
     FaultKind("job_deleted", "job", "somebody else deletes the Job", {"propagation": "Background"}),
 )
 KINDS = {kind.name: kind for kind in _KINDS}

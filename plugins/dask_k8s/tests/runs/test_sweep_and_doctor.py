@@ -11,9 +11,10 @@ import pytest
 
 from flowenv.registry.registry import registry
 from flowenv_dask_k8s import DaskKubernetesEnvironment
+from flowenv_dask_k8s.spec.pods_manifest import COMPONENT
 from flowenv_k8s.runs.diagnosis.job_status import is_over
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
-from rigs.kubernetes.manifests import container, job
+from rigs.kubernetes.manifests import container, job, pod
 
 OPERATORS = "kopf.zalando.org/KopfFinalizerMarker"
 Environments = Callable[..., DaskKubernetesEnvironment]
@@ -75,6 +76,27 @@ def sweep(environment: DaskKubernetesEnvironment, **arguments: Any) -> dict[str,
     given = {"older_than": 0.0, "delete": True, **arguments}
     found = hook.flowenv_sweep(environment=environment, **given)
     return {one.name: one.removed for one in found if one.kind.startswith("Dask")}
+
+
+def test_workers_are_left_over_only_where_kubernetes_does_not_collect_them(
+    rig: KubernetesRig, environment: Environments, ended_job: dict[str, Any]
+) -> None:
+    labels = {"flowenv.io/run-id": "run-left", COMPONENT: "worker"}
+    owner = {"apiVersion": "batch/v1", "kind": "Job", "name": "job", "controller": True}
+    metadata = {"ownerReferences": [{**owner, "uid": ended_job["metadata"]["uid"]}]}
+    made = pod(container(), name="worker", labels=labels)
+    rig.apply({**made, "metadata": made["metadata"] | metadata})
+
+    def left() -> list[str]:
+        given = {"environment": environment(cluster="pods"), "older_than": 0.0, "delete": False}
+        found = registry().hooks("dask_k8s").hook.flowenv_sweep(**given)
+        return [one.name for one in found if one.kind == "Pod"]
+
+    assert left() == ["default/worker"]
+    with rig.faults.inject("collector_slow"):
+        rig.delete("Job", "job", propagation="Background")
+        assert rig.get("Pod", "worker")
+        assert left() == []
 
 
 def test_clusters_whose_job_has_ended_are_removed(

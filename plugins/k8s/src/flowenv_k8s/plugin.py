@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from flowenv_k8s.runs.logs.container_log import ContainerLog
     from flowenv_k8s.runs.logs.last_lines import last_lines
     from flowenv_k8s.runs.own_objects import create_once, is_owned_by, is_the_same
-    from flowenv_k8s.runs.sweep import leftover
+    from flowenv_k8s.runs.sweep import is_going, leftover
     from flowenv_k8s.runs.watch.pod_events import WatchExpired, pod_events
 
 __all__: list[str] = []
@@ -91,7 +91,7 @@ __all__ += ["trimmed_pod"]
 # what `flowenv doctor` finds
 __all__ += ["examine", "job_findings"]
 # what `flowenv sweep` finds
-__all__ += ["leftover"]
+__all__ += ["is_going", "leftover"]
 
 _WHEN_USED = {
     "Client": "api.client",
@@ -100,6 +100,7 @@ _WHEN_USED = {
     "ContainerLog": "runs.logs.container_log",
     "last_lines": "runs.logs.last_lines",
     "connect": "api.client",
+    "is_going": "runs.sweep",
     "leftover": "runs.sweep",
     "create_once": "runs.own_objects",
     "is_owned_by": "runs.own_objects",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -240,6 +241,32 @@ def test_a_sweep_removes_pods_whose_job_is_gone_once_they_have_ended(
     found = swept(run.environment)
     assert [(one.kind, one.removed) for one in found] == [("Pod", True)]
     rig.wait_until(lambda: not rig.objects("Pod"), "the pod being gone")
+
+
+def test_what_goes_with_a_swept_job_is_not_left_over(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start
+) -> None:
+    run = start()
+    end(rig, kubelet, run)
+    with rig.faults.inject("collector_slow"):
+        assert [one.removed for one in swept(run.environment)] == [True]
+        (pod,) = rig.objects("Pod")
+        assert pod["status"]["phase"] == "Succeeded"
+        assert swept(run.environment, delete=False) == []
+    rig.wait_until(lambda: not rig.objects("Pod"), "the pod being gone")
+
+
+@pytest.mark.parametrize(("minutes", "is_left"), [(1, False), (10, True)])
+def test_what_is_being_deleted_is_left_over_only_if_it_does_not_go(
+    rig: KubernetesRig, kubelet: ScriptedKubelet, start: Start, minutes: int, is_left: bool
+) -> None:
+    run = start()
+    end(rig, kubelet, run)
+    (job,) = rig.objects("Job")
+    ago = datetime.datetime.now(datetime.UTC) - datetime.timedelta(minutes=minutes)
+    going = job["metadata"] | {"deletionTimestamp": f"{ago:%Y-%m-%dT%H:%M:%SZ}"}
+    assert sweep.is_going({"metadata": going}) is not is_left
+    assert not sweep.is_going(job)
 
 
 def test_a_sweep_removes_flowenv_from_a_namespace_where_no_run_needs_it(

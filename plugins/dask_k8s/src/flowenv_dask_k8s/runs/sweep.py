@@ -20,6 +20,7 @@ from flowenv_k8s.plugin import (
     Client,
     Resource,
     age_of,
+    is_going,
     is_over,
     leftover,
     run_of,
@@ -67,8 +68,8 @@ def sweep_workers(
 ) -> Iterator[Leftover]:
     """The workers in a namespace whose Job is over or gone.
 
-    They end by themselves, and go with their Job; here also those go whose Job is kept for a
-    while, or whose Job somebody has deleted without them.
+    They end by themselves, and go with their Job, if not at once; here also those go whose Job is
+    kept for a while, or whose Job somebody has deleted without them.
 
     Args:
         client: the connection.
@@ -79,13 +80,15 @@ def sweep_workers(
     workers, _ = client.list(PODS, namespace, labels=f"{selector()},{COMPONENT}=worker")
     jobs, _ = client.list(JOBS, namespace, labels=selector()) if workers else ([], "")
     living = {run_of(job) for job in jobs if not is_over(job)}
+    there = {job["metadata"]["uid"] for job in jobs}
 
     def remove_pod(resource: Resource, found: Mapping[str, Any]) -> None:
         metadata = found["metadata"]
         client.delete(resource, namespace, metadata["name"], uid=metadata["uid"])
 
     for pod in workers:
-        if run_of(pod) not in living and age_of(pod) >= older_than:
+        goes = is_going(pod) or _has_lost(pod, JOBS, there)
+        if run_of(pod) not in living and age_of(pod) >= older_than and not goes:
             yield leftover(PODS, pod, remove_pod, delete)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.plugin import Leftover, State, storage
+from flowenv.plugin import Leftover, State, moment, seconds_since, storage
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import CONFIG_MAPS, JOBS, PODS, Resource
 from flowenv_k8s.base_environment import KubernetesEnvironment
@@ -27,7 +27,6 @@ from flowenv_k8s.spec.labels import (
     JOB_NAME,
     RunMarks,
     age_of,
-    job_of,
     pod_selector,
     run_of,
     selector,
@@ -35,6 +34,9 @@ from flowenv_k8s.spec.labels import (
 from flowenv_k8s.spec.runtime import KIND, KIND_LABEL, runtime_of
 
 _log = logging.getLogger("flowenv.k8s")
+
+_GOES_WITHIN = 300.0
+"""Seconds in which what is deleted goes, unless something holds it, such as a lost node."""
 
 
 def sweep(
@@ -44,7 +46,8 @@ def sweep(
 
     That are finished Jobs; Jobs whose flow has ended while a sidecar goes on; Jobs that did
     not start within their deadline, such as one whose submitter was killed before it could
-    make the Secret; and pods whose Job is gone and that don't run. Younger ones are left alone.
+    make the Secret; and pods whose Job is gone without them and that don't run. Younger ones are
+    left alone, and what is being deleted.
 
     Args:
         client: the connection.
@@ -63,7 +66,7 @@ def sweep(
         age = age_of(job)
         mine = pods.pop(job["metadata"]["uid"], [])
         is_late = 0 < start_deadline < age
-        if age >= older_than and _is_over(job, marks, mine, is_late):
+        if age >= older_than and not is_going(job) and _is_over(job, marks, mine, is_late):
             yield leftover(JOBS, job, remove, delete)
     for pod in itertools.chain.from_iterable(pods.values()):
         if age_of(pod) >= older_than and _is_orphan(client, pod):
@@ -104,19 +107,26 @@ def _unused_shared(
             yield leftover(CONFIG_MAPS, one, forget, delete)
 
 
-def _is_orphan(client: Client, pod: Mapping[str, Any]) -> bool:
-    """Whether a pod has ended and the Job that made it is gone.
+def is_going(found: Mapping[str, Any]) -> bool:
+    """Whether an object is being deleted, and may still need the time that it takes."""
+    deleted = found["metadata"].get("deletionTimestamp")
+    return deleted is not None and seconds_since(moment(deleted)) < _GOES_WITHIN
 
-    A Job that leaves its pods behind is no longer their owner; the label stays.
+
+def _is_orphan(client: Client, pod: Mapping[str, Any]) -> bool:
+    """Whether a pod has ended and the Job that made it is gone without it.
+
+    Such a Job is no longer its owner; the label stays. What has an owner that is gone Kubernetes
+    collects itself, if not at once.
     """
     metadata, labels = pod["metadata"], pod["metadata"].get("labels") or {}
     if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed"):
         return False
-    uid = job_of(pod)
-    if not uid and not metadata.get("ownerReferences"):
-        uid = str(labels.get(CONTROLLER_UID) or "")
+    uid = labels.get(CONTROLLER_UID)
+    if metadata.get("ownerReferences") or is_going(pod) or not uid:
+        return False
     job = client.get(JOBS, metadata["namespace"], str(labels.get(JOB_NAME)))
-    return bool(uid) and (job is None or job["metadata"]["uid"] != uid)
+    return job is None or job["metadata"]["uid"] != uid
 
 
 def _is_over(
