@@ -154,7 +154,7 @@ def description() -> str:
     with configuration.new_client_from_config(KUBECONFIG) as client:
         version = kubernetes.client.VersionApi(client).get_code().git_version
         try:
-            nodes = kubernetes.client.CoreV1Api(client).list_node().items
+            nodes: list[Any] = kubernetes.client.CoreV1Api(client).list_node().items
         except kubernetes.client.ApiException as error:
             return f"Kubernetes {version}; its nodes can't be seen ({error.reason})"
     infos = [node.status.node_info for node in nodes]

@@ -115,7 +115,7 @@ def test_without_a_reason_it_was_the_deadline() -> None:
 
 
 CLUSTER = {"metadata": {"name": "c"}}
-GOING = {"deletionTimestamp": "2026-01-02T00:00:01Z"}
+GOING: dict[str, Any] = {"deletionTimestamp": "2026-01-02T00:00:01Z"}
 OOM = ended("OOMKilled", 137)
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from distributed import Client, Event, Security, get_client
 
@@ -232,9 +233,10 @@ def waits_with_work() -> None:
 @flow
 def tries_without_a_certificate() -> list[str]:
     """Talk to the scheduler and a worker as somebody who isn't of the run; who answers."""
-    client, answered = get_client(), []
+    client: Any = get_client()
+    answered = list[str]()
     [worker] = workers(client) or [""]
-    for address in (client.scheduler.address, worker):
+    for address in (str(client.scheduler.address), worker):
         for other in (address.replace("tls://", "tcp://"), address):
             security = Security(require_encryption=False)
             if other.startswith("tls"):

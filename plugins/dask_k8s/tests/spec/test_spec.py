@@ -510,7 +510,7 @@ class TestWhatWorkersFind:
     ) -> Callable[..., list[dict[str, Any]]]:
         monkeypatch.setenv("FLOWENV_RUNTIME", "shipped")
         configuration.cache_clear()
-        needy = Flow(dict, requirements=["parcel>=1"])
+        needy: Flow[..., Any] = Flow(dict, requirements=["parcel>=1"])
 
         def build(**settings: Any) -> list[dict[str, Any]]:
             spec = preview(needy, environment(**settings)).spec["dask_cluster"]["spec"]

@@ -11,7 +11,7 @@ import pytest
 
 import flowenv
 from flowenv import Flow
-from flowenv.container.run_payload import read_payload
+from flowenv.container.incoming_payload import read_payload
 from flowenv.plugin import Reason, contract, seconds_since
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.hooks import flowenv_sweep

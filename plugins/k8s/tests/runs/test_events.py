@@ -99,7 +99,7 @@ def test_events_of_one_second_are_in_the_order_in_which_they_were_made() -> None
 
 def test_what_was_in_the_way_of_a_pod_that_has_started_is_no_warning() -> None:
     def event(name: str, kind: str, second: int | str, pod: str = "a") -> dict[str, object]:
-        about = {"kind": "Pod", "name": pod}
+        about: object = {"kind": "Pod", "name": pod}
         first, last = "2026-11-28T17:06:05Z", f"2026-11-28T17:06:{second}Z"
         message = 'MountVolume.SetUp failed for volume "flowenv-payload" : secret "a" not found'
         told = {"reason": name, "type": kind, "involvedObject": about, "message": message}

@@ -109,7 +109,7 @@ def test_any_flow_gets_a_family_that_ecs_takes(flow_name: str) -> None:
 
 
 ROLE = "arn:aws:iam::123456789012:role/flows"
-UNORDERED = {
+UNORDERED: dict[str, Any] = {
     "portMappings": [{"containerPort": 80}, {"containerPort": 80, "protocol": "udp"}],
     "mountPoints": [{"sourceVolume": "a"}, {"sourceVolume": "b"}],
     "volumesFrom": [{"sourceContainer": "a"}, {"sourceContainer": "b"}],
