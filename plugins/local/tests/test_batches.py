@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import datetime
 import os
+import signal
+import subprocess
+import sys
 import tempfile
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -159,6 +163,53 @@ def test_no_rows_are_no_runs():
     batch = flowenv.map(half, [])
     assert (batch.results(), batch.wait(), list(batch)) == ([], {}, [])
     assert batch.summary() == "no runs"
+
+
+ABANDONED = """
+import os, pathlib, sys, threading
+import flowenv
+
+@flowenv.flow
+def waits(n: int, folder: str) -> None:
+    pathlib.Path(folder, "begun", str(os.getpid())).touch()
+    try:
+        threading.Event().wait(60)
+    finally:
+        pathlib.Path(folder, "closed", str(os.getpid())).touch()
+
+if __name__ == "__main__":
+    batch = flowenv.map(waits, [{"n": 1}, {"n": 2}], folder=sys.argv[1], at_once=2)
+    batch.wait()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_processes_end_with_the_one_that_has_started_them(tmp_path, number):
+    for name in ("begun", "closed", "tmp"):
+        (tmp_path / name).mkdir()
+    script = tmp_path / "script.py"
+    script.write_text(ABANDONED)
+
+    def until(found: Callable[[], bool]) -> None:
+        for _ in range(6000):
+            if found():
+                return
+            threading.Event().wait(0.01)
+        raise AssertionError("it takes too long")
+
+    with subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)],
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        until(lambda: len(list((tmp_path / "begun").iterdir())) == 2)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == -number
+    assert ("is ended with 2 runs: nobody" in said) == (number == signal.SIGINT)
+    until(lambda: len(list((tmp_path / "closed").iterdir())) == 2)
+    until(lambda: not list((tmp_path / "tmp").glob("flowenv-rehearsal-*")))
 
 
 def test_leaving_the_block_ends_the_processes(tmp_path):

@@ -235,9 +235,9 @@ class Batch:
         def words() -> str:
             if not self.is_here:
                 return ways_back(self)
-            left = counted(len(going_on(self)), "process")
-            self.cancel()  # nobody could get back to them
-            return f"The batch {self.name} is ended, with {left}."
+            left = counted(len(going_on(self)), "run")
+            self.cancel()
+            return f"The batch {self.name} is ended with {left}: nobody could get back to them."
 
         try:
             with says_when_interrupted(words):

@@ -23,6 +23,7 @@ from flowenv.container.incoming_payload import (
 )
 from flowenv.container.own_outcome import interrupted, limit, own_run_id, start_error
 from flowenv.container.own_runtime import check_runtime
+from flowenv.container.rehearsed import end_with_starter
 from flowenv.container.temporary_folder import ensure_temporary_folder
 from flowenv.container.tracebacks import hint_for, show_user_traceback, user_traceback
 from flowenv.contract.log_lines import BEGINNING
@@ -50,6 +51,7 @@ def run_container() -> Outcome:
     """
     # for the signals that have handlers by now
     wake_for_signals()
+    end_with_starter()
     run_id = own_run_id()
     try:
         check_runtime()

@@ -97,7 +97,8 @@ name alone."""
 REQUIREMENTS = "FLOWENV_REQUIREMENTS"
 """What another container than the flow's installs before it does its work, as a JSON list."""
 REHEARSAL = "FLOWENV_REHEARSAL"
-"""Set to 1 where a container's process is only rehearsed: no cluster is made."""
+"""Set where a container's process is only rehearsed: no cluster is made. It is the descriptor of
+a pipe whose other end the process holds that has started it."""
 
 AUTH_TOKEN_SECRET = "auth_token"
 """The name under which `flowenv_get_secret` is asked for the auth token."""

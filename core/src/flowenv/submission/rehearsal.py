@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from flowenv.runs.flow_run import FlowRun
 from flowenv.serialization import storage
 from flowenv.states import Status
 from flowenv.submission.prepared import Prepared
+from flowenv.submission.rehearsal_folder import rehearsal_folder
 
 _KEPT = ("HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE")
 """What the process keeps of this one's variables; everything else comes from the run."""
@@ -122,8 +122,7 @@ def rehearse(prepared: Prepared, processes: Processes | None = None) -> Rehearse
     merged = _flow_variables(prepared)
     values = run.environment.expanded(merged, _values(merged))
     _check_size(merged, values)
-    with tempfile.TemporaryDirectory(prefix="flowenv-rehearsal-") as name:
-        folder = Path(name)
+    with rehearsal_folder() as (folder, lock):
         process, runtime = prepared.process, prepared.process.runtime
         files = {**process.files, **({runtime.name: runtime.content} if runtime else {})}
         for file, data in files.items():
@@ -136,11 +135,10 @@ def rehearse(prepared: Prepared, processes: Processes | None = None) -> Rehearse
             contract.PAYLOAD: str(folder / PAYLOAD_FILE),
             contract.PAYLOAD_SEAL: (seal := seal_of(prepared.process.files[PAYLOAD_FILE])),
             contract.OUTCOME: str(outcome_file),
-            contract.REHEARSAL: "1",
             **({contract.OUTPUT: str(run.output)} if run.output else {}),
-            **(runtime.variables(name) if runtime else {}),
+            **(runtime.variables(str(folder)) if runtime else {}),
         }
-        exit_code = _call(process.command, variables, folder, processes)
+        exit_code = _call(process.command, variables, folder, processes, lock)
         text = outcome_file.read_bytes() if outcome_file.exists() else b""
         carried = folder / REHEARSED_RESULT
         lines = carried.read_text().split("\n") if carried.exists() else []
@@ -240,12 +238,28 @@ def _base(folder: Path) -> dict[str, str]:
 
 
 def _call(
-    command: tuple[str, ...], variables: dict[str, str], folder: Path, processes: Processes
+    command: tuple[str, ...],
+    variables: dict[str, str],
+    folder: Path,
+    processes: Processes,
+    lock: int,
 ) -> int:
     """Run the command to its end; nothing that it started outlives it, as in a container."""
-    process = subprocess.Popen(
-        command, env=variables, cwd=folder, stdin=subprocess.DEVNULL, start_new_session=True
-    )
+    ours_ends, ours = os.pipe()
+    try:
+        process = subprocess.Popen(
+            command,
+            env={**variables, contract.REHEARSAL: str(ours_ends)},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=(ours_ends, lock),
+        )
+    except BaseException:
+        os.close(ours)
+        raise
+    finally:
+        os.close(ours_ends)
     processes.begun(process)
     try:
         return process.wait()
@@ -258,4 +272,5 @@ def _call(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        os.close(ours)
         processes.ended(process)
