@@ -35,6 +35,12 @@ for _number, _handler in (
         signal.signal(_number, _handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take long come first: processes that share the files end at the same time."""
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 def pytest_sessionfinish() -> None:
     """Remove what the tests' runs have left in their own state folder."""
     shutil.rmtree(_STATE, ignore_errors=True)

@@ -21,6 +21,8 @@ ROOT = Path(__file__).parent
 CONSTRAINTS = ROOT / "constraints.txt"
 BOOTSTRAP = ROOT / "requirements.txt"
 DIST = ROOT / "dist"
+BUILT: dict[str, Path] = {}
+"""The wheels in it, by their distributions' names, when this call of nox has built them."""
 
 TOOLS = {"nox", "uv"}
 """What has to be there to run this file."""
@@ -30,7 +32,7 @@ nox.options.default_venv_backend = "uv"  # pip takes no hashes beside folders
 nox.options.reuse_venv = "no" if os.environ.get("CI") else "yes"
 nox.options.error_on_external_run = True
 # the quick ones first, so that a slip shows soon; the tests last, so that their line is the last
-nox.options.sessions = ["lint", "types", "dist", "isolation", "docs", "tests"]
+nox.options.sessions = ["lint", "types", "dist", "isolation", "tests"]
 
 
 # -- what CI runs ----------------------------------------------------------------------------
@@ -59,7 +61,7 @@ def types(session: nox.Session) -> None:
 def dist(session: nox.Session) -> None:
     """Build all distributions into dist/, check them, run an example and make plugins with them."""
     install(session, *group("dist"))
-    wheels = build(session, DIST)
+    wheels = build(session)
     session.run("twine", "check", "--strict", *map(str, sorted(DIST.iterdir())))
     fresh = Path(session.create_tmp()).resolve() / "fresh"
     shutil.rmtree(fresh, ignore_errors=True)
@@ -86,7 +88,7 @@ def isolation(session: nox.Session) -> None:
     """
     install(session, *group("dist"), *group("isolation"))
     folder = Path(session.create_tmp()).resolve()
-    wheels = build(session, folder / "wheels")
+    wheels = build(session)
     write_isolated_requirements(folder / "requirements", wheels)
     pinned = not {"oldest", "newest"}.intersection(session.posargs)
     chosen = [name for name in session.posargs if name not in ("oldest", "newest")]
@@ -106,6 +108,22 @@ def isolation(session: nox.Session) -> None:
 
 
 @nox.session
+def tests(session: nox.Session) -> None:
+    """Run the tests, those of the documentation too; arguments go to pytest: `-- -k merge`."""
+    install_workspace(session, *group("docs"), *group("tests"), *examples())
+    if session.posargs:
+        session.run("pytest", "-n2", "--dist=worksteal", *session.posargs)
+        return
+    # CI has two cores, and half of its time a test of a cluster waits for that. What a file's
+    # tests share is made once; the files that take longest come first (conftest.py).
+    how = ["-n4", "--dist=loadfile", "--no-loadscope-reorder", "-m", "slow or not slow"]
+    session.run("pytest", *how)
+
+
+# -- on request ------------------------------------------------------------------------------
+
+
+@nox.session(default=False)
 def docs(session: nox.Session) -> None:
     """Build the documentation and run its examples; `-- serve` shows it, `-- write` fills it."""
     install_workspace(session, *group("docs"), *group("tests"), *examples())
@@ -117,23 +135,6 @@ def docs(session: nox.Session) -> None:
         return
     session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
     session.run("pytest", "tests/docs", "-n2", "--dist=worksteal")
-
-
-@nox.session
-def tests(session: nox.Session) -> None:
-    """Run the tests, quick ones first; arguments go to pytest: `nox -s tests -- -k merge`."""
-    install_workspace(session, *group("tests"), *examples())
-    run = ["pytest", "--dist=worksteal"]
-    if session.posargs:
-        session.run(*run, "-n2", *session.posargs)
-        return
-    # CI has two cores; half of a slow test's time it waits for a cluster
-    for chosen, processes in (("not slow", 2), ("slow", 3)):
-        # the session `docs` runs the rest
-        session.run(*run, f"-n{processes}", "--ignore=tests/docs", "-m", chosen)
-
-
-# -- on request ------------------------------------------------------------------------------
 
 
 @nox.session(default=False)
@@ -366,20 +367,21 @@ def install_workspace(session: nox.Session, *requirements: str) -> None:
     install(session, *ours, *requirements)
 
 
-def build(session: nox.Session, target: Path) -> dict[str, Path]:
-    """Build a source distribution of each folder, and from it a wheel.
+def build(session: nox.Session) -> dict[str, Path]:
+    """Build a source distribution of each folder, and from it a wheel, into dist/, once a call.
 
     Returns:
         The wheels by the distributions' names.
     """
-    shutil.rmtree(target, ignore_errors=True)
-    wheels = {}
-    command = ["python", "-m", "build", "--installer=uv", "--outdir", str(target)]
-    for folder in distributions():
-        session.run(*command, str(folder), silent=True, env={"UV_CONSTRAINT": str(CONSTRAINTS)})
-        name = project(folder)["name"]
-        (wheels[name],) = target.glob(f"{name.replace('-', '_')}-[0-9]*.whl")
-    return wheels
+    if not BUILT:
+        shutil.rmtree(DIST, ignore_errors=True)
+        command = ["python", "-m", "build", "--installer=uv", "--outdir", str(DIST)]
+        env = {"UV_CONSTRAINT": str(CONSTRAINTS)}
+        for folder in distributions():
+            session.run(*command, str(folder), silent=True, env=env)
+            name = project(folder)["name"]
+            (BUILT[name],) = DIST.glob(f"{name.replace('-', '_')}-[0-9]*.whl")
+    return BUILT
 
 
 def follow_new_plugin(session: nox.Session, flowenv: str, kind: str) -> None:

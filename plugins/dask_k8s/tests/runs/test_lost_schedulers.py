@@ -15,8 +15,9 @@ import pytest
 from flowenv.plugin import Reason, State, Status
 from flowenv.runs.flow_run import FlowRun
 from on_kubernetes.dask_objects import line_with
-from on_kubernetes.dask_runs import IMAGE, PATIENCE, nothing_stays, submit
-from rigs.kubernetes import Image, KubernetesRig, Timing
+from on_kubernetes.dask_runs import PATIENCE, nothing_stays, submit
+from on_kubernetes.operated_rig import IMAGES
+from rigs.kubernetes import KubernetesRig, Timing
 from rigs.kubernetes.dask_operator import DaskOperator
 
 pytestmark = pytest.mark.slow
@@ -32,9 +33,8 @@ NEW = "v1.99.0"
 def late_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubernetesRig]:
     timing = Timing(longest_grace=5, status_delay=LATE)
     folder = tmp_path_factory.mktemp("late")
-    images = {IMAGE: Image()}
     with (
-        KubernetesRig(images=images, timing=timing, version=NEW) as rig,
+        KubernetesRig(images=IMAGES, timing=timing, version=NEW) as rig,
         DaskOperator(rig, period=1),
     ):
         with nothing_stays(rig, folder):
