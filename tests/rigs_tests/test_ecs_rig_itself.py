@@ -189,24 +189,20 @@ def client_of(told: dict[str, Any], service: str) -> Any:
     return make_client(service, endpoint_url=told["environment"]["AWS_ENDPOINT_URL"])
 
 
-def test_the_command_line_starts_a_rig_and_ends_it_on_sigterm() -> None:
+def test_the_command_line_starts_a_rig_with_an_account_and_ends_it_on_sigterm() -> None:
+    # as dask-cloudprovider attaches
+    policy = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly"
     with command_line("--image", f"other:2={sys.executable}") as (told, rig):
         clusters = client_of(told, "ecs").list_clusters()["clusterArns"]
+        iam, role = client_of(told, "iam"), told["account"]["execution_role"]
+        iam.attach_role_policy(RoleName=role, PolicyArn=policy)
+        attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
         rig.send_signal(signal.SIGTERM)
         status = rig.wait(timeout=20)
 
     assert clusters == [told["account"]["cluster_arn"]]
-    assert status == 0
-
-
-def test_the_command_lines_account_has_the_policies_that_dask_cloudprovider_attaches() -> None:
-    policy = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly"
-    with command_line() as (told, _rig):
-        iam, role = client_of(told, "iam"), told["account"]["execution_role"]
-        iam.attach_role_policy(RoleName=role, PolicyArn=policy)
-        attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-
     assert [one["PolicyArn"] for one in attached] == [policy]
+    assert status == 0
 
 
 def test_an_account_has_long_task_arns_as_dask_cloudprovider_asks() -> None:

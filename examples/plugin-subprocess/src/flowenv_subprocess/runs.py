@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,8 @@ class FolderHandle:
             cwd=self.folder, env=variables, stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-        process.returncode = 0  # it is not this process's to wait for
+        # whoever submits many runs shall not collect their ended processes
+        threading.Thread(target=process.wait, daemon=True).start()
 
     def marks(self) -> Marks:
         """The run as it was written down when it was submitted."""
@@ -119,8 +121,6 @@ class FolderHandle:
 def _alive(pid: str) -> bool:
     if not pid:
         return False
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(int(pid), os.WNOHANG)
     with contextlib.suppress(ProcessLookupError):
         os.kill(int(pid), 0)
         return True
