@@ -1,6 +1,7 @@
 """A clean slate for each test, and specs that are built without any network."""
 
 import dataclasses
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -221,3 +222,9 @@ def working_settings(running_rig: EcsRig) -> dict[str, Any]:
         "networkConfiguration": account.network_configuration,
         "executionRoleArn": account.execution_role_arn,
     }
+
+
+@pytest.fixture
+def family() -> str:
+    """A family that no other test has."""
+    return f"family-{uuid.uuid4().hex[:8]}"
