@@ -155,6 +155,10 @@ class Variables:
         """The layers for a target, if somebody has asked for them already."""
         return self._known.get(target)
 
+    def forget_layers(self) -> None:
+        """Forget the layers: what was merged stays, and is all that is asked for afterwards."""
+        self._known.clear()
+
     def merge(
         self,
         existing: Iterable[Mapping[str, Any]] = (),

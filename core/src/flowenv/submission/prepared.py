@@ -97,6 +97,7 @@ class Prepared:
             environment=run.environment, flow_run=run, spec=self.spec
         )
         check_handle(handle, self.hooks.owner)
+        self.process.variables.forget_layers()  # thousands of runs of a batch keep theirs
         run.handle = handle
         if run.last_status.state is State.PENDING:
             run.observe(Status(State.SUBMITTED))

@@ -29,9 +29,13 @@ def trimmed_pod(pod: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+_NEVER_READ = frozenset({"template", "selector", "podFailurePolicy"})
+
+
 def trimmed_job(job: Mapping[str, Any]) -> dict[str, Any]:
     """What of a Job a run's status depends on: of its pod template only the gates."""
-    spec = {name: value for name, value in (job.get("spec") or {}).items() if name != "template"}
+    given = (job.get("spec") or {}).items()
+    spec = {name: value for name, value in given if name not in _NEVER_READ}
     if gates := _gates(((job.get("spec") or {}).get("template") or {}).get("spec") or {}):
         spec["template"] = {"spec": gates}
     metadata = {name: v for name, v in job["metadata"].items() if name != "managedFields"}
