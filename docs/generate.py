@@ -74,6 +74,12 @@ def architecture() -> str:
     return f"![{house('told')}]({HOUSE})"
 
 
+def rooms() -> str:
+    """A table of the rooms within rooms."""
+    found = runpy.run_path(str(_DOCS / "house.py"))["inner_rooms"]()
+    return table(("Room", "Lives there"), [(f"`{name}`", said) for name, said in found])
+
+
 def house(form: str) -> str:
     """The rooms and doors in one of the forms of `house.py`."""
     return str(runpy.run_path(str(_DOCS / "house.py"))[form]())
@@ -282,6 +288,7 @@ GENERATORS: dict[str, Callable[..., str]] = {
     "errors": errors,
     "hooks": hooks,
     "members": members,
+    "rooms": rooms,
     "settings": settings,
 }
 

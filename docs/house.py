@@ -54,6 +54,18 @@ def told() -> str:
     )
 
 
+def inner_rooms() -> list[tuple[str, str]]:
+    """The rooms within rooms and the sentence that says what lives there, the core's first."""
+    found = []
+    for source in (ROOT / "core" / "src", *sorted(ROOT.glob("plugins/[!_]*/src"))):
+        for path in sorted(source.glob("*/*/**/__init__.py")):
+            names = path.parent.relative_to(source).parts
+            is_within = len(names) > 2 and not any(name.startswith("_") for name in names)
+            if is_within and (said := sentence(".".join(names), source)):
+                found.append((".".join(names), said))
+    return found
+
+
 def file() -> str:
     """The picture as a file of its own, which is dark where the reader's machine is."""
     head, _, rest = picture().partition(">")
@@ -209,9 +221,9 @@ class House:
             below = high
 
 
-def sentence(module: str) -> str:
+def sentence(module: str, source: Path = ROOT / "core" / "src") -> str:
     """The first sentence of a module's docstring, of a room its package's."""
-    path = ROOT / "core" / "src" / Path(*module.split("."))
+    path = source / Path(*module.split("."))
     path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     told = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
     first = re.match(r".*?[.](?=\s|$)", " ".join(told.split()))
