@@ -31,7 +31,7 @@ import flowenv
 from flowenv.container.incoming_payload import read_payload
 from flowenv.container.unpacking import expanded
 from flowenv.plugin import Outcome, State, contract
-from flowenv.results.seal import proof_of
+from flowenv.results.record.seal import proof_of
 from flowenv_fargate import FargateTaskEnvironment
 from rigs.ecs import EcsRig, Image, Script, ScriptedRunner, Task
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from flowenv import contract
 from flowenv.contract.process import COMMAND
 from flowenv.payload.packing import pack
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.outcome import Outcome
 from flowenv.runs.flow_run import FlowRun
 
 DEADLINE = 60.0

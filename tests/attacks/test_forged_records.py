@@ -19,8 +19,8 @@ from flowenv.contract.process import COMMAND
 from flowenv.flows.finding import find_flow
 from flowenv.payload.packing import pack
 from flowenv.plugin import FlowRun, Outcome
-from flowenv.results.record import LIMIT
-from flowenv.results.seal import proof_of, seal_of
+from flowenv.results.record.seal import proof_of, seal_of
+from flowenv.results.record.text import LIMIT
 from flowenv.submission.lifecycle import prepare
 from flowenv_local import LocalEnvironment
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.outcome import Outcome
 from flowenv.runs.flow_run import FlowRun
 from flowenv.states import State, Status
 from on_kubernetes.proofs import proof

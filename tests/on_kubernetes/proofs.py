@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from flowenv.plugin import PAYLOAD_FILE, FlowRun, revealed
-from flowenv.results.seal import proof_of
+from flowenv.results.record.seal import proof_of
 
 
 def proof(run: FlowRun) -> str:

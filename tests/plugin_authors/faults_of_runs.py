@@ -18,7 +18,7 @@ from flowenv import Reason, State, Status, hookimpl
 from flowenv.answers.summaries import Leftover
 from flowenv.errors import RunNotFound
 from flowenv.plugin import contract, revealed
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.outcome import Outcome
 from flowenv.runs.flow_run import FlowRun
 from flowenv_subprocess import SubprocessEnvironment, hooks
 

@@ -26,6 +26,10 @@ PLATFORM_LIBRARIES = {
 }
 
 
+MOST_IN_A_ROOM = 14
+"""Modules and rooms; of commands there are as many as there are."""
+
+
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -163,6 +167,18 @@ class TestEveryDistribution:
         names = {path.stem for path in (folder / "src").rglob("*.py")}
 
         assert names & {"utils", "util", "helpers", "common", "misc"} == set()
+
+    def test_has_no_crowded_room_and_none_of_one_module(self, folder: Path) -> None:
+        rooms = {path.parent for path in (folder / "src").glob("*/*/**/__init__.py")}
+        rooms = {one for one in rooms if "_template" not in one.parts and one.name != "commands"}
+        held = {
+            name_of(room): len([*room.glob("[!_]*.py"), *room.glob("*/__init__.py")])
+            for room in rooms
+        }
+
+        assert {
+            name: count for name, count in held.items() if not 2 <= count <= MOST_IN_A_ROOM
+        } == {}
 
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=name_of)

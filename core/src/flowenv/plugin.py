@@ -60,19 +60,19 @@ if TYPE_CHECKING:
     from flowenv.remote.poller import Poller
     from flowenv.remote.rate_limit import RateLimit
     from flowenv.remote.retries import Retries, TryAgain
-    from flowenv.results.exit_codes import (
+    from flowenv.results.lines import first_line_of, without_lines
+    from flowenv.results.object_urls import payload_object, payload_url
+    from flowenv.results.place import check_results_are_shared
+    from flowenv.results.record.exit_codes import (
         EXIT_CANCELLED,
         EXIT_COMPLETED,
         EXIT_CRASHED,
         EXIT_FAILED,
         without_record,
     )
-    from flowenv.results.lines import first_line_of, without_lines
-    from flowenv.results.object_urls import payload_object, payload_url
-    from flowenv.results.outcome import Outcome
-    from flowenv.results.place import check_results_are_shared
-    from flowenv.results.record_lines import is_outcome_line
-    from flowenv.results.seal import seal_of
+    from flowenv.results.record.lines import is_outcome_line
+    from flowenv.results.record.outcome import Outcome
+    from flowenv.results.record.seal import seal_of
     from flowenv.runs.flow_run import FlowRun
     from flowenv.secret import Secret, SecretDocument, revealed
     from flowenv.serialization import storage
@@ -228,16 +228,16 @@ __getattr__, __dir__ = names_of(
         "answers.handle": "FinishedHandle Handle poll",
         "execution.in_process": "execute_here",
         "contract.log_lines": "is_beginning",
-        "results.exit_codes": (
+        "results.record.exit_codes": (
             "EXIT_CANCELLED EXIT_COMPLETED EXIT_CRASHED EXIT_FAILED without_record"
         ),
-        "results.outcome": "Outcome",
-        "results.record_lines": "is_outcome_line",
+        "results.record.outcome": "Outcome",
+        "results.record.lines": "is_outcome_line",
         "results.object_urls": "payload_object payload_url",
         "contract.process": "PAYLOAD_FILE Payload Process Runtime",
         "results.place": "check_results_are_shared",
         "results.lines": "first_line_of without_lines",
-        "results.seal": "seal_of",
+        "results.record.seal": "seal_of",
         "execution.running": "Returned call_with_callbacks",
         "answers.summaries": "Finding Leftover RunSummary",
         "answers.times": "RunTimes",

@@ -8,7 +8,7 @@ import datetime
 import pytest
 
 from flowenv.answers.times import Phase, RunTimes, times_seen
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.outcome import Outcome
 from flowenv.states import State
 
 

@@ -23,8 +23,8 @@ from flowenv.environments.common_environment import (
 )
 from flowenv.errors import PlatformError, RunNotFound
 from flowenv.remote.marks import Marks
-from flowenv.results.exit_codes import without_record
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.exit_codes import without_record
+from flowenv.results.record.outcome import Outcome
 from flowenv.settings.declaration import setting
 
 FOLDER = Path(os.environ["FAKE_FOLDER"])

@@ -19,7 +19,7 @@ from flowenv.errors import ResultUnavailable
 from flowenv.flows.finding import find_flow
 from flowenv.payload.packing import pack
 from flowenv.results.lines import content_in, without_lines
-from flowenv.results.record import LIMIT
+from flowenv.results.record.text import LIMIT
 from flowenv.submission.lifecycle import prepare
 
 from ..containers import Container

@@ -11,7 +11,7 @@ from flowenv import Capabilities, Flow, FlowRun, State, Status, attach, find_run
 from flowenv.answers.handle import FinishedHandle
 from flowenv.cli.app import app
 from flowenv.errors import PluginError, PluginFailed
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.outcome import Outcome
 from flowenv.submission.lifecycle import prepare
 
 from ..plugging import Plugging, ToyEnvironment, toy_hooks

@@ -24,7 +24,7 @@ from flowenv.answers.summaries import Leftover
 from flowenv.cli.app import app
 from flowenv.errors import BackendNotFound, PluginError, SettingError, UnsupportedOperation
 from flowenv.known_runs.sweeping import sweep as sweep_what_is_asked_for
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.outcome import Outcome
 
 from ..flow_files import write
 from ..plugging import ToyEnvironment, toy_hooks

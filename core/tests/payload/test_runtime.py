@@ -21,7 +21,7 @@ from flowenv.errors import PayloadError
 from flowenv.payload import runtime
 from flowenv.payload.packing import pack
 from flowenv.payload.runtime import shipped_runtime
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.outcome import Outcome
 from flowenv.states import Reason
 from flowenv.submission.lifecycle import prepare
 

@@ -12,7 +12,6 @@ from flowenv.environments.environment import Environment
 from flowenv.errors import FileConflict, PlatformError, ResultUnavailable
 from flowenv.results.document import digest
 from flowenv.results.object_urls import Kept, object_url
-from flowenv.results.outcome import Outcome
 from flowenv.results.output_files import (
     LARGEST,
     MOST_FILES,
@@ -24,6 +23,7 @@ from flowenv.results.output_files import (
     unpacked,
 )
 from flowenv.results.output_folder import output_dir
+from flowenv.results.record.outcome import Outcome
 from flowenv.runs.files_of_run import files_of_run
 from flowenv.runs.flow_run import FlowRun
 from flowenv.serialization import storage

@@ -20,8 +20,8 @@ from flowenv.errors import (
 from flowenv.results import logged as logged_result
 from flowenv.results.document import ResultDocument, digest
 from flowenv.results.lines import lines_of
-from flowenv.results.outcome import Outcome
-from flowenv.results.record import LIMIT
+from flowenv.results.record.outcome import Outcome
+from flowenv.results.record.text import LIMIT
 from flowenv.results.stored import store_result
 from flowenv.runs import live_status
 from flowenv.submission.lifecycle import prepare

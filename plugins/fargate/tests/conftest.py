@@ -15,7 +15,7 @@ from flowenv.container.unpacking import expanded
 from flowenv.flows.finding import find_flow
 from flowenv.plugin import FlowRun, Outcome, Retries, State, configuration, contract
 from flowenv.registry import registry
-from flowenv.results.seal import proof_of
+from flowenv.results.record.seal import proof_of
 from flowenv.submission.lifecycle import prepare
 from flowenv.submission.prepared import Prepared
 from flowenv_fargate import FargateTaskEnvironment

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from flowenv.answers.events import Event
     from flowenv.answers.handle import Handle
     from flowenv.answers.times import RunTimes
-    from flowenv.results.outcome import Outcome
+    from flowenv.results.record.outcome import Outcome
 
 RAISED = (Exception, SystemExit)
 """What somebody else's module or hook may raise without being an interrupt."""
@@ -170,7 +170,7 @@ class AskedHandle:
 
     def outcome(self) -> Outcome | None:
         """The record of how the flow ended."""
-        from flowenv.results.outcome import Outcome
+        from flowenv.results.record.outcome import Outcome
 
         with blamed(self._owner, "its handle's outcome"):
             given = self._handle.outcome()

@@ -11,7 +11,7 @@ from flowenv.states import Status
 
 if TYPE_CHECKING:
     from flowenv.answers.events import Event
-    from flowenv.results.outcome import Outcome
+    from flowenv.results.record.outcome import Outcome
 
 _METHODS = ("reference", "status", "follow", "logs", "outcome", "cancel")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flowenv.states import State
 
 if TYPE_CHECKING:
-    from flowenv.results.outcome import Outcome
+    from flowenv.results.record.outcome import Outcome
 
 Moment = datetime.datetime | None
 

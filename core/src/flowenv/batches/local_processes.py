@@ -11,8 +11,8 @@ from typing import Any
 from flowenv.answers.handle import FinishedHandle
 from flowenv.batches.rows import Row
 from flowenv.errors import FlowenvError
-from flowenv.results.outcome import Outcome
 from flowenv.results.output_folder import folder_here
+from flowenv.results.record.outcome import Outcome
 from flowenv.states import State, Status
 from flowenv.submission.prepared import Prepared
 from flowenv.submission.rehearsal import Processes, Rehearsed, rehearse

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flowenv.errors import ParameterError
-from flowenv.flows.checking import Fault
+from flowenv.flows.parameters.checking import Fault
 from flowenv.wording import sentences
 
 MOST = 10

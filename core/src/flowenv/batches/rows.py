@@ -11,8 +11,8 @@ from flowenv.answers.summaries import RunSummary
 from flowenv.batches.row_faults import RowFaults
 from flowenv.environments.environment import Environment
 from flowenv.errors import ParameterError
-from flowenv.flows.checking import checked, without_nulls
 from flowenv.flows.definition import Flow
+from flowenv.flows.parameters.checking import checked, without_nulls
 from flowenv.known_runs.attaching import attach
 from flowenv.payload.packing import Packing
 from flowenv.runs.flow_run import FlowRun

@@ -8,7 +8,7 @@ from pathlib import Path
 from flowenv import contract
 from flowenv.errors import PayloadError, PlatformError
 from flowenv.remote.retries import Retries, TryAgain
-from flowenv.results.seal import fits, proof_of
+from flowenv.results.record.seal import fits, proof_of
 
 FETCHING = Retries(tries=6, first=0.5)
 """How often a payload is asked for: its place may not be reached in a container's first seconds."""

@@ -42,7 +42,7 @@ def run_other() -> NoReturn:
 
 
 def _end(message: str) -> NoReturn:
-    from flowenv.results.exit_codes import EXIT_CRASHED
+    from flowenv.results.record.exit_codes import EXIT_CRASHED
 
     print(message, file=sys.stderr, flush=True)
     sys.exit(EXIT_CRASHED)

@@ -13,7 +13,6 @@ from pathlib import Path
 from flowenv.container.outgoing_result import Ways, to_log
 from flowenv.errors import FlowenvError
 from flowenv.results.document import digest
-from flowenv.results.outcome import Outcome
 from flowenv.results.output_files import (
     LARGEST,
     LONGEST_PATH,
@@ -22,6 +21,7 @@ from flowenv.results.output_files import (
     is_name,
     packed,
 )
+from flowenv.results.record.outcome import Outcome
 
 _log = logging.getLogger("flowenv")
 

@@ -11,7 +11,7 @@ from typing import Any
 from flowenv.errors import FlowenvError, PayloadError
 from flowenv.results.document import ResultDocument, digest
 from flowenv.results.lines import LARGEST, lines_of, write_lines
-from flowenv.results.outcome import NO_DATA_HINT, Outcome
+from flowenv.results.record.outcome import NO_DATA_HINT, Outcome
 from flowenv.states import State
 
 _log = logging.getLogger("flowenv")

@@ -13,9 +13,14 @@ from flowenv import contract
 from flowenv.container.incoming_payload import Known
 from flowenv.container.tracebacks import show_user_traceback
 from flowenv.errors import FlowenvError
-from flowenv.results.exit_codes import EXIT_CANCELLED, EXIT_COMPLETED, EXIT_CRASHED, EXIT_FAILED
-from flowenv.results.outcome import Outcome
-from flowenv.results.record import LIMIT
+from flowenv.results.record.exit_codes import (
+    EXIT_CANCELLED,
+    EXIT_COMPLETED,
+    EXIT_CRASHED,
+    EXIT_FAILED,
+)
+from flowenv.results.record.outcome import Outcome
+from flowenv.results.record.text import LIMIT
 from flowenv.signals.terminated import Terminated
 from flowenv.states import Reason, State
 

@@ -30,7 +30,7 @@ from flowenv.contract.log_lines import BEGINNING
 from flowenv.contract.logging_variables import extra_loggers, logging_level
 from flowenv.errors import FlowenvError, PayloadError
 from flowenv.results.lines import REHEARSED_RESULT
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.outcome import Outcome
 from flowenv.signals.waking import wake_for_signals
 from flowenv.states import State
 

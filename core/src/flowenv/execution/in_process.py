@@ -5,7 +5,7 @@ from __future__ import annotations
 from flowenv.answers.handle import FinishedHandle
 from flowenv.errors import FlowenvError
 from flowenv.executors.opening import check_executor_here
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.outcome import Outcome
 from flowenv.runs.flow_run import FlowRun
 from flowenv.signals.stopping import closed_before_the_end
 from flowenv.signals.terminated import Terminated

@@ -148,7 +148,7 @@ class Flow(Generic[P, R]):
             ParameterError: naming what is unknown, missing, or of another type than a plain
                 annotation such as `int` or `list[str]` says.
         """
-        from flowenv.flows.checking import checked
+        from flowenv.flows.parameters.checking import checked
 
         values, faults = checked(self, parameters)
         if faults:

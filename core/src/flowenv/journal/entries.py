@@ -12,7 +12,7 @@ from flowenv.answers.summaries import RunSummary
 from flowenv.journal.store import Entry
 from flowenv.redaction import redacted
 from flowenv.remote.marks import Marks, moment
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.outcome import Outcome
 from flowenv.states import Reason, State, Status
 
 if TYPE_CHECKING:

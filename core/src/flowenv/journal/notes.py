@@ -19,7 +19,7 @@ from flowenv.answers.summaries import RunSummary
 from flowenv.journal.entries import Remembered, changed, new_entry, remembered
 from flowenv.journal.gathering import Gathering
 from flowenv.journal.store import Change, Entry, Store
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.outcome import Outcome
 from flowenv.settings.user_folders import state_folder
 from flowenv.states import State, Status
 

@@ -35,23 +35,17 @@ _LEFT_OUT = {("flowenv", "cli"), ("flowenv", "journal"), ("flowenv", "_template"
 
 _WITH_BYTECODE = tuple(f"{name}/" for name in CORE)
 _ROOMS_WITHOUT = (
-    *("batches/", "executors/dask_cluster/", "journal/", "known_runs/", "payload/"),
-    *("submission/", "testing/"),
+    *("batches/", "executors/dask_cluster/", "flows/parameters/", "journal/", "known_runs/"),
+    *("payload/", "reports/", "submission/", "testing/"),
 )
 _MODULES_WITHOUT = (
     *("answers/summaries", "contract/process", "contract/shipped_command", "contract/spec_views"),
-    *("contract/variables", "executors/dask.", "executors/local_dask"),
-    *("flows/checking", "flows/code_reference", "flows/conversion", "flows/further_files"),
-    *(
-        "flows/guessed_names",
-        "flows/kinds",
-        "flows/misfits",
-        "flows/requirements",
-        "hooks/notifications",
-    ),
+    *("contract/variables", "executors/dask.", "executors/local_dask", "flows/code_reference"),
+    *("flows/further_files", "flows/guessed_names", "flows/requirements", "hooks/notifications"),
     *("origin", "plugin.py", "registry/settings_of_plugins", "remote/marks", "remote/outages"),
-    *("remote/poll", "runs/files_of_run", "runs/shown_parameters", "runs/submitter"),
-    *("runs/waiting", "settings/plugin_settings", "settings/unused_secrets"),
+    *("remote/poll", "results/logged", "results/place", "results/saved", "results/whole_files"),
+    *("runs/files_of_run", "runs/shown_parameters", "runs/submitter", "runs/waiting"),
+    *("settings/plugin_settings", "settings/unused_secrets"),
 )
 _WITHOUT = tuple(f"flowenv/{name}" for name in (*_ROOMS_WITHOUT, *_MODULES_WITHOUT))
 """What few starts import, or none; with all else the file would outgrow a ConfigMap."""

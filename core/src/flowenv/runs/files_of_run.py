@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from flowenv.errors import PlatformError, ResultUnavailable
 from flowenv.results.document import digest
 from flowenv.results.object_urls import Kept, object_url, results_url
-from flowenv.results.outcome import Outcome
 from flowenv.results.output_files import LARGEST, OutputFiles, decompressed, files_in, unpacked
+from flowenv.results.record.outcome import Outcome
 from flowenv.states import Status
 
 if TYPE_CHECKING:

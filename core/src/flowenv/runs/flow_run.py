@@ -23,8 +23,8 @@ from flowenv.states import State, Status
 from flowenv.wording import shown
 
 if TYPE_CHECKING:
-    from flowenv.results.outcome import Outcome
     from flowenv.results.output_files import OutputFiles
+    from flowenv.results.record.outcome import Outcome
 
 
 class FlowRun(WatchedRun):
@@ -99,7 +99,7 @@ class FlowRun(WatchedRun):
             UnsupportedOperation: if the backend can't read logs.
         """
         from flowenv.results.lines import without_lines
-        from flowenv.results.record_lines import is_outcome_line
+        from flowenv.results.record.lines import is_outcome_line
 
         self._require("logs", "can't read a run's logs")
         lines = self._asked().logs(follow)

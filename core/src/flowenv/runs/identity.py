@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from flowenv.contract.variables import Variables
     from flowenv.environments.environment import Environment
     from flowenv.flows.definition import Flow
-    from flowenv.results.outcome import Outcome
+    from flowenv.results.record.outcome import Outcome
     from flowenv.secret import Secret
 
 DRAFT_ID = "00000000-0000-0000-0000-000000000000"

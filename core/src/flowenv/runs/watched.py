@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from flowenv.answers.checked import AskedHandle
 from flowenv.answers.times import Phase, RunTimes, times_seen
 from flowenv.errors import UnsupportedOperation, WaitTimeout
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.outcome import Outcome
 from flowenv.runs.identity import RunIdentity, now
 from flowenv.states import State, Status
 

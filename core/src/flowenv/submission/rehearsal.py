@@ -21,11 +21,11 @@ from flowenv.contract.variables import Merged
 from flowenv.errors import FlowenvError, SpecError, UnsupportedOperation
 from flowenv.hooks.checks import implementations
 from flowenv.registry.registry import registry
-from flowenv.results.exit_codes import without_record
 from flowenv.results.lines import REHEARSED_RESULT, content_in
 from flowenv.results.object_urls import Kept, object_url, results_url
-from flowenv.results.outcome import Outcome
-from flowenv.results.seal import seal_of
+from flowenv.results.record.exit_codes import without_record
+from flowenv.results.record.outcome import Outcome
+from flowenv.results.record.seal import seal_of
 from flowenv.runs.flow_run import FlowRun
 from flowenv.serialization import storage
 from flowenv.states import Status

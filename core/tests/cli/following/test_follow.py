@@ -14,7 +14,7 @@ from flowenv import Capabilities, Environment, FlowRun
 from flowenv.cli.following import follow
 from flowenv.cli.output.report import exit_code, summary
 from flowenv.errors import PlatformError
-from flowenv.results.outcome import Outcome
+from flowenv.results.record.outcome import Outcome
 from flowenv.states import Reason, State, Status
 
 from ..project import Project, eventually

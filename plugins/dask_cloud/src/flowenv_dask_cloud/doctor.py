@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from flowenv.errors import SpecError
 from flowenv.plugin import Finding, revealed
 from flowenv_dask_cloud.api import any_error
-from flowenv_dask_cloud.cluster.aws_account import Account
 from flowenv_dask_cloud.cluster.diagnosis import said
+from flowenv_dask_cloud.cluster.ecs.account import Account
 from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
 from flowenv_dask_cloud.spec.build import security_of
 from flowenv_dask_cloud.spec.checks import check_is_protected

@@ -137,7 +137,7 @@ def parse_parameters(flow: Flow[..., Any], items: Sequence[str]) -> dict[str, An
     """
     from flowenv.cli.arguments.options import split
     from flowenv.errors import ParameterError
-    from flowenv.flows.checking import annotation_of
+    from flowenv.flows.parameters.checking import annotation_of
     from flowenv.settings.values import parse
 
     values: dict[str, Any] = {}

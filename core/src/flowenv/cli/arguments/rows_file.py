@@ -27,7 +27,7 @@ def read_rows(path: Path, flow: Flow[..., Any], common: Mapping[str, Any]) -> li
     """
     from flowenv.batches.row_faults import RowFaults
     from flowenv.cli.arguments.row_formats import file_rows
-    from flowenv.flows.checking import checked
+    from flowenv.flows.parameters.checking import checked
 
     common, wrong = checked(flow, common, all_of_them=False)
     for fault in wrong:
@@ -43,7 +43,7 @@ def read_rows(path: Path, flow: Flow[..., Any], common: Mapping[str, Any]) -> li
 def _read(
     row: FileRow, common: Mapping[str, Any], flow: Flow[..., Any], faults: RowFaults
 ) -> dict[str, Any]:
-    from flowenv.flows.checking import annotation_of, checked, without_nulls
+    from flowenv.flows.parameters.checking import annotation_of, checked, without_nulls
 
     values, unread = dict[str, Any](), set[str]()
     for name, value in without_nulls(flow, row.values, as_defaults=True).items():
@@ -77,7 +77,7 @@ def _as_read(value: Any, annotation: Any, *, is_text: bool) -> Any:
     Raises:
         ValueError: if a text doesn't parse.
     """
-    from flowenv.flows.conversion import as_annotated
+    from flowenv.flows.parameters.conversion import as_annotated
     from flowenv.settings.values import convert, fits, parse
 
     if is_text:

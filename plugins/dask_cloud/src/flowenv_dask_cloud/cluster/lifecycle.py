@@ -16,11 +16,11 @@ from flowenv.plugin import Event, Leftover, kill_workers, started_without_ctrl_c
 from flowenv_dask_cloud.cluster import dask_objects
 from flowenv_dask_cloud.cluster.dask_config import ProviderSettings
 from flowenv_dask_cloud.cluster.diagnosis import not_in_time, start_error
+from flowenv_dask_cloud.cluster.ecs.task_events import events_of
 from flowenv_dask_cloud.cluster.event_loop import EventLoop, in_thread
 from flowenv_dask_cloud.cluster.leftovers import UNSEEN, Leftovers, sentence
 from flowenv_dask_cloud.cluster.members import Watch, describe
 from flowenv_dask_cloud.cluster.progress import Progress
-from flowenv_dask_cloud.cluster.task_events import events_of
 from flowenv_dask_cloud.cluster.watch import watched
 from flowenv_dask_cloud.spec.providers import Provider
 

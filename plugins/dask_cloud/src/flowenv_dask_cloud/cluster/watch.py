@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flowenv_dask_cloud.cluster.dask_objects import is_closed
-from flowenv_dask_cloud.cluster.ecs_tasks import watched_task
+from flowenv_dask_cloud.cluster.ecs.tasks import watched_task
 from flowenv_dask_cloud.cluster.machines import watched_machine
 from flowenv_dask_cloud.cluster.members import Watch
 from flowenv_dask_cloud.spec.providers import Provider

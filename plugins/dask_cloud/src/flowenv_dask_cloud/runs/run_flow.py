@@ -23,7 +23,7 @@ from flowenv.plugin import (
     wait_for_workers,
 )
 from flowenv_dask_cloud.cluster import dask_objects
-from flowenv_dask_cloud.cluster.ecs_leftovers import leftovers_of
+from flowenv_dask_cloud.cluster.ecs.leftovers import leftovers_of
 from flowenv_dask_cloud.cluster.lifecycle import ClusterLifecycle, Plan
 from flowenv_dask_cloud.cluster.members import Watch
 from flowenv_dask_cloud.cluster.progress import Progress

@@ -8,8 +8,8 @@ from functools import partial
 from flowenv.errors import PlatformError, PlatformUnreachable, UnsupportedOperation
 from flowenv.plugin import Leftover, revealed, seconds_since
 from flowenv_dask_cloud.api import any_error
-from flowenv_dask_cloud.cluster.aws_account import Account, Thing, is_scheduler, run_of
 from flowenv_dask_cloud.cluster.diagnosis import said
+from flowenv_dask_cloud.cluster.ecs.account import Account, Thing, is_scheduler, run_of
 from flowenv_dask_cloud.environment import DaskCloudProviderEnvironment
 from flowenv_dask_cloud.spec.providers import load_provider
 

@@ -15,7 +15,7 @@ import pytest
 
 from flowenv import Flow
 from flowenv.errors import ParameterError
-from flowenv.flows.conversion import as_annotated
+from flowenv.flows.parameters.conversion import as_annotated
 
 DAY = datetime.date(2024, 1, 31)
 MIDNIGHT = datetime.datetime(2024, 1, 31)

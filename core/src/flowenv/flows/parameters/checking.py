@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from flowenv.errors import ParameterError
-from flowenv.flows.conversion import as_annotated, pythons_own
-from flowenv.flows.misfits import misfit
+from flowenv.flows.parameters.conversion import as_annotated, pythons_own
+from flowenv.flows.parameters.misfits import misfit
 from flowenv.settings.declaration import nearest
 from flowenv.settings.values import fits
 

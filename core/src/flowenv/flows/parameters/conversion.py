@@ -10,7 +10,7 @@ import types
 from collections.abc import Callable
 from typing import Any, get_args, get_origin
 
-from flowenv.flows.kinds import SEVERAL, kinds
+from flowenv.flows.parameters.kinds import SEVERAL, kinds
 
 _LOSES = object()
 """Stands for a value that can't be had without a loss."""

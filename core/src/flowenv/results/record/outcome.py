@@ -18,9 +18,9 @@ from flowenv.errors import (
     ResultUnavailable,
     RunFailed,
 )
-from flowenv.results.record import LIMIT, dump, dump_shortened
-from flowenv.results.record_lines import FILES, MARK, TEXTS, fields_of, records_in
-from flowenv.results.seal import fits
+from flowenv.results.record.lines import FILES, MARK, TEXTS, fields_of, records_in
+from flowenv.results.record.seal import fits
+from flowenv.results.record.text import LIMIT, dump, dump_shortened
 from flowenv.serialization.plain_data import NotData, decode_data
 from flowenv.states import Reason, State, Status
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from flowenv_dask_cloud.cluster.ecs_tasks import todays_command, watched_task
+from flowenv_dask_cloud.cluster.ecs.tasks import todays_command, watched_task
 from flowenv_dask_cloud.cluster.members import Watch
 
 

@@ -3,7 +3,7 @@
 import datetime
 from typing import Any
 
-from flowenv_dask_cloud.cluster.task_events import events_of
+from flowenv_dask_cloud.cluster.ecs.task_events import events_of
 
 
 def at(second: int) -> datetime.datetime:

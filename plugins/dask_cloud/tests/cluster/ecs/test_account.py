@@ -11,8 +11,8 @@ from aiobotocore.session import get_session
 from flowenv.errors import PlatformUnreachable
 from flowenv.plugin import Leftover
 from flowenv_dask_cloud import DaskCloudProviderEnvironment
-from flowenv_dask_cloud.cluster.aws_account import Account
-from flowenv_dask_cloud.cluster.ecs_leftovers import EcsLeftovers
+from flowenv_dask_cloud.cluster.ecs.account import Account
+from flowenv_dask_cloud.cluster.ecs.leftovers import EcsLeftovers
 from flowenv_dask_cloud.runs.sweep import sweep
 from rigs.ecs import EcsRig
 

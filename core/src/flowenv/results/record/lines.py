@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from flowenv.results.record import LIMIT, read_cut
+from flowenv.results.record.text import LIMIT, read_cut
 from flowenv.states import Reason, State
 
 MARK = "flowenv-outcome"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flowenv.plugin import Leftover
-from flowenv_dask_cloud.cluster.aws_account import Account, is_scheduler, run_of
 from flowenv_dask_cloud.cluster.diagnosis import why_stopped
+from flowenv_dask_cloud.cluster.ecs.account import Account, is_scheduler, run_of
 from flowenv_dask_cloud.cluster.leftovers import Leftovers
 from flowenv_dask_cloud.spec.providers import Provider
 from flowenv_dask_cloud.spec.tags import cluster_name

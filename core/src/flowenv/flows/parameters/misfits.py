@@ -9,7 +9,7 @@ import types
 import uuid
 from typing import Any, Literal, get_args, get_origin
 
-from flowenv.flows.kinds import EXACT, SCALARS, SEVERAL, kinds
+from flowenv.flows.parameters.kinds import EXACT, SCALARS, SEVERAL, kinds
 from flowenv.settings.values import describe, fits, parse
 
 _MOST_ITEMS = 1000
@@ -28,7 +28,7 @@ def misfit(value: object, annotation: Any) -> str:
 
     Args:
         value: the value, made what the annotation says where that is possible
-            (`flowenv.flows.conversion`).
+            (`flowenv.flows.parameters.conversion`).
         annotation: the parameter's annotation.
 
     >>> misfit("5", int), misfit(5, float), misfit("a,b", list[str])

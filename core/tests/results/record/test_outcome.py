@@ -22,11 +22,11 @@ from flowenv.errors import (
     RunCrashed,
     TransientPlatformError,
 )
-from flowenv.results.exit_codes import without_record
-from flowenv.results.outcome import Outcome
-from flowenv.results.record import LIMIT
-from flowenv.results.record_lines import is_outcome_line
-from flowenv.results.seal import proof_of, seal_of
+from flowenv.results.record.exit_codes import without_record
+from flowenv.results.record.lines import is_outcome_line
+from flowenv.results.record.outcome import Outcome
+from flowenv.results.record.seal import proof_of, seal_of
+from flowenv.results.record.text import LIMIT
 from flowenv.states import Reason, State
 
 ANY_TEXT = st.text(st.characters())  # lone surrogates and odd line ends too
