@@ -18,6 +18,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,8 @@ def serve(pipe: Pipe) -> None:
             if asked == "calls":
                 pipe.send(Counter(one.operation for one in rig.requests))
                 rig.requests.clear()
+            elif asked == "requests":
+                pipe.send([one.parameters for one in rig.requests.of("RunTask")])
             elif asked == "bytes":
                 sent = [
                     json.dumps(one.parameters["overrides"]) for one in rig.requests.of("RunTask")
@@ -92,7 +96,9 @@ def serve(pipe: Pipe) -> None:
                 pipe.send(None)
 
 
-def measure(count: int, source: int, pipe: Pipe) -> None:
+@contextmanager
+def stand(source: int) -> Iterator[tuple[Any, FargateTaskEnvironment, Any]]:
+    """A flow, an environment on a rig of its own, and a way to ask that."""
     with tempfile.TemporaryDirectory() as folder, answering(serve) as (ask, place):
         os.environ.update(XDG_STATE_HOME=folder, XDG_CACHE_HOME=folder)
         url, region, account = place
@@ -106,7 +112,12 @@ def measure(count: int, source: int, pipe: Pipe) -> None:
             networkConfiguration=account.network_configuration,
             executionRoleArn=account.execution_role_arn,
         )
-        pipe.send(figures(count, flow_of(Path(folder), source), environment, ask))
+        yield flow_of(Path(folder), source), environment, ask
+
+
+def measure(count: int, source: int, pipe: Pipe) -> None:
+    with stand(source) as (one, environment, ask):
+        pipe.send(figures(count, one, environment, ask))
 
 
 def figures(count: int, one: Any, environment: Any, ask: Any) -> dict[str, float]:

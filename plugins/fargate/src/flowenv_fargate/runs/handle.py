@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import logging
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -33,8 +32,6 @@ from flowenv_fargate.runs.diagnosis.times import times_of
 from flowenv_fargate.runs.ending import Ending
 from flowenv_fargate.runs.flow_log import FlowLog
 from flowenv_fargate.spec.tags import Task
-
-_log = logging.getLogger("flowenv.fargate")
 
 MISSING_SECONDS = 60.0
 """Seconds after RunTask for which DescribeTasks may not know a task yet."""
