@@ -11,6 +11,7 @@ from botocore.utils import ContainerMetadataFetcher
 from flowenv.errors import PlatformError, PlatformUnreachable
 from flowenv.plugin import FlowRun, Reason
 from flowenv_fargate import FargateTaskEnvironment
+from flowenv_fargate.api import service_model
 from rigs.ecs import EcsRig
 from rigs.ecs.credentials import BROKEN, WORKING, credentials
 
@@ -63,6 +64,8 @@ def test_credentials_that_cannot_be_used_are_said_with_a_hint(
     way: str, use: Callable[[str], None], on_rig: OnRig, submit: Submit
 ) -> None:
     use(way)
+    service_model.parameters_of.cache_clear()  # as in a new process
+    service_model._model.cache_clear()
     with pytest.raises(PlatformUnreachable) as refused:
         submit(on_rig(**NOTHING_GIVEN))
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from flowenv_k8s import hooks as job_hooks
 from flowenv_k8s.api.permissions import is_allowed
-from flowenv_k8s.api.refusals import Refused, Request, rbac_rule, rbac_rules
+from flowenv_k8s.api.refusals import Refused, Request, rbac_rules
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS, SECRETS, Resource
 from flowenv_k8s.base_environment import (
     CONTRACT,
@@ -81,7 +81,7 @@ __all__ += ["run_annotations", "run_labels", "selector"]
 # the connection
 __all__ += ["EVENTS", "JOBS", "PODS", "SECRETS", "Client", "ContainerLog", "Refused", "Request"]
 __all__ += ["PortForward", "Resource", "Stream", "connect", "is_allowed", "last_lines"]
-__all__ += ["rbac_rule", "rbac_rules"]
+__all__ += ["rbac_rules"]
 # what a run makes itself
 __all__ += ["create_once", "is_owned_by", "is_the_same"]
 # what Kubernetes says of Jobs and pods
