@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         without_its_work,
     )
     from flowenv.executors.dask_cluster.report import check_report_here, has_dashboard
+    from flowenv.executors.dask_cluster.required import check_requirements
     from flowenv.executors.dask_cluster.upkeep import keep_awake, wait_for_workers
     from flowenv.executors.dask_cluster.worker_versions import OTHER_VERSIONS
     from flowenv.hooks.specs import API_VERSION, hookimpl
@@ -181,6 +182,7 @@ __all__ = [
     "seconds_since",
     # clusters of Dask
     "check_report_here",
+    "check_requirements",
     "check_versions",
     "has_dashboard",
     "connected",
@@ -202,6 +204,7 @@ __getattr__, __dir__ = names_of(
         "contract.variables": "SPEC_FILE THIS_PROCESS Entry Merged Value Variables",
         "executors.classes": "load_class",
         "executors.dask": "check_versions run_on",
+        "executors.dask_cluster.required": "check_requirements",
         "executors.dask_cluster.upkeep": "keep_awake wait_for_workers",
         "executors.dask_cluster.connection": "connected silenced",
         "executors.dask_cluster.report": "check_report_here has_dashboard",

@@ -176,6 +176,27 @@ def _version() -> str:
 """
 
 
+def test_a_flow_here_hears_that_its_workers_lack_what_it_requires(
+    cluster: ClusterUnderTest, label: str
+) -> None:
+    program = (
+        "import flowenv\n"
+        "from flowenv_dask_k8s import DaskKubernetesEnvironment\n"
+        "environment = DaskKubernetesEnvironment(1, 1, nthreads=1,\n"
+        f"    metadata={{'image': {IMAGE!r}}}, labels=[{label!r}])\n"
+        "environment.run(flowenv.Flow(len, requirements=['no-such>=1']), obj='four')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert "PlatformError: The workers lack what the flow requires: no-such>=1." in done.stderr
+    assert done.returncode == 1
+
+
 @pytest.mark.skipif(bool(KUBECONFIG), reason="its wheels are a folder of this machine")
 def test_workers_get_what_the_flow_requires(
     submit: Submit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

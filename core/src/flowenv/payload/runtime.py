@@ -15,6 +15,7 @@ import io
 import marshal
 import os
 import tempfile
+import threading
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -52,6 +53,8 @@ _WITHOUT = tuple(f"flowenv/{name}" for name in (*_ROOMS_WITHOUT, *_MODULES_WITHO
 _WITH_IT_THOUGH = ("flowenv/payload/__init__.py", "flowenv/payload/header.py")
 
 _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+_MAKING = threading.Lock()
+"""For threads that submit at the same time: one makes it, and the others find it."""
 _OLDEST = (1980, 1, 1, 0, 0, 0)  # what a zip can say; so that the same content is the same bytes
 
 
@@ -79,12 +82,14 @@ def shipped_runtime(distributions: tuple[str, ...] = ()) -> Runtime:
     ours = [name for name in names if name.startswith("flowenv")]
     told = sorted(one for name in ours for one in _metadata(name))
     kept = cache_folder() / "runtimes" / f"{_key(modules, told)}.zip"
-    try:
-        return Runtime(kept.read_bytes())
-    except OSError:
-        made = Runtime(_archive([*((name, _shipped(name, path)) for name, path in modules), *told]))
-    with contextlib.suppress(OSError):  # then it is made again next time
-        _keep(kept, made.content)
+    with _MAKING:
+        try:
+            return Runtime(kept.read_bytes())
+        except OSError:
+            sources = ((name, _shipped(name, path)) for name, path in modules)
+            made = Runtime(_archive([*sources, *told]))
+        with contextlib.suppress(OSError):  # then it is made again next time
+            _keep(kept, made.content)
     return made
 
 

@@ -133,6 +133,18 @@ class RunIdentity:
         self._source_files = files
 
     @property
+    def requirements(self) -> tuple[str, ...]:
+        """What the flow imports that an image may lack.
+
+        Raises:
+            PayloadError: if one is no requirement.
+        """
+        from flowenv.flows.code_reference import refer_to
+        from flowenv.flows.requirements import requirements_of
+
+        return requirements_of(self.flow, refer_to(self.flow)) if self.flow else ()
+
+    @property
     def hooks(self) -> RunHooks:
         """The hooks of the run's backend: the run has them from who made it or attached to it."""
         assert self._hooks is not None

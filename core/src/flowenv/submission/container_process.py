@@ -36,8 +36,6 @@ def process_of(flow_run: FlowRun, hooks: BackendHooks, packing: Packing | None =
         hooks: its backend's hooks, which may add variables.
         packing: packs it, if it is one of many that share their flow.
     """
-    from flowenv.flows.code_reference import refer_to
-    from flowenv.flows.requirements import requirements_of
     from flowenv.payload.packing import pack
 
     def ship() -> Runtime:
@@ -46,8 +44,7 @@ def process_of(flow_run: FlowRun, hooks: BackendHooks, packing: Packing | None =
         return shipped_runtime(environment.shipped)
 
     def require() -> Sequence[str]:
-        flow = flow_run.flow
-        return requirements_of(flow, refer_to(flow)) if flow else ()
+        return flow_run.requirements
 
     environment = flow_run.environment
     layers = VariableLayers(flow_run, hooks).of

@@ -20,6 +20,7 @@ from flowenv.plugin import (
     Returned,
     Target,
     call_with_callbacks,
+    check_requirements,
     check_versions,
     keep_awake,
     prepare_here,
@@ -129,12 +130,15 @@ def _run_on(
 ) -> Returned:
     report, files = environment.performance_report_path, flow_run.source_files
     # the pods that the flow's own Job makes have flowenv mounted, those that are made here haven't
-    brings = environment.ships_runtime and CLUSTER_VARIABLE not in os.environ
-    runtime = shipped_runtime().content if brings else b""
-    with (
-        _timed(_ready(environment, plan, cluster), flow_run) as dask,
-        run_on(dask, files, performance_report_path=report, is_own=True, runtime=runtime),
-    ):
+    is_here = CLUSTER_VARIABLE not in os.environ
+    runtime = shipped_runtime().content if environment.ships_runtime and is_here else b""
+    with contextlib.ExitStack() as stack:
+        dask = stack.enter_context(_timed(_ready(environment, plan, cluster), flow_run))
+        if is_here:
+            check_requirements(dask, flow_run.requirements)
+        stack.enter_context(
+            run_on(dask, files, performance_report_path=report, is_own=True, runtime=runtime)
+        )
         return call_with_callbacks(environment, flow_run)
 
 
