@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import urlencode
 
-import urllib3
-
-from flowenv.errors import FlowenvError, PlatformUnreachable
-from flowenv.plugin import Retries, TryAgain
+from flowenv.errors import PlatformUnreachable
+from flowenv.plugin import Retries
 from flowenv_k8s.api.kubeconfig import Source, not_taken, source
-from flowenv_k8s.api.refusals import NotSent, Refused, Request
+from flowenv_k8s.api.refusals import Refused, Request
 from flowenv_k8s.api.resources import Resource
-from flowenv_k8s.api.session import Session, Stream
+from flowenv_k8s.api.sending import Requests
+from flowenv_k8s.api.session import Stream
 
 T = TypeVar("T")
 
 _log = logging.getLogger("flowenv.k8s")
 MERGE_PATCH = "application/merge-patch+json"
-_TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _PAGE = 500
-_UNCONNECTED = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-_CONNECTIONS = 3
-"""How often a request is tried when there is no answer."""
-_PASSING = frozenset({429, 500, 502, 503, 504})
-"""HTTP statuses after which the same request may succeed."""
 
 
 def connect(context: str | None = None, *, own_pod: bool = False) -> Client:
@@ -83,7 +74,7 @@ class Client:
         self.where = where
         self.retries = retries or Retries()
         self._lock = threading.Lock()
-        self._session = Session(where)
+        self._requests = Requests(where, self.retries)
         self._shared: dict[tuple[Callable[..., Any], str], Any] = {}
 
     # -- objects ------------------------------------------------------------------------
@@ -91,7 +82,7 @@ class Client:
     @property
     def host(self) -> str:
         """The API server's address."""
-        return self._session.host
+        return self._requests.session.host
 
     def create(self, resource: Resource, manifest: Mapping[str, Any]) -> dict[str, Any]:
         """Create an object and return it. Fields that the cluster doesn't know are refused.
@@ -107,13 +98,13 @@ class Client:
         path = resource.path(request.namespace)
         # else Kubernetes drops what it doesn't know, and the run isn't what was asked for
         strictly = {"fieldValidation": "Strict"}
-        return self._json(request, "POST", path, query=strictly, body=manifest, raw=(409,))
+        return self._requests.json(request, "POST", path, query=strictly, body=manifest, raw=(409,))
 
     def get(self, resource: Resource, namespace: str, name: str) -> dict[str, Any] | None:
         """An object; None if it isn't there."""
         request = Request("get", resource, namespace, name)
         try:
-            return self._json(request, "GET", resource.path(namespace, name), raw=(404,))
+            return self._requests.json(request, "GET", resource.path(namespace, name), raw=(404,))
         except Refused:
             return None
 
@@ -132,7 +123,7 @@ class Client:
         query = {"labelSelector": labels, "fieldSelector": fields, "limit": str(_PAGE)}
         found: list[dict[str, Any]] = []
         while True:
-            page = self._json(request, "GET", resource.path(namespace), query=query)
+            page = self._requests.json(request, "GET", resource.path(namespace), query=query)
             found += page.get("items") or []
             metadata = page.get("metadata") or {}
             if not metadata.get("continue"):
@@ -154,7 +145,7 @@ class Client:
         path = resource.path(namespace, name)
         by_uid = "uid" in (patch.get("metadata") or {})
         try:
-            return self._json(
+            return self._requests.json(
                 request, "PATCH", path, body=patch, content_type=MERGE_PATCH, raw=(404, 409)
             )
         except Refused as refused:
@@ -197,7 +188,7 @@ class Client:
             body["gracePeriodSeconds"] = grace
         path = resource.path(namespace, name)
         try:
-            self._json(request, "DELETE", path, body=body, raw=(404, 409))
+            self._requests.json(request, "DELETE", path, body=body, raw=(404, 409))
         except Refused as refused:
             if refused.code == 409 and not uid:
                 raise refused.error() from refused
@@ -207,7 +198,7 @@ class Client:
     def read(self, path: str) -> dict[str, Any]:
         """What the API server says at a path, such as `/version`."""
         about = Resource("", "", path.strip("/"), path, namespaced=False)
-        return self._json(Request("get", about), "GET", path)
+        return self._requests.json(Request("get", about), "GET", path)
 
     # -- streams ------------------------------------------------------------------------
 
@@ -230,10 +221,7 @@ class Client:
         Raises:
             FlowenvError: if it is refused.
         """
-        path = request.resource.path(request.namespace, request.name, request.subresource)
-        timeout = urllib3.Timeout(connect=10, read=idle)
-        answer = self._send(request, "GET", _url(path, query), raw=raw, timeout=timeout, live=True)
-        return Stream(answer)
+        return self._requests.stream(request, query, raw=raw, idle=idle)
 
     def websocket(self, path: str) -> Any:
         """A websocket to the API server, for what is neither an object nor a stream.
@@ -245,7 +233,7 @@ class Client:
             PlatformUnreachable: if it doesn't come about.
         """
         try:
-            return self._session.websocket(path)
+            return self._requests.session.websocket(path)
         except Exception as error:  # each library on the way has its own
             raise PlatformUnreachable(f"No websocket to {self.host}: {error}") from error
 
@@ -261,83 +249,3 @@ class Client:
                 self._shared[make, namespace] = make(self, namespace)
             found: T = self._shared[make, namespace]
             return found
-
-    # -- requests -----------------------------------------------------------------------
-
-    def _json(
-        self,
-        request: Request,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
-        raw: tuple[int, ...] = (),
-    ) -> dict[str, Any]:
-        data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        answer = self._send(
-            request, method, _url(path, query or {}), data=data, content_type=content_type, raw=raw
-        )
-        found: dict[str, Any] = json.loads(answer.data)
-        return found
-
-    def _send(
-        self,
-        request: Request,
-        method: str,
-        url: str,
-        *,
-        data: bytes | None = None,
-        content_type: str = "",
-        raw: tuple[int, ...] = (),
-        timeout: urllib3.Timeout = _TIMEOUT,
-        live: bool = False,
-    ) -> urllib3.BaseHTTPResponse:
-        may_have_arrived = False
-
-        def attempt() -> urllib3.BaseHTTPResponse:
-            nonlocal may_have_arrived
-            session = self._session
-            try:
-                answer = session.send(method, url, data, content_type, timeout, live)
-            except urllib3.exceptions.HTTPError as error:
-                may_have_arrived |= not isinstance(error, _UNCONNECTED)
-                unreachable = self._unreachable(request, error, may_have_arrived)
-                raise TryAgain(unreachable, tries=_CONNECTIONS) from error
-            may_have_arrived = True
-            if answer.status < 300:
-                return answer
-            refused = Refused(request, answer.status, answer.data)
-            if answer.status == 401:
-                raise TryAgain(refused, renew=lambda: self._refresh(session))
-            if answer.status in _PASSING:
-                raise TryAgain(refused, after=answer.headers.get("Retry-After"))
-            raise refused
-
-        try:
-            return self.retries.call(attempt)
-        except Refused as refused:
-            if refused.code in raw:
-                raise
-            raise refused.error() from refused
-
-    def _refresh(self, used: Session) -> None:
-        """Load the credentials again, unless another thread just has."""
-        with self._lock:
-            if self._session is used:
-                self._session = Session(self.where)
-
-    def _unreachable(
-        self, request: Request, error: Exception, may_have_arrived: bool
-    ) -> FlowenvError:
-        cause = getattr(error, "reason", None) or error
-        return (PlatformUnreachable if may_have_arrived else NotSent)(
-            f"Kubernetes at {self._session.host} doesn't answer ({request}): {cause}",
-            hint=f"The connection comes from the {self.where}. Check with `kubectl version`.",
-        )
-
-
-def _url(path: str, query: Mapping[str, str]) -> str:
-    given = {name: value for name, value in query.items() if value}
-    return f"{path}?{urlencode(given)}" if given else path
