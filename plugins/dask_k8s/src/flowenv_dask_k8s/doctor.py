@@ -26,7 +26,8 @@ def findings(account: str, has_operator: bool, client: Client, namespace: str) -
         client: the connection.
         namespace: where runs would go.
     """
-    yield from job_findings(client, namespace, SWEEPING if has_operator else ())
+    further = (SWEEPING, "flowenv-dask") if has_operator else ()
+    yield from job_findings(client, namespace, *further)
     if not has_operator:
         yield _here_finding(client, namespace, (*OF_PODS_HERE, *FORWARDING))
         yield _account_finding(account, "flow-runner")

@@ -37,7 +37,10 @@ def examine(
 
 
 def job_findings(
-    client: Client, namespace: str, further: Sequence[Request] = ()
+    client: Client,
+    namespace: str,
+    further: Sequence[Request] = (),
+    role_name: str = ROLE,
 ) -> Iterator[Finding]:
     """Check the connection, the namespace and the permissions.
 
@@ -45,6 +48,8 @@ def job_findings(
         client: the connection.
         namespace: where runs would go.
         further: what else must be allowed than what Jobs need.
+        role_name: what a Role is called that allows all of it: with more rights, not as that for
+            Jobs, which takes no other's rights away when it is applied.
     """
     try:
         version = client.read("/version").get("gitVersion", "of an unknown version")
@@ -54,7 +59,7 @@ def job_findings(
     yield Finding("cluster", True, f"Kubernetes {version} answers ({client.where}).")
     yield namespace_finding(client, namespace)
     needed = (*NEEDED_PERMISSIONS, *further)
-    yield from permission_findings(client, namespace, needed, HELPFUL_PERMISSIONS)
+    yield from permission_findings(client, namespace, role_name, needed, HELPFUL_PERMISSIONS)
 
 
 def namespace_finding(client: Client, namespace: str) -> Finding:
@@ -79,13 +84,18 @@ def namespace_finding(client: Client, namespace: str) -> Finding:
 
 
 def permission_findings(
-    client: Client, namespace: str, needed: Sequence[Request], helpful: Sequence[Request]
+    client: Client,
+    namespace: str,
+    role_name: str,
+    needed: Sequence[Request],
+    helpful: Sequence[Request],
 ) -> Iterator[Finding]:
     """Whether we may do certain things in a namespace: one finding each, and what allows all.
 
     Args:
         client: the connection.
         namespace: where.
+        role_name: what the Role is called that allows all.
         needed: what; their own namespace doesn't matter.
         helpful: what runs work without, so that a refusal is a warning only.
     """
@@ -103,20 +113,19 @@ def permission_findings(
         denied.append(request)
         yield Finding(subject, False if request in needed else None, f"denied in {namespace}.")
     if denied:
-        yield _role_finding(namespace, denied, needed, helpful)
+        lacks = any(one in needed for one in denied)
+        document = role(role_name, namespace, (*needed, *helpful))
+        yield _role_finding(role_name, namespace, len(denied), document, lacks=lacks)
 
 
-def _role_finding(
-    namespace: str, denied: Sequence[Request], needed: Sequence[Request], helpful: Sequence[Request]
-) -> Finding:
-    lacks = any(one in needed for one in denied)
-    said = "1 right is" if len(denied) == 1 else f"{len(denied)} rights are"
+def _role_finding(name: str, namespace: str, denied: int, document: str, *, lacks: bool) -> Finding:
+    said = "1 right is" if denied == 1 else f"{denied} rights are"
     return Finding(
         "Role",
         False if lacks else None,
         f"{said} denied in {namespace}{'' if lacks else ', without which runs work'}.",
         "Somebody who may has to apply this Role, which has all that runs use (flowenv doctor -o "
-        f"yaml gives it alone), and bind it: kubectl create rolebinding {ROLE} -n {namespace} "
-        f"--role={ROLE} --user=….",
-        role(namespace, (*needed, *helpful)),
+        f"yaml gives it alone), and bind it: kubectl create rolebinding {name} -n {namespace} "
+        f"--role={name} --user=….",
+        document,
     )

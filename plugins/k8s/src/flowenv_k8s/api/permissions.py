@@ -29,17 +29,18 @@ HELPFUL_PERMISSIONS = (
 
 
 ROLE = "flowenv"
-"""What the Role is called."""
+"""What the Role for Jobs is called."""
 
 
-def role(namespace: str, requests: Iterable[Request]) -> str:
+def role(name: str, namespace: str, requests: Iterable[Request]) -> str:
     """A Role as YAML that allows some requests.
 
     Args:
+        name: what it is called.
         namespace: where it is to be.
         requests: what it allows.
 
-    >>> print(role("team-a", [Request("list", PODS), Request("watch", PODS)]), end="")
+    >>> print(role("flowenv", "team-a", [Request("list", PODS), Request("watch", PODS)]), end="")
     apiVersion: rbac.authorization.k8s.io/v1
     kind: Role
     metadata:
@@ -52,7 +53,7 @@ def role(namespace: str, requests: Iterable[Request]) -> str:
     """
     return (
         "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\n"
-        f"metadata:\n  name: {ROLE}\n  namespace: {namespace}\n"
+        f"metadata:\n  name: {name}\n  namespace: {namespace}\n"
         f"rules:\n{rbac_rules(requests)}\n"
     )
 
