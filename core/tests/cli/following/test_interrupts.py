@@ -90,14 +90,16 @@ def test_while_the_flow_runs_in_this_process(project: Project, number: signal.Si
     assert ended.stdout == "started\ncleaned\n"
 
 
-def test_with_json_it_is_still_described(project: Project) -> None:
+def test_with_json_it_is_still_described_and_its_page_is_written(project: Project) -> None:
+    pytest.importorskip("jinja2")
     project.write("flow.py", WHILE_RUNNING)
-    with project.start("run", "flow.py", "-o", "json") as running:
+    with project.start("run", "flow.py", "-o", "json", "--report", "run.html") as running:
         begun(project)
         running.interrupt()
         ended = running.wait()
     check(ended)
     assert (ended.json["flow"], ended.json["state"]) == ("wait", "Cancelled")
+    assert "<title>wait: Cancelled</title>" in (project.folder / "run.html").read_text()
 
 
 @pytest.mark.parametrize("number", SIGNALS)

@@ -11,7 +11,7 @@ from flowenv.cli.arguments.each_options import check_options, each_options
 from flowenv.cli.arguments.options import flow_options, output_option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from flowenv.runs.flow_run import FlowRun
     from flowenv.submission.prepared import Prepared
@@ -94,8 +94,7 @@ def run(
     with lines_first(), readers_may_leave():
         if detach:
             return _detach(prepared, where, output)
-        code = _run(prepared, where, output)
-        return _write_page(page, [prepared.flow_run], code) if page else code
+        return _with_page(lambda: _run(prepared, where, output), page, lambda: [prepared.flow_run])
 
 
 def _check_page(page: Path, *, is_possible: bool) -> None:
@@ -104,6 +103,24 @@ def _check_page(page: Path, *, is_possible: bool) -> None:
     if not is_possible:
         raise click.UsageError("--report goes with neither --detach nor --rehearse.")
     check_report(page)
+
+
+def _with_page(
+    call: Callable[[], int],
+    page: Path | None,
+    runs: Callable[[], Sequence[FlowRun]],
+    title: str = "",
+) -> int:
+    """Follow runs to their end, and write the page on them, also if they are cancelled."""
+    from flowenv.cli.following.interrupts import INTERRUPTED, came_twice
+
+    try:
+        code = call()
+    except KeyboardInterrupt:
+        if page and not came_twice():
+            _write_page(page, runs(), INTERRUPTED, title)
+        raise
+    return _write_page(page, runs(), code, title) if page else code
 
 
 def _write_page(page: Path, runs: Sequence[FlowRun], code: int, title: str = "") -> int:
@@ -182,10 +199,12 @@ def _run_each(
     with lines_first(), readers_may_leave():
         if detach:
             return submit_each(batch, output, where)
-        code = run_each(batch, output, where)
-        if not (page and batch.rows):
-            return code
-        return _write_page(page, [row.run for row in batch.rows], code, batch.name)
+        return _with_page(
+            lambda: run_each(batch, output, where),
+            page if batch.rows else None,
+            lambda: [row.run for row in batch.rows],
+            batch.name,
+        )
 
 
 def _run(prepared: Prepared, where: str, output: str) -> int:
