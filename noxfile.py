@@ -191,8 +191,9 @@ def bench(session: nox.Session) -> None:
 def e2e(session: nox.Session) -> None:
     """Run the end-to-end tests of runs on Kubernetes on the cluster of FLOWENV_TEST_KUBECONFIG.
 
-    FLOWENV_TEST_IMAGE names an image with flowenv, its plugins and what the examples import. The
-    Dask operator must be installed; `nox -s e2e -- -k "not dask"` does without.
+    FLOWENV_TEST_IMAGE names an image with flowenv, its plugins and what the examples import, and
+    FLOWENV_TEST_BARE_IMAGE one without flowenv, where there is one, whose Python is of this minor
+    version. The Dask operator must be installed; `nox -s e2e -- -k "not dask"` does without.
     """
     if "FLOWENV_TEST_KUBECONFIG" not in os.environ:
         session.error("Set FLOWENV_TEST_KUBECONFIG to the kubeconfig of a cluster for tests.")

@@ -287,11 +287,11 @@ def test_result_and_files_in_the_log_are_there_although_the_pod_was_ended(noise:
     assert (noise.folder / "got/plots/loss.png").stat().st_size == 10
 
 
-@needs_the_rig("needs an image without flowenv")
+@pytest.mark.skipif(not WITHOUT_FLOWENV, reason="FLOWENV_TEST_BARE_IMAGE isn't set")
 def test_an_image_without_flowenv_is_explained(shell: Shell) -> None:
     found = shell.run(
         "flowenv.testing.flows:add",
-        *("-p", "a=1", "-s", "metadata.image=repo/bare:1", "-s", "runtime=image"),
+        *("-p", "a=1", "-s", f"metadata.image={WITHOUT_FLOWENV}", "-s", "runtime=image"),
         exit_code=3,
     )
     assert (found["state"], found["reason"]) == ("Crashed", "start_error")
