@@ -18,6 +18,7 @@ from flowenv.flows.definition import Flow
 from flowenv.known_runs.finding import find_runs
 from flowenv.settings.declaration import check_type
 from flowenv.submission.lifecycle import all_parameters, as_flow, environment_of
+from flowenv.wording import shown
 
 _log = logging.getLogger("flowenv")
 
@@ -139,9 +140,24 @@ def make_batch(
         found = find_runs(chosen, labels=[f"{BATCH}{called}"])
         earlier = newest_by_row(found, submitted_here(chosen))
         if only_failed and not earlier:
-            raise RunNotFound(f"The platform has no run of the batch {called}.")
+            hint = _others_there(flow.name, chosen)
+            raise RunNotFound(f"The platform has no run of the batch {called}.", hint=hint)
         prepared = picked_up(prepared, earlier, again=again, only_failed=only_failed)
     return Batch(called, prepared, at_once)
+
+
+def _others_there(flow: str, environment: Environment) -> str:
+    """Which batches of a flow a platform knows, to name the one that was meant."""
+    runs = (run for run in find_runs(environment) if run.flow == flow)
+    labels = (label for run in runs for label in run.labels if label.startswith(BATCH))
+    names = [shown(one.removeprefix(BATCH), lines=False) for one in dict.fromkeys(labels)]
+    if not names:
+        return f"It has no batch of the flow {flow}."
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return (
+        f"Of the flow {flow} it has the batches {', '.join(names[:5])}{more}: name the one that is "
+        "meant, with --batch or name=."
+    )
 
 
 def label_part(text: str) -> str:

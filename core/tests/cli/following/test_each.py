@@ -134,8 +134,10 @@ def test_in_this_process_a_failure_has_its_traceback(days):
 def test_of_what_has_not_run_nothing_has_failed(days):
     done = run(days, "days.csv", "--only-failed", "--batch", "typo")
     assert (done.returncode, done.stdout) == (3, "")
-    assert "The platform has no run of the batch typo." in done.stderr
+    assert "no run of the batch typo. It has no batch of the flow report." in done.stderr
     assert run(days, "days.csv", "--batch", "leap").returncode == 0
+    unnamed = run(days, "days.csv", "--only-failed")
+    assert "Of the flow report it has the batches leap: name the one" in unnamed.stderr
     days.write("later.csv", "day\n2025-01-01\n")
     others = run(days, "later.csv", "--only-failed", "--batch", "leap")
     assert (others.returncode, others.stdout) == (0, "")
