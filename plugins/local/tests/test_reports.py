@@ -115,6 +115,19 @@ def test_many_runs_are_a_table_with_a_column_for_each_parameter() -> None:
     assert len(list(elements.of("details"))) >= 3
 
 
+def test_a_batch_is_read_in_the_order_of_its_rows_with_results_one_after_the_other() -> None:
+    batch = flowenv.map(shout, [{"word": "fail"}, {"word": "b" * 90}, {"word": "c"}], name="words")
+    elements = Elements(batch.report())
+    assert "3 runs of shout on local" in elements.text
+    assert "result" in elements.text
+    assert f"'{'b' * 59}…" in elements.text
+    spans = [row.run.times() for row in batch.rows]
+    for before, after in itertools.pairwise(spans):
+        assert before.ended <= after.made
+    found = [run.created for run in batch]
+    assert found == sorted(found)
+
+
 def test_of_very_many_runs_only_the_table_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "MOST_WHOLE", 1)
     runs, read = [flowenv.submit(shout, word=word) for word in "ab"], list[str]()
@@ -148,7 +161,7 @@ def test_what_went_wrong_stands_above_the_runs_once_for_each_cause() -> None:
     assert "no row 22" not in above
     assert "run 1, 2, 4" in above
     assert above.index("3 Failed") < above.index("1 Completed")
-    assert "4 runs in " in above
+    assert "4 runs of stumble on local in " in above
     assert "<title>stumble: 3 Failed, 1 Completed</title>" in html
 
 

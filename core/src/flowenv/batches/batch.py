@@ -152,6 +152,7 @@ class Batch:
                 self._processes.start(row)
             self._active, self._waiting = self._waiting, []
         elif self._waiting:
+            self._waiting[0].draft.begins_now()
             self._waiting.pop(0).submit()
 
     def _send_more(self) -> None:
@@ -159,6 +160,8 @@ class Batch:
         if not self._waiting or room <= 0 or not self._retry.is_late:
             return
         self.waits = ""
+        for row in self._waiting[:room]:  # in their order, by which they are listed
+            row.draft.begins_now()
         self._waiting[0].prepared.spec  # noqa: B018 - what is wrong with all shows before any
         chosen, problems = self._waiting[:room], list[FlowenvError]()
         try:

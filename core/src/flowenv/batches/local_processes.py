@@ -71,6 +71,7 @@ class LocalProcesses:
         if self._processes.are_ended:
             run.observe(Status(State.CANCELLED, message="It had not begun."))
             return
+        run.begins_now()
         run.output = folder_here(run)
         run.observe(Status(State.RUNNING))
         try:

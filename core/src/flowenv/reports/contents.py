@@ -29,6 +29,8 @@ MOST_OF_PICTURES = 8 * 1024 * 1024
 """The bytes of pictures that a page has."""
 MOST_EVENTS = 200
 """The events of a run that a page has: the newest."""
+_SHORT = 60
+"""The characters of a result in the table of many runs."""
 _WIDTH = 88
 """The characters of a line of a result."""
 
@@ -98,6 +100,12 @@ class RunContents:
         if not self.phases or (self.status.state.is_final and not self.times.ended):
             return None
         return self.times.total(now)
+
+    @property
+    def short_result(self) -> str:
+        """The result on one line, or the beginning of it."""
+        said = " ".join(self.result.split())
+        return said if len(said) <= _SHORT else f"{said[:_SHORT]}…"
 
     def fact(self, name: str) -> str:
         """One of its facts; empty if that isn't known."""

@@ -26,6 +26,8 @@ _FIRST_LOOKED_AT = (
 WRONG = (State.CRASHED, State.FAILED)
 _MOST_CAUSES = 20
 _MOST_NUMBERS = 12
+_MOST_NAMES = 3
+"""The flows, and the backends, that are named in the line on all runs."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +82,14 @@ def causes(runs: Sequence[RunContents]) -> tuple[list[Cause], int]:
 
 
 def in_a_line(runs: Sequence[RunContents], now: datetime.datetime) -> str:
-    """How many runs there are, since when, and how long one took."""
+    """How many runs there are, of what, where, since when, and how long one took."""
     said = f"{len(runs):,} runs"
+    for word, names in (
+        ("of", [run.flow for run in runs]),
+        ("on", [run.fact("backend") for run in runs]),
+    ):
+        if len(distinct := list(dict.fromkeys(names))) <= _MOST_NAMES:
+            said += f" {word} {', '.join(distinct)}"
     if phases := [phase for run in runs for phase in run.phases]:
         began = min(phase.began for phase in phases)
         ended = max(phase.ended or now for phase in phases)

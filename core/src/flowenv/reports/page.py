@@ -136,6 +136,7 @@ def _values(runs: Sequence[RunContents], now: datetime.datetime) -> dict[str, An
         "overview": in_a_line(runs, now),
         "causes": why,
         "more_causes": more,
+        "results": any(run.result for run in runs),
         "all_whole": all(run.is_whole for run in runs),
         "numbers": [number for number, run in enumerate(runs, 1) if run.is_whole],
         "scale": Scale([run.phases for run in runs], now),

@@ -109,6 +109,11 @@ class RunIdentity:
         stands = f"state={self.last_status.state.value}" if self.is_looked_at else NOT_LOOKED
         return f"FlowRun({self.flow_name!r}, id={self.id!r}, {stands})"
 
+    def begins_now(self) -> None:
+        """Count its time from now on: it was made before, and has waited for its turn here."""
+        self.created = now()
+        self._seen[0] = (State.PENDING, self.created)
+
     @property
     def is_looked_at(self) -> bool:
         """False if it was attached to, and nobody has asked yet how it stands."""

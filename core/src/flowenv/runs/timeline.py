@@ -13,6 +13,12 @@ WIDTH = 1000.0
 _NARROWEST = 0.01
 """The width that even the shortest phase has: an outline in its own colour makes it visible."""
 _STEPS = (
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
     0.1,
     0.2,
     0.5,
@@ -129,7 +135,7 @@ class Scale:
         step = self._step(most)
         count = int(self.seconds // step)
         return [
-            Mark(round(i * step / self.seconds * WIDTH, 2), duration(i * step))
+            Mark(round(i * step / self.seconds * WIDTH, 2), _label(i * step, step))
             for i in range(count + 1)
         ]
 
@@ -165,14 +171,19 @@ def in_letters(bar: Bar, columns: int, *, letter: str = "#", still: str = "-") -
     return " " * begin + (still if bar.is_open else letter) * (end - begin)
 
 
+def _label(seconds: float, step: float) -> str:
+    """What stands at a mark; below a tenth of a second duration would round too much."""
+    return f"{seconds * 1000:.0f} ms" if seconds and step < 0.1 else duration(seconds)
+
+
 def duration(seconds: float) -> str:
     """Seconds as people say them.
 
-    >>> duration(2.34), duration(75), duration(7384), duration(200000), duration(0)
-    ('2.3 s', '1 min 15 s', '2 h 3 min', '2 d 7 h', '0 s')
+    >>> duration(2.34), duration(5.98), duration(75), duration(7384), duration(200000), duration(0)
+    ('2.3 s', '6 s', '1 min 15 s', '2 h 3 min', '2 d 7 h', '0 s')
     """
     if seconds < 59.95:
-        return f"{seconds:.1f} s" if seconds % 1 else f"{seconds:.0f} s"
+        return f"{f'{seconds:.1f}'.removesuffix('.0')} s"
     whole = round(seconds)
     for size, name, smaller, of in (
         (86400, "d", 3600, "h"),
