@@ -17,7 +17,8 @@ from flowenv.errors import RunNotFound, SettingError
 from flowenv.flows.definition import Flow
 from flowenv.known_runs.finding import find_runs
 from flowenv.settings.declaration import check_type
-from flowenv.submission.lifecycle import all_parameters, as_flow, environment_of
+from flowenv.submission.lifecycle import all_parameters, as_flow
+from flowenv.submission.preparing import environment_of
 from flowenv.wording import shown
 
 _log = logging.getLogger("flowenv")

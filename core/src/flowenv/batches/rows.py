@@ -19,8 +19,8 @@ from flowenv.runs.flow_run import FlowRun
 from flowenv.serialization.encoding import Encoder
 from flowenv.serialization.plain_data import to_json_bytes
 from flowenv.states import State, Status
-from flowenv.submission.lifecycle import prepare
 from flowenv.submission.prepared import Prepared
+from flowenv.submission.preparing import Preparation
 
 BATCH, ROW = "batch=", "row="
 """What the labels begin with by which a batch and its rows are known again."""
@@ -147,21 +147,14 @@ def prepare_rows(
     parameters = checked_rows(flow, _listed(rows), common)
     found, seen = [], Counter[str]()
     packing = Packing(flow) if len(parameters) > 1 else None
+    preparation = Preparation(flow, environment, variables or {}, packing)
     for number, row in enumerate(parameters, 1):
         fingerprint = fingerprint_of(flow.name, row)
         seen[fingerprint] += 1
         if seen[fingerprint] > 1:  # the same row once more is another run
             fingerprint += f"-{seen[fingerprint]}"
         marks = [f"{BATCH}{name}", f"{ROW}{fingerprint}"]
-        prepared = prepare(
-            flow,
-            environment=environment,
-            parameters=row,
-            labels=[*labels, *marks],
-            variables=variables,
-            packing=packing,
-        )
-        found.append(Row(number, prepared, fingerprint))
+        found.append(Row(number, preparation.run(row, [*labels, *marks]), fingerprint))
     return found
 
 

@@ -2,50 +2,24 @@
 
 from __future__ import annotations
 
-import datetime
-import functools
-import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowenv.contract.process import Process
 from flowenv.environments.environment import Environment
-from flowenv.environments.labels import Labels
 from flowenv.errors import ConfigurationError, ParameterError
 from flowenv.flows.definition import Flow
-from flowenv.flows.importing import check_not_importing
 from flowenv.registry.registry import registry
-from flowenv.registry.required_plugins import check_required
-from flowenv.registry.settings_of_plugins import check_plugin_settings
 from flowenv.runs.flow_run import FlowRun as FlowRun  # for `Environment`, which is below it
-from flowenv.runs.identity import DRAFT_ID
-from flowenv.runs.submitter import submitter
-from flowenv.serialization.plain_data import own_copy
-from flowenv.settings.configuration import configuration
 from flowenv.settings.declaration import closest
-from flowenv.submission.configured_variables import checked_variables
-from flowenv.submission.container_process import VariableLayers, process_of
-from flowenv.submission.named_environments import as_environment
+from flowenv.submission.container_process import VariableLayers
 from flowenv.submission.prepared import Prepared
-from flowenv.submission.process_variables import variables_here
-
-if TYPE_CHECKING:
-    from flowenv.payload.packing import Packing
+from flowenv.submission.preparing import Preparation
 
 
 def as_flow(flow: Flow[..., Any] | Callable[..., Any]) -> Flow[..., Any]:
     """The flow itself, or a flow of any callable."""
     return flow if isinstance(flow, Flow) else Flow(flow)
-
-
-def environment_of(flow: Flow[..., Any], environment: Environment | str | None) -> Environment:
-    """The environment given, else the flow's own, else the configured or the local one.
-
-    Raises:
-        BackendNotFound: if nothing has that name.
-        SettingError: if it is no Environment, and no name of one.
-    """
-    return as_environment(environment if environment is not None else flow.environment)
 
 
 def prepare(
@@ -57,7 +31,6 @@ def prepare(
     variables: Mapping[str, Any] | None = None,
     draft: bool = False,
     is_preview: bool = False,
-    packing: Packing | None = None,
 ) -> Prepared:
     """Check the input and prepare a run; nothing is built or sent yet.
 
@@ -70,7 +43,6 @@ def prepare(
         variables: variables for this run's containers, over the configured ones.
         draft: True for a run without identity that only serves to build specs.
         is_preview: True if the run is only shown and will never be submitted.
-        packing: packs it, if it is a batch's, whose runs share their flow.
 
     Raises:
         ParameterError: if the parameters don't fit the flow's signature.
@@ -78,39 +50,9 @@ def prepare(
         ConfigurationError: if what is configured for a plugin is wrong.
         RunWhileImporting: if the flow's own module is just being imported.
     """
-    check_required(registry())
     flow = as_flow(flow)
-    check_not_importing(flow)
-    chosen = environment_of(flow, environment)
-    chosen.check_is_checked()
-    chosen = chosen.own_copy()
-    hooks = registry().hooks(chosen.backend)
-    check_plugin_settings(hooks, registry())
-    checked = own_copy(parameters or {} if draft else flow.check(parameters or {}))
-    run = FlowRun(
-        chosen,
-        id=DRAFT_ID if draft else str(uuid.uuid4()),
-        flow_name=flow.name,
-        flow=flow,
-        parameters=checked,  # what hooks do to them, they don't do to the caller's own
-        labels=_all_labels(chosen, labels),
-        created=None if draft else datetime.datetime.now(datetime.UTC),
-        hooks=hooks,
-        submitter="" if draft else submitter(),
-        shown_parameters=None if configuration().show_parameters else {},
-    )
-    run.is_preview = is_preview
-    run.variables = checked_variables(variables or {})
-    process = process_of(run, hooks, packing)
-    run.surroundings = functools.partial(variables_here, run, hooks, process.variables)
-    return Prepared(run, hooks, process)
-
-
-def _all_labels(environment: Environment, labels: Iterable[str]) -> tuple[str, ...]:
-    """The environment's labels, to which somebody may have added, then the run's own."""
-    own = Labels.of(environment.labels, f"{type(environment).__name__} labels")
-    Labels.of(labels, "labels")
-    return tuple(dict.fromkeys([*own, *labels]))
+    made = Preparation(flow, environment, variables or {})
+    return made.run(parameters or {}, labels, draft=draft, is_preview=is_preview)
 
 
 def submit(

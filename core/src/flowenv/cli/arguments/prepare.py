@@ -159,8 +159,8 @@ def choose_environment(
     """
     from flowenv.cli.arguments.given_settings import parse_settings
     from flowenv.errors import ConfigurationError
-    from flowenv.submission.lifecycle import environment_of
     from flowenv.submission.named_environments import make_environment
+    from flowenv.submission.preparing import environment_of
 
     if env is None and flow is not None and flow.environment is not None:
         own = environment_of(flow, None)
