@@ -10,3 +10,9 @@ def flowenv_is_in_the_image(fresh: None, monkeypatch: pytest.MonkeyPatch) -> Non
     """What is written down would change with every line of flowenv that travels."""
     monkeypatch.setenv("FLOWENV_RUNTIME", "image")
     configuration.cache_clear()
+
+
+@pytest.fixture
+def token(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("PREFECT__CLOUD__AUTH_TOKEN", "tok-123")
+    return "tok-123"

@@ -2,88 +2,27 @@
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from flowenv import Flow, Secret, preview
+from flowenv import Flow, Secret
 from flowenv.contract.process import COMMAND
-from flowenv.errors import ConfigurationError, SpecError
+from flowenv.errors import SpecError
 from flowenv.plugin import configuration, contract
-from flowenv.registry.registry import reset
 from flowenv.submission.explain import masked
-from flowenv.submission.lifecycle import prepare
-from flowenv.submission.prepared import Prepared
 from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from on_kubernetes.proofs import unsealed
 
+from .built import RUN_ID, TWO_CONTAINERS, Environments, build, containers, env
+
 GOLDEN = Path(__file__).parent / "golden"
-RUN_ID = "11111111-2222-4333-8444-555555555555"
-CREATED = datetime.datetime(2026, 11, 22, 18, 0, tzinfo=datetime.UTC)
-TWO_CONTAINERS: dict[str, Any] = {
-    "apiVersion": "batch/v1",
-    "kind": "Job",
-    "metadata": {"name": "my-job", "labels": {"team": "a"}},
-    "spec": {
-        "backoffLimit": 3,
-        "template": {
-            "spec": {
-                "serviceAccountName": "runner",
-                "containers": [
-                    {
-                        "image": "old:1",
-                        "command": ["old"],
-                        "env": [
-                            {"name": "MY", "value": "1"},
-                            {"name": "PREFECT__LOGGING__EXTRA_LOGGERS", "value": "['mine']"},
-                            {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s"}}},
-                        ],
-                        "resources": {"limits": {"cpu": "2"}},
-                    },
-                    {"name": "sidecar", "image": "side:1", "command": ["side"]},
-                ],
-            }
-        },
-    },
-}
-
-Environments = Callable[..., KubernetesJobEnvironment]
-
-
-def prepared(environment: KubernetesJobEnvironment, flow: Any = flows.add, **more: Any) -> Prepared:
-    made = prepare(flow, environment=environment, parameters={"a": 1}, **more)
-    made.flow_run.id, made.flow_run.created = RUN_ID, CREATED
-    made.flow_run.submitter = "me@here"
-    return made
-
-
-def build(environment: KubernetesJobEnvironment, **more: Any) -> dict[str, Any]:
-    return prepared(environment, **more).spec
-
-
-def containers(spec: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = spec["job"]["spec"]["template"]["spec"]["containers"]
-    return found
-
-
-def env(container: dict[str, Any]) -> dict[str, Any]:
-    names = [one["name"] for one in container["env"]]
-    assert len(names) == len(set(names)), "a variable comes twice"
-    return {one["name"]: one.get("value", one.get("valueFrom")) for one in container["env"]}
-
-
-@pytest.fixture
-def token(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setenv("PREFECT__CLOUD__AUTH_TOKEN", "tok-123")
-    return "tok-123"
 
 
 @pytest.mark.parametrize(
@@ -304,207 +243,3 @@ def test_init_containers_get_the_contract_too(environment: Environments) -> None
     manifest["spec"]["template"]["spec"]["initContainers"] = [{"image": "init:1"}]
     pod = build(environment(job_spec=manifest))["job"]["spec"]["template"]["spec"]
     assert env(pod["initContainers"][0])["PREFECT__CONTEXT__FLOW_RUN_ID"] == RUN_ID
-
-
-# -- secrets of plugins -------------------------------------------------------------------
-
-
-def use_plugin(text: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "acme.py").write_text(
-        f"from flowenv import Secret, hookimpl\nfrom flowenv.contract import Target\n{text}"
-    )
-    monkeypatch.setenv("FLOWENV_PLUGINS", str(folder / "acme.py"))
-    reset()
-
-
-def test_a_secret_of_one_container_is_not_anothers(
-    environment: Environments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use_plugin(
-        "@hookimpl\n"
-        "def flowenv_environment_variables(target):\n"
-        "    return {'PASSWORD': Secret('one' if target is Target.FLOW else 'two')}\n",
-        tmp_path,
-        monkeypatch,
-    )
-    spec = build(environment(job_spec=TWO_CONTAINERS))
-    keys = [env(one)["PASSWORD"]["secretKeyRef"]["key"] for one in containers(spec)]
-    assert [spec["secret"]["stringData"][key].reveal() for key in keys] == ["one", "two"]
-
-
-def test_a_reference_names_a_secret_that_is_there(
-    environment: Environments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use_plugin(
-        "@hookimpl\n"
-        "def flowenv_environment_variables():\n"
-        "    return {'PASSWORD': Secret(reference='database/password')}\n",
-        tmp_path,
-        monkeypatch,
-    )
-    flow = env(containers(build(environment()))[0])
-    assert flow["PASSWORD"] == {"secretKeyRef": {"name": "database", "key": "password"}}
-
-
-def test_a_reference_of_another_platform_is_refused(
-    environment: Environments, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    use_plugin(
-        "@hookimpl\n"
-        "def flowenv_environment_variables():\n"
-        "    return {'PASSWORD': Secret(reference='arn:aws:secretsmanager:eu:1:secret:x')}\n",
-        tmp_path,
-        monkeypatch,
-    )
-    with pytest.raises(SpecError, match='reference is "SECRET/KEY"'):
-        build(environment())
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ("spec['job']['metadata']['name'] = 'X'", "no valid name"),
-        ("spec['job']['spec']['template']['spec']['containers'].clear()", "has no containers"),
-        ("c['volumeMounts'][0]['name'] = 'other'", "no volume 'other'"),
-        ("c['env'].append({'name': 'A', 'value': Secret('x')})", "which is no text"),
-        ("c['env'].append(dict(c['env'][0]))", "comes twice"),
-        ("del c['image']", "has no image"),
-        ("del spec['job']", "The spec has no job"),
-    ],
-)
-def test_what_a_plugin_breaks_is_refused(
-    change: str,
-    said: str,
-    environment: Environments,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    use_plugin(
-        "@hookimpl\n"
-        "def flowenv_modify_spec(spec):\n"
-        "    c = spec['job']['spec']['template']['spec']['containers'][0]\n"
-        f"    {change}\n",
-        tmp_path,
-        monkeypatch,
-    )
-    with pytest.raises(SpecError, match=said):
-        build(environment())
-
-
-def test_explain_knows_every_variable_of_the_flows_container(environment: Environments) -> None:
-    seen = preview(flows.add, environment(job_spec=TWO_CONTAINERS), parameters={"a": 1})
-    names = [one["name"] for one in containers(seen.spec)[0]["env"]]
-    assert sorted(seen.variables()) == sorted(names)
-    layers = {one["name"]: one["layer"] for one in seen.containers[0]["variables"]}
-    own = {name for name, layer in layers.items() if layer == "flowenv"}
-    assert own == {contract.PAYLOAD, contract.PAYLOAD_SEAL, contract.OUTCOME}
-
-
-# -- large payloads -----------------------------------------------------------------------
-
-
-def test_a_payload_over_the_limit_names_it_and_the_way_out(environment: Environments) -> None:
-    made = prepare(flows.fail, environment=environment(), parameters={"message": "x" * 1_100_000})
-    with pytest.raises(SpecError, match=r"holds 1,048,576.*Set payload_url"):
-        _ = made.spec
-
-
-def test_a_large_payload_goes_to_the_configured_store(
-    environment: Environments, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FLOWENV_PAYLOAD_URL", "memory://payloads/")
-    configuration.cache_clear()
-    made = prepare(flows.fail, environment=environment(), parameters={"message": "x" * 1_100_000})
-    url = f"memory://payloads/{made.flow_run.id}.payload.json"
-    assert made.spec["payload"]["url"] == url
-    assert env(containers(made.spec)[0])["FLOWENV_PAYLOAD"] == url
-    assert "secret" not in made.spec
-
-
-def test_a_small_payload_stays_in_the_secret(
-    environment: Environments, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("FLOWENV_PAYLOAD_URL", "memory://payloads/")
-    configuration.cache_clear()
-    assert "payload" not in build(environment())
-
-
-# -- where it goes ------------------------------------------------------------------------
-
-
-def kubeconfig(path: Path, **contexts: str | None) -> None:
-    entries = [
-        {"name": name, "context": {"cluster": "c", "user": "u", "namespace": namespace}}
-        for name, namespace in contexts.items()
-    ]
-    path.write_text(yaml.safe_dump({"contexts": entries, "current-context": next(iter(contexts))}))
-
-
-def test_the_namespace_is_the_settings_the_files_or_the_contexts(
-    environment: Environments, tmp_path: Path
-) -> None:
-    kubeconfig(tmp_path / "no-kubeconfig", one="from-context", two=None)
-    manifest = {**TWO_CONTAINERS, "metadata": {"name": "j", "namespace": "from-file"}}
-    assert environment(namespace="given", job_spec=manifest).target_namespace == "given"
-    assert environment(job_spec=manifest).target_namespace == "from-file"
-    assert environment().target_namespace == "from-context"
-    assert environment(context="two").target_namespace == "default"
-
-
-def test_a_context_that_is_not_there_is_an_error(environment: Environments, tmp_path: Path) -> None:
-    kubeconfig(tmp_path / "no-kubeconfig", one="a", two="b")
-    with pytest.raises(ConfigurationError, match=r"no context 'three'; it has: one, two"):
-        build(environment(context="three"))
-
-
-def test_a_serialised_environment_carries_the_manifest(tmp_path: Path) -> None:
-    path = tmp_path / "job.yaml"
-    path.write_text(yaml.safe_dump(TWO_CONTAINERS))
-    made = KubernetesJobEnvironment(job_spec_file=str(path))
-    path.unlink()
-    again = KubernetesJobEnvironment.deserialize(json.loads(json.dumps(made.serialize())))
-    assert isinstance(again, KubernetesJobEnvironment)
-    assert again.manifest.data == TWO_CONTAINERS
-
-
-# -- where results go ---------------------------------------------------------------------
-
-
-def with_volume(**volume: Any) -> dict[str, Any]:
-    flow = {"volumeMounts": [{"name": "shared", "mountPath": "/shared"}]}
-    pod = {"containers": [flow], "volumes": [{"name": "shared", **volume}]}
-    return {"kind": "Job", "spec": {"template": {"spec": pod}}}
-
-
-@pytest.mark.parametrize(
-    ("url", "manifest"),
-    [
-        ("file:///tmp/results", None),
-        ("/results", with_volume(persistentVolumeClaim={"claimName": "c"})),
-        ("file:///shared/results", with_volume(emptyDir={})),
-    ],
-)
-def test_results_on_the_pods_own_disk_are_refused_before_the_run(
-    environment: Environments, url: str, manifest: dict[str, Any] | None
-) -> None:
-    metadata = {"image": "repo/flow:1", "results_url": url}
-    with pytest.raises(SpecError, match=f"{url}, which is on the disk of the flow's container"):
-        build(environment(metadata=metadata, job_spec=manifest))
-
-
-def test_results_on_a_volume_of_others_are_the_users_affair(environment: Environments) -> None:
-    metadata = {"image": "repo/flow:1", "results_url": "file:///shared/results"}
-    manifest = with_volume(persistentVolumeClaim={"claimName": "c"})
-    assert build(environment(metadata=metadata, job_spec=manifest))["job"]
-
-
-def test_a_results_url_without_its_package_here_is_a_warning_and_an_unknown_one_an_error(
-    environment: Environments, caplog: pytest.LogCaptureFixture
-) -> None:
-    for _ in range(2):
-        metadata = {"image": "repo/flow:1", "results_url": "gs://bucket/of-a-test"}
-        build(environment(metadata=metadata))
-    assert [one for one in caplog.messages if "gcsfs" in one] == caplog.messages
-    assert len(caplog.messages) == 1
-    with pytest.raises(ConfigurationError, match="s4"):
-        build(environment(metadata={"image": "repo/flow:1", "results_url": "s4://bucket"}))
