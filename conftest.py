@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from flowenv import redaction
 
@@ -33,6 +34,16 @@ for _number, _handler in (
 ):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _handler)
+
+
+settings.register_profile(
+    "flowenv",
+    deadline=None,  # a shared machine has slow moments
+    derandomize="NOX_CURRENT_SESSION" in os.environ,  # CI says the same of the same code
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("flowenv")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

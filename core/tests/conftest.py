@@ -9,20 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from flowenv.registry.registry import reset
 from flowenv.settings.configuration import configuration
 
 from .plugging import Plugging, toy_hooks
-
-settings.register_profile(
-    "flowenv",
-    deadline=None,  # a shared machine has slow moments
-    max_examples=50,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-settings.load_profile("flowenv")
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from flowenv_dask_cloud.spec.cloud_init import quoted
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.text(
         st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="\ufeff\x85")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import copy
-import datetime
-import importlib
 import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import distributed
 import pytest
 import yaml
 from dask_kubernetes.operator.validation import validate_cluster_name
@@ -23,65 +20,16 @@ from flowenv.errors import SpecError
 from flowenv.plugin import configuration
 from flowenv.registry.registry import reset
 from flowenv.submission.explain import masked
-from flowenv.submission.lifecycle import prepare, prepare_here
-from flowenv.submission.prepared import Prepared
+from flowenv.submission.lifecycle import prepare_here
 from flowenv.testing import flows
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_dask_k8s.spec.job import CLUSTER_FILE, cluster_secret, packed
 from on_kubernetes.proofs import unsealed
 
-Environments = Callable[..., DaskKubernetesEnvironment]
+from .built import CUSTOM_JOB, CUSTOM_POD, RUN_ID, Environments, build, env, pod_of, prepared
 
 ROOT = Path(__file__).parents[4]
 GOLDEN = Path(__file__).parent / "golden"
-RUN_ID = "11111111-2222-4333-8444-555555555555"
-CREATED = datetime.datetime(2026, 11, 22, 18, 0, tzinfo=datetime.UTC)
-CUSTOM_JOB: dict[str, Any] = {
-    "apiVersion": "batch/v1",
-    "kind": "Job",
-    "spec": {
-        "template": {
-            "spec": {
-                "serviceAccountName": "runner",
-                "nodeSelector": {"pool": "big"},
-                "tolerations": [{"key": "gpu", "operator": "Exists"}],
-                "imagePullSecrets": [{"name": "mine"}],
-                "volumes": [{"name": "scratch", "emptyDir": {}}],
-                "containers": [
-                    {
-                        "image": "old:1",
-                        "env": [
-                            {"name": "DASK_LOGGING", "value": "{}"},
-                            {"name": "PREFECT__LOGGING__LEVEL", "value": "DEBUG"},
-                            {"name": "MINE", "value": "1"},
-                        ],
-                        "volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}],
-                    },
-                ],
-            }
-        }
-    },
-}
-CUSTOM_POD: dict[str, Any] = {
-    "apiVersion": "v1",
-    "kind": "Pod",
-    "metadata": {"labels": {"team": "a"}, "annotations": {"note": "x"}},
-    "spec": {
-        "restartPolicy": "Never",
-        "containers": [
-            {
-                "name": "dask",
-                "image": "gpu:1",
-                "args": ["dask", "worker", "--nthreads", "1"],
-                "env": [
-                    {"name": "PREFECT__LOGGING__EXTRA_LOGGERS", "value": "['mine']"},
-                    {"name": "KEY", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
-                ],
-            },
-            {"name": "sidecar", "image": "side:1"},
-        ],
-    },
-}
 PARTS = ("scheduler", "worker")
 PLUGIN = """
 from flowenv import Secret, hookimpl
@@ -91,28 +39,6 @@ from flowenv.contract import Target
 def flowenv_environment_variables(target):
     return {"KEY": Secret("for-" + target.value)}
 """
-
-
-def prepared(environment: DaskKubernetesEnvironment, flow: Any = flows.add) -> Prepared:
-    made = prepare(flow, environment=environment, parameters={"a": 1})
-    made.flow_run.id, made.flow_run.created = RUN_ID, CREATED
-    made.flow_run.submitter = "me@here"
-    return made
-
-
-def build(environment: DaskKubernetesEnvironment, flow: Any = flows.add) -> dict[str, Any]:
-    return prepared(environment, flow).spec
-
-
-def pod_of(spec: dict[str, Any], part: str) -> dict[str, Any]:
-    found: dict[str, Any] = spec["dask_cluster"]["spec"][part]["spec"]
-    return found
-
-
-def env(container: dict[str, Any]) -> dict[str, Any]:
-    names = [one["name"] for one in container["env"]]
-    assert len(names) == len(set(names)), "a variable comes twice"
-    return {one["name"]: one.get("value", one.get("valueFrom")) for one in container["env"]}
 
 
 @pytest.mark.parametrize(
@@ -262,141 +188,6 @@ def test_the_cluster_is_named_as_the_job_is(name: str, environment: Environments
     cluster = spec["dask_cluster"]["metadata"]["name"]
     assert cluster == f"{base[: 53 - len(run) - 1]}-{run}"
     validate_cluster_name(cluster)
-
-
-def test_the_scheduler_goes_where_the_flow_goes(environment: Environments) -> None:
-    pod = pod_of(build(environment(scheduler_spec=CUSTOM_JOB)), "scheduler")
-    given = CUSTOM_JOB["spec"]["template"]["spec"]
-
-    for setting in ("nodeSelector", "tolerations", "serviceAccountName", "imagePullSecrets"):
-        assert pod[setting] == given[setting]
-    assert "volumes" not in pod
-
-
-def test_the_scheduler_answers_what_the_operator_asks_it(environment: Environments) -> None:
-    container = pod_of(build(environment()), "scheduler")["containers"][0]
-    routes = json.loads(env(container)["DASK_DISTRIBUTED__SCHEDULER__HTTP__ROUTES"])
-    config = yaml.safe_load(Path(distributed.__file__).with_name("distributed.yaml").read_text())
-    default = config["distributed"]["scheduler"]["http"]["routes"]
-
-    assert set(routes) == {*default, "distributed.http.scheduler.api"}
-    for route in routes:
-        assert importlib.import_module(route).routes
-
-
-@pytest.mark.parametrize(
-    ("pod", "seconds"),
-    [
-        (None, 5),
-        ({"terminationGracePeriodSeconds": 60, "containers": [{}]}, 60),
-        ({"containers": [{}, {"name": "sidecar", "image": "b:1"}]}, None),
-    ],
-)
-def test_a_worker_gets_little_time_to_end_unless_its_pod_needs_more(
-    pod: dict[str, Any] | None, seconds: int | None, environment: Environments
-) -> None:
-    worker = {"kind": "Pod", "spec": pod} if pod else None
-
-    found = pod_of(build(environment(worker_spec=worker)), "worker")
-
-    assert found.get("terminationGracePeriodSeconds") == seconds
-
-
-def test_workers_of_a_run_load_no_dashboard_that_nobody_would_reach(
-    environment: Environments,
-) -> None:
-    container = build(environment(cluster="pods"))["worker_pod"]["spec"]["containers"][0]
-
-    assert {"--no-nanny", "--no-dashboard"} <= set(container["args"])
-
-
-def test_custom_specs_get_no_pull_secrets_of_ours(environment: Environments) -> None:
-    custom = {"scheduler_spec": CUSTOM_JOB, "worker_spec": CUSTOM_POD}
-
-    with pytest.warns(UserWarning, match="isn't added to scheduler_spec and worker_spec"):
-        made = environment(image_pull_secret="ours", **custom)
-    spec = build(made)
-
-    assert "ours" not in json.dumps(masked(spec))
-
-
-def test_a_custom_worker_keeps_its_logging_variables(environment: Environments) -> None:
-    worker = pod_of(build(environment(worker_spec=CUSTOM_POD)), "worker")["containers"][0]
-
-    assert env(worker)["PREFECT__LOGGING__EXTRA_LOGGERS"] == "['mine']"
-    assert env(worker)["PREFECT__LOGGING__LEVEL"] == "INFO"
-    assert env(worker)["PREFECT__CONTEXT__FLOW_RUN_ID"] == RUN_ID
-    assert env(worker)["KEY"] == {"secretKeyRef": {"name": "s", "key": "k"}}
-
-
-def test_a_custom_worker_is_kept_alive_by_a_deployment(environment: Environments) -> None:
-    assert "restartPolicy" not in pod_of(build(environment(worker_spec=CUSTOM_POD)), "worker")
-
-
-@pytest.mark.parametrize("command", [["dask", "worker"], ["/start-worker.sh"]])
-def test_a_workers_command_stays_the_command(environment: Environments, command: list[str]) -> None:
-    container = {"image": "a:1", "command": command}
-    spec = build(environment(worker_spec={"spec": {"containers": [container]}}))
-    made = pod_of(spec, "worker")["containers"][0]
-    assert made["command"] == command
-    assert not made.get("args")
-
-
-@pytest.mark.parametrize("given", [{}, {"spec": {"nodeSelector": {"a": "b"}}}, {"spec": None}])
-def test_a_worker_without_a_container_gets_the_default_one(
-    environment: Environments, given: dict[str, Any]
-) -> None:
-    pod = pod_of(build(environment(worker_spec=given)), "worker")
-    assert pod["containers"][0]["command"] == ["dask"]
-    assert pod.get("nodeSelector") == ((given.get("spec") or {}).get("nodeSelector"))
-
-
-def test_the_old_name_of_the_service_account_holds_for_the_scheduler(
-    environment: Environments,
-) -> None:
-    job = {"spec": {"template": {"spec": {"serviceAccount": "runner"}}}}
-    spec = build(environment(scheduler_spec=job))
-    assert pod_of(spec, "scheduler")["serviceAccountName"] == "runner"
-    assert environment(scheduler_spec=job).flow_account == "runner"
-
-
-@pytest.mark.parametrize(
-    "container",
-    [
-        {"args": ["dask-worker", "--no-bokeh", "--death-timeout", "60"], "image": "daskdev/dask"},
-        {"command": ["/opt/bin/dask-worker"]},
-        {"command": ["sh", "-c", "exec dask-worker $SCHEDULER"]},
-        {"args": ["dask", "worker", "--no-bokeh"]},
-    ],
-)
-def test_a_worker_of_earlier_days_is_found_out_with_what_to_write(
-    environment: Environments, container: dict[str, Any]
-) -> None:
-    with pytest.raises(SpecError, match="today's Dask doesn't have") as caught:
-        environment(worker_spec={"spec": {"containers": [container]}})
-    assert "Leave out command, args and image" in caught.value.hint
-
-
-def test_worker_resources_merge_with_the_files(environment: Environments) -> None:
-    container = {"resources": {"limits": {"nvidia.com/gpu": 1}}}
-    made = environment(
-        worker_spec={"spec": {"containers": [container]}},
-        worker_resources={"limits": {"memory": "4Gi"}},
-    )
-    assert pod_of(build(made), "worker")["containers"][0]["resources"] == {
-        "limits": {"nvidia.com/gpu": 1, "memory": "4Gi"}
-    }
-
-
-def test_an_error_of_the_finished_cluster_names_the_files_line(
-    environment: Environments, tmp_path: Path
-) -> None:
-    path = tmp_path / "worker.yaml"
-    path.write_text(
-        "spec:\n  containers:\n  - name: w\n    volumeMounts:\n    - {name: d, mountPath: /d}\n"
-    )
-    with pytest.raises(SpecError, match=r"worker\.yaml:5 \(spec\.dask_cluster\): there is no vol"):
-        build(environment(worker_spec_file=str(path)))
 
 
 def test_the_token_reaches_the_flow_only(

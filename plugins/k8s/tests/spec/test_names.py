@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flowenv.errors import SpecError
@@ -13,7 +13,6 @@ from flowenv_k8s.spec.labels import label_of
 ids = st.uuids().map(str)
 
 
-@settings(deadline=None)
 @given(st.text(), ids, st.sampled_from([63, 53]))
 def test_an_object_name_is_valid_and_ends_with_the_run(
     text: str, run_id: str, longest: int
@@ -25,7 +24,6 @@ def test_an_object_name_is_valid_and_ends_with_the_run(
     assert "." not in made
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_a_label_value_is_valid_or_refused(text: str) -> None:
     if not text.strip():
@@ -37,13 +35,11 @@ def test_a_label_value_is_valid_or_refused(text: str) -> None:
         assert names.is_label_value(value)
 
 
-@settings(deadline=None)
 @given(st.text(min_size=1).filter(str.strip))
 def test_a_label_key_is_valid(text: str) -> None:
     assert names.is_label_key(label_of(text))
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=80).filter(str.strip), min_size=2, unique=True))
 def test_different_labels_stay_different(texts: list[str]) -> None:
     assert len({label_of(text) for text in texts}) == len(texts)
