@@ -99,3 +99,41 @@ def without_operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         with cluster_under_test(rig, tmp_path, monkeypatch) as made:
             yield made
             wait_until_nothing_is_left(made, "")
+
+
+JOB = f"""
+apiVersion: batch/v1
+kind: Job
+spec:
+  template:
+    spec:
+      nodeSelector: {{kubernetes.io/os: linux}}
+      restartPolicy: Never
+      containers:
+        - image: {IMAGE}
+          env:
+            - {{name: OF_FILE, value: job}}
+            - {{name: DASK_OF_FILE, value: "yes"}}
+            - {{name: PREFECT__LOGGING__LEVEL, value: DEBUG}}
+"""
+WORKER = """
+kind: Pod
+metadata:
+  labels: {team: a}
+spec:
+  restartPolicy: Never
+  containers:
+    - args: [dask, worker, --name, $(DASK_WORKER_NAME), --nthreads, "1", --no-dashboard]
+      env:
+        - {name: OF_FILE, value: worker}
+        - {name: PREFECT__LOGGING__LEVEL, value: ERROR}
+"""
+
+
+@pytest.fixture
+def spec_files(tmp_path: Path) -> dict[str, str]:
+    """Settings that name two files of the user's: of the flow's Job, and of the workers' pod."""
+    job, worker = tmp_path / "job.yaml", tmp_path / "worker.yaml"
+    job.write_text(JOB)
+    worker.write_text(WORKER)
+    return {"scheduler_spec_file": str(job), "worker_spec_file": str(worker)}

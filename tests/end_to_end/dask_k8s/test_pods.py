@@ -67,20 +67,11 @@ def test_the_cluster_grows_with_the_work_and_shrinks_again(submit: Submit) -> No
 
 
 def test_custom_specs_keep_what_they_set(
-    cluster: ClusterUnderTest, submit: Submit, tmp_path: Path
+    cluster: ClusterUnderTest, submit: Submit, spec_files: dict[str, str]
 ) -> None:
-    job, pod = tmp_path / "job.yaml", tmp_path / "worker.yaml"
-    job.write_text(JOB)
-    pod.write_text(WORKER)
     names = ["OF_FILE", "DASK_OF_FILE", "PREFECT__LOGGING__LEVEL", "PREFECT__CONTEXT__NAMESPACE"]
-    settings = {
-        "cluster": "pods",
-        "scheduler_spec_file": str(job),
-        "worker_spec_file": str(pod),
-        "metadata": {},
-    }
 
-    run = submit("variables", settings, names=names)
+    run = submit("variables", {**spec_files, "cluster": "pods", "metadata": {}}, names=names)
     line_with(run, "The cluster has 1 worker")
     [worker] = cluster.objects("Pod", of_run(run, ",flowenv.io/dask=worker"))
 
@@ -94,34 +85,6 @@ def test_custom_specs_keep_what_they_set(
     assert worker["spec"].get("nodeSelector") is None
     assert worker["metadata"]["labels"]["team"] == "a"
     assert worker["spec"]["containers"][0]["args"][:2] == ["dask", "worker"]
-
-
-JOB = f"""
-apiVersion: batch/v1
-kind: Job
-spec:
-  template:
-    spec:
-      nodeSelector: {{kubernetes.io/os: linux}}
-      containers:
-        - image: {IMAGE}
-          env:
-            - {{name: OF_FILE, value: job}}
-            - {{name: DASK_OF_FILE, value: "yes"}}
-            - {{name: PREFECT__LOGGING__LEVEL, value: DEBUG}}
-"""
-WORKER = """
-kind: Pod
-metadata:
-  labels: {team: a}
-spec:
-  restartPolicy: Never
-  containers:
-    - args: [dask, worker, --name, $(DASK_WORKER_NAME), --nthreads, "1", --no-dashboard]
-      env:
-        - {name: OF_FILE, value: worker}
-        - {name: PREFECT__LOGGING__LEVEL, value: ERROR}
-"""
 
 
 @needs_the_rig("one image is what is known to be there")

@@ -78,16 +78,12 @@ def end_cool_down(cluster: ClusterUnderTest, run: FlowRun) -> None:
 
 
 def test_custom_specs_keep_what_they_set(
-    cluster: ClusterUnderTest, submit: Submit, tmp_path: Path
+    cluster: ClusterUnderTest, submit: Submit, spec_files: dict[str, str]
 ) -> None:
-    job, pod = tmp_path / "job.yaml", tmp_path / "worker.yaml"
-    job.write_text(JOB)
-    pod.write_text(WORKER)
     names = ["OF_FILE", "DASK_OF_FILE", "PREFECT__LOGGING__LEVEL", "PREFECT__CONTEXT__NAMESPACE"]
     names += ["DASK_DISTRIBUTED__SCHEDULER__WORK_STEALING"]
-    settings = {"scheduler_spec_file": str(job), "worker_spec_file": str(pod)}
 
-    run = submit("variables", {**settings, "metadata": {}}, names=names)
+    run = submit("variables", {**spec_files, "metadata": {}}, names=names)
     line_with(run, "The cluster has 1 worker")
     found = cluster.objects("Pod", of_run(run))
     pods = {one["metadata"]["labels"].get("dask.org/component"): one for one in found}
@@ -102,35 +98,6 @@ def test_custom_specs_keep_what_they_set(
     nodes = [pods[which]["spec"].get("nodeSelector") for which in (None, "scheduler", "worker")]
     assert nodes == [linux, linux, None]
     assert pods["worker"]["metadata"]["labels"]["team"] == "a"
-
-
-JOB = f"""
-apiVersion: batch/v1
-kind: Job
-spec:
-  template:
-    spec:
-      nodeSelector: {{kubernetes.io/os: linux}}
-      restartPolicy: Never
-      containers:
-        - image: {IMAGE}
-          env:
-            - {{name: OF_FILE, value: job}}
-            - {{name: DASK_OF_FILE, value: "yes"}}
-            - {{name: PREFECT__LOGGING__LEVEL, value: DEBUG}}
-"""
-WORKER = """
-kind: Pod
-metadata:
-  labels: {team: a}
-spec:
-  restartPolicy: Never
-  containers:
-    - args: [dask, worker, --name, $(DASK_WORKER_NAME), --nthreads, "1", --no-dashboard]
-      env:
-        - {name: OF_FILE, value: worker}
-        - {name: PREFECT__LOGGING__LEVEL, value: ERROR}
-"""
 
 
 def test_a_flow_runs_here_on_a_cluster_there(
