@@ -21,16 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from end_to_end.fargate_runs import as_a_new_process, flow_in, look_often, settings_on
 
 from flowenv import Flow, LocalDaskExecutor, attach, submit
 from flowenv.errors import RunCancelled, RunFailed
 from flowenv.flows.finding import find_flow
 from flowenv.registry import registry
 from flowenv.runs.flow_run import FlowRun
-from flowenv.settings.configuration import configuration
 from flowenv.states import Reason, State
 from flowenv_fargate import FargateTaskEnvironment
-from flowenv_fargate.runs import cloudwatch, tasks
 from flowenv_local import LocalEnvironment
 from rigs.ecs import Account, EcsRig, Image
 
@@ -72,31 +71,16 @@ def settings(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
         return
     rig = request.getfixturevalue("rig")
     account = request.getfixturevalue("account")
-    place = {"LocationConstraint": rig.region}
-    rig.client("s3").create_bucket(Bucket="payloads", CreateBucketConfiguration=place)
-    yield {
-        "aws_access_key_id": "AKIARIG",
-        "aws_secret_access_key": "rig",
-        "region_name": rig.region,
-        "endpoint_url": rig.url,
-        "metadata": {"image": "flow:1", "payload_url": "s3://payloads/flows"},
-        "cluster": account.cluster,
-        "networkConfiguration": account.network_configuration,
-        "executionRoleArn": account.execution_role_arn,
-    }
+    yield settings_on(rig, account, "payloads", payload_url="s3://payloads/flows")
 
 
 @pytest.fixture(autouse=True)
 def clean_slate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     if not ELSEWHERE:
-        monkeypatch.setattr(tasks, "POLL_SECONDS", 0.05)
-        monkeypatch.setattr(cloudwatch, "POLL_SECONDS", 0.05)
-    configuration.cache_clear()
-    registry.reset()
-    yield
-    configuration.cache_clear()
-    registry.reset()
+        look_often(monkeypatch)
+    with as_a_new_process():
+        yield
 
 
 @pytest.fixture
@@ -112,12 +96,7 @@ def environment(settings: dict[str, Any]) -> Environment:
 
 @pytest.fixture
 def write_flow(tmp_path: Path) -> Callable[[str], Flow[..., Any]]:
-    def write(source: str) -> Flow[..., Any]:
-        path = tmp_path / "flows.py"
-        path.write_text("from flowenv import flow\n\n" + textwrap.dedent(source))
-        return find_flow(str(path))
-
-    return write
+    return lambda source: flow_in(tmp_path, source)
 
 
 def wait_for_line(run: FlowRun, line: str) -> None:

@@ -1,20 +1,17 @@
 """Results and files of any size, by S3: from a Fargate task to the submitter and to others."""
 
-import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from end_to_end.fargate_runs import as_a_new_process, flow_in, look_often, settings_on
 
 from flowenv import Flow, State, attach
 from flowenv.errors import PlatformError
-from flowenv.flows.finding import find_flow
-from flowenv.plugin import Reason, configuration
-from flowenv.registry import registry
+from flowenv.plugin import Reason
 from flowenv.serialization import storage
 from flowenv_fargate import FargateTaskEnvironment
-from flowenv_fargate.runs import cloudwatch, tasks
 from rigs.ecs import EcsRig, Image
 
 pytestmark = pytest.mark.slow  # importing s3fs takes seconds, here and in each task
@@ -31,19 +28,8 @@ def rig() -> Iterator[EcsRig]:
 @pytest.fixture(scope="module")
 def settings(rig: EcsRig) -> dict[str, Any]:
     account = rig.prepare()
-    place = {"LocationConstraint": rig.region}
-    rig.client("s3").create_bucket(Bucket="results", CreateBucketConfiguration=place)
-    return {
-        "aws_access_key_id": "AKIARIG",
-        "aws_secret_access_key": "rig",
-        "region_name": rig.region,
-        "endpoint_url": rig.url,
-        "metadata": {"image": "flow:1", "results_url": URL},
-        "cluster": account.cluster,
-        "networkConfiguration": account.network_configuration,
-        "executionRoleArn": account.execution_role_arn,
-        "taskRoleArn": account.task_role_arn,
-    }
+    made = settings_on(rig, account, "results", results_url=URL)
+    return {**made, "taskRoleArn": account.task_role_arn}
 
 
 @pytest.fixture(autouse=True)
@@ -52,23 +38,14 @@ def clean_slate(rig: EcsRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
     for name, value in rig.environment().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(tasks, "POLL_SECONDS", 0.05)
-    monkeypatch.setattr(cloudwatch, "POLL_SECONDS", 0.05)
-    configuration.cache_clear()
-    registry.reset()
-    yield
-    configuration.cache_clear()
-    registry.reset()
+    look_often(monkeypatch)
+    with as_a_new_process():
+        yield
 
 
 @pytest.fixture
 def write_flow(tmp_path: Path) -> Callable[[str], Flow[..., Any]]:
-    def write(source: str) -> Flow[..., Any]:
-        path = tmp_path / "flows.py"
-        path.write_text("import flowenv\nfrom flowenv import flow\n\n" + textwrap.dedent(source))
-        return find_flow(str(path))
-
-    return write
+    return lambda source: flow_in(tmp_path, source)
 
 
 LARGE = """

@@ -10,18 +10,17 @@ from rigs.kubernetes.controllers.children import create_pod, key_of_pod, pods_of
 from rigs.kubernetes.controllers.queue import WorkQueue
 from rigs.kubernetes.deletion import DeleteOptions
 from rigs.kubernetes.objects import Manifest, condition, is_true, owner_reference, owner_uids
-from rigs.kubernetes.resources import DEPLOYMENT, POD, REPLICA_SET
+from rigs.kubernetes.resources import DEPLOYMENT, POD, REPLICA_SET, ResourceType
 from rigs.kubernetes.store import Change, Key
 
 _HASH_LABEL = "pod-template-hash"
 
 
-class DeploymentController:
-    """Keeps one ReplicaSet for each template that a Deployment has had.
+class _OwnersController:
+    """Looks at an object whenever it changes, or one that it owns does."""
 
-    A changed template scales the old ReplicaSet to nothing and the new one up at once; a real
-    cluster goes step by step.
-    """
+    _owner: ResourceType
+    _owned: ResourceType
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
@@ -30,13 +29,26 @@ class DeploymentController:
         cluster.store.listen(self._heard)
 
     def _heard(self, change: Change) -> None:
-        if change.key.resource == DEPLOYMENT and change.kind != "DELETED":
+        if change.key.resource == self._owner and change.kind != "DELETED":
             self._queue.add(change.key)
-        elif change.key.resource == REPLICA_SET:
+        elif change.key.resource == self._owned:
             for uid in owner_uids(change.object):
                 owner = self._store.key_of_uid(uid)
-                if owner is not None and owner.resource == DEPLOYMENT:
+                if owner is not None and owner.resource == self._owner:
                     self._queue.add(owner)
+
+    def _sync(self, key: Key) -> None:
+        raise NotImplementedError
+
+
+class DeploymentController(_OwnersController):
+    """Keeps one ReplicaSet for each template that a Deployment has had.
+
+    A changed template scales the old ReplicaSet to nothing and the new one up at once; a real
+    cluster goes step by step.
+    """
+
+    _owner, _owned = DEPLOYMENT, REPLICA_SET
 
     def _sync(self, key: Key) -> None:
         deployment = self._store.find(key)
@@ -77,23 +89,10 @@ class DeploymentController:
         )
 
 
-class ReplicaSetController:
+class ReplicaSetController(_OwnersController):
     """Keeps as many pods as a ReplicaSet wants."""
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
-        self._store = cluster.store
-        self._queue = WorkQueue(cluster.loop, self._sync)
-        cluster.store.listen(self._heard)
-
-    def _heard(self, change: Change) -> None:
-        if change.key.resource == REPLICA_SET and change.kind != "DELETED":
-            self._queue.add(change.key)
-        elif change.key.resource == POD:
-            for uid in owner_uids(change.object):
-                owner = self._store.key_of_uid(uid)
-                if owner is not None and owner.resource == REPLICA_SET:
-                    self._queue.add(owner)
+    _owner, _owned = REPLICA_SET, POD
 
     def _sync(self, key: Key) -> None:
         replica_set = self._store.find(key)
