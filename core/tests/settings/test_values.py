@@ -28,6 +28,7 @@ class Handmade:
 
 
 FIRST = datetime.date(2024, 2, 1)
+MOMENT = datetime.datetime(2024, 2, 1, 0, 0, 0, 123456)
 UserId = NewType("UserId", int)
 
 
@@ -212,3 +213,27 @@ def test_descriptions_are_words():
     assert describe(Path | None) == "a path or None"
     assert describe(Callable[[], Any]) == "a function"
     assert describe(Colour) == "a Colour"
+
+
+@pytest.mark.parametrize(
+    ("text", "annotation", "value"),
+    [
+        ("3.0", int, 3),
+        ("2024-02-01 00:00:00", datetime.date, FIRST),
+        ("2024-02-01T00:00:00.000", datetime.date, FIRST),
+        ("2024-02-01 00:00:00.123456000", datetime.datetime, MOMENT),
+        ("3.5", int, ...),
+        ("1e300", int, ...),
+        ("inf", int, ...),
+        ("2024-02-01 00:00:01", datetime.date, ...),
+        ("2024-02-01T00:00:00Z", datetime.date, ...),
+        ("2024-02-01 00:00:00.123456001", datetime.datetime, ...),
+    ],
+)  # fmt: skip
+def test_a_text_of_another_kind_is_read_if_nothing_is_lost(text, annotation, value):
+    if value is ...:
+        with pytest.raises(ValueError, match="expected an "):
+            parse(text, annotation)
+    else:
+        assert parse(text, annotation) == value
+        assert type(parse(text, annotation)) is annotation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import datetime
 import enum
+import re
 import types
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
@@ -154,11 +155,17 @@ def _integer(text: str) -> int:
         return int(number)
 
 
+def _moment(text: str) -> datetime.datetime:
+    if re.search(r"[.,]\d{6}\d*[1-9]", text):  # it would be cut in silence
+        raise ValueError(text)
+    return datetime.datetime.fromisoformat(text)
+
+
 def _date(text: str) -> datetime.date:
     try:
         return datetime.date.fromisoformat(text)
     except ValueError:  # a midnight is one, too
-        moment = datetime.datetime.fromisoformat(text)
+        moment = _moment(text)
         if moment.tzinfo or moment.time() != datetime.time.min:
             raise
         return moment.date()
@@ -173,7 +180,7 @@ _SCALARS: dict[Any, Any] = {
     bool: _boolean,
     bytes: str.encode,
     Path: Path,
-    datetime.datetime: datetime.datetime.fromisoformat,
+    datetime.datetime: _moment,
     datetime.date: _date,
     datetime.time: datetime.time.fromisoformat,
     datetime.timedelta: lambda text: datetime.timedelta(seconds=float(text)),

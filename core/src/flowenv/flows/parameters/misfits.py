@@ -37,7 +37,9 @@ def misfit(value: object, annotation: Any) -> str:
     "is list[int], and its item 1 is an integer, not str. Give 2, not '2'."
     """
     wanted = kinds(annotation)
-    if wanted is None or not (type(value) in _JUDGED or _is_time_of_others(value)):
+    if wanted is None or type(value) in wanted:
+        return ""
+    if type(value) not in _JUDGED and not _is_time_of_others(value):
         return ""
     near = [one for one in wanted if _is_near(value, one)]
     if near:
