@@ -56,6 +56,31 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
         PlatformError: if the cluster can't be made or isn't up in time.
         CallbackFailed: if a callback raises.
     """
+    provider, part = _asked_for(environment, flow_run)
+    progress = Progress(flow_run)
+    lifecycle = _lifecycle(environment, flow_run, part, provider, progress)
+    began = time.time()
+    flow_run.clustered = (began, 0.0)
+    try:
+        lifecycle.start()
+        with _connected(environment, lifecycle, progress) as client:
+            report = _report_path(environment)
+            with run_on(client, flow_run.source_files, performance_report_path=report, is_own=True):
+                flow_run.clustered = (began, time.time() - began)
+                progress.running(_dashboard(lifecycle.cluster, client))
+                return call_with_callbacks(environment, flow_run)
+    except KeyboardInterrupt:
+        lifecycle.hurry()
+        raise
+    finally:
+        lifecycle.close()
+        flow_run.cluster_events = tuple(lifecycle.events())
+
+
+def _asked_for(
+    environment: DaskCloudProviderEnvironment, flow_run: FlowRun
+) -> tuple[Provider, dict[str, Any]]:
+    """The provider, and the spec's part as it is after `on_execute`, checked."""
     part = finished_spec(flow_run)[PART]
     provider = load_provider(part["provider"])
     arguments = real(part["arguments"], environment.kwargs)
@@ -76,25 +101,7 @@ def run_on_cluster(environment: DaskCloudProviderEnvironment, flow_run: FlowRun)
     if provider.facts.family == "local" and _report_path(environment):
         check_report_here()
     _warn(provider, part, arguments, environment.security)
-    progress = Progress(flow_run)
-    part = {**part, "arguments": arguments, "scheduler_variables": scheduler_variables}
-    lifecycle = _lifecycle(environment, flow_run, part, provider, progress)
-    began = time.time()
-    flow_run.clustered = (began, 0.0)
-    try:
-        lifecycle.start()
-        with _connected(environment, lifecycle, progress) as client:
-            report = _report_path(environment)
-            with run_on(client, flow_run.source_files, performance_report_path=report, is_own=True):
-                flow_run.clustered = (began, time.time() - began)
-                progress.running(_dashboard(lifecycle.cluster, client))
-                return call_with_callbacks(environment, flow_run)
-    except KeyboardInterrupt:
-        lifecycle.hurry()
-        raise
-    finally:
-        lifecycle.close()
-        flow_run.cluster_events = tuple(lifecycle.events())
+    return provider, {**part, "arguments": arguments, "scheduler_variables": scheduler_variables}
 
 
 def _report_path(environment: DaskCloudProviderEnvironment) -> str | None:

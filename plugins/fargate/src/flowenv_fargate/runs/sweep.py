@@ -5,7 +5,7 @@ Only what carries flowenv's own marks, and those of the environment's cluster, i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from flowenv_fargate.runs.tasks import flow_tasks
 from flowenv_fargate.spec.definition.identity import is_generated
 from flowenv_fargate.spec.places import payload_place
 from flowenv_fargate.spec.shared_objects import KINDS, names_used
-from flowenv_fargate.spec.tags import CLUSTER, cluster_tag
+from flowenv_fargate.spec.tags import CLUSTER, Identity, Task, cluster_tag
 
 _PREFIX = "flowenv-"
 
@@ -36,38 +36,42 @@ def sweep(
     """
     account, cluster = account_of(environment), cluster_of(environment)
     tasks = list(flow_tasks(account.aws, cluster, environment.kwargs.get("startedBy")))
-    families = set()
-    living, used = set(), set[str]()
     for task, identity in tasks:
-        families.add(str(task["taskDefinitionArn"]).rpartition("/")[2].partition(":")[0])
-        if task.get("lastStatus") != "STOPPED":
-            living.add(identity.run_id)
-            used |= names_used(task)
-        age = seconds_since(task.get("createdAt"))
-        state = diagnose(task, identity.container).state
-        stuck = state in (State.SUBMITTED, State.STARTING)
-        if stuck and age > max(older_than, environment.start_timeout):
-            leftover = Leftover(
-                "task",
-                task["taskArn"],
-                identity.run_id,
-                age,
-                submitter=identity.submitter,
-                labels=identity.labels,
-            )
-            stop = partial(_stop, account, cluster, task["taskArn"], age)
-            yield leftover.swept(stop, delete)
+        state, age = diagnose(task, identity.container).state, seconds_since(task.get("createdAt"))
+        is_late = age > max(older_than, environment.start_timeout)
+        if is_late and state in (State.SUBMITTED, State.STARTING):
+            arn, run_id, labels = task["taskArn"], identity.run_id, identity.labels
+            whose = identity.submitter
+            leftover = Leftover("task", arn, run_id, age, submitter=whose, labels=labels)
+            yield leftover.swept(partial(_stop, account, cluster, arn, age), delete)
     if place := payload_place(environment):
-        who = account.aws.call("sts", "GetCallerIdentity")["Account"]
-        arn = f"arn:aws:ecs:{account.aws.region}:{who}:cluster"
-        folder = s3_payload.folder(place, arn, cluster)
-        for stored in s3_payload.stored(account.aws, folder):
-            age = seconds_since(stored.changed)
-            if age > older_than and stored.run_id not in living:
-                leftover = Leftover("payload", stored.url, stored.run_id, age)
-                yield leftover.swept(partial(s3_payload.remove, account.aws, stored.url), delete)
-        yield from _unused_objects(account, folder, used, older_than, delete)
+        living = [pair for pair in tasks if pair[0].get("lastStatus") != "STOPPED"]
+        yield from _in_s3(account, place, cluster, living, older_than, delete)
+    arns = (str(task["taskDefinitionArn"]) for task, _ in tasks)
+    families = {arn.rpartition("/")[2].partition(":")[0] for arn in arns}
     yield from _definitions(account, cluster, families, older_than, delete)
+
+
+def _in_s3(
+    account: Account,
+    place: str,
+    cluster: str,
+    living: Sequence[tuple[Task, Identity]],
+    older_than: float,
+    delete: bool,
+) -> Iterator[Leftover]:
+    """Payloads of runs that are over, and what no living run shares."""
+    who = account.aws.call("sts", "GetCallerIdentity")["Account"]
+    arn = f"arn:aws:ecs:{account.aws.region}:{who}:cluster"
+    folder = s3_payload.folder(place, arn, cluster)
+    runs = {identity.run_id for _, identity in living}
+    for stored in s3_payload.stored(account.aws, folder):
+        age = seconds_since(stored.changed)
+        if age > older_than and stored.run_id not in runs:
+            leftover = Leftover("payload", stored.url, stored.run_id, age)
+            yield leftover.swept(partial(s3_payload.remove, account.aws, stored.url), delete)
+    used = {name for task, _ in living for name in names_used(task)}
+    yield from _unused_objects(account, folder, used, older_than, delete)
 
 
 def _unused_objects(

@@ -65,8 +65,6 @@ def times_of(
         started = None  # when the Job began is another matter
     given = (one for pod in pods for one in (pod.get("status") or {}).get("conditions") or ())
     placed = _first(one.get("lastTransitionTime") for one in given if _has_a_node(one))
-    names = {container_status(pod, container).get("name") or container for pod in pods}
-    images = (_told(one) for one in _about(PULLED, events) if _container(one) in names)
     ungated = _ungated(job or {}, placed, events)
     made = ((job or {}).get("metadata") or {}).get("creationTimestamp")
     of_one = None if _attempts(pods, container) else outcome
@@ -76,7 +74,7 @@ def times_of(
         made=moment(made),
         released=max(filter(None, (_resumed(job or {}), ungated)), default=None),
         scheduled=placed,
-        pulled=_first(images),
+        pulled=_pulled(pods, container, events),
         started=started,
         installing=installing,
         installed=installed,
@@ -87,6 +85,14 @@ def times_of(
         ended=ended,
         is_held=is_held(job, pods),
     )
+
+
+def _pulled(
+    pods: Sequence[Mapping[str, Any]], container: str, events: Sequence[Mapping[str, Any]]
+) -> Moment:
+    """When the image of the flow's container was first there."""
+    names = {container_status(pod, container).get("name") or container for pod in pods}
+    return _first(_told(one) for one in _about(PULLED, events) if _container(one) in names)
 
 
 def _ungated(job: Mapping[str, Any], placed: Moment, events: Sequence[Mapping[str, Any]]) -> Moment:
