@@ -104,7 +104,8 @@ def test_callbacks_come_in_order_around_the_cluster_and_progress_says_what_is_ma
     assert any(
         line.startswith("Waiting for the first worker. Dask dashboard: http") for line in said
     )
-    assert [one.name for one in run.phases()] == ["scheduling", "starting", "running"]
+    names = [one.name for one in run.phases()]
+    assert names == ["loading", "clustering", "loading", "running", "closing"]
 
 
 @pytest.mark.parametrize("role", ["scheduler", "worker"])
