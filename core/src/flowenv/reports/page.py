@@ -11,6 +11,8 @@ import datetime
 import hashlib
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,9 @@ from flowenv.runs.timeline import PHASE_COLOURS, WIDTH, Scale, duration
 
 MOST_WHOLE = 100
 """So many runs on a page have their logs and specs with them: of more those that went wrong."""
+
+READERS = 8
+"""How many runs are looked at at a time."""
 
 
 class Page(str):
@@ -78,13 +83,18 @@ def report(
 def _read(runs: Sequence[FlowRun]) -> list[RunContents]:
     """What there is to say of the runs; of very many those that went wrong are whole."""
     many = len(runs)
-    if many <= MOST_WHOLE:
-        return [contents_of(run, of=many) for run in runs]
-    found = [contents_of(run, in_full=False) for run in runs]
-    wrong = [i for i in range(many) if found[i].status.state in WRONG][:MOST_WHOLE]
-    for i in wrong:
-        found[i] = contents_of(runs[i], of=max(len(wrong), 2))
-    return found
+    pool = ThreadPoolExecutor(READERS, thread_name_prefix="flowenv-report")
+    try:
+        if many <= MOST_WHOLE:
+            return list(pool.map(partial(contents_of, of=many), runs))
+        found = list(pool.map(partial(contents_of, in_full=False), runs))
+        wrong = [i for i in range(many) if found[i].status.state in WRONG][:MOST_WHOLE]
+        whole = partial(contents_of, of=max(len(wrong), 2))
+        for i, contents in zip(wrong, pool.map(whole, [runs[i] for i in wrong]), strict=True):
+            found[i] = contents
+        return found
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # an interrupt doesn't wait
 
 
 def check_report(path: Path) -> None:
