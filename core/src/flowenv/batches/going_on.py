@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from flowenv.batches.rows import Row
-from flowenv.runs.waiting import name_of
-from flowenv.wording import counted, shown
-
-_MOST_NAMED = 3
-"""The runs whose references are named where their batch can't be found again."""
+from flowenv.runs.waiting import name_of, named_ways_back
+from flowenv.wording import counted
 
 
 class FollowedBatch(Protocol):
@@ -49,6 +46,5 @@ def ways_back(batch: FollowedBatch) -> str:
     if can.find:
         said += f' flowenv.map(…, name="{batch.name}") picks it up'
         return f"{said}; to stop it: flowenv cancel --batch {batch.name} --env {where}"
-    left = going_on(batch) if can.attach else []
-    named = [f"flowenv attach {shown(row.reference or '')} --env {where}" for row in left]
-    return " ".join([said, "; ".join(named[:_MOST_NAMED])]).rstrip()
+    left = [row.run for row in going_on(batch)] if can.attach else []
+    return f"{said} {named_ways_back(left)}" if left else said

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from flowenv.errors import SettingError, WaitTimeout
 from flowenv.runs.flow_run import FlowRun
+from flowenv.runs.waiting import named_ways_back, says_when_interrupted
 from flowenv.settings.declaration import check_type
 from flowenv.wording import counted
 
@@ -88,6 +90,23 @@ def _distinct(runs: Iterable[FlowRun]) -> list[FlowRun]:
 _LIST = "Give a list of what flowenv.submit or flowenv.attach returned, or a batch."
 
 
+def _told(waiting: Iterable[FlowRun]) -> AbstractContextManager[None]:
+    """In the block an interrupt says of runs that they go on, and how to get back to them."""
+
+    def words() -> str:
+        left = [
+            run
+            for run in waiting
+            if run.environment.capabilities.attach and not run.last_status.state.is_final
+        ]
+        if not left:
+            return ""
+        goes = "goes" if len(left) == 1 else "go"
+        return f"{counted(len(left), 'run')} {goes} on. {named_ways_back(left)}"
+
+    return says_when_interrupted(words)
+
+
 def as_completed(runs: Iterable[FlowRun], timeout: float | None = None) -> Iterator[FlowRun]:
     """Each run as soon as it is over, as `concurrent.futures.as_completed` does it.
 
@@ -108,13 +127,10 @@ def as_completed(runs: Iterable[FlowRun], timeout: float | None = None) -> Itera
     waiting, rounds = _distinct(runs), Rounds(timeout)
     while True:
         rounds.begin()
-        going_on = []
-        for run in waiting:
-            if run.state.is_final:
-                yield run
-            else:
-                going_on.append(run)
-        waiting = going_on
+        with _told(waiting):
+            over = [run for run in waiting if run.state.is_final]
+        yield from over
+        waiting = [run for run in waiting if not run.last_status.state.is_final]
         if not waiting:
             return
         if rounds.is_late:
@@ -123,7 +139,8 @@ def as_completed(runs: Iterable[FlowRun], timeout: float | None = None) -> Itera
                 f"{counted(len(waiting), 'run')} {verb} over after {timeout:g} seconds.",
                 hint="What isn't over goes on; wait again or cancel it.",
             )
-        rounds.pause()
+        with _told(waiting):
+            rounds.pause()
 
 
 def wait(
@@ -157,14 +174,15 @@ def wait(
             f"not {return_when!r}."
         )
     waiting, done, rounds = _distinct(runs), set[FlowRun](), Rounds(timeout)
-    while True:
-        rounds.begin()
-        over = {run for run in waiting if run.state.is_final}
-        done |= over
-        waiting = [run for run in waiting if run not in over]
-        if not waiting or rounds.is_late or _is_enough(over, return_when):
-            return Waited(done, set(waiting))
-        rounds.pause()
+    with _told(waiting):
+        while True:
+            rounds.begin()
+            over = {run for run in waiting if run.state.is_final}
+            done |= over
+            waiting = [run for run in waiting if run not in over]
+            if not waiting or rounds.is_late or _is_enough(over, return_when):
+                return Waited(done, set(waiting))
+            rounds.pause()
 
 
 def _is_enough(over: set[FlowRun], return_when: str) -> bool:

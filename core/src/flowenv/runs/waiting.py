@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from flowenv.states import Status
 
 _log = logging.getLogger("flowenv")
+
+_MOST_NAMED = 3
+"""The runs of many that are named."""
 
 
 class AwaitedRun(Protocol):
@@ -79,11 +82,21 @@ def says_that_it_goes_on(flow_run: AwaitedRun) -> AbstractContextManager[None]:
     def words() -> str:
         if flow_run.last_status.state.is_final:
             return ""
-        where = name_of(flow_run.environment)
-        back = f"flowenv attach {flow_run.reference} --env {where}"
-        return f"The run goes on. Get back to it with: {back}"
+        return f"The run goes on. Get back to it with: {way_back(flow_run)}"
 
     return says_when_interrupted(words)
+
+
+def way_back(flow_run: AwaitedRun) -> str:
+    """The command that gets back to a run."""
+    return f"flowenv attach {flow_run.reference} --env {name_of(flow_run.environment)}"
+
+
+def named_ways_back(runs: Sequence[AwaitedRun]) -> str:
+    """The commands that get back to runs; of many the first ones."""
+    more = len(runs) - _MOST_NAMED
+    named = "; ".join(way_back(run) for run in runs[:_MOST_NAMED])
+    return f"Get back with: {named}" + (f"; and {more} more" if more > 0 else "")
 
 
 def name_of(environment: Environment) -> str:

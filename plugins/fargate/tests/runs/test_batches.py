@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import flowenv
-from flowenv import Flow
+from flowenv import Flow, State
 from flowenv.container.incoming_payload import read_payload
 from flowenv.plugin import Reason, contract, seconds_since
 from flowenv_fargate import FargateTaskEnvironment
@@ -201,6 +201,23 @@ class TestStoring:
         flowenv.map(long_flow, [{"n": 5}, {"n": 6}], environment=environment)
 
         assert rig.requests.count("PutObject") == 2
+
+
+def test_a_run_that_somebody_else_cancels_stops_what_waits(
+    rig: EcsRig, on_rig: Make, scripts: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def wait(n: int) -> int:
+        return n
+
+    scripts.chosen = Script(running_steps=None)
+
+    environment = on_rig(metadata={"image": "flow:1"}, runtime="image")
+    batch = flowenv.map(wait, ROWS, environment=environment, at_once=1)
+    other = flowenv.attach(batch.rows[0].reference or "", environment)
+    assert other.cancel().state is State.CANCELLED
+    assert batch.wait(60) == {State.CANCELLED: len(ROWS)}
+    assert rig.requests.count("RunTask") == 1
+    assert "Row 1 of the batch" in caplog.text
 
 
 class TestRunning:

@@ -105,6 +105,17 @@ def test_a_batch_goes_on_and_a_line_says_how_to_get_back(
     )
 
 
+def test_several_runs_go_on_and_a_line_says_how_to_get_back(
+    rig: KubernetesRig, client: Client
+) -> None:
+    wait = "list(flowenv.as_completed([row.run for row in batch.rows[:2]]))"
+    code, _, said = stopped(BATCH.format(wait=wait), signal.SIGTERM)
+
+    assert code == -signal.SIGTERM
+    back = r"flowenv attach \S+ --env k8s"
+    assert re.match(rf"2 runs go on\. Get back with: {back}; {back}\n", said)
+
+
 def test_in_a_block_a_batch_is_cancelled(rig: KubernetesRig) -> None:
     block = "with batch:\n    batch.wait()"
     code, name, said = stopped(BATCH.format(wait=block), signal.SIGTERM)
