@@ -193,7 +193,7 @@ def _environments() -> Iterator[Any]:
 def settings(dotted: str) -> str:
     """A table of the settings of an environment or executor class."""
     from flowenv.plugin import settings_of
-    from flowenv.settings.values import describe
+    from flowenv.settings.annotations import describe
 
     rows = [
         (f"`{one.name}`", describe(one.annotation), f"`{one.default!r}`", one.help)

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowenv.settings.values import describe, fits, parse
+from flowenv.settings.annotations import describe, fits
+from flowenv.settings.values import parse
 
 
 class Colour(enum.Enum):

@@ -119,7 +119,7 @@ def _configured(declared: type[PluginSettings], is_wrong: bool) -> list[dict[str
 
 
 def _described(one: Setting) -> dict[str, Any]:
-    from flowenv.settings.values import describe
+    from flowenv.settings.annotations import describe
 
     return {
         "name": one.name,

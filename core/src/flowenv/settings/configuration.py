@@ -16,11 +16,11 @@ from typing import Any, Literal, NoReturn
 
 from flowenv.contract import CONFIGURABLE
 from flowenv.errors import ConfigurationError
+from flowenv.settings.annotations import describe, fits
 from flowenv.settings.declaration import nearest
 from flowenv.settings.set_variables import split_variables, wrong_variable
 from flowenv.settings.toml_source import TomlSource
 from flowenv.settings.trust import folders_to_search, writable_by_others
-from flowenv.settings.values import describe, fits
 
 _TYPES: dict[str, Any] = {
     "plugins": list[str],

@@ -144,10 +144,10 @@ def check_type(
     Raises:
         SettingError: naming the setting, what it is and what it should be.
     """
-    from flowenv.settings.values import fits
+    from flowenv.settings.annotations import fits
 
     if not fits(value, annotation):
-        from flowenv.settings.values import describe
+        from flowenv.settings.annotations import describe
 
         shown = "" if secret else f" ({value!r})"
         raise SettingError(

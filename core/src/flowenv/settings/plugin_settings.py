@@ -8,9 +8,10 @@ import re
 from typing import Any, ClassVar, Self
 
 from flowenv.errors import ConfigurationError, SettingError
+from flowenv.settings.annotations import describe, fits
 from flowenv.settings.configuration import configuration
 from flowenv.settings.declaration import Setting, nearest, settings_of
-from flowenv.settings.values import describe, fits, parse
+from flowenv.settings.values import parse
 
 TABLE = "plugin"
 PREFIX = "FLOWENV_PLUGIN_"

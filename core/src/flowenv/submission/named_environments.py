@@ -9,9 +9,9 @@ from typing import Any
 from flowenv.environments.environment import Environment
 from flowenv.errors import BackendNotFound, ConfigurationError, SettingError
 from flowenv.registry.registry import registry
+from flowenv.settings.annotations import describe, fits
 from flowenv.settings.configuration import NamedEnvironment, configuration
 from flowenv.settings.declaration import Setting, closest, nearest, settings_of
-from flowenv.settings.values import describe, fits
 
 
 def make_environment(

@@ -16,8 +16,8 @@ from flowenv.contract import AUTH_TOKEN, FLOW_RUN_ID, Target
 from flowenv.environments.environment import Environment
 from flowenv.errors import FlowenvError
 from flowenv.secret import Secret
+from flowenv.settings.annotations import fits
 from flowenv.settings.declaration import Setting, settings_of
-from flowenv.settings.values import fits
 from flowenv.submission.explain import explain, masked
 from flowenv.testing.base import ConformanceBase
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from flowenv.cli.arguments.options import split
 from flowenv.errors import ConfigurationError
+from flowenv.settings.annotations import describe, fits
 from flowenv.settings.declaration import Setting, nearest, settings_of
-from flowenv.settings.values import describe, fits, parse
+from flowenv.settings.values import parse
 from flowenv.submission.named_environments import load_setting, read_setting
 
 if TYPE_CHECKING:

@@ -78,7 +78,8 @@ def _as_read(value: Any, annotation: Any, *, is_text: bool) -> Any:
         ValueError: if a text doesn't parse.
     """
     from flowenv.flows.parameters.conversion import as_annotated
-    from flowenv.settings.values import convert, fits, parse
+    from flowenv.settings.annotations import fits
+    from flowenv.settings.values import convert, parse
 
     if is_text:
         return parse(value, annotation)
@@ -97,7 +98,7 @@ def _as_seen(name: str, text: str, annotation: Any) -> str:
     """A cell as a message may show it: short, on one line, and no secret."""
     from flowenv.runs.shown_parameters import shown_parameters
     from flowenv.secret import Secret
-    from flowenv.settings.values import describe
+    from flowenv.settings.annotations import describe
 
     is_secret = Secret.__name__ in describe(annotation)
     return shown_parameters({name: Secret(text) if is_secret else text})[name]

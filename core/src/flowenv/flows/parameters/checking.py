@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from flowenv.errors import ParameterError
 from flowenv.flows.parameters.conversion import as_annotated, pythons_own
 from flowenv.flows.parameters.misfits import misfit
+from flowenv.settings.annotations import fits
 from flowenv.settings.declaration import nearest
-from flowenv.settings.values import fits
 
 if TYPE_CHECKING:
     import inspect

@@ -10,7 +10,8 @@ import uuid
 from typing import Any, Literal, get_args, get_origin
 
 from flowenv.flows.parameters.kinds import EXACT, SCALARS, SEVERAL, kinds
-from flowenv.settings.values import describe, fits, parse
+from flowenv.settings.annotations import describe, fits
+from flowenv.settings.values import parse
 
 _MOST_ITEMS = 1000
 _JUDGED = frozenset((*SCALARS, *SEVERAL, *EXACT, types.NoneType))
