@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -153,7 +153,13 @@ def _all(command: Command, *options: Callable[[Command], Command]) -> Command:
     return command
 
 
-class _Format(click.Choice[str]):
+if TYPE_CHECKING:
+    _Choice = click.Choice[str]
+else:
+    _Choice = click.Choice  # which is of no type before click 8.2
+
+
+class _Format(_Choice):
     """A form of output. A file's name is no such: the error says which option takes one.
 
     Args:
@@ -165,9 +171,14 @@ class _Format(click.Choice[str]):
         super().__init__(choices)
         self._option = option
 
-    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
-        said = super().get_invalid_choice_message(value, ctx)
-        return f"{said} Did you mean {self._option} {value}?" if self._option else said
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            if not self._option:
+                raise
+            said = f"{error.message} Did you mean {self._option} {value}?"
+            raise click.BadParameter(said, ctx, param) from error
 
 
 def output_option(*choices: str, elsewhere: str = "") -> Callable[[Command], Command]:
