@@ -11,25 +11,18 @@ from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from flowenv.batches.cancelling import cancel_all
+from flowenv.batches.backlog import Backlog
 from flowenv.batches.going_on import going_on, ways_back
-from flowenv.batches.local_processes import LocalProcesses
 from flowenv.batches.reasons import Reasons
 from flowenv.batches.rows import Row
-from flowenv.batches.submitting import submit_all
 from flowenv.batches.waiting import Rounds
-from flowenv.errors import FlowenvError, PlatformError, WaitTimeout
-from flowenv.remote.outages import Patience
+from flowenv.errors import FlowenvError, WaitTimeout
 from flowenv.runs.flow_run import FlowRun
 from flowenv.runs.waiting import cancelled_in_the_end, says_when_interrupted
-from flowenv.states import Reason, State, Status
-from flowenv.submission.remembering import noted_together
+from flowenv.states import State
 from flowenv.wording import counted
 
 _log = logging.getLogger("flowenv")
-
-_AGAIN = 10.0
-"""Seconds after which a platform whose quota was used up is asked again."""
 
 
 class Batch:
@@ -39,25 +32,12 @@ class Batch:
         name: what it is found by again.
         rows: its rows, those that the platform has taken already among them.
         at_once: how many of them may run at a time; None for all.
-
-    Attributes:
-        waits: why no more runs are submitted for now, such as a quota or an outage; empty if
-            nothing is in the way.
     """
 
     def __init__(self, name: str, rows: Sequence[Row], at_once: int | None = None) -> None:
         self.name = name
         self.rows = list(rows)
-        self.waits = ""
-        self._at_once = at_once
-        self._waiting = [row for row in self.rows if not row.is_submitted]
-        self._active = [
-            row for row in self.rows if row.is_submitted and not row.last_status.state.is_final
-        ]
-        self._retry = Rounds(0.0)
-        self._patience = Patience()
-        self._is_said = False
-        self._processes: LocalProcesses | None = None
+        self._backlog = Backlog(name, self.rows, at_once)
         self._reasons = Reasons()
         self._block: AbstractContextManager[None] | None = None
 
@@ -113,10 +93,14 @@ class Batch:
     # -- submitting -----------------------------------------------------------------------
 
     @property
+    def waits(self) -> str:
+        """Why no more runs are submitted for now: a quota or an outage; empty without any."""
+        return self._backlog.waits
+
+    @property
     def is_here(self) -> bool:
         """True if its flows run in this process, in which nobody else could stop them."""
-        capable = (row.draft.environment.capabilities for row in self.rows)
-        return not next((one.cancel for one in capable), True)
+        return self._backlog.is_here
 
     def start(self) -> None:
         """Submit as many runs as may run at once; in the local process run all, in their order.
@@ -125,9 +109,9 @@ class Batch:
             FlowenvError: what the first run met that the platform refused, if it isn't a quota.
         """
         with self._told():
-            self._submit_more()
-            while self.is_here and self._waiting:
-                self._submit_more()
+            self._backlog.submit_more()
+            while self._backlog.is_here and self._backlog.waiting:
+                self._backlog.submit_more()
 
     def submit_all(self) -> None:
         """Submit all runs; those that have no place for now, such as in a quota, are waited for.
@@ -135,67 +119,13 @@ class Batch:
         Raises:
             FlowenvError: as above.
         """
-        self._submit_more()
+        self._backlog.submit_more()
         rounds = Rounds()
-        while self._waiting:
+        while self._backlog.waiting:
             rounds.begin()
-            self._look()
+            self._backlog.look()
             rounds.pause()
-            self._submit_more()
-
-    def _submit_more(self) -> None:
-        if not self.is_here:
-            self._send_more()
-        elif (self._at_once or 1) > 1 and self._waiting:
-            self._processes = LocalProcesses(self._at_once or 1)
-            for row in self._waiting:
-                self._processes.start(row)
-            self._active, self._waiting = self._waiting, []
-        elif self._waiting:
-            self._waiting[0].draft.begins_now()
-            self._waiting.pop(0).submit()
-
-    def _send_more(self) -> None:
-        room = len(self.rows) if self._at_once is None else self._at_once - len(self._active)
-        if not self._waiting or room <= 0 or not self._retry.is_late:
-            return
-        self.waits = ""
-        for row in self._waiting[:room]:  # in their order, by which they are listed
-            row.draft.begins_now()
-        self._waiting[0].prepared.spec  # noqa: B018 - what is wrong with all shows before any
-        chosen, problems = self._waiting[:room], list[FlowenvError]()
-        try:
-            submit_all(chosen, problems)
-        finally:
-            self._active += [row for row in chosen if row.is_submitted]
-            self._waiting = [row for row in self._waiting if not row.is_submitted]
-        if any(row.is_submitted for row in chosen):
-            self._patience.succeeded()
-        self._judge(problems)
-
-    def _judge(self, problems: Sequence[FlowenvError]) -> None:
-        sent = len(self.rows) - len(self._waiting)
-        self._is_said = self._is_said and bool(problems)
-        for error in problems:
-            if not self._may_pass(error, sent):
-                raise error
-        if problems:
-            self._retry = Rounds(_AGAIN)
-            self.waits = problems[0].message
-            if not self._is_said:
-                waiting = counted(len(self._waiting), "run")
-                verb = "waits" if len(self._waiting) == 1 else "wait"
-                _log.warning("%s %s: %s", waiting, verb, self.waits)
-            self._is_said = True
-
-    def _may_pass(self, error: FlowenvError, sent: int) -> bool:
-        """Whether the same may succeed later: a quota, or an outage of what has answered before."""
-        if isinstance(error, PlatformError) and error.reason is Reason.QUOTA:
-            return True
-        if not (sent and self._patience.bears(error)):
-            return False
-        self._patience.failed(error)
-        return not self._patience.is_over
+            self._backlog.submit_more()
 
     # -- following -------------------------------------------------------------------------
 
@@ -217,26 +147,26 @@ class Batch:
         told, rounds = set(given), Rounds(timeout)
         while len(told) < len(self.rows):
             rounds.begin()
-            self._look()
-            self._submit_more()
+            self._backlog.look()
+            self._backlog.submit_more()
             on_round()
             over = [r for r in self.rows if r not in told and r.last_status.state.is_final]
             yield from over
             told.update(over)
             if rounds.is_late:
                 return
-            if len(told) < len(self.rows) and not (self.is_here and over):
+            if len(told) < len(self.rows) and not (self._backlog.is_here and over):
                 rounds.pause()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
         """While this process waits for the batch, who is interrupted hears what goes on."""
-        if self._block or (self.is_here and not self._processes):
+        if self._block or (self._backlog.is_here and not self._backlog.processes):
             yield  # the one cancels it; in this process nothing goes on
             return
 
         def words() -> str:
-            if not self.is_here:
+            if not self._backlog.is_here:
                 return ways_back(self)
             left = counted(len(going_on(self)), "run")
             self.cancel()
@@ -250,40 +180,8 @@ class Batch:
                 error.add_note(said)
             raise
 
-    def _look(self) -> None:
-        """Ask how all stand; a run that is over makes place, so that a quota is tried again."""
-        with noted_together() as here, here():
-            for row in self._active:
-                row.look()
-        over = [row for row in self._active if row.last_status.state.is_final]
-        if over:
-            self._retry = Rounds(0.0)
-        self._active = [row for row in self._active if not row.last_status.state.is_final]
-        self._heed(over)
-
-    def _heed(self, over: Sequence[Row]) -> None:
-        """Submit nothing more if somebody else has cancelled a run: who does means the batch."""
-        ended = (row for row in over if row.last_status.state is State.CANCELLED)
-        found = next((row for row in ended if not row.run.cancelled_here), None)
-        if found is None or not self._waiting:
-            return
-        left = counted(len(self._waiting), "run")
-        self._give_up(f"It was never submitted, as row {found.number} was cancelled.")
-        _log.warning(
-            "Row %d of the batch %s was cancelled by somebody else, so %s that waited %s submitted."
-            " The batch submits them when it is started again.",
-            *(found.number, self.name, left, "isn't" if left == "1 run" else "aren't"),
-        )
-
-    def _give_up(self, message: str) -> None:
-        """Submit nothing more."""
-        for row in self.rows:
-            if not row.is_submitted and not row.last_status.state.is_final:
-                row.draft.observe(Status(State.CANCELLED, message=message))
-        self._waiting = []
-
     def _say_why(self) -> None:
-        for words in self._reasons.news(self._active, time.monotonic()):
+        for words in self._reasons.news(self._backlog.active, time.monotonic()):
             _log.warning("The batch %s, %s", self.name, words)
 
     def wait(self, timeout: float | None = None) -> Counter[State]:
@@ -393,12 +291,5 @@ class Batch:
             UnsupportedOperation: if the backend can't cancel.
             PlatformError: if a run still goes on; the others are stopped.
         """
-        self._give_up("It was never submitted.")
-        if self._processes:
-            self._processes.end()
-        else:
-            active = (row.run for row in self._active if not row.last_status.state.is_final)
-            if problems := cancel_all(active):
-                raise problems[0]
-        self._active = []
+        self._backlog.end()
         return self.counts()

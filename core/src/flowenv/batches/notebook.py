@@ -19,7 +19,10 @@ class ShownBatch(Protocol):
 
     name: str
     rows: list[Row]
-    waits: str
+
+    @property
+    def waits(self) -> str:
+        """Why no more runs are submitted for now; empty if nothing is in the way."""
 
     def counts(self) -> Counter[State]:
         """How many runs stand in which state."""

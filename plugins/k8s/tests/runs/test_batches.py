@@ -159,7 +159,7 @@ def test_a_quota_that_is_full_is_waited_for_and_said(
     assert "3 runs wait: A quota refuses" in caplog.text
 
     def complete_those_there() -> None:
-        batch._retry = Rounds(0.0)  # as if the time had passed
+        batch._backlog._retry = Rounds(0.0)  # as if the time had passed
         for row in batch.rows:
             if row.is_submitted and not row.last_status.state.is_final:
                 complete(rig, kubelet, row.run)
@@ -186,7 +186,7 @@ def test_a_platform_that_fails_or_throttles_halfway_is_waited_for(
     def complete_those_there() -> None:
         nonlocal rounds
         rounds += 1
-        batch._retry = Rounds(0.0)  # as if the time had passed
+        batch._backlog._retry = Rounds(0.0)  # as if the time had passed
         if rounds == 3:
             assert batch.waits
             rig.faults.clear()
