@@ -37,7 +37,7 @@ metadata = {image = "python:3-slim"}
 """
 TOOL = str(Path(sys.executable).with_name("flowenv"))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-WIDTH, HEIGHT = 900, 860
+WIDTH, HEIGHT = 1120, 900
 COLOURS = 200
 ROWS = """\
 group,min_count,output
@@ -147,7 +147,7 @@ def photograph(page: Path, name: str) -> None:
         taken = page.with_suffix(f".{scheme}.png")
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
         options += [f"--blink-settings=preferredColorScheme={number}", f"--screenshot={taken}"]
-        options += [f"--window-size={WIDTH},{HEIGHT}", "--force-device-scale-factor=1.5"]
+        options += [f"--window-size={WIDTH},{HEIGHT}", "--force-device-scale-factor=1.25"]
         subprocess.run([browser, *options, page.as_uri()], check=True, stderr=subprocess.DEVNULL)
         with Pixels.open(taken) as pixels:
             few = pixels.convert("RGB").quantize(COLOURS, dither=Pixels.Dither.NONE)
