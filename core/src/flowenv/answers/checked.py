@@ -130,6 +130,12 @@ class AskedHandle:
         """What the backend's own watch says; None if it has none."""
         return self._one("latest", Status) if hasattr(self._handle, "latest") else None
 
+    def look_after(self) -> None:
+        """Let looks at the run end one that can't start, if the backend has such looks."""
+        if hasattr(self._handle, "look_after"):
+            with blamed(self._owner, "its handle's look_after"):
+                self._handle.look_after()
+
     def times(self) -> RunTimes | None:
         """When what happened, by the platform's clock; None if the backend can't tell."""
         from flowenv.answers.times import RunTimes

@@ -75,6 +75,7 @@ class Row:
         """
         if self._run is None and self._found is not None:
             self._run = attach(self._found.reference, self.draft.environment)
+            self._run.look_after()  # who submitted it may have been killed
         return self._run or self.draft
 
     @property

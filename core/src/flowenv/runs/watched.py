@@ -47,6 +47,13 @@ class WatchedRun(RunIdentity):
         """
         return self.status.state
 
+    def look_after(self) -> None:
+        """From now on, looks at the run end it if it can't start, as of one submitted from here.
+
+        Following it and waiting for it do so anyway.
+        """
+        self._asked().look_after()
+
     @property
     def reference(self) -> str:
         """What `flowenv attach` needs to find the run again."""

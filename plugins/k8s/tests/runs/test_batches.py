@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 import flowenv
 from flowenv import Batch, State
 from flowenv.batches import submitting
+from flowenv.batches.rows import fingerprint_of
 from flowenv.batches.waiting import Rounds
 from flowenv.errors import PlatformError, TransientPlatformError, WaitTimeout
 from flowenv.journal.store import Change, Store
 from flowenv.plugin import Environment, Retries
+from flowenv.submission.lifecycle import prepare
 from flowenv.testing import flows
-from flowenv_k8s.api.client import connect
+from flowenv_k8s.api.client import connect, forget_connections
+from flowenv_k8s.api.resources import JOBS
 from flowenv_k8s.runs import start
 from flowenv_k8s.runs.watch import event_list
 from on_kubernetes.job_runs import complete, pod_of
-from rigs.kubernetes import KubernetesRig, ScriptedKubelet
+from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 
 Make = Callable[..., Environment]
 Map = Callable[..., Batch]
@@ -132,6 +136,46 @@ def test_the_same_call_again_picks_up_what_runs_and_submits_what_is_missing(
     anew = make(4, name="days", again=True)
     assert not {row.reference for row in anew.rows} & {row.reference for row in retried.rows}
     assert anew.cancel() == {State.CANCELLED: 4}
+
+
+@pytest.fixture
+def waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[KubernetesRig]:
+    """A cluster whose pods start when a test says so."""
+    with KubernetesRig(kubelet=ScriptedKubelet(Script(starts_after=None))) as rig:
+        monkeypatch.setenv("KUBECONFIG", str(rig.kubeconfig(tmp_path / "waiting")))
+        yield rig
+        forget_connections()
+
+
+def test_a_run_whose_submitter_was_killed_before_its_secret_was_made_is_over_and_made_anew(
+    waiting: KubernetesRig, make: Map, environment: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start, "EVENTS_AFTER", 0.0)
+    parameters = {"a": 0, "b": 1}
+    marks = ["batch=killed", f"row={fingerprint_of('add', parameters)}"]
+    made = prepare(flows.add, environment=environment(), parameters=parameters, labels=marks)
+    job = connect().create(JOBS, made.spec["job"])  # and its process is killed here
+    waiting.wait_until(lambda: waiting.objects("Pod"), "the Job's pod")
+    (pod,) = waiting.objects("Pod")
+    missing = 'MountVolume.SetUp failed for volume "flowenv-payload" : secret "a" not found'
+    waiting.apply(
+        {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": "waits"},
+            "involvedObject": {"kind": "Pod", "uid": pod["metadata"]["uid"]},
+            "type": "Warning",
+            "reason": "FailedMount",
+            "message": missing,
+            "firstTimestamp": "2026-11-28T17:06:05Z",
+            "lastTimestamp": "2026-11-28T17:09:15Z",
+        }
+    )
+    batch = make(1, name="killed")
+    assert batch.rows[0].reference == f"default/{job['metadata']['name']}"
+    assert batch.wait(60) == {State.CRASHED: 1}
+    assert batch.rows[0].last_status.message.startswith("The run's own Secret isn't there")
+    assert make(1, name="killed").rows[0].reference != batch.rows[0].reference
 
 
 def test_what_a_platform_has_lost_is_tried_again(

@@ -89,6 +89,10 @@ class KubernetesHandle:
                 self._unwatch()
             return status
 
+    def look_after(self) -> None:
+        """From now on, looks at the run end its Job if it can't start."""
+        self._is_own = True
+
     def times(self) -> RunTimes:
         """When what of the run happened, by the cluster's clocks and the flow's own record.
 

@@ -35,6 +35,12 @@ _ONE_ROUND = 5.0
 _MOST_WORDS = 3
 _SECRET_LATE = 5.0
 """Seconds for which a pod may wait for its run's Secret before that is said."""
+_SECRET_LOST = 180.0
+"""Seconds after which nobody makes it any more: whoever submits a run has tried for long enough."""
+_HALF_MADE = (
+    "The run's own Secret isn't there, so it can't start: whoever submitted it ended before the "
+    "Secret was made, or somebody has removed it."
+)
 
 
 def when_of(event: Mapping[str, Any]) -> tuple[float, int]:
@@ -67,6 +73,8 @@ def explain(
     if not telling:
         return None
     (newest, _), last, reason = max(telling, key=lambda one: one[0])
+    if any(_lacks_secret_for(event) >= _SECRET_LOST for _, event, _ in telling):
+        return Reason.LOST, _HALF_MADE
     name = str(last.get("reason"))
     words = {
         str(event.get("message") or "")
@@ -91,12 +99,17 @@ def is_passing(event: Mapping[str, Any]) -> bool:
 
     It is mounted within a second or two; what lasts longer is in the way.
     """
+    return 0.0 <= _lacks_secret_for(event) < _SECRET_LATE
+
+
+def _lacks_secret_for(event: Mapping[str, Any]) -> float:
+    """For how many seconds a pod has lacked its run's own Secret; below 0 if that isn't said."""
     message = str(event.get("message") or "")
     own = f'volume "{VOLUME}" : secret '
     if event.get("reason") != "FailedMount" or own not in message or "not found" not in message:
-        return False
+        return -1.0
     first, last = moment(event.get("firstTimestamp")), moment(event.get("lastTimestamp"))
-    return first is None or last is None or (last - first).total_seconds() < _SECRET_LATE
+    return 0.0 if first is None or last is None else (last - first).total_seconds()
 
 
 def too_late(status: Status, seconds: float, told: tuple[Reason, str] | None) -> Status:
@@ -122,8 +135,8 @@ def too_late(status: Status, seconds: float, told: tuple[Reason, str] | None) ->
 
 
 def is_refused_for_good(told: tuple[Reason, str]) -> bool:
-    """True if the namespace's Pod Security refuses the run's pods: waiting won't help."""
-    return "violates PodSecurity" in told[1]
+    """True if waiting won't help: Pod Security refuses the run's pods, or its Secret is lost."""
+    return told[0] is Reason.LOST or "violates PodSecurity" in told[1]
 
 
 def with_who_stopped_it(verdict: Verdict, events: Iterable[Mapping[str, Any]]) -> Verdict:
