@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 CORE = "flowenv"
 
-WIDTH, MARGIN, GAP, LINE = 860, 164, 10, 22
+WIDTH, MARGIN, GAP, LINE = 892, 196, 10, 22
 HOUSE = WIDTH - MARGIN
 PRIMARY = "var(--md-primary-fg-color, #00897b)"
 CODE = 'font-family="var(--md-code-font, monospace)"'
@@ -209,15 +209,16 @@ class House:
         """The imports that run up, which the layers' contract names, the shortest first."""
         ignored = self.contracts["core-layers"]["ignore_imports"]
         arrows = [[one.split(".") for one in arrow.split(" -> ")] for arrow in ignored]
-        x, below = HOUSE + 24, 0.0
-        for start, end in sorted(arrows, key=lambda arrow: -places[arrow[1][1]]):
+        below = 0.0
+        by_length = sorted(arrows, key=lambda arrow: -places[arrow[1][1]])
+        for x, (start, end) in zip(range(HOUSE + 14, WIDTH, 14), by_length, strict=False):
             low, high = places[start[1]], places[end[1]]
             yield line(f"M{HOUSE + 2} {low} L{x} {low} L{x} {high} L{HOUSE + 3} {high}")
             words = ["an arrow up:", ".".join(start[1:]), "calls", ".".join(end[1:])]
             for number, word in enumerate(words):
                 style = CODE if "." in word else 'font-style="italic"'
                 middle = ((below or low) + high) / 2 + 17 * (number - 1.5) + 4
-                yield text(x + 8, middle, word, style, size=10.5 if "." in word else 12)
+                yield text(HOUSE + 36, middle, word, style, size=10.5 if "." in word else 12)
             below = high
 
 

@@ -1,7 +1,7 @@
-"""The environment variables that every container of a run gets: the contract.
+"""The contract: what the containers of a run get, environment variables, command and files.
 
-Names are kept to the letter; `docs/variables.md` says what each does here, or that it is
-only passed on to the container.
+The variables' names are kept to the letter; `docs/variables.md` says what each does here, or that
+it is only passed on to the container.
 """
 
 from __future__ import annotations
