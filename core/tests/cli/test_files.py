@@ -144,6 +144,8 @@ def test_a_result_is_written_to_a_file_in_the_form_that_its_name_says(fake: Proj
     assert (saved.stdout, saved.returncode) == ("", 0)
     assert "The result is in loss.png (304 bytes)." in saved.stderr
     assert (fake.folder / "loss.png").read_bytes() == b"\x89PNG" + bytes(300)
+    piped = f"flowenv result {reference} --env fake --save - 2>/dev/null | wc -c"
+    assert fake.shell("bash", piped).strip() == "304"
     guessed = fake.flowenv("result", reference, *HERE, "-o", "loss.png")
     assert guessed.returncode == 2
     assert "Did you mean --save loss.png?" in guessed.stderr
