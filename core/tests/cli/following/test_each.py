@@ -236,6 +236,7 @@ def test_a_batch_is_listed_and_cancelled_by_its_name(days):
         ended = running.wait()
     assert ended.returncode == 3
     assert ended.stdout.count("Cancelled") == 4
+    assert "--only-failed" not in ended.stderr
     assert ended.stdout.count("It was never submitted, as row 1 was cancelled.") == 2
     assert "so 2 runs that waited aren't submitted." in ended.stderr
     assert len([path for path in days.fake.iterdir() if path.is_dir()]) == 2

@@ -140,7 +140,7 @@ def _interrupted(batch: Batch, where: str) -> None:
 
 
 def _how_to_repeat(batch: Batch) -> str:
-    """What to do about runs that didn't complete, and that the same command leaves as they are."""
+    """What to do about runs that failed, and that the same command leaves as they are."""
     from flowenv.batches.rows import is_tried_again
 
     over = [row.last_status for row in batch.rows if row.is_submitted]
@@ -149,7 +149,7 @@ def _how_to_repeat(batch: Batch) -> str:
         for one in over
         if one.state.is_final and not is_tried_again(one, again=False, only_failed=False)
     ]
-    failed = sum(one.state.value != "Completed" for one in left)
+    failed = sum(one.state.value in ("Failed", "Crashed") for one in left)
     if not failed or not batch.rows[0].draft.environment.capabilities.find:
         return ""
     those = "that one" if failed == 1 else "those"
