@@ -16,6 +16,7 @@ from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import Client, connect
 from on_kubernetes.clean_slate import clean_slate
+from on_kubernetes.current_context import pointing_to
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 from rigs.kubernetes.status import ApiError
 
@@ -64,10 +65,8 @@ def rig(
     shared_rig: KubernetesRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[KubernetesRig]:
     """A cluster that the current context points to."""
-    monkeypatch.setenv("KUBECONFIG", str(shared_rig.kubeconfig(tmp_path / "kubeconfig")))
-    shared_rig.requests.clear()
-    yield shared_rig
-    shared_rig.faults.clear()
+    with pointing_to(shared_rig, tmp_path, monkeypatch) as rig:
+        yield rig
 
 
 @pytest.fixture

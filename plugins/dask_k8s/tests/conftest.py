@@ -8,6 +8,7 @@ import pytest
 from flowenv_dask_k8s import DaskKubernetesEnvironment
 from flowenv_k8s.api.client import Client, connect
 from on_kubernetes.clean_slate import clean_slate
+from on_kubernetes.current_context import pointing_to
 from on_kubernetes.dask_runs import nothing_stays
 from on_kubernetes.operated_rig import operated_rig
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
@@ -42,9 +43,8 @@ def rig(
     shared_rig: KubernetesRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[KubernetesRig]:
     """A cluster with the operator's resource types, but without the operator; no pod runs."""
-    monkeypatch.setenv("KUBECONFIG", str(shared_rig.kubeconfig(tmp_path / "kubeconfig")))
-    yield shared_rig
-    shared_rig.faults.clear()
+    with pointing_to(shared_rig, tmp_path, monkeypatch) as rig:
+        yield rig
     for kind in ("Job", "DaskAutoscaler", "DaskCluster", "Pod", "Secret", "Event"):
         for one in shared_rig.objects(kind):
             name = one["metadata"]["name"]

@@ -27,6 +27,7 @@ from flowenv_dask_k8s.cluster.pods.startup import WorkerStartup
 from flowenv_dask_k8s.cluster.pods.workers import WorkerPods
 from flowenv_k8s.api.client import Client, connect
 from flowenv_k8s.api.kubeconfig import source
+from on_kubernetes.current_context import pointing_to
 from rigs.kubernetes import KubernetesRig, Script, ScriptedKubelet
 from rigs.kubernetes.manifests import container, job, pod
 
@@ -49,11 +50,9 @@ def rig(
     running: KubernetesRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[KubernetesRig]:
     """A cluster where pods run until they are told to end, with a Job that owns a run's pods."""
-    monkeypatch.setenv("KUBECONFIG", str(running.kubeconfig(tmp_path / "kubeconfig")))
     running.apply(job(container(["x"])))
-    running.requests.clear()
-    yield running
-    running.faults.clear()
+    with pointing_to(running, tmp_path, monkeypatch) as rig:
+        yield rig
     running.delete("Job", "job", propagation="Background")
     running.wait_until(lambda: not running.objects("Pod"), "no pod")
 

@@ -14,6 +14,7 @@ from flowenv.plugin import FlowRun
 from flowenv_k8s.runs.logs.container_log import LINES_MISSING
 from flowenv_k8s.runs.logs.shown_lines import MARGIN, ShownLines
 from flowenv_k8s.runs.logs.stamps import SECOND
+from on_kubernetes.current_context import pointing_to
 from on_kubernetes.log_reader import Reader
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet, Timing
 
@@ -28,9 +29,8 @@ def shared_rig(kubelet: ScriptedKubelet) -> Iterator[KubernetesRig]:
 def rig(
     shared_rig: KubernetesRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[KubernetesRig]:
-    monkeypatch.setenv("KUBECONFIG", str(shared_rig.kubeconfig(tmp_path / "kubeconfig")))
-    yield shared_rig
-    shared_rig.faults.clear()
+    with pointing_to(shared_rig, tmp_path, monkeypatch) as rig:
+        yield rig
 
 
 def write_both(kubelet: ScriptedKubelet, pod: str, first: int, count: int) -> list[str]:
