@@ -17,21 +17,22 @@ from .plugging import Plugging, toy_hooks
 
 
 @pytest.fixture(autouse=True)
-def as_a_new_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No configuration, no variables of ours, nothing loaded; modules are forgotten after."""
+def as_a_new_process(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """No configuration, no variables of ours, nothing loaded, no module of another test."""
     for name in list(os.environ):
         if name.startswith(("FLOWENV_", "PREFECT__", "DASK_")):
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
+    of_tests = str(tmp_path_factory.getbasetemp())
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(of_tests):
+            del sys.modules[name]
     _forget()
     yield
     _forget()
-    for name in set(sys.modules) - before:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file and Path(file).is_relative_to(tmp_path):
-            del sys.modules[name]
 
 
 def _forget() -> None:

@@ -11,10 +11,12 @@ from flowenv.errors import PlatformError
 from flowenv.executors.dask_cluster.required import check_requirements
 from flowenv.states import Reason
 
+from .without_dashboard import WITHOUT_DASHBOARD
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
-    with LocalCluster(n_workers=0, processes=False, dashboard_address=None) as cluster:
+    with LocalCluster(n_workers=0, processes=False, **WITHOUT_DASHBOARD) as cluster:
         yield cluster
 
 

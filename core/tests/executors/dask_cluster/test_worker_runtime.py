@@ -16,6 +16,8 @@ from flowenv.executors.dask import run_on
 from flowenv.executors.dask_cluster import worker_runtime
 from flowenv.payload.runtime import shipped_runtime
 
+from .without_dashboard import WITHOUT_DASHBOARD
+
 LACKS_IT = """
 import asyncio, importlib.util, pickle, sys
 assert importlib.util.find_spec("flowenv") is None
@@ -54,7 +56,11 @@ def test_what_lacks_flowenv_can_import_it(which: int, tmp_path: Path) -> None:
 def test_what_has_flowenv_keeps_it() -> None:
     before = list(sys.path)
     with (
-        LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
+        LocalCluster(
+            n_workers=1,
+            processes=False,
+            **WITHOUT_DASHBOARD,
+        ) as cluster,
         Client(cluster) as client,
         run_on(client, runtime=b"no zip") as pool,
     ):

@@ -14,12 +14,17 @@ from distributed import Client, LocalCluster, versions
 from flowenv.executors.dask import run_on
 from flowenv.executors.dask_cluster.worker_versions import OTHER_VERSIONS
 
+from .without_dashboard import WITHOUT_DASHBOARD
+
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[LocalCluster]:
     """One that is in this process, with one worker."""
     with LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=1,
+        threads_per_worker=1,
+        processes=False,
+        **WITHOUT_DASHBOARD,
     ) as made:
         yield made
 

@@ -209,7 +209,7 @@ def test_a_start_goes_on_after_an_outage_of_the_api_server(
     moment = made["metadata"]["creationTimestamp"]
     condition = {"type": "Ready", "status": "True", "lastTransitionTime": moment}
     rig.apply({**rig.get("Pod", made["metadata"]["name"]), "status": {"conditions": [condition]}})
-    thread.join(60)  # pauses grow with the outage, to ten seconds
+    thread.join(150)  # pauses grow with the outage, to ten seconds
 
     assert [one["metadata"]["uid"] for one in ready] == [made["metadata"]["uid"]]
 
