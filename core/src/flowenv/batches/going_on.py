@@ -36,15 +36,16 @@ def what_goes_on(batch: FollowedBatch) -> str:
 
 
 def ways_back(batch: FollowedBatch) -> str:
-    """What goes on, and how a script gets back to it; empty if all are over."""
-    said = what_goes_on(batch)
-    if not said:
+    """What goes on, and how a script gets back to it; empty if all are over, or none has begun."""
+    said, left = what_goes_on(batch), going_on(batch)
+    if not said or not any(row.is_submitted for row in batch.rows):
         return ""
     said = f"Of the batch {batch.name} {said}."
     environment = batch.rows[0].draft.environment
     where, can = name_of(environment), environment.capabilities
     if can.find:
         said += f' flowenv.map(…, name="{batch.name}") picks it up'
-        return f"{said}; to stop it: flowenv cancel --batch {batch.name} --env {where}"
-    left = [row.run for row in going_on(batch)] if can.attach else []
-    return f"{said} {named_ways_back(left)}" if left else said
+        stop = f"; to stop it: flowenv cancel --batch {batch.name} --env {where}"
+        return said + (stop if left else ".")
+    runs = [row.run for row in left] if can.attach else []
+    return f"{said} {named_ways_back(runs)}" if runs else said

@@ -250,8 +250,9 @@ def test_what_the_platform_refuses_is_raised_and_says_what_goes_on(
 ) -> None:
     monkeypatch.setattr(submitting, "CALLERS", 1)
     with rig.faults.inject("forbidden", verb="create", resource="jobs", times=None):
-        with pytest.raises(PlatformError, match="Not allowed to create jobs"):
+        with pytest.raises(PlatformError, match="Not allowed to create jobs") as raised:
             make(3, labels=["refused"])
+    assert not hasattr(raised.value, "__notes__")
     assert not flowenv.find_runs("k8s", labels=["refused"])
 
 
