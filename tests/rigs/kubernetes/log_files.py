@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,6 +58,8 @@ class ContainerLog:
         self._skew = {"stdout": 0, "stderr": int(skew * 10**9)}
         self._partial = dict.fromkeys(STREAMS, b"")
         self._followers: set[Callable[[], None]] = set()
+        self._sent = 0
+        self._more_is_sent = threading.Condition()
 
     def write(self, chunk: bytes, stream: Stream = "stdout") -> None:
         """Add output; a line that isn't finished waits for its end."""
@@ -99,6 +102,17 @@ class ContainerLog:
     def unfollow(self, follower: Callable[[], None]) -> None:
         """Stop calling a function."""
         self._followers.discard(follower)
+
+    def sent(self, lines: int) -> None:
+        """Note that somebody who follows has got so many lines, from the first on."""
+        with self._more_is_sent:
+            self._sent = max(self._sent, lines)
+            self._more_is_sent.notify_all()
+
+    def wait_until_sent(self, timeout: float) -> bool:
+        """Wait until all lines that there are have been sent to somebody; False if they weren't."""
+        with self._more_is_sent:
+            return self._more_is_sent.wait_for(lambda: self._sent >= len(self.lines), timeout)
 
     def _tell(self) -> None:
         for follower in list(self._followers):

@@ -136,6 +136,7 @@ class LogStream:
         self._position, self._sent = end, self._sent + len(lines)
         if data:
             await response.write(data)
+        self._log.sent(self._position)
         if fault is not None and self._is_due(fault):
             self._more.set()
             return False

@@ -160,6 +160,19 @@ class ScriptedKubelet:
 
         self._cluster.on_server(write)
 
+    def wait_until_log_is_sent(
+        self, pod: str, namespace: str = "default", *, timeout: float = 60.0
+    ) -> None:
+        """Wait until whoever follows the log of a pod's first container has got all of it.
+
+        Raises:
+            LookupError: there is no such pod.
+            TimeoutError: nobody has taken it in time, which is in seconds.
+        """
+        found = self._pod(pod, namespace)
+        if not found.logs[found.containers[0].name].wait_until_sent(timeout):
+            raise TimeoutError(f"nobody has read the log of {pod} to its end")
+
     def restart(
         self, pod: str, exit_code: int = 1, *, message: str = "", namespace: str = "default"
     ) -> None:

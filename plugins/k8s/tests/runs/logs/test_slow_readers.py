@@ -41,6 +41,7 @@ def test_a_slow_reader_misses_nothing(
     written = [f"{number} {'x' * 990}" for number in range(20_000)]
     for start in range(0, len(written), 100):
         kubelet.write(pod, "\n".join(written[start : start + 100]) + "\n")
+        kubelet.wait_until_log_is_sent(pod)  # only a file that goes by meanwhile would be missed
     kubelet.end(pod)
     assert list(lines) == written
 
