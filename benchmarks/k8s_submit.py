@@ -36,13 +36,14 @@ AIM_MS = 2.0
 
 
 def serve(pipe: Pipe, path: str) -> None:
-    """A cluster that is told to say how many requests it had, or to end."""
+    """A cluster that is told to say how many requests it had or what CPU it took, or to end."""
     with KubernetesRig(kubelet=ScriptedKubelet(Script(starts_after=None))) as rig:
         rig.kubeconfig(path)
         pipe.send("ready")
-        while pipe.recv() == "count":
-            pipe.send(len(rig.requests))
-            rig.requests.clear()
+        while (asked := pipe.recv()) != "end":
+            pipe.send(len(rig.requests) if asked == "count" else time.process_time())
+            if asked == "count":
+                rig.requests.clear()
 
 
 def made(environment: KubernetesJobEnvironment, **parameters: Any) -> Prepared:
