@@ -72,11 +72,9 @@ def kind_of(given: Any) -> str:
 
 
 def _a(wanted: type) -> str:
-    return (
-        "text"
-        if wanted is str
-        else f"{'an' if wanted.__name__[0] in 'AEIO' else 'a'} " + (wanted.__name__)
-    )
+    if wanted is str:
+        return "text"
+    return f"{'an' if wanted.__name__[0] in 'AEIO' else 'a'} {wanted.__name__}"
 
 
 def many(given: Any, wanted: type, owner: str, what: str) -> Iterator[Any]:

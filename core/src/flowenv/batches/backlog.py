@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 
 from flowenv.batches.cancelling import cancel_all
 from flowenv.batches.local_processes import LocalProcesses
 from flowenv.batches.rows import Row
 from flowenv.batches.submitting import submit_all
-from flowenv.batches.waiting import Rounds
 from flowenv.errors import FlowenvError, PlatformError
 from flowenv.remote.outages import Patience
 from flowenv.states import Reason, State, Status
@@ -47,15 +47,14 @@ class Backlog:
         self._name = name
         self._rows = rows
         self._at_once = at_once
-        self._retry = Rounds(0.0)
+        self._retry_at = 0.0
         self._patience = Patience()
         self._is_said = False
 
     @property
     def is_here(self) -> bool:
         """True if its flows run in this process, in which nobody else could stop them."""
-        capable = (row.draft.environment.capabilities for row in self._rows)
-        return not next((one.cancel for one in capable), True)
+        return bool(self._rows) and not self._rows[0].draft.environment.capabilities.cancel
 
     def submit_more(self) -> None:
         """Submit those for whom there is place; in this process run the next one.
@@ -76,7 +75,7 @@ class Backlog:
 
     def _send_more(self) -> None:
         room = len(self._rows) if self._at_once is None else self._at_once - len(self.active)
-        if not self.waiting or room <= 0 or not self._retry.is_late:
+        if not self.waiting or room <= 0 or time.monotonic() < self._retry_at:
             return
         self.waits = ""
         for row in self.waiting[:room]:  # in their order, by which they are listed
@@ -99,7 +98,7 @@ class Backlog:
             if not self._may_pass(error, sent):
                 raise error
         if problems:
-            self._retry = Rounds(_AGAIN)
+            self._retry_at = time.monotonic() + _AGAIN
             self.waits = problems[0].message
             if not self._is_said:
                 waiting = counted(len(self.waiting), "run")
@@ -123,7 +122,7 @@ class Backlog:
                 row.look()
         over = [row for row in self.active if row.last_status.state.is_final]
         if over:
-            self._retry = Rounds(0.0)
+            self._retry_at = 0.0
         self.active = [row for row in self.active if not row.last_status.state.is_final]
         self._heed(over)
 

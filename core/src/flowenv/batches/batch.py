@@ -18,7 +18,7 @@ from flowenv.batches.rows import Row
 from flowenv.batches.waiting import Rounds
 from flowenv.errors import FlowenvError, WaitTimeout
 from flowenv.runs.flow_run import FlowRun
-from flowenv.runs.waiting import cancelled_in_the_end, says_when_interrupted
+from flowenv.runs.waiting import cancelled_when_left, says_when_interrupted
 from flowenv.states import State
 from flowenv.wording import counted
 
@@ -75,7 +75,7 @@ class Batch:
             left = len(going_on(self))
             return f"The batch {self.name} is cancelled, as its block is left." if left else ""
 
-        self._block = cancelled_in_the_end(words, self.cancel)
+        self._block = cancelled_when_left(words, self.cancel)
         self._block.__enter__()
         return self
 

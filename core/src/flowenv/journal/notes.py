@@ -49,7 +49,7 @@ class Journal:
         Gives the block for each thread in which that is so. The journal is written again and
         again, lest a process that is killed forgets much, and at the end.
         """
-        gathering = Gathering(lambda changes: self._read(lambda: self._store.update(changes)))
+        gathering = Gathering(lambda changes: self._try(lambda: self._store.update(changes)))
 
         @contextmanager
         def here() -> Iterator[None]:
@@ -82,7 +82,7 @@ class Journal:
     def note_found(self, found: Iterable[RunSummary], environment: Environment) -> None:
         """Note how runs stand that a platform has listed, of those that are known."""
         found = list(found)
-        entries = self._read(lambda: self._store.of([one.run_id for one in found])) or ()
+        entries = self._try(lambda: self._store.of([one.run_id for one in found])) or ()
         known = {
             entry.run_id: one.summary
             for entry in entries
@@ -91,30 +91,30 @@ class Journal:
         }
         changes = [(one.run_id, _as_listed(one)) for one in found if _is_news(one, known)]
         if changes:
-            self._read(lambda: self._store.update(changes))
+            self._try(lambda: self._store.update(changes))
 
     def document(self, sha256: str) -> bytes | None:
         """A result's document that this machine has read from a run's log, by its digest."""
-        found: bytes | None = self._read(lambda: self._store.kept(sha256))
+        found: bytes | None = self._try(lambda: self._store.kept(sha256))
         return found
 
     def _keep(self, sha256: str, content: bytes) -> None:
-        self._read(lambda: self._store.keep(sha256, content))
+        self._try(lambda: self._store.keep(sha256, content))
 
     def named(self, name: str) -> Remembered | None:
         """What is known of the run with this id or reference; None if nothing is."""
-        found = self._read(lambda: self._store.named(name))
+        found = self._try(lambda: self._store.named(name))
         return found and remembered(found)
 
     def at(self, environment: Environment) -> list[Remembered]:
         """What is known of the runs of an environment's place, newest first."""
-        entries = self._read(lambda: self._store.at(environment.backend, environment.place))
+        entries = self._try(lambda: self._store.at(environment.backend, environment.place))
         return [one for entry in entries or () if (one := remembered(entry))]
 
     def references(self, environment: Environment) -> dict[str, str]:
         """The references of all runs of an environment's place that are known, by their ids."""
         place = environment.backend, environment.place
-        return self._read(lambda: self._store.references(*place)) or {}
+        return self._try(lambda: self._store.references(*place)) or {}
 
     def _note(
         self,
@@ -141,16 +141,16 @@ class Journal:
     def _update(self, run_id: str, change: Change) -> None:
         gathering: Gathering | None = getattr(self._here, "gathering", None)
         if gathering is None:
-            self._read(lambda: self._store.update([(run_id, change)]))
+            self._try(lambda: self._store.update([(run_id, change)]))
         else:
             gathering.add(run_id, change)
 
-    def _read(self, ask: Callable[[], Any]) -> Any:
-        """What is asked for; None, and a line that says so once, if it can't be had."""
+    def _try(self, do: Callable[[], Any]) -> Any:
+        """Read or write; None, and a line that says so once, if the journal can't be used."""
         if not self._is_usable:
             return None
         try:
-            return ask()
+            return do()
         except Exception as error:  # whatever it is: a history is no reason for a run to fail
             self._is_usable = False  # whoever holds it would hold up each run again
             import logging

@@ -35,11 +35,11 @@ _LEFT_OUT = {("flowenv", "cli"), ("flowenv", "journal"), ("flowenv", "_template"
 """What a flow's process never imports."""
 
 _WITH_BYTECODE = tuple(f"{name}/" for name in CORE)
-_ROOMS_WITHOUT = (
+_ROOMS_AS_SOURCE = (
     *("batches/", "executors/dask_cluster/", "flows/parameters/", "journal/", "known_runs/"),
     *("payload/", "reports/", "submission/", "testing/"),
 )
-_MODULES_WITHOUT = (
+_MODULES_AS_SOURCE = (
     *("answers/summaries", "contract/process", "contract/shipped_command", "contract/spec_views"),
     *("contract/variables", "executors/dask.", "executors/local_dask", "flows/code_reference"),
     *("flows/further_files", "flows/guessed_names", "flows/requirements", "hooks/notifications"),
@@ -48,9 +48,9 @@ _MODULES_WITHOUT = (
     *("runs/files_of_run", "runs/shown_parameters", "runs/submitter", "runs/waiting"),
     *("settings/plugin_settings", "settings/unused_secrets"),
 )
-_WITHOUT = tuple(f"flowenv/{name}" for name in (*_ROOMS_WITHOUT, *_MODULES_WITHOUT))
+_AS_SOURCE = tuple(f"flowenv/{name}" for name in (*_ROOMS_AS_SOURCE, *_MODULES_AS_SOURCE))
 """What few starts import, or none; with all else the file would outgrow a ConfigMap."""
-_WITH_IT_THOUGH = ("flowenv/payload/__init__.py", "flowenv/payload/header.py")
+_BYTECODE_ALL_THE_SAME = ("flowenv/payload/__init__.py", "flowenv/payload/header.py")
 
 _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _MAKING = threading.Lock()
@@ -145,9 +145,9 @@ def _without_documentation(source: bytes) -> bytes:
 
 
 def _has_bytecode(name: str) -> bool:
-    if name in _WITH_IT_THOUGH:
+    if name in _BYTECODE_ALL_THE_SAME:
         return True
-    return name.startswith(_WITH_BYTECODE) and not name.startswith(_WITHOUT)
+    return name.startswith(_WITH_BYTECODE) and not name.startswith(_AS_SOURCE)
 
 
 def _bytecode(name: str, source: bytes) -> bytes:

@@ -282,9 +282,9 @@ class FlowRun(WatchedRun):
         ...     run.result()
         {}
         """
-        from flowenv.runs.waiting import cancelled_at_the_end
+        from flowenv.runs.waiting import run_cancelled_when_left
 
-        self._block = cancelled_at_the_end(self)
+        self._block = run_cancelled_when_left(self)
         self._block.__enter__()
         return self
 

@@ -49,7 +49,7 @@ def says_when_interrupted(words: Callable[[], str]) -> Iterator[None]:
 
 
 @contextmanager
-def cancelled_in_the_end(words: Callable[[], str], cancel: Callable[[], object]) -> Iterator[None]:
+def cancelled_when_left(words: Callable[[], str], cancel: Callable[[], object]) -> Iterator[None]:
     """Cancel something at the end of the block, which SIGTERM ends, too.
 
     Args:
@@ -110,7 +110,7 @@ def say_what_it_waits_for(flow_run: AwaitedRun, status: Status) -> None:
         _log.warning("The run %s: %s", flow_run.reference, status)
 
 
-def cancelled_at_the_end(flow_run: CancelledRun) -> AbstractContextManager[None]:
+def run_cancelled_when_left(flow_run: CancelledRun) -> AbstractContextManager[None]:
     """Cancel the run at the end of the block if it isn't over; SIGTERM ends the block, too."""
     if not flow_run.environment.capabilities.cancel:
         return closed_before_the_end()
@@ -121,4 +121,4 @@ def cancelled_at_the_end(flow_run: CancelledRun) -> AbstractContextManager[None]
             "" if is_over else f"The run {flow_run.reference} is cancelled, as its block is left."
         )
 
-    return cancelled_in_the_end(words, flow_run.cancel)
+    return cancelled_when_left(words, flow_run.cancel)

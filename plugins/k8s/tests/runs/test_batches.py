@@ -12,7 +12,6 @@ import flowenv
 from flowenv import Batch, State
 from flowenv.batches import submitting
 from flowenv.batches.rows import fingerprint_of
-from flowenv.batches.waiting import Rounds
 from flowenv.errors import PlatformError, TransientPlatformError, WaitTimeout
 from flowenv.journal.store import Change, Store
 from flowenv.plugin import Environment, Retries
@@ -203,7 +202,7 @@ def test_a_quota_that_is_full_is_waited_for_and_said(
     assert "3 runs wait: A quota refuses" in caplog.text
 
     def complete_those_there() -> None:
-        batch._backlog._retry = Rounds(0.0)  # as if the time had passed
+        batch._backlog._retry_at = 0.0  # as if the time had passed
         for row in batch.rows:
             if row.is_submitted and not row.last_status.state.is_final:
                 complete(rig, kubelet, row.run)
@@ -230,7 +229,7 @@ def test_a_platform_that_fails_or_throttles_halfway_is_waited_for(
     def complete_those_there() -> None:
         nonlocal rounds
         rounds += 1
-        batch._backlog._retry = Rounds(0.0)  # as if the time had passed
+        batch._backlog._retry_at = 0.0  # as if the time had passed
         if rounds == 3:
             assert batch.waits
             rig.faults.clear()

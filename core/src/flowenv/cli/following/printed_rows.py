@@ -29,6 +29,7 @@ class PrintedRows:
     Attributes:
         found: the rows whose runs were on the platform before.
         lacking: how many runs left something that didn't come back.
+        lines: where it is printed.
     """
 
     def __init__(self, batch: Batch, output: str, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Parameters against a flow's signature: made what its annotations say, and what is wrong."""
+"""A flow's parameters as its signature wants them, and every fault that they have."""
 
 from __future__ import annotations
 

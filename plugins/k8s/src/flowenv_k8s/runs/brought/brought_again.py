@@ -42,6 +42,7 @@ def bring(client: Client, spec: Mapping[str, Any]) -> None:
 
 
 def _turns(client: Client, namespace: str) -> threading.Lock:
+    """What all who bring something to a namespace share: its lock."""
     return threading.Lock()
 
 

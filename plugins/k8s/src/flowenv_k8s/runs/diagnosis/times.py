@@ -1,4 +1,4 @@
-"""When a run's flow started and ended, by the cluster's own clock. Pure."""
+"""When what of a run happened, by the cluster's own clock. Pure."""
 
 from __future__ import annotations
 
