@@ -73,7 +73,7 @@ def leave_interrupts_to_owner(client: Any) -> None:
     so that Dask doesn't see workers die before the owner has heard of it; one that is short of
     memory ends at once, as this is how Dask ends it.
 
-    Other than a signal that is blocked, one that is handled isn't inherited by the programs
+    Unlike a signal that is blocked, one that is handled isn't inherited by the programs
     that tasks start: they end as their user expects.
 
     Args:

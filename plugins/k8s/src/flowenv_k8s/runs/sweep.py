@@ -44,10 +44,10 @@ def sweep(
 ) -> Iterator[Leftover]:
     """What is left in a namespace of runs that are over.
 
-    That are finished Jobs; Jobs whose flow has ended while a sidecar goes on; Jobs that did
+    These are finished Jobs; Jobs whose flow has ended while a sidecar goes on; Jobs that did
     not start within their deadline, such as one whose submitter was killed before it could
-    make the Secret; and pods whose Job is gone without them and that don't run. Younger ones are
-    left alone, and what is being deleted.
+    make the Secret; and pods whose Job is gone without them and that don't run. What is younger, or
+    is being deleted, is left alone.
 
     Args:
         client: the connection.
