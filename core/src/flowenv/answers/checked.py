@@ -128,11 +128,11 @@ class AskedHandle:
         """What the backend's own watch says; None if it has none."""
         return self._one("latest", Status) if hasattr(self._handle, "latest") else None
 
-    def look_after(self) -> None:
+    def take_over(self) -> None:
         """Let looks at the run end one that can't start, if the backend has such looks."""
-        if hasattr(self._handle, "look_after"):
-            with blamed(self._owner, "its handle's look_after"):
-                self._handle.look_after()
+        if hasattr(self._handle, "take_over"):
+            with blamed(self._owner, "its handle's take_over"):
+                self._handle.take_over()
 
     def times(self) -> RunTimes | None:
         """When what happened, by the platform's clock; None if the backend can't tell."""

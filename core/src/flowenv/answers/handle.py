@@ -28,7 +28,7 @@ class Handle(Protocol):
     it `status()` is called once a second while somebody looks at `FlowRun.state`. A platform that
     keeps the times of a run's phases gives them with `times() -> RunTimes`, and one that says what
     happens to a run with `events() -> Iterable[Event]`. One whose `latest` ends a run that can't
-    start only if this process has submitted it has `look_after()`, from which on it always does.
+    start only if this process has submitted it has `take_over()`, from which on it always does.
     """
 
     @property

@@ -52,7 +52,7 @@ class WatchedRun(RunIdentity):
 
         Following it and waiting for it do so anyway.
         """
-        self._asked().look_after()
+        self._asked().take_over()
 
     @property
     def reference(self) -> str:

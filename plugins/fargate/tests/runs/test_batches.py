@@ -220,6 +220,24 @@ def test_a_run_that_somebody_else_cancels_stops_what_waits(
     assert "Row 1 of the batch" in caplog.text
 
 
+def test_who_picks_a_batch_up_looks_after_the_runs_that_go_on(
+    rig: EcsRig, on_rig: Make, scripts: Any
+) -> None:
+    def wait(n: int) -> int:
+        return n
+
+    scripts.chosen = Script(running_steps=None)
+    environment = on_rig(metadata={"image": "flow:1"}, runtime="image")
+    flowenv.map(wait, ROWS[:2], environment=environment, name="picked-up")
+    known.forget()  # as another process
+
+    batch = flowenv.map(wait, ROWS[:2], environment=environment, name="picked-up")
+
+    assert rig.requests.count("RunTask") == 2
+    assert all(not row.look().state.is_final for row in batch.rows)
+    assert batch.cancel() == {State.CANCELLED: 2}
+
+
 class TestRunning:
     """On a rig whose tasks are processes."""
 

@@ -76,6 +76,7 @@ class TaskHandle(PolledHandle[Task]):
         self._ending = Ending(account, cluster, arn, container, start_timeout, payload_url)
         self._task: Mapping[str, Any] = task
         self._answer = task if submitted else None
+        self._is_own = submitted
         self._shown = not submitted  # by DescribeTasks, not only in RunTask's answer
         self._missing_since: float | None = None
         self._seen_living = submitted
@@ -101,9 +102,13 @@ class TaskHandle(PolledHandle[Task]):
     def look_for_latest(self) -> Status:
         """One look, seldom older than two seconds."""
         status = super().look_for_latest()
-        if self._answer is not None:  # whoever has submitted the run looks after it, too
+        if self._is_own:  # whoever has submitted the run looks after it, too
             self.look_after(status)
         return status
+
+    def take_over(self) -> None:
+        """From now on, looks at the run stop its task if it can't start."""
+        self._is_own = True
 
     def look_after(self, status: Status) -> None:
         """Stop what should have started by now; clean up after what is over."""

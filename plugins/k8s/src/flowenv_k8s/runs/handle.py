@@ -89,7 +89,7 @@ class KubernetesHandle:
                 self._unwatch()
             return status
 
-    def look_after(self) -> None:
+    def take_over(self) -> None:
         """From now on, looks at the run end its Job if it can't start."""
         self._is_own = True
 
