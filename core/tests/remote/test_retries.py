@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import random
 from collections.abc import Callable
 from typing import Any
 
@@ -107,3 +108,11 @@ def test_a_platform_may_give_a_date(retries: Retries, zone: str) -> None:
 @pytest.mark.parametrize("nonsense", ["soon", "", "-1", "nan", "1e400x"])
 def test_what_is_no_time_says_nothing(retries: Retries, nonsense: str) -> None:
     assert retries.pause(1, nonsense) == 1.0
+
+
+def test_a_seeded_flow_keeps_its_sequence() -> None:
+    random.seed(7)
+    expected = random.random()
+    random.seed(7)
+    Retries().pause(3)
+    assert random.random() == expected

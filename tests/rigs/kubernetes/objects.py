@@ -20,7 +20,7 @@ _LONGEST_GENERATED_BASE = 58
 
 def random_suffix(length: int = 5) -> str:
     """Return random characters as the API server uses them in names."""
-    return "".join(random.choices(_ALPHABET, k=length))
+    return "".join(random.SystemRandom().choices(_ALPHABET, k=length))
 
 
 def generated_name(base: str) -> str:

@@ -28,7 +28,7 @@ class AddressBlock:
 
     def __init__(self) -> None:
         blocks = list(range(_FIRST_BLOCK, _LAST_BLOCK + 1))
-        random.shuffle(blocks)
+        random.SystemRandom().shuffle(blocks)
         self._claim = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         for block in blocks:
             try:

@@ -58,7 +58,7 @@ class Retries:
     tries: int = 6
     first: float = 0.2
     longest: float = 30.0
-    draw: Callable[[], float] = field(default=random.random, repr=False)
+    draw: Callable[[], float] = field(default=random.SystemRandom().random, repr=False)
     sleep: Callable[[float], object] = field(default=time.sleep, repr=False)
     limit: RateLimit | None = None
 

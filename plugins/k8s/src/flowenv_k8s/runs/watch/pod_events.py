@@ -17,6 +17,7 @@ SILENCE = 90.0
 _PERIOD = (240, 360)
 """Seconds after which the API server is asked to end a watch, drawn at random."""
 _GONE = 410
+_CHANCE = random.SystemRandom()  # the sequence of a flow that has called `random.seed` is its own
 
 
 class WatchExpired(Exception):
@@ -49,7 +50,7 @@ def pod_events(
         "labelSelector": labels,
         "resourceVersion": version,
         "allowWatchBookmarks": "true",
-        "timeoutSeconds": str(random.randint(*_PERIOD)),
+        "timeoutSeconds": str(_CHANCE.randint(*_PERIOD)),
     }
     request = Request("watch", PODS, namespace)
     try:
