@@ -160,7 +160,7 @@ def test_a_cluster_for_a_flow_here_is_made_in_the_context_that_is_chosen(
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("the flow runs\nScheduler-")
-    assert "Dask dashboard: http://localhost:" in done.stderr
+    assert "Dask dashboard: http://127.0.0.1:" in done.stderr
 
 
 def test_a_script_that_is_asked_to_end_removes_the_cluster_of_its_flow(
