@@ -142,9 +142,53 @@ def test_a_date_that_cannot_be_one_is_refused(name, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("count", "unit", "said"),
+    [
+        (2**62, "s", "a date and time, not 146138514283-06-19T07:45:04."),
+        (2251799813704248, "D", "a date and time, not 6165218490246-04-12."),
+        (2**40, "M", "a date and time, not 91625970951-05."),
+    ],
+)
+def test_a_moment_beyond_pythons_range_is_refused_not_another_one(count, unit, said):
+    import numpy
+
+    def report(at: datetime.datetime) -> None: ...
+
+    with pytest.raises(ParameterError) as caught:
+        Flow(report).check({"at": numpy.datetime64(count, unit)})
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("count", "unit"), [(2**51 + 3, "D"), (2**62, "h"), (5, "M"), (2, "Y")])
+def test_a_duration_that_python_does_not_have_is_refused_not_another_one(count, unit):
+    import numpy
+
+    def report(took: datetime.timedelta) -> None: ...
+
+    with pytest.raises(ParameterError, match=r"is a duration, not \d+ "):
+        Flow(report).check({"took": numpy.timedelta64(count, unit)})
+
+
+def test_times_of_pandas_beyond_pythons_range_are_refused():
+    pandas = pytest.importorskip("pandas")
+    import numpy
+
+    def report(at: datetime.datetime, took: datetime.timedelta) -> None: ...
+
+    at = pandas.Timestamp(numpy.datetime64(2**40, "s"))
+    took = pandas.Timedelta(numpy.timedelta64(2**50, "s"))
+    with pytest.raises(ParameterError, match="is a date and time, not 36812-02-20 00:36:16"):
+        Flow(report).check({"at": at, "took": datetime.timedelta(1)})
+    with pytest.raises(ParameterError, match="is a duration, not 13031248921 days"):
+        Flow(report).check({"at": NOON, "took": took})
+
+
 def test_pandas_is_not_imported_for_it():
     code = (
         "import sys, flowenv; flowenv.Flow(lambda a: a).check({'a': 1});"
+        "own = type('Own', (), {'__module__': 'pandas.own'})();"
+        "flowenv.Flow(lambda a: a).check({'a': own});"
         "print({'numpy', 'pandas'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

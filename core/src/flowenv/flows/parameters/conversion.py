@@ -68,24 +68,33 @@ def _of_numpy(value: Any, numpy: Any) -> Any:
         return found if type(found) in _PYTHONS else value
     if numpy.isnat(value):
         return None
-    name = "datetime64" if isinstance(value, numpy.datetime64) else "timedelta64"
+    is_moment = isinstance(value, numpy.datetime64)
     found = value.item()
-    if isinstance(found, int):  # finer than Python's own, or without a unit
-        rounded = value.astype(f"{name}[us]")
-        found = rounded.item() if rounded == value else value
+    if isinstance(found, int):  # finer than Python's own, out of its range, or without a unit
+        if not is_moment and numpy.datetime_data(value.dtype)[0] in ("Y", "M"):
+            return value  # months aren't all of the same length
+        rounded = value.astype("datetime64[us]" if is_moment else "timedelta64[us]")
+        # Too large a number wraps around without a word, in a comparison of units too; not in
+        # the way back, which makes it smaller.
+        found = rounded.item() if rounded.astype(value.dtype) == value else value
     return found if isinstance(found, datetime.date | datetime.timedelta) else value
 
 
 def _of_pandas(value: Any) -> Any:
     if str(type(value).__module__).partition(".")[0] != "pandas":
         return value
-    pandas = sys.modules["pandas"]
+    pandas = sys.modules.get("pandas")
+    if pandas is None:
+        return value  # a class of somebody's own that says so
     if value is pandas.NaT or value is pandas.NA:
         return None
-    if isinstance(value, pandas.Timestamp) and not value.nanosecond:
-        return value.to_pydatetime()
-    if isinstance(value, pandas.Timedelta) and not value.nanoseconds:
-        return value.to_pytimedelta()
+    try:
+        if isinstance(value, pandas.Timestamp) and not value.nanosecond:
+            return value.to_pydatetime()
+        if isinstance(value, pandas.Timedelta) and not value.nanoseconds:
+            return value.to_pytimedelta()
+    except (ValueError, OverflowError):  # beyond Python's range
+        return value
     return value
 
 
