@@ -105,7 +105,10 @@ def test_a_platform_may_give_a_date(retries: Retries, zone: str) -> None:
     assert retries.pause(1, f"Wed, 21 Oct 2015 07:28:00 {zone}") == 1.0
 
 
-@pytest.mark.parametrize("nonsense", ["soon", "", "-1", "nan", "1e400x"])
+FAR = f"Mon, 01 Jan {10**20 - 1} 00:00:00 GMT"
+
+
+@pytest.mark.parametrize("nonsense", ["soon", "", "-1", "nan", "1e400x", FAR])
 def test_what_is_no_time_says_nothing(retries: Retries, nonsense: str) -> None:
     assert retries.pause(1, nonsense) == 1.0
 

@@ -113,7 +113,7 @@ def seconds_of(retry_after: str | None) -> float:
         pass
     try:
         moment = email.utils.parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     if moment.tzinfo is None:  # the zone "-0000"
         moment = moment.replace(tzinfo=datetime.UTC)

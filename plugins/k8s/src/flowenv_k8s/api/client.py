@@ -21,6 +21,8 @@ T = TypeVar("T")
 _log = logging.getLogger("flowenv.k8s")
 MERGE_PATCH = "application/merge-patch+json"
 _PAGE = 500
+_PAGES = 10_000
+"""Pages of a list that are asked for; a cluster's largest have some hundreds."""
 
 
 def connect(context: str | None = None, *, own_pod: bool = False) -> Client:
@@ -122,13 +124,18 @@ class Client:
         request = Request("list", resource, namespace)
         query = {"labelSelector": labels, "fieldSelector": fields, "limit": str(_PAGE)}
         found: list[dict[str, Any]] = []
-        while True:
+        for _ in range(_PAGES):
             page = self._requests.json(request, "GET", resource.path(namespace), query=query)
-            found += page.get("items") or []
-            metadata = page.get("metadata") or {}
-            if not metadata.get("continue"):
+            items, metadata = page.get("items") or [], page.get("metadata") or {}
+            if not isinstance(items, list) or not isinstance(metadata, dict):
+                raise self._requests.odd(request, "its answer is no list")
+            found += items
+            if not (more := metadata.get("continue")):
                 return found, str(metadata.get("resourceVersion") or "")
-            query["continue"] = metadata["continue"]
+            if more == query.get("continue"):
+                break
+            query["continue"] = more
+        raise self._requests.odd(request, "its list has no end")
 
     def patch(
         self, resource: Resource, namespace: str, name: str, patch: Mapping[str, Any]

@@ -107,7 +107,7 @@ class Refused(Exception):
 def _status(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) and found.get("kind") == "Status" else {}
 
@@ -187,7 +187,8 @@ def rbac_rules(requests: Iterable[Request]) -> str:
 
 def _not_found(refused: Refused) -> FlowenvError:
     request = refused.request
-    kind = (refused.status.get("details") or {}).get("kind")
+    details = refused.status.get("details")
+    kind = details.get("kind") if isinstance(details, dict) else None
     if kind == "namespaces" or 'namespaces "' in refused.message:
         return PlatformError(
             f"The namespace {request.namespace} doesn't exist, so flowenv can't {request}.",

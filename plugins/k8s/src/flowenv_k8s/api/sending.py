@@ -14,7 +14,7 @@ from flowenv.errors import FlowenvError, PlatformUnreachable
 from flowenv.plugin import Retries, TryAgain
 from flowenv_k8s.api.kubeconfig import Source
 from flowenv_k8s.api.refusals import NotSent, Refused, Request
-from flowenv_k8s.api.session import Session, Stream
+from flowenv_k8s.api.session import Session, Stream, TooLarge, whole
 
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 _UNCONNECTED = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
@@ -61,12 +61,21 @@ class Requests:
             body: what is sent.
             content_type: of the body.
             raw: HTTP statuses that are raised as `Refused` itself.
+
+        Raises:
+            PlatformUnreachable: if there is no answer, or none of an API server's.
+            FlowenvError: if it is refused.
         """
         data = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        answer = self._send(
+        _, text = self._send(
             request, method, _url(path, query or {}), data=data, content_type=content_type, raw=raw
         )
-        found: dict[str, Any] = json.loads(answer.data)
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise self.odd(request, "its answer is no JSON that can be read") from error
+        if not isinstance(found, dict):
+            raise self.odd(request, "its answer is no object")
         return found
 
     def stream(
@@ -80,7 +89,9 @@ class Requests:
         """Open a stream, as `Client.stream` has it."""
         path = request.resource.path(request.namespace, request.name, request.subresource)
         timeout = urllib3.Timeout(connect=10, read=idle)
-        answer = self._send(request, "GET", _url(path, query), raw=raw, timeout=timeout, live=True)
+        answer, _ = self._send(
+            request, "GET", _url(path, query), raw=raw, timeout=timeout, live=True
+        )
         return Stream(answer)
 
     def _send(
@@ -94,22 +105,25 @@ class Requests:
         raw: tuple[int, ...] = (),
         timeout: urllib3.Timeout = _TIMEOUT,
         live: bool = False,
-    ) -> urllib3.BaseHTTPResponse:
+    ) -> tuple[urllib3.BaseHTTPResponse, bytes]:
         may_have_arrived = False
 
-        def attempt() -> urllib3.BaseHTTPResponse:
+        def attempt() -> tuple[urllib3.BaseHTTPResponse, bytes]:
             nonlocal may_have_arrived
             session = self.session
             try:
                 answer = session.send(method, url, data, content_type, timeout, live)
+                text = b"" if live and answer.status < 300 else whole(answer)
             except urllib3.exceptions.HTTPError as error:
                 may_have_arrived |= not isinstance(error, _UNCONNECTED)
                 unreachable = self._unreachable(request, error, may_have_arrived)
                 raise TryAgain(unreachable, tries=_CONNECTIONS) from error
+            except TooLarge as error:
+                raise self.odd(request, str(error)) from error
             may_have_arrived = True
             if answer.status < 300:
-                return answer
-            refused = Refused(request, answer.status, answer.data)
+                return answer, text
+            refused = Refused(request, answer.status, text)
             if answer.status == 401:
                 raise TryAgain(refused, renew=lambda: self._refresh(session))
             if answer.status in _PASSING:
@@ -128,6 +142,19 @@ class Requests:
         with self._lock:
             if self.session is used:
                 self.session = Session(self._where)
+
+    def odd(self, request: Request, why: str) -> FlowenvError:
+        """The error for an answer that no API server gives; raise it.
+
+        Args:
+            request: what was asked.
+            why: what is wrong with the answer.
+        """
+        return PlatformUnreachable(
+            f"Something else than Kubernetes answers at {self.session.host} ({request}): {why}.",
+            hint="Is a proxy or a login page in between? The connection comes from the "
+            f"{self._where}. Check with `kubectl version`.",
+        )
 
     def _unreachable(
         self, request: Request, error: Exception, may_have_arrived: bool

@@ -19,6 +19,9 @@ from flowenv_k8s.api.lines import LONGEST, lines_of
 from flowenv_k8s.api.login import KubeconfigLogin
 from flowenv_k8s.api.pod_login import PodLogin
 
+_LARGEST = 256 * 1024 * 1024
+"""Bytes of an answer that are read; a page of 500 large objects is below it."""
+
 
 class Session:
     """Settings and credentials, loaded once.
@@ -45,7 +48,7 @@ class Session:
         timeout: urllib3.Timeout,
         live: bool,
     ) -> urllib3.BaseHTTPResponse:
-        """Send one request.
+        """Send one request; the answer's body is unread.
 
         Args:
             method: the HTTP method.
@@ -53,7 +56,7 @@ class Session:
             data: the body.
             content_type: of the body.
             timeout: for connecting and reading.
-            live: True to leave a good answer's body unread, as a stream.
+            live: True for a stream, which needn't be JSON.
 
         Raises:
             urllib3.exceptions.HTTPError: if there is no answer.
@@ -70,12 +73,9 @@ class Session:
             body=data,
             headers=headers,
             timeout=timeout,
-            preload_content=not live,
+            preload_content=False,
             redirect=False,
         )
-        if live and answer.status >= 300:
-            answer.read(cache_content=True)
-            answer.release_conn()
         return answer
 
     def websocket(self, path: str) -> Any:
@@ -90,6 +90,24 @@ class Session:
         if isinstance(self._login, PodLogin):
             raise NotImplementedError("A pod reaches other pods by their addresses.")
         return self._login.websocket(path)
+
+
+class TooLarge(Exception):
+    """An answer is larger than any of an API server's."""
+
+
+def whole(answer: urllib3.BaseHTTPResponse) -> bytes:
+    """An answer's body.
+
+    Raises:
+        TooLarge: if there is no end of it.
+        urllib3.exceptions.HTTPError: if it breaks off.
+    """
+    body = answer.read(_LARGEST + 1)
+    if len(body) > _LARGEST:
+        answer.close()
+        raise TooLarge(f"its answer is over {_LARGEST // 1024**2} MiB")
+    return body
 
 
 def _pool_for(
