@@ -171,14 +171,29 @@ import flowenv
 
 @flowenv.flow
 def waits(n: int, folder: str) -> None:
+    os.environ.clear()
     pathlib.Path(folder, "begun", str(os.getpid())).touch()
     try:
         threading.Event().wait(60)
     finally:
         pathlib.Path(folder, "closed", str(os.getpid())).touch()
 
+def forks(folder: str) -> None:
+    while len(list(pathlib.Path(folder, "begun").iterdir())) < 2:
+        threading.Event().wait(0.01)
+    if os.fork():
+        pathlib.Path(folder, "forked").touch()
+        return
+    os.closerange(0, 3)
+    for _ in range(6000):
+        if len(list(pathlib.Path(folder, "closed").iterdir())) == 2:
+            os._exit(0)
+        threading.Event().wait(0.01)
+    os._exit(1)
+
 if __name__ == "__main__":
     batch = flowenv.map(waits, [{"n": 1}, {"n": 2}], folder=sys.argv[1], at_once=2)
+    threading.Thread(target=forks, args=(sys.argv[1],), daemon=True).start()
     batch.wait()
 """
 
@@ -203,7 +218,7 @@ def test_processes_end_with_the_one_that_has_started_them(tmp_path, number):
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        until(lambda: len(list((tmp_path / "begun").iterdir())) == 2)
+        until((tmp_path / "forked").exists)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
     assert process.returncode == -number

@@ -16,20 +16,23 @@ GRACE = 30.0
 
 
 def end_with_starter() -> None:
-    """In a rehearsal: stop as soon as nobody is there any more who would hear of the outcome."""
+    """In a rehearsal: stop as soon as nobody is there any more who would hear of the outcome.
+
+    What the flow has put into a session of its own, such as a daemon, goes on.
+    """
     descriptor = os.environ.get(contract.REHEARSAL, "")
     if descriptor.isdecimal():
+        folder = Path(os.environ[contract.PAYLOAD]).parent  # the flow may clear its variables
         threading.Thread(
-            target=_watch, args=(int(descriptor),), name="starter", daemon=True
+            target=_watch, args=(int(descriptor), folder), name="starter", daemon=True
         ).start()
 
 
-def _watch(descriptor: int) -> None:
+def _watch(descriptor: int, folder: Path) -> None:
     try:
         os.read(descriptor, 1)  # nobody ever writes: it ends when the other end is closed
     except OSError:
         return  # this process was started by somebody else
-    folder = Path(os.environ[contract.PAYLOAD]).parent
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(GRACE)

@@ -40,6 +40,18 @@ _CALLED_THERE = ("flowenv_run_flow",)
 """The hooks of plugins that are called where the flow runs."""
 _GRACE = 30.0
 """Seconds between the request to stop and the end by force, as platforms have it."""
+_OURS: set[int] = set()
+"""This process's ends of the pipes by which those that it has started see whether it lives."""
+
+
+def _forked() -> None:
+    """Close them in a process forked off, which may live longer than this one."""
+    for descriptor in _OURS:
+        os.close(descriptor)
+    _OURS.clear()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 @dataclass(frozen=True)
@@ -246,6 +258,7 @@ def _call(
 ) -> int:
     """Run the command to its end; nothing that it started outlives it, as in a container."""
     ours_ends, ours = os.pipe()
+    _OURS.add(ours)
     try:
         process = subprocess.Popen(
             command,
@@ -256,7 +269,7 @@ def _call(
             pass_fds=(ours_ends, lock),
         )
     except BaseException:
-        os.close(ours)
+        _close(ours)
         raise
     finally:
         os.close(ours_ends)
@@ -272,5 +285,10 @@ def _call(
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        os.close(ours)
+        _close(ours)
         processes.ended(process)
+
+
+def _close(descriptor: int) -> None:
+    _OURS.discard(descriptor)
+    os.close(descriptor)
