@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from flowenv.cli.commands.files import _folder_of
+from flowenv.errors import PlatformError
+
 from .project import Project
 
 FLOW = """
@@ -48,6 +53,29 @@ def test_files_are_listed_and_written_and_nothing_is_replaced(fake: Project) -> 
     assert nowhere.stderr == "Error: Files can't be written to flow.py/got: Not a directory.\n"
 
 
+def check_that_links_lead_nowhere(fake: Project, runs: list[str]) -> None:
+    """A link of a run's name isn't followed; from another machine all runs are anybody's."""
+    (fake.folder / "mine").mkdir()
+    for run in runs:
+        (fake.folder / run).symlink_to("mine")
+    elsewhere = {"XDG_STATE_HOME": str(fake.folder / "another")}
+    got = fake.flowenv("files", "--batch", "few", *HERE, "-d", ".", **elsewhere)
+    assert (got.returncode, got.stdout) == (2, "")
+    assert "2 of the runs that were found weren't submitted from here" in got.stderr
+    assert all(f"{run} is no folder" in got.stderr for run in runs)
+    assert list((fake.folder / "mine").iterdir()) == []
+
+
+def test_a_folder_of_a_run_is_none_that_is_there() -> None:
+    run_id = "6f1c0000-0000-4000-8000-000000000000"
+    assert _folder_of("jobs/tests", run_id) == f"tests-{run_id}"
+    assert _folder_of(r"jobs/..\a b", run_id) == f"_a_b-{run_id}"
+    assert _folder_of(f"jobs/{run_id}", run_id) == run_id
+    for forged in ("tests", "", "6f1c0000-0000-4000-8000-00000000000Z"):
+        with pytest.raises(PlatformError, match="is no id of a run"):
+            _folder_of("jobs/my", forged)
+
+
 def test_the_files_of_a_batch_are_fetched_together_and_its_runs_deleted(fake: Project) -> None:
     fake.write("flow.py", FLOW)
     fake.write("sizes.csv", "size\n3\n5\n")
@@ -62,6 +90,8 @@ def test_the_files_of_a_batch_are_fetched_together_and_its_runs_deleted(fake: Pr
     assert sorted(written.stdout.split()) == [
         f"got/{run}/{name}" for run in runs for name in ("noise.bin", "plots/loss.txt")
     ]
+    assert written.stderr == ""
+    check_that_links_lead_nowhere(fake, runs)
     assert fake.flowenv("files", *HERE).returncode == 2
 
     deleted = fake.flowenv("delete", "--batch", "few", *HERE)

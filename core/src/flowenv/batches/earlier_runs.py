@@ -26,6 +26,11 @@ class Earlier:
     run: RunSummary
     is_own: bool
 
+    @property
+    def submitter(self) -> str:
+        """Who its marks say has submitted it."""
+        return self.run.submitter
+
 
 def submitted_here(environment: Environment) -> Mapping[str, str]:
     """The references of the runs that this user submitted from this machine, by their ids.
@@ -89,7 +94,7 @@ def picked_up(
     return kept
 
 
-def of_others(rows: Iterable[Row]) -> str:
+def of_others(rows: Iterable[Row | Earlier]) -> str:
     """What there is to say of runs that this machine doesn't know of; empty without any."""
     found = [row for row in rows if not row.is_own]
     if not found:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flowenv.answers.summaries import RunSummary
+    from flowenv.batches.earlier_runs import Earlier
     from flowenv.environments.environment import Environment
     from flowenv.runs.flow_run import FlowRun
 
@@ -77,17 +78,16 @@ def runs_of_batch(label: str, environment: Environment) -> list[RunSummary]:
     return found
 
 
-def newest_of_batch(label: str, environment: Environment) -> tuple[str, ...]:
-    """The references of the newest runs of a batch's rows, in the order of their submission.
+def newest_of_batch(label: str, environment: Environment) -> list[Earlier]:
+    """The newest runs of a batch's rows, in the order of their submission.
 
     The arguments are those of `runs_of_batch`.
     """
     from flowenv.batches.earlier_runs import newest_by_row, submitted_here
 
     runs = runs_of_batch(label, environment)
-    found = [one.run for one in newest_by_row(runs, submitted_here(environment)).values()]
-    in_order = sorted(found, key=lambda run: run.created.timestamp() if run.created else 0)
-    return tuple(run.reference for run in in_order)
+    found = newest_by_row(runs, submitted_here(environment)).values()
+    return sorted(found, key=lambda one: one.run.created.timestamp() if one.run.created else 0)
 
 
 def attached(

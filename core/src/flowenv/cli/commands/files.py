@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from flowenv.wording import shown
 if TYPE_CHECKING:
     from flowenv.environments.environment import Environment
     from flowenv.results.output_files import OutputFiles
+
+_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @click.command()
@@ -41,7 +44,8 @@ def files(
 
     REFERENCE is what `flowenv run --detach` or `flowenv runs` printed. A flow leaves files in the
     folder that `flowenv.output_dir()` gives, and the variable FLOWENV_OUTPUT. Those of a batch's
-    runs are written to a folder for each run, which is called as the end of its reference.
+    runs are written to a folder for each run, which is called as the end of its reference and
+    the run's id.
 
     \b
       flowenv files REFERENCE --env prod
@@ -71,16 +75,20 @@ def files(
 
 def _of_batch(label: str, environment: Environment, directory: Path | None, output: str) -> int:
     """List, or fetch, the files of the newest runs of a batch's rows that are over."""
+    from flowenv.batches.earlier_runs import of_others
     from flowenv.cli.platform import newest_of_batch
     from flowenv.errors import FlowenvError
 
     described, code = list[dict[str, object]](), 0
-    for reference in newest_of_batch(label, environment):
-        folder = directory / _folder_of(reference) if directory else None
+    runs = newest_of_batch(label, environment)
+    if words := of_others(runs):
+        echo(words, err=True)
+    for reference, run_id in ((one.run.reference, one.run.run_id) for one in runs):
         try:
             found = _files(reference, environment, is_waited_for=False)
-            wanted, left_out = found.without_configurations() if folder else (found, [])
-            paths = _saved(wanted, folder) if folder and wanted else {}
+            wanted, left_out = found.without_configurations() if directory else (found, [])
+            folder = _folder_of(reference, run_id) if directory else ""
+            paths = _saved(wanted, directory, folder) if directory and wanted else {}
         except FlowenvError as error:
             code = code or error.exit_code
             echo(shown(f"Error: {reference}: {error}"), err=True)
@@ -99,8 +107,20 @@ def _of_batch(label: str, environment: Environment, directory: Path | None, outp
     return code
 
 
-def _folder_of(reference: str) -> str:
-    return reference.rpartition("/")[2].lstrip(".") or "run"
+def _folder_of(reference: str, run_id: str) -> str:
+    """What a run's folder is called: with an id, so that it is none which the user has already.
+
+    Labels and the names of Jobs can be anybody's, such as `tests` or `numpy`.
+
+    Raises:
+        PlatformError: if the run's id is none.
+    """
+    from flowenv.errors import PlatformError
+
+    if not _ID.fullmatch(run_id):
+        raise PlatformError(f"Its files aren't written: {run_id!r} is no id of a run.")
+    end = re.sub(r"[^\w.-]", "_", reference.rpartition("/")[2]).lstrip(".")
+    return end if _ID.fullmatch(end) else f"{end}-{run_id}"
 
 
 def _tell_left_out(names: list[str]) -> int:
@@ -116,16 +136,23 @@ def _tell_left_out(names: list[str]) -> int:
     return ResultUnavailable.exit_code if names else 0
 
 
-def _saved(found: OutputFiles, folder: Path) -> dict[str, Path]:
-    """Write files, and return where each is."""
-    from flowenv.errors import FlowenvError
+def _saved(found: OutputFiles, directory: Path, folder: str = "") -> dict[str, Path]:
+    """Write files, and return where each is.
 
+    The folder is part of the files' names, so that no symbolic link of its name is followed.
+    """
+    from flowenv.errors import FlowenvError
+    from flowenv.results.output_files import OutputFiles
+
+    above = f"{folder}/" if folder else ""
+    sizes = {above + name: size for name, size in found.sizes.items()}
+    placed = OutputFiles(sizes, lambda name: found[name.removeprefix(above)])
     try:
-        return dict(zip(sorted(found), found.save(folder), strict=True))
+        return dict(zip(sorted(found), placed.save(directory), strict=True))
     except FlowenvError:  # of which one is an OSError, too
         raise
     except OSError as error:
-        raise FlowenvError(f"Files can't be written to {folder}: {error.strerror}.") from error
+        raise FlowenvError(f"Files can't be written to {directory}: {error.strerror}.") from error
 
 
 def _described(found: OutputFiles, paths: dict[str, Path]) -> list[dict[str, object]]:

@@ -54,7 +54,8 @@ def report(
     environment = find_environment(env, settings, plugins, *needed)
     title = ""
     if batch:
-        references, title = newest_of_batch(batch, environment), batch.partition("=")[2]
+        found, title = newest_of_batch(batch, environment), batch.partition("=")[2]
+        references = tuple(one.run.reference for one in found)
     runs = [attach(reference, environment) for reference in references]
     if str(path) == "-":
         click.echo(str(write_report(runs, title=title)))
