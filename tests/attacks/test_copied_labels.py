@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from flowenv import FlowRun, State, attach
-from flowenv.errors import RunConflict
+from flowenv.errors import PlatformError, RunConflict
 from flowenv.plugin import Outcome
 from flowenv.registry.registry import registry
 from flowenv_k8s import KubernetesJobEnvironment
+from flowenv_k8s.runs import cancellation
+from flowenv_k8s.spec.labels import FURTHER_PODS
 from on_kubernetes.job_runs import name_of, pod_of, running
 from on_kubernetes.proofs import proof
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
@@ -95,6 +97,64 @@ def test_a_strangers_pod_gives_no_log(rig: KubernetesRig, start: Start) -> None:
     read = [one.name for one in rig.requests if one.subresource == "log"]
     assert "impostor" not in read
     assert read
+
+
+def owned_impostor(rig: KubernetesRig, run: FlowRun, owner: dict[str, Any]) -> None:
+    """A pod with a run's labels that belongs to something else, which stays."""
+    rig.apply(owner)
+    metadata = rig.get(owner["kind"], owner["metadata"]["name"])["metadata"]
+    uid, name = metadata["uid"], metadata["name"]
+    reference = {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": name, "uid": uid}
+    labels = {"flowenv.io/run-id": run.id}
+    made = {"name": "impostor", "labels": labels}
+    made["ownerReferences"] = [{**reference, "controller": True}]
+    spec = {"containers": [{"name": "flow", "image": "repo/flow:1"}]}
+    rig.apply({"apiVersion": "v1", "kind": "Pod", "metadata": made, "spec": spec})
+
+
+CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "evil"}}
+REPLICA_SET = {
+    "apiVersion": "apps/v1",
+    "kind": "ReplicaSet",
+    "metadata": {"name": "evil"},
+    "spec": {
+        "replicas": 1,
+        "selector": {"matchLabels": {"a": "b"}},
+        "template": {
+            "metadata": {"labels": {"a": "b"}},
+            "spec": {"containers": [{"name": "flow", "image": "repo/flow:1"}]},
+        },
+    },
+}
+
+
+@pytest.mark.parametrize("owner", [CONFIG_MAP, REPLICA_SET], ids=lambda one: one["kind"])
+def test_a_strangers_pod_holds_no_cancellation(
+    rig: KubernetesRig, start: Start, monkeypatch: pytest.MonkeyPatch, owner: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(cancellation, "MARGIN", -28.0)  # and 30 s of grace
+    run = start()
+    running(run)
+    owned_impostor(rig, run, owner)
+    run.cancel()
+    assert rig.find("Job", name_of(run)) is None
+    assert rig.find("Pod", "impostor")
+    rig.delete(owner["kind"], "evil")
+
+
+def test_a_cancellation_waits_for_pods_that_an_operators_cluster_has(
+    rig: KubernetesRig, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cancellation, "MARGIN", -28.0)  # and 30 s of grace
+    run = start()
+    running(run)
+    job = rig.get("Job", name_of(run))
+    job["metadata"]["annotations"][FURTHER_PODS] = "true"
+    rig.apply(job)
+    owned_impostor(rig, run, REPLICA_SET)
+    with pytest.raises(PlatformError, match="still there: impostor"):
+        run.cancel()
+    rig.delete("ReplicaSet", "evil")
 
 
 def test_a_record_without_the_proof_makes_no_result_even_in_the_runs_own_pod(

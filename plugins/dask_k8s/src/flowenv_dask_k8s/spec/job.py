@@ -66,8 +66,7 @@ def build_spec(environment: ClusterSettings, flow_run: FlowRun, process: Process
     secrets = SecretEntries.of(spec["secret"])
     build = worker_manifest if environment.cluster == "pods" else cluster_manifest
     part = {part_of(environment): build(environment, flow_run, process, secrets)}
-    if environment.cluster == "pods":
-        spec["job"]["metadata"]["annotations"][FURTHER_PODS] = "true"
+    spec["job"]["metadata"]["annotations"][FURTHER_PODS] = "true"
     if environment.cluster == "pods" and not process.files:  # the flow runs outside
         part["scheduler_job"] = scheduler_job(environment, flow_run, process, secrets)
     marks = spec["secret"]["metadata"]

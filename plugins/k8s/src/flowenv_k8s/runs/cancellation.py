@@ -13,8 +13,9 @@ from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.api.resources import EVENTS, JOBS, PODS
 from flowenv_k8s.runs.diagnosis.events import cancellation
+from flowenv_k8s.runs.own_objects import is_owned_by
 from flowenv_k8s.runs.tracking import RunTracker
-from flowenv_k8s.spec.labels import CANCELLED, job_of, selector
+from flowenv_k8s.spec.labels import CANCELLED, FURTHER_PODS, job_of, selector
 
 _log = logging.getLogger("flowenv.k8s")
 
@@ -46,16 +47,18 @@ def delete_job(client: Client, tracker: RunTracker, grace: float = DEFAULT_GRACE
     """
     where = (tracker.namespace, tracker.name)
     # who may not see whether it worked hears of that before anything is stopped
-    waiting = [pod for pod in _pods_of(client, tracker) if not _runs(pod)]
+    found = _pods_of(client, tracker, has_further=False)
+    waiting = [pod for pod in found if not _runs(pod)]
     tracker.cancelled()
-    _tell_others(client, tracker)
+    has_further = _has_further_pods(_tell_others(client, tracker))
     _end_starts(client, tracker, waiting)
     client.delete(JOBS, *where, uid=tracker.uid, propagation="Foreground")
     end, pause = time.monotonic() + grace + MARGIN, 0.05
     seen: dict[str, Any] = {}
     while True:
         job = client.get(JOBS, *where)
-        pods = _pods_of(client, tracker)
+        has_further = has_further or _has_further_pods(job)
+        pods = _pods_of(client, tracker, has_further)
         own = (pod for pod in pods if job_of(pod) == tracker.uid)
         seen.update({pod["metadata"]["uid"]: pod for pod in own})
         if not pods and (job is None or job["metadata"]["uid"] != tracker.uid):
@@ -72,10 +75,27 @@ def delete_job(client: Client, tracker: RunTracker, grace: float = DEFAULT_GRACE
         pause = min(pause * 1.5, 2.0)
 
 
-def _pods_of(client: Client, tracker: RunTracker) -> list[dict[str, Any]]:
+def _pods_of(client: Client, tracker: RunTracker, has_further: bool) -> list[dict[str, Any]]:
+    """The run's pods. Labels can be copied by anybody, so its Job owns them.
+
+    Those of the Dask operator it owns by way of a DaskCluster and what the operator makes of that,
+    which who submits needn't be allowed to see.
+    """
     pods, _ = client.list(PODS, tracker.namespace, labels=selector(run_id=tracker.marks.run_id))
-    # a stranger's pod that has copied the labels has no controller, and isn't waited for
-    return [pod for pod in pods if pod["metadata"].get("ownerReferences")]
+    return [
+        pod
+        for pod in pods
+        if is_owned_by(pod, {"uid": tracker.uid}) or (has_further and _is_of_replica_set(pod))
+    ]
+
+
+def _has_further_pods(job: Mapping[str, Any] | None) -> bool:
+    return FURTHER_PODS in ((job or {"metadata": {}})["metadata"].get("annotations") or {})
+
+
+def _is_of_replica_set(pod: Mapping[str, Any]) -> bool:
+    owners = pod["metadata"].get("ownerReferences") or ()
+    return any(one.get("controller") and one.get("kind") == "ReplicaSet" for one in owners)
 
 
 def _runs(pod: Mapping[str, Any]) -> bool:
@@ -98,15 +118,19 @@ def _end_starts(client: Client, tracker: RunTracker, pods: Iterable[Mapping[str,
             _log.debug("The pod %s gets its whole grace period: %s", where[1], error)
 
 
-def _tell_others(client: Client, tracker: RunTracker) -> None:
+def _tell_others(client: Client, tracker: RunTracker) -> dict[str, Any] | None:
     """Let those who follow the run know that its Job goes on purpose.
 
     The mark goes with the Job; the event is there for who hasn't looked until then.
+
+    Returns:
+        the Job, if it could be marked.
     """
+    marked = None
     now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     mark = {"metadata": {"uid": tracker.uid, "annotations": {CANCELLED: now}}}
     try:
-        client.patch(JOBS, tracker.namespace, tracker.name, mark)
+        marked = client.patch(JOBS, tracker.namespace, tracker.name, mark)
     except FlowenvError as error:
         _log.warning("The Job %s can't be marked as cancelled: %s", tracker.name, error)
     job = {"name": tracker.name, "namespace": tracker.namespace, "uid": tracker.uid}
@@ -114,3 +138,4 @@ def _tell_others(client: Client, tracker: RunTracker) -> None:
         client.create(EVENTS, cancellation(job, tracker.marks.run_id, now))
     except (FlowenvError, Refused) as error:  # they will take it for lost
         _log.debug("No event says that %s is cancelled: %s", tracker.name, error)
+    return marked

@@ -41,7 +41,7 @@ CANCELLED = PREFIX + "cancelled"
 """Annotation: when somebody cancelled the run. It is there before anything is stopped."""
 
 FURTHER_PODS = PREFIX + "further-pods"
-"""Annotation of a Job: it owns pods besides its own, such as Dask's workers."""
+"""Annotation of a Job: it owns pods besides its own, itself or by what it owns, such as Dask's."""
 
 JOB_NAME = "job-name"
 """Label that Kubernetes gives the pods of a Job, and no others."""
