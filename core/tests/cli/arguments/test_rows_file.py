@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from flowenv import Flow
+from flowenv.cli.arguments import row_formats
 from flowenv.cli.arguments.rows_file import read_rows
 from flowenv.errors import ParameterError
 
@@ -193,3 +194,81 @@ def test_the_standard_input_is_named_as_such(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"day\nx\n")))
     with pytest.raises(ParameterError, match="The standard input, line 2, column day: 'x'"):
         read_rows(Path("-"), FLOW, {})
+
+
+def test_a_number_of_very_many_digits_is_told_with_its_line(tmp_path):
+    said = refused(tmp_path / "a.jsonl", '{"free": 1}\n{"free": ' + "9" * 5000 + "}")
+    assert "a.jsonl, line 2: a number has more than 4300 digits." in said
+
+
+def parquet_of(path: Path, *columns: Any) -> Path:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    import pyarrow
+
+    names = [f"c{number}" for number in range(len(columns))]
+    parquet.write_table(pyarrow.table(list(columns), names=names), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [("date32", 2**31 - 1), ("timestamp", 2**60), ("duration", 2**62)],
+)
+def test_a_moment_in_parquet_that_python_does_not_have_is_told(tmp_path, kind, count):
+    pyarrow = pytest.importorskip("pyarrow")
+    types = {"timestamp": pyarrow.timestamp("ms"), "duration": pyarrow.duration("s")}
+    column = pyarrow.array([count], pyarrow.int32() if kind == "date32" else pyarrow.int64())
+    path = parquet_of(tmp_path / "a.parquet", column.cast(types.get(kind, pyarrow.date32())))
+    with pytest.raises(ParameterError, match="a date, a time or a duration that Python doesn't"):
+        read_rows(path, FLOW, {})
+
+
+def test_a_damaged_parquet_file_is_told_wherever_a_bit_is_another(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    column = pyarrow.array([1, 2], pyarrow.int8())
+    good = parquet_of(tmp_path / "a.parquet", column).read_bytes()
+    for at in range(len(good) - 100, len(good)):  # where the columns are described
+        damaged = good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
+        with pytest.raises(ParameterError):  # at the least FLOW has no parameter c0
+            read(tmp_path / "a.parquet", damaged)
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "most", "said"),
+    [
+        ("a.jsonl.gz", "LONGEST_LINE", 30, "a.jsonl.gz, line 3 has more than 30 characters"),
+        ("a.csv.gz", "LONGEST_LINE", 12, "a.csv.gz, line 3 has more than 12 characters"),
+        ("a.csv", "MOST_BYTES", 20, "a.csv has more than 20 characters"),
+        ("a.jsonl", "MOST_ROWS", 1, "a.jsonl has more than 1 rows"),
+        ("a.csv", "MOST_ROWS", 1, "a.csv has more than 1 rows"),
+        ("a.parquet", "MOST_ROWS", 1, "a.parquet has more than 1 rows"),
+        ("a.parquet", "MOST_VALUES", 3, "a.parquet has more than 3 values"),
+        ("a.parquet", "MOST_BYTES", 99, "a.parquet has more than 99 bytes"),
+    ],
+)
+def test_no_more_is_read_than_there_is_room_for(tmp_path, monkeypatch, name, limit, most, said):
+    days = ["2024-01-31", f"2024-01-31{' ' * 99}"]
+    if name == "a.parquet":
+        parquet_of(tmp_path / name, days, days)
+    else:
+        lines = [f'{{"day": "{one}"}}' for one in days]
+        text = "\n".join(["", *lines] if "json" in name else ["day", *days]).encode()
+        (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+    monkeypatch.setattr(row_formats, limit, most)
+    with pytest.raises(ParameterError) as caught:
+        read_rows(tmp_path / name, FLOW, {})
+    assert str(caught.value).removeprefix(f"{tmp_path}/").startswith(said)
+
+
+def test_of_an_endless_standard_input_only_so_much_is_read(monkeypatch):
+    monkeypatch.setattr(row_formats, "MOST_BYTES", 1000)
+    with Path("/dev/zero").open() as endless, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdin", endless)
+        with pytest.raises(ParameterError, match="The standard input has more than 1,000 bytes"):
+            read_rows(Path("-"), FLOW, {})
+
+
+def test_a_header_of_very_many_columns_is_looked_through_once(tmp_path):
+    names = [f"c{number}" for number in range(100_000)]
+    said = refused(tmp_path / "a.csv", ",".join([*names, "c7"]) + "\n")
+    assert said == "a.csv, line 1: the column c7 is there twice."
