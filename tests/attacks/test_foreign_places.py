@@ -13,6 +13,7 @@ import pytest
 
 from flowenv import State, attach
 from flowenv.errors import FlowenvError
+from flowenv.plugin import payload_object
 from flowenv.registry.registry import registry
 from flowenv.serialization import storage
 from flowenv_k8s import KubernetesJobEnvironment
@@ -118,3 +119,26 @@ class TestAJobThatNamesAPlace:
         assert [(one.kind, one.removed) for one in left if one.run_id == RUN_ID] == [("Job", True)]
         assert treasure.read_text() == "mine"
         assert not opened
+
+
+def test_a_job_that_claims_anothers_run_does_not_remove_its_payload(
+    rig: KubernetesRig,
+    kubelet: ScriptedKubelet,
+    environment: KubernetesJobEnvironment,
+    configure: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    configure(payload_url=f"file://{tmp_path}")
+    payload = Path(payload_object(f"file://{tmp_path}", RUN_ID).removeprefix("file://"))
+    payload.write_text("mine")
+    for name in ("own", "strangers"):
+        rig.apply(strangers_job("stored", name=name))
+    for name in ("strangers", "own"):
+        assert payload.read_text() == "mine"
+        kubelet.end(running_pod(rig, name), message=strangers_record("x"))
+        run = attach(f"default/{name}", environment)
+        assert run.wait(20).state is State.COMPLETED
+        assert payload.exists() is (name == "strangers")
+        run.delete()
+        rig.wait_until(lambda name=name: not rig.find("Job", name), "the Job being gone")
+    assert not payload.exists()

@@ -9,12 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.plugin import Event, Outcome, RunTimes, Status, storage, without_lines
+from flowenv.plugin import Event, Outcome, RunTimes, Status, without_lines
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import JOBS
 from flowenv_k8s.runs.cancellation import DEFAULT_GRACE, delete_job
 from flowenv_k8s.runs.diagnosis.told_events import told
 from flowenv_k8s.runs.logs.run_log import RunLog
+from flowenv_k8s.runs.stored_payload import StoredPayload
 from flowenv_k8s.runs.tracking import RunTracker
 from flowenv_k8s.runs.watch.watched import Watched
 
@@ -29,7 +30,8 @@ class KubernetesHandle:
         job: the Job, as it was last seen.
         start_deadline: seconds until the flow's container must be running; 0 for no limit.
         age: seconds since the Job was made.
-        payload: the URL of its payload, if that is in a store; it is removed at the end.
+        payload: the URL of its payload, if that is in a store; it is removed at the end, unless
+            another Job says that it is the run.
         is_own: True if this process has submitted the run, so that it looks after its Job also
             if it only looks at the run's state again and again.
 
@@ -47,10 +49,10 @@ class KubernetesHandle:
         payload: str | None = None,
         is_own: bool = False,
     ) -> None:
-        self.tracker = RunTracker(client, job, start_deadline, age, payload=payload)
+        self._payload = StoredPayload.of(job, payload, is_own=is_own)
+        self.tracker = RunTracker(client, job, start_deadline, age, payload=self._payload)
         self.tracker.before_pods_go = self._keep_result
         self._is_own = is_own
-        self._payload = payload
         self._watched: Watched | None = None
         self._watched_lock = threading.Lock()
         self._result_lines: list[str] | None = None
@@ -197,6 +199,8 @@ class KubernetesHandle:
     def delete(self) -> None:
         """Delete the Job of a run that is over, and its payload if that is in a store."""
         where = (self.tracker.namespace, self.tracker.name)
+        payload = self._payload
+        goes_too = payload is not None and payload.is_claimed_once(self._client)
         self._client.delete(JOBS, *where, uid=self.tracker.uid)
-        if self._payload:
-            storage.remove(self._payload)
+        if payload and goes_too:
+            payload.remove()

@@ -6,12 +6,11 @@ import dataclasses
 import functools
 import itertools
 import logging
-from collections import Counter
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.plugin import Leftover, State, moment, seconds_since, storage
+from flowenv.plugin import Leftover, State, moment, seconds_since
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import CONFIG_MAPS, JOBS, PODS, Resource
 from flowenv_k8s.base_environment import KubernetesEnvironment
@@ -19,6 +18,7 @@ from flowenv_k8s.runs.brought.common_part import forget_common
 from flowenv_k8s.runs.brought.runtime import forget_runtime
 from flowenv_k8s.runs.diagnosis.job_status import is_held
 from flowenv_k8s.runs.lookup import pods_by_job, stored_payload, verdict_on
+from flowenv_k8s.runs.stored_payload import StoredPayload
 from flowenv_k8s.spec.common_part import KIND as BATCH_KIND
 from flowenv_k8s.spec.common_part import common_of
 from flowenv_k8s.spec.job import DAY
@@ -58,9 +58,7 @@ def sweep(
     namespace, start_deadline = environment.target_namespace, environment.start_deadline
     jobs, _ = client.list(JOBS, namespace, labels=selector())
     pods = pods_by_job(client, namespace, pod_selector())
-    runs = Counter(run_of(job) for job in jobs)
-    twice = {run_id for run_id, number in runs.items() if number > 1}
-    remove = functools.partial(_remove, client, environment, twice)
+    remove = functools.partial(_remove, client, environment)
     for job in jobs:
         marks = RunMarks.of(job)
         age = age_of(job)
@@ -142,17 +140,17 @@ def _is_over(
 def _remove(
     client: Client,
     environment: KubernetesEnvironment,
-    twice: Container[str],
     resource: Resource,
     found: Mapping[str, Any],
 ) -> None:
     """Remove an object, and a Job's stored payload if no other Job says that it is its run."""
     metadata = found["metadata"]
+    url = stored_payload(environment, RunMarks.of(found)) if resource == JOBS else None
+    payload = StoredPayload.of(found, url)
+    goes_too = payload is not None and payload.is_claimed_once(client)
     client.delete(resource, metadata["namespace"], metadata["name"], uid=metadata["uid"])
-    if resource != JOBS or run_of(found) in twice:
-        return
-    if url := stored_payload(environment, RunMarks.of(found)):
-        storage.remove(url)
+    if payload and goes_too:
+        payload.remove()
 
 
 def leftover(

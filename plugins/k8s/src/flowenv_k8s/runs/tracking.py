@@ -20,7 +20,6 @@ from flowenv.plugin import (
     RunTimes,
     State,
     Status,
-    storage,
 )
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.runs.asked_job import AskedJob
@@ -29,6 +28,7 @@ from flowenv_k8s.runs.diagnosis.job_status import is_over
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
 from flowenv_k8s.runs.diagnosis.times import PULLED, UNPLACED, is_made_gated, times_of
 from flowenv_k8s.runs.start import Start
+from flowenv_k8s.runs.stored_payload import StoredPayload
 from flowenv_k8s.runs.termination import (
     end_job,
     leave_outcome,
@@ -58,7 +58,7 @@ class RunTracker:
         job: the Job, as it was last seen.
         start_deadline: seconds until the flow's container must be running; 0 for no limit.
         age: seconds since the Job was made.
-        payload: the URL of its payload, if that is in a store; it is removed at the end.
+        payload: its payload, if that is in a store; it is removed at the end.
 
     Attributes:
         name: the Job's name.
@@ -78,7 +78,7 @@ class RunTracker:
         start_deadline: float,
         age: float = 0.0,
         *,
-        payload: str | None = None,
+        payload: StoredPayload | None = None,
     ) -> None:
         self._asked = asked = AskedJob(client, job)
         self.name, self.namespace, self.uid = asked.name, asked.namespace, asked.uid
@@ -298,7 +298,10 @@ class RunTracker:
         self._is_settled = True
         if self._payload:
             try:
-                storage.remove(self._payload)
+                if self._payload.is_claimed_once(self._client):
+                    self._payload.remove()
+                else:
+                    _log.warning("The payload is left: another Job says that it is the run.")
             except FlowenvError as error:
                 _log.warning("The payload is left behind: %s", error)
 
