@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import stat
-import sys
 import tempfile
 from base64 import b64encode
 from collections.abc import Callable
@@ -88,7 +87,6 @@ def test_of_several_files_the_first_current_context_counts_as_for_kubectl(
     assert rig.requests
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems hold no files in memory")
 def test_a_process_that_is_killed_leaves_no_credentials_in_files(
     shared_rig: KubernetesRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import sys
+import ssl
 import tempfile
 import time
-import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import urllib3
+from urllib3.util.ssl_ import create_urllib3_context
 
 from flowenv.errors import ConfigurationError, FlowenvError, PlatformUnreachable
 from flowenv_k8s.api.kubeconfig import Source, current_context, named_but_missing
@@ -45,10 +44,10 @@ class KubeconfigLogin:
         # retried by the client, which knows what may be sent twice
         self._configuration.retries = False
         self._configuration.connection_pool_maxsize = 16
-        for held in _load(where, self._configuration):
-            weakref.finalize(self, os.close, held)
+        settings = _load(where, self._configuration)
         self.host = str(self._configuration.host).rstrip("/")
         self.pool: urllib3.PoolManager = RESTClientObject(self._configuration).pool_manager
+        self.pool.connection_pool_kw |= settings
         self._headers: Mapping[str, str] = {}
         self._asked_again = 0.0
 
@@ -74,58 +73,81 @@ class KubeconfigLogin:
             OSError: if there is no answer.
             websocket.WebSocketException: if it is refused.
         """
-        from kubernetes.stream.ws_client import create_websocket
+        from kubernetes.stream import ws_client
 
         url = self.host.replace("http", "ws", 1) + path
         headers = {**self.headers(), "sec-websocket-protocol": _CHANNELS}
-        made: Any = create_websocket  # it has no types
-        return made(self._configuration, url, headers)
+        options: dict[str, Any] = {"header": [f"{key}: {it}" for key, it in headers.items()]}
+        package: Any = ws_client  # it has no types
+        package.websocket_proxycare(options, self._configuration, url, headers)
+        trust = {"context": self._context(), "server_hostname": self._configuration.tls_server_name}
+        websocket = package.WebSocket(sslopt=trust, skip_utf8_validation=False)
+        websocket.connect(url, **options)
+        return websocket
+
+    def _context(self) -> ssl.SSLContext:
+        """TLS as the pool has it, for what doesn't use the pool."""
+        settings = self.pool.connection_pool_kw
+        context: ssl.SSLContext = settings.get("ssl_context") or create_urllib3_context(
+            cert_reqs=settings["cert_reqs"]
+        )
+        authority = (settings["ca_certs"], None, settings.get("ca_cert_data"))
+        if any(authority):
+            context.load_verify_locations(*authority)
+        else:
+            context.load_default_certs()
+        if settings["cert_file"]:
+            context.load_cert_chain(settings["cert_file"], settings["key_file"], password="")
+        return context
 
 
-def _load(where: Source, configuration: Any) -> list[int]:
+def _load(where: Source, configuration: Any) -> dict[str, Any]:
     """Load the configuration.
 
     Certificates and keys that stand in the kubeconfig itself, or that a plugin gives, are files
-    for the package. A process that is killed would leave them in the temporary folder; so they are
-    held in memory where the system can do that.
+    for the package. They are read once and then gone: neither a process that is killed leaves
+    them behind, nor is another file taken that has come in their place.
 
     Returns:
-        the files in memory that it needs, as descriptors.
+        what the pool uses instead of those files.
     """
     import yaml
     from kubernetes import config
 
-    held: list[int] = []
     try:
         with tempfile.TemporaryDirectory(prefix="flowenv-") as folder:
-            loader = _loader(where, folder if _HOLDS else None)
+            loader = _loader(where, folder)
             loader.load_and_set(configuration)
-            for name in ("ssl_ca_cert", "cert_file", "key_file"):
-                path = Path(getattr(loader, name, None) or "")
-                if path.parent == Path(folder):
-                    held.append(_held(path.read_bytes()))
-                    for one in (loader, configuration):  # one sets the other again
-                        setattr(one, name, f"/proc/self/fd/{held[-1]}")
+            return _instead_of_files(configuration, Path(folder))
     except FlowenvError:
         raise
-    except (config.ConfigException, OSError, yaml.YAMLError) as error:
+    except (config.ConfigException, OSError, ValueError, yaml.YAMLError) as error:
         raise _no_way(where, error) from error
-    return held
 
 
-_HOLDS = sys.platform == "linux" and Path("/proc/self/fd").is_dir()
+def _instead_of_files(configuration: Any, folder: Path) -> dict[str, Any]:
+    """The contents of the files in a folder, as the pool takes them."""
+    settings: dict[str, Any] = {}
+    authority = configuration.ssl_ca_cert
+    if _is_in(folder, authority):
+        settings |= {"ca_certs": None, "ca_cert_data": Path(authority).read_text("ascii")}
+    certificate, key = configuration.cert_file, configuration.key_file
+    if certificate and (_is_in(folder, certificate) or _is_in(folder, key)):
+        verified = ssl.CERT_REQUIRED if configuration.verify_ssl else ssl.CERT_NONE
+        context = create_urllib3_context(cert_reqs=verified)
+        # without a password OpenSSL would ask for it at the terminal
+        context.load_cert_chain(certificate, key, password="")
+        if not authority:
+            context.load_default_certs()
+        settings |= {"cert_file": None, "key_file": None, "ssl_context": context}
+    return settings
 
 
-def _held(content: bytes) -> int:
-    """A file in memory, which ends with the process at the latest; its descriptor."""
-    assert sys.platform == "linux"
-    held = os.memfd_create("flowenv")
-    with open(held, "wb", closefd=False) as file:
-        file.write(content)
-    return held
+def _is_in(folder: Path, path: str | None) -> bool:
+    return bool(path) and Path(path or "").parent == folder
 
 
-def _loader(where: Source, folder: str | None) -> Any:
+def _loader(where: Source, folder: str) -> Any:
     from kubernetes.config import ConfigException
     from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
 
