@@ -31,11 +31,27 @@ def counted(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
+def written(value: object) -> str:
+    """A value as Python writes it; of one that can't be written so, what it is.
+
+    >>> written([1, 2]), written(10**6000)
+    ('[1, 2]', '<int: its repr() raises ValueError>')
+    """
+    try:
+        return repr(value)
+    except Exception as error:  # the flow's own class, or the interpreter's limit
+        return f"<{type(value).__name__}: its repr() raises {type(error).__name__}>"
+
+
+_ACTING = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
+"""The categories of characters that act or, as half of a pair, can't be encoded."""
+
+
 class _Escapes(dict[int, str | int]):
     """What to show for a character: itself, or its escape where it would act, not show."""
 
     def __missing__(self, code: int) -> str | int:
-        acts = unicodedata.category(chr(code)) in ("Cc", "Cf", "Zl", "Zp")
+        acts = unicodedata.category(chr(code)) in _ACTING
         self[code] = chr(code).encode("unicode_escape").decode() if acts else code
         return self[code]
 

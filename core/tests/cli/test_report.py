@@ -6,6 +6,7 @@ import pytest
 
 import flowenv
 from flowenv.errors import FlowenvError
+from flowenv.plugin import CommonEnvironment, FinishedHandle, Marks, Outcome
 
 from .project import Project
 
@@ -106,3 +107,58 @@ def test_a_page_goes_through_a_link_to_a_pipe_and_to_the_standard_output(square)
 def test_what_is_no_run_has_no_page() -> None:
     with pytest.raises(FlowenvError, match=r"'run-1' is no run\. .*flowenv\.attach"):
         flowenv.report("run-1")  # type: ignore[arg-type]
+
+
+def run_of_others(**marks: object) -> flowenv.FlowRun:
+    """A run that is over, as what stands on its object says."""
+    handle = FinishedHandle(Outcome("6f1c", flowenv.State.COMPLETED))
+    read = Marks.from_json({"run_id": "6f1c", "flow": "train", **marks})
+    return read.attached(CommonEnvironment(), handle)
+
+
+@pytest.mark.parametrize(
+    "marks",
+    [
+        {"flow": "\ud800"},
+        {"labels": ["\ud800"]},
+        {"submitter": "\ud800"},
+        {"parameters": {"\ud800": "\ud800"}},
+        {"created": "0001-01-01T00:00:00+14:00"},
+        {"created": "9999-12-31T23:59:59-14:00"},
+    ],
+)
+def test_what_others_wrote_on_their_runs_does_not_break_the_page(tmp_path, marks) -> None:
+    runs = [run_of_others(**marks), run_of_others()]
+    for chosen in (runs, runs[0]):
+        flowenv.report(chosen, tmp_path / "page.html")
+        assert "Completed" in (tmp_path / "page.html").read_text()
+
+
+def test_of_very_many_parameters_the_table_has_the_first() -> None:
+    runs = [run_of_others(parameters={f"p{n}-{i}": "1" for i in range(20)}) for n in range(3)]
+    page = flowenv.report(runs)
+    assert page.count('data-name="p') == 50
+    assert "The table leaves out 10 more parameters." in page
+
+
+class Wordless:
+    def __repr__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class Numbered:
+    def __repr__(self) -> str:
+        return 3  # type: ignore[return-value]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (Wordless(), "&lt;Wordless: its repr() raises RuntimeError&gt;"),
+        ([Numbered()], "&lt;list: its repr() raises TypeError&gt;"),
+        (10**6000, "&lt;int: its repr() raises ValueError&gt;"),
+    ],
+    ids=["raises", "is no text", "is too long"],
+)
+def test_a_result_that_python_cannot_write_does_not_end_the_page(value, said) -> None:
+    assert said in flowenv.report(flowenv.submit(lambda: value))

@@ -36,7 +36,10 @@ def test_a_summary_says_what_the_marks_say() -> None:
     assert found == {**found, **MARKS.to_json(), "reference": "job/train", "state": "Running"}
 
 
-@pytest.mark.parametrize("text", [None, "", "yesterday", "2026-13-01"])
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "yesterday", "2026-13-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"],
+)
 def test_a_mark_that_is_no_moment_is_none(text: str | None) -> None:
     assert moment(text) is None
 

@@ -147,16 +147,19 @@ def texts_by_name(data: object) -> dict[str, str]:
 
 
 def moment(text: str | None) -> datetime.datetime | None:
-    """A moment as a mark has it, in UTC where it names no zone; None if it is none.
+    """A moment as a mark has it, in UTC where it names no zone; None if it is none in UTC.
 
     >>> moment("2026-11-22T18:00:00Z"), moment("yesterday")
     (datetime.datetime(2026, 11, 22, 18, 0, tzinfo=datetime.timezone.utc), None)
     """
     try:
         found = datetime.datetime.fromisoformat(text) if text else None
-    except ValueError:
+        if found is None or found.tzinfo is None:
+            return found and found.replace(tzinfo=datetime.UTC)
+        found.astimezone(datetime.UTC)  # as all who show it do
+    except (ValueError, OverflowError):
         return None
-    return found.replace(tzinfo=datetime.UTC) if found and found.tzinfo is None else found
+    return found
 
 
 def seconds_since(then: datetime.datetime | None) -> float:

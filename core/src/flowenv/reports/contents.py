@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import pprint
@@ -18,6 +19,7 @@ from flowenv.reports.sent import Container, containers, spec_text
 from flowenv.reports.texts import LONGEST_LINE, moment, text
 from flowenv.runs.flow_run import FlowRun
 from flowenv.states import State, Status
+from flowenv.wording import written
 
 MOST_LINES = 20_000
 """The lines of logs that a page has; of longer ones the last ones."""
@@ -193,9 +195,10 @@ def _result(flow_run: FlowRun, status: Status) -> tuple[str, str, Picture | None
 
 def _written_out(value: object) -> str:
     """A value as Python writes it, a long one on several lines."""
-    said = repr(value)
+    said = written(value)
     if _WIDTH < len(said) <= LONGEST_LINE and "\n" not in said:
-        said = pprint.pformat(value, width=_WIDTH, sort_dicts=False)
+        with contextlib.suppress(Exception):  # an item's repr() may raise the second time
+            said = pprint.pformat(value, width=_WIDTH, sort_dicts=False)
     return text(said)
 
 

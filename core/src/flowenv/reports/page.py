@@ -28,6 +28,9 @@ from flowenv.runs.timeline import PHASE_COLOURS, WIDTH, Scale, duration
 MOST_WHOLE = 100
 """So many runs on a page have their logs and specs with them: of more those that went wrong."""
 
+MOST_COLUMNS = 50
+"""The parameters that the table of many runs has columns for; each run's own are with it."""
+
 READERS = 8
 """How many runs are looked at at a time."""
 
@@ -137,6 +140,7 @@ def _rendered(runs: Sequence[RunContents], title: str) -> str:
 def _values(runs: Sequence[RunContents], now: datetime.datetime) -> dict[str, Any]:
     """What the template shows of the runs."""
     why, more = causes(runs)
+    names = list(dict.fromkeys(fact.name for run in runs for fact in run.parameters))
     over = [run for run in runs if run.status.state.is_final]
     longest = max((run.phases for run in over or runs), key=lambda one: Scale([one], now).seconds)
     return {
@@ -154,7 +158,8 @@ def _values(runs: Sequence[RunContents], now: datetime.datetime) -> dict[str, An
         "longest": Scale([longest], now),
         "values": lambda run: {fact.name: fact.value for fact in run.parameters},
         "seen": {phase.name for run in runs for phase in run.phases},
-        "columns": list(dict.fromkeys(fact.name for run in runs for fact in run.parameters)),
+        "columns": names[:MOST_COLUMNS],
+        "more_columns": max(len(names) - MOST_COLUMNS, 0),
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from flowenv.cli.output import printing, runs_table
 from flowenv.cli.output.printing import echo_table
-from flowenv.cli.output.report import report_result
+from flowenv.cli.output.report import describe_result, report_result
 
 ROWS = [
     [
@@ -104,3 +104,14 @@ def test_of_many_bytes_the_beginning_and_the_size_are_shown(capsys: pytest.Captu
 def test_a_closed_output_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     assert not printing.is_terminal()
+
+
+def test_a_result_that_python_cannot_write_is_named(capsys: pytest.CaptureFixture[str]):
+    class Wordless:
+        def __repr__(self) -> str:
+            raise RuntimeError("no words")
+
+    said = "<Wordless: its repr() raises RuntimeError>"
+    report_result(Wordless(), None)
+    assert capsys.readouterr().out == f"Result: {said}\n"
+    assert describe_result(Wordless(), None) == {"result": None, "result_text": said}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flowenv.cli.output.printing import echo, echo_json, results, tell
+from flowenv.wording import written
 
 if TYPE_CHECKING:
     from flowenv.answers.times import RunTimes
@@ -86,8 +87,8 @@ def describe_result(value: Any, error: Exception | None) -> dict[str, Any]:
         return {"result": value}
     finite, nulls = _with_nulls(value)
     if nulls and is_plain(finite):
-        return {"result": finite, "result_nulls": dict(nulls), "result_text": repr(value)}
-    return {"result": None, "result_text": repr(value)}
+        return {"result": finite, "result_nulls": dict(nulls), "result_text": written(value)}
+    return {"result": None, "result_text": written(value)}
 
 
 def _with_nulls(value: Any) -> tuple[Any, Counter[str]]:
@@ -133,7 +134,7 @@ def _shown_result(value: Any) -> str:
     """A result as Python shows it; of many bytes, such as a picture, only the beginning."""
     if isinstance(value, bytes | bytearray) and len(value) > _LONGEST_BYTES:
         return f"{bytes(value[:20])!r}… ({len(value):,} bytes)"
-    return repr(value)
+    return written(value)
 
 
 def cut(text: str, all_of_it: str) -> str:
