@@ -113,11 +113,14 @@ def test_an_object_stays_until_its_finalizers_are_gone(rig: KubernetesRig, api: 
     assert rig.find("ConfigMap", "a") is None
 
 
-def test_another_uid_is_not_deleted(rig: KubernetesRig, api: Any) -> None:
+@pytest.mark.parametrize("wanted", [{"uid": "other"}, {"resourceVersion": "1"}])
+def test_another_uid_or_version_is_not_deleted(
+    rig: KubernetesRig, api: Any, wanted: dict[str, str]
+) -> None:
     rig.apply(config_map("a"))
     with pytest.raises(ApiException) as caught:
         client.CoreV1Api(api).delete_namespaced_config_map(
-            "a", "default", body={"preconditions": {"uid": "other"}}
+            "a", "default", body={"preconditions": wanted}
         )
     assert caught.value.status == 409
     assert rig.find("ConfigMap", "a") is not None

@@ -25,11 +25,13 @@ class DeleteOptions:
         propagation: what becomes of dependents; None is the resource type's default.
         grace_seconds: how long a pod's containers get; None is what the pod's manifest says.
         uid: refuse to delete an object with another UID.
+        version: refuse to delete it if it has changed since it had this resourceVersion.
     """
 
     propagation: str | None = None
     grace_seconds: int | None = None
     uid: str | None = None
+    version: str | None = None
 
     def __post_init__(self) -> None:
         if self.propagation is not None and self.propagation not in _POLICIES:
@@ -62,7 +64,7 @@ class Deleter:
             the object if it is still there (or a pod), else a ``Status`` object of success.
 
         Raises:
-            ApiError: 404; 409 if the UID is another one.
+            ApiError: 404; 409 if the UID or the version is another one.
         """
         options = options or DeleteOptions()
         found = self._store.get(key)
@@ -71,6 +73,13 @@ class Deleter:
             why = (
                 f"Precondition failed: UID in precondition: {options.uid}, "
                 f"UID in object meta: {uid}"
+            )
+            raise conflict(key.resource, key.name, why)
+        version = found["metadata"]["resourceVersion"]
+        if options.version and options.version != version:
+            why = (
+                f"Precondition failed: ResourceVersion in precondition: {options.version}, "
+                f"ResourceVersion in object meta: {version}"
             )
             raise conflict(key.resource, key.name, why)
         if key.resource == NAMESPACE:

@@ -191,5 +191,6 @@ def _delete_options(query: dict[str, str], body: Any) -> DeleteOptions:
     orphans = query.get("orphanDependents") or given.get("orphanDependents")
     if policy is None and orphans is not None:
         policy = "Orphan" if str(orphans).lower() == "true" else "Background"
-    uid = (given.get("preconditions") or {}).get("uid")
-    return DeleteOptions(policy, None if grace is None else number(str(grace)), uid)
+    wanted = given.get("preconditions") or {}
+    seconds = None if grace is None else number(str(grace))
+    return DeleteOptions(policy, seconds, wanted.get("uid"), wanted.get("resourceVersion"))

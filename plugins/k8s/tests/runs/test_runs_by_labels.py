@@ -29,6 +29,7 @@ from flowenv.testing import flows
 from flowenv_k8s import KubernetesJobEnvironment
 from flowenv_k8s.api.client import forget_connections
 from flowenv_k8s.runs import sweep
+from flowenv_k8s.runs.brought import use
 from on_kubernetes.documented_roles import documented, granted
 from on_kubernetes.proofs import proof
 from rigs.kubernetes import KubernetesRig, ScriptedKubelet
@@ -274,7 +275,7 @@ def test_a_sweep_removes_flowenv_from_a_namespace_where_no_run_needs_it(
 ) -> None:
     run = start()
     (name,) = {one["metadata"]["name"] for one in rig.objects("ConfigMap")}
-    monkeypatch.setattr(sweep, "age_of", lambda found: 2 * 86400.0)
+    monkeypatch.setattr(use, "age_of", lambda found: 2 * 86400.0)
     assert name not in [one.name for one in swept(run.environment)]
     run.cancel()
     left = swept(run.environment)

@@ -167,6 +167,7 @@ class Client:
         name: str,
         *,
         uid: str | None = None,
+        version: str | None = None,
         propagation: str = "Background",
         grace: int | None = None,
     ) -> bool:
@@ -177,11 +178,12 @@ class Client:
             namespace: where.
             name: which.
             uid: only the object with this UID, not another that took its name.
+            version: with the UID: only as it was with this resourceVersion.
             propagation: `Background`, or `Foreground` to keep it until all it owns is gone.
             grace: seconds that a pod's containers get to end; None for what the pod says.
 
         Returns:
-            False if it wasn't there.
+            False if it wasn't there, or was another one.
         """
         request = Request("delete", resource, namespace, name)
         body: dict[str, Any] = {
@@ -190,7 +192,7 @@ class Client:
             "propagationPolicy": propagation,
         }
         if uid:
-            body["preconditions"] = {"uid": uid}
+            body["preconditions"] = {"uid": uid} | ({"resourceVersion": version} if version else {})
         if grace is not None:
             body["gracePeriodSeconds"] = grace
         path = resource.path(namespace, name)

@@ -23,7 +23,7 @@ NEEDED_PERMISSIONS = (
 HELPFUL_PERMISSIONS = (
     *(Request(verb, EVENTS) for verb in ("list", "create")),
     Request("delete", PODS),
-    *(Request(verb, CONFIG_MAPS) for verb in ("list", "delete")),
+    *(Request(verb, CONFIG_MAPS) for verb in ("list", "patch", "delete")),
 )
 """What explains and cleans up; runs work without."""
 

@@ -9,19 +9,19 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from flowenv.errors import FlowenvError
+from flowenv.errors import FlowenvError, PlatformError
 from flowenv.plugin import Leftover, State, moment, seconds_since
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.resources import CONFIG_MAPS, JOBS, PODS, Resource
 from flowenv_k8s.base_environment import KubernetesEnvironment
 from flowenv_k8s.runs.brought.common_part import forget_common
 from flowenv_k8s.runs.brought.runtime import forget_runtime
+from flowenv_k8s.runs.brought.use import KEPT, unused_for
 from flowenv_k8s.runs.diagnosis.job_status import is_held
 from flowenv_k8s.runs.lookup import pods_by_job, stored_payload, verdict_on
 from flowenv_k8s.runs.stored_payload import StoredPayload
 from flowenv_k8s.spec.common_part import KIND as BATCH_KIND
 from flowenv_k8s.spec.common_part import common_of
-from flowenv_k8s.spec.job import DAY
 from flowenv_k8s.spec.labels import (
     CONTROLLER_UID,
     JOB_NAME,
@@ -69,7 +69,7 @@ def sweep(
     for pod in itertools.chain.from_iterable(pods.values()):
         if age_of(pod) >= older_than and _is_orphan(client, pod):
             yield leftover(PODS, pod, remove, delete)
-    yield from _unused_shared(client, namespace, older_than, jobs, remove, delete)
+    yield from _unused_shared(client, namespace, older_than, jobs, delete)
 
 
 def _unused_shared(
@@ -77,16 +77,14 @@ def _unused_shared(
     namespace: str,
     older_than: float,
     jobs: Sequence[Mapping[str, Any]],
-    remove: Callable[[Resource, Mapping[str, Any]], object],
     delete: bool,
 ) -> Iterator[Leftover]:
     """The ConfigMaps that brought something to runs none of which is there any more.
 
     That is flowenv, or what a batch's payloads share, whose Secret goes with its ConfigMap. One
-    that isn't a day old is left alone: the next run needs it.
+    that was made or needed within a day is left alone: the next run needs it.
     """
-    pods = [job["spec"]["template"]["spec"] for job in jobs]
-    used = {name for pod in pods for name in (runtime_of(pod), common_of(pod))}
+    used = _used(jobs)
     try:
         kinds = f"{KIND_LABEL} in ({KIND},{BATCH_KIND})"
         found, _ = client.list(CONFIG_MAPS, namespace, labels=kinds)
@@ -94,15 +92,32 @@ def _unused_shared(
         _log.warning("ConfigMaps of flowenv's own may be left over: %s", error)
         return
 
-    def forget(resource: Resource, found: Mapping[str, Any]) -> None:
-        forget_runtime(client, namespace, found["metadata"]["name"])
-        forget_common(client, namespace, found["metadata"]["name"])
-        remove(resource, found)
-
+    remove = functools.partial(_remove_shared, client)
     for one in found:
-        name = one["metadata"]["name"]
-        if name not in used and age_of(one) >= max(older_than, DAY):
-            yield leftover(CONFIG_MAPS, one, forget, delete)
+        if one["metadata"]["name"] not in used and unused_for(one) >= max(older_than, KEPT):
+            yield leftover(CONFIG_MAPS, one, remove, delete)
+
+
+def _used(jobs: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The names of what Jobs share."""
+    pods = [job["spec"]["template"]["spec"] for job in jobs]
+    return {name for pod in pods for name in (runtime_of(pod), common_of(pod))}
+
+
+def _remove_shared(client: Client, resource: Resource, found: Mapping[str, Any]) -> None:
+    """Remove what runs have shared, unless one has come to need it since that was looked for."""
+    metadata = found["metadata"]
+    where, uid = (metadata["namespace"], metadata["name"]), metadata["uid"]
+    jobs, _ = client.list(JOBS, where[0], labels=selector())
+    if where[1] not in _used(jobs):
+        forget_runtime(client, *where)
+        forget_common(client, *where)
+        if client.delete(resource, *where, uid=uid, version=metadata["resourceVersion"]):
+            return
+        there = client.get(resource, *where)
+        if there is None or there["metadata"]["uid"] != uid:
+            return
+    raise PlatformError(f"The {resource.kind} {where[1]} has come to be needed meanwhile.")
 
 
 def is_going(found: Mapping[str, Any]) -> bool:

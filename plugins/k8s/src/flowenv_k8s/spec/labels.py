@@ -40,6 +40,8 @@ OUTCOME = PREFIX + "outcome"
 CANCELLED = PREFIX + "cancelled"
 """Annotation: when somebody cancelled the run. It is there before anything is stopped."""
 
+USED = PREFIX + "used-at"
+"""Annotation of what runs share: when one was last about to need it, if it was old by then."""
 FURTHER_PODS = PREFIX + "further-pods"
 """Annotation of a Job: it owns pods besides its own, itself or by what it owns, such as Dask's."""
 

@@ -12,13 +12,16 @@ import pytest
 
 import flowenv
 from flowenv import Batch
-from flowenv.errors import RunConflict
+from flowenv.errors import PlatformError, RunConflict
 from flowenv.flows.finding import find_flow
 from flowenv.plugin import Environment, Leftover
-from flowenv_k8s.api.client import Client, connect
+from flowenv_k8s.api.client import Client, connect, forget_connections
 from flowenv_k8s.api.resources import CONFIG_MAPS, SECRETS
 from flowenv_k8s.runs import sweep
+from flowenv_k8s.runs.brought import use
+from flowenv_k8s.runs.brought.brought_again import bring
 from flowenv_k8s.runs.brought.common_part import forget_common
+from flowenv_k8s.runs.brought.runtime import forget_runtime
 from flowenv_k8s.spec.common_part import common_of
 from rigs.kubernetes import KubernetesRig
 
@@ -130,7 +133,7 @@ def test_a_sweep_removes_it_when_no_run_needs_it(
     batch = submit(2)
     environment = batch.rows[0].draft.environment
     (name,) = shared(rig)
-    monkeypatch.setattr(sweep, "age_of", lambda found: 2 * 86400.0)
+    monkeypatch.setattr(use, "age_of", lambda found: 2 * 86400.0)
     assert name not in [one.name for one in swept(environment)]
     assert shared(rig) == [name]
     batch.cancel()
@@ -139,3 +142,50 @@ def test_a_sweep_removes_it_when_no_run_needs_it(
         one.name for one in left if one.kind == "ConfigMap" and one.removed
     ]
     rig.wait_until(lambda: not shared(rig), "the Secret's going with its owner")
+
+
+def listed(environment: Environment) -> dict[str, Leftover]:
+    """The ConfigMaps that a sweep would remove."""
+    found = sweep.sweep(connect(), environment, older_than=0.0, delete=False)  # type: ignore[arg-type]
+    return {one.name.partition("/")[2]: one for one in found if one.kind == "ConfigMap"}
+
+
+def test_a_sweep_leaves_what_a_run_has_come_to_need_since_it_was_listed(
+    rig: KubernetesRig, submit: Map, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = submit(2)
+    (name,) = shared(rig)
+    batch.cancel()
+    monkeypatch.setattr(use, "age_of", lambda found: 2 * 86400.0)
+    left = listed(batch.rows[0].draft.environment)[name]
+    submit(2)
+    with pytest.raises(PlatformError, match="come to be needed"):
+        left.removal()  # type: ignore[misc]
+    assert shared(rig) == [name]
+
+
+def test_an_old_one_that_a_run_is_about_to_need_is_marked_and_no_sweep_removes_it(
+    rig: KubernetesRig, submit: Map, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = submit(2)
+    made = batch.rows[0].run.spec
+    assert made
+    (name,) = shared(rig)
+    batch.cancel()
+    monkeypatch.setattr(use, "age_of", lambda found: 2 * 86400.0)
+    before = listed(batch.rows[0].draft.environment)
+    both = {one["metadata"]["name"] for one in rig.objects("ConfigMap")}
+    assert set(before) == both
+    forget_connections()
+    forget_runtime(connect(), "default", made["runtime"]["metadata"]["name"])
+    with rig.access.denied("patch", "configmaps"):  # that is no reason not to run
+        bring(connect(), made)
+    assert set(listed(batch.rows[0].draft.environment)) == both
+    forget_connections()
+    forget_runtime(connect(), "default", made["runtime"]["metadata"]["name"])
+    bring(connect(), made)
+    for one in before.values():  # a sweep that has seen them before
+        with pytest.raises(PlatformError, match="come to be needed"):
+            one.removal()  # type: ignore[misc]
+    assert listed(batch.rows[0].draft.environment) == {}
+    assert shared(rig) == [name]

@@ -10,6 +10,7 @@ from flowenv.errors import RunConflict
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.api.resources import CONFIG_MAPS, SECRETS
+from flowenv_k8s.runs.brought.use import keep
 from flowenv_k8s.runs.own_objects import create_once
 from flowenv_k8s.spec.variables import secret_manifest
 
@@ -67,7 +68,8 @@ class BroughtParts:
             made = self._client.create(CONFIG_MAPS, dict(config_map))
         except Refused as refused:  # it is there already
             found = self._client.get(CONFIG_MAPS, self._namespace, name)
-            if found is None or found["metadata"].get("deletionTimestamp"):
+            is_there = found is not None and not found["metadata"].get("deletionTimestamp")
+            if found is None or not is_there or not keep(self._client, found):
                 raise RunConflict(
                     f"The ConfigMap {name} in the namespace {self._namespace} is just going.",
                     hint="A sweep removes it; submit the batch again.",

@@ -15,6 +15,7 @@ from flowenv.plugin import cache_folder
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.refusals import Refused
 from flowenv_k8s.api.resources import CONFIG_MAPS
+from flowenv_k8s.runs.brought.use import keep
 
 NOTED = 600.0
 """Seconds for which a ConfigMap that was seen isn't asked for again."""
@@ -46,14 +47,16 @@ def bring_runtime(client: Client, config_map: Mapping[str, Any], *, anew: bool =
     try:
         client.create(CONFIG_MAPS, {**config_map, "binaryData": data})
     except Refused as refused:  # it is there already
-        _check_content(client.get(CONFIG_MAPS, namespace, name), config_map, refused)
+        there = _checked(client.get(CONFIG_MAPS, namespace, name), config_map, refused)
+        if not keep(client, there):
+            bring_runtime(client, config_map, anew=True)
     except PlatformError as refused:  # somebody else may have brought it again
         found = None
         with contextlib.suppress(PlatformError):
             found = client.get(CONFIG_MAPS, namespace, name) if anew else None
         if found is None:
             raise
-        _check_content(found, config_map, refused)
+        _checked(found, config_map, refused)
     with contextlib.suppress(OSError):  # then it is asked for again next time
         noted.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         noted.touch()
@@ -77,19 +80,20 @@ def _note(client: Client, namespace: str, name: str) -> Path:
     return cache_folder() / "brought" / place
 
 
-def _check_content(
+def _checked(
     found: Mapping[str, Any] | None, wanted: Mapping[str, Any], refused: Exception
-) -> None:
+) -> Mapping[str, Any]:
     """A name says a content, but whoever may make ConfigMaps can give it to another one."""
     there = {
         key: hashlib.sha256(base64.b64decode(one)).digest()
         for key, one in ((found or {}).get("binaryData") or {}).items()
     }
     meant = {key: hashlib.sha256(one).digest() for key, one in wanted["binaryData"].items()}
-    if there != meant or not (found or {}).get("immutable"):
+    if found is None or there != meant or not found.get("immutable"):
         name, namespace = wanted["metadata"]["name"], wanted["metadata"]["namespace"]
         raise RunConflict(
             f"The ConfigMap {name} in the namespace {namespace} isn't the flowenv that this run "
             "would bring: somebody else has made it.",
             hint=f"Look who did, and remove it: kubectl delete configmap {name} -n {namespace}",
         ) from refused
+    return found
