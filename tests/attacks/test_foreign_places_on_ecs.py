@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from flowenv import State, attach
-from flowenv.plugin import Outcome
+from flowenv.plugin import Outcome, contract, payload_object
 from flowenv_fargate import FargateTaskEnvironment
 from flowenv_fargate.runs import account as known
 from flowenv_fargate.runs import tasks
+from flowenv_fargate.runs.s3_payload import folder
 from rigs.ecs import Account, EcsRig, Image, Script, ScriptedRunner
 
 RUN_ID = "00000000-1111-2222-3333-444444444444"
@@ -53,7 +56,9 @@ def on_ecs(
     return make
 
 
-def strangers_task(ecs: EcsRig, account: Account, place: str) -> str:
+def strangers_task(
+    ecs: EcsRig, account: Account, place: str, run_id: str = RUN_ID, **more: Any
+) -> str:
     client = ecs.client("ecs")
     client.register_task_definition(
         family="strangers",
@@ -68,9 +73,10 @@ def strangers_task(ecs: EcsRig, account: Account, place: str) -> str:
         taskDefinition="strangers",
         launchType="FARGATE",
         networkConfiguration=account.network_configuration,
-        startedBy=f"flowenv/{RUN_ID}",
+        startedBy=f"flowenv/{run_id}",
+        **more,
         tags=[
-            {"key": "flowenv:run-id", "value": RUN_ID},
+            {"key": "flowenv:run-id", "value": run_id},
             {"key": "flowenv:payload", "value": place},
         ],
     )
@@ -92,3 +98,22 @@ def test_a_task_that_names_a_place_is_looked_at_without_deleting_there(
     reference = strangers_task(ecs, account, "s3://mine/treasure")
     assert attach(reference, on_ecs(**metadata)).wait(20).state is State.COMPLETED
     assert [entry["Key"] for entry in s3.list_objects_v2(Bucket="mine")["Contents"]] == ["treasure"]
+
+
+@pytest.mark.parametrize("tasks_of_run", [1, 2])
+def test_a_payload_is_removed_only_if_one_task_claims_its_run(
+    ecs: EcsRig, account: Account, on_ecs: Callable[..., FargateTaskEnvironment], tasks_of_run: int
+) -> None:
+    s3, run_id, bucket = ecs.client("s3"), str(uuid.uuid4()), f"ours-{tasks_of_run}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": ecs.region})
+    stored = {"name": "flow", "environment": [{"name": contract.PAYLOAD, "value": "https://s3"}]}
+    overrides = {"containerOverrides": [stored]}
+    made = [
+        strangers_task(ecs, account, "", run_id, overrides=overrides) for _ in range(tasks_of_run)
+    ]
+    place = f"s3://{bucket}/flows"
+    url = payload_object(folder(place, made[0], account.cluster), run_id)
+    s3.put_object(Bucket=bucket, Key=url.removeprefix(f"s3://{bucket}/"), Body=b"mine")
+    assert attach(made[0], on_ecs(payload_url=place)).wait(20).state.is_final
+    left = s3.list_objects_v2(Bucket=bucket).get("Contents") or []
+    assert len(left) == (1 if tasks_of_run == 2 else 0)

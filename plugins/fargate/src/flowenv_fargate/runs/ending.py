@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from flowenv.errors import FlowenvError, PlatformError
 from flowenv.plugin import TryAgain
@@ -25,6 +26,8 @@ class Ending:
         container: the name of the flow's container.
         start_timeout: seconds within which the task must run.
         payload_url: where the payload is, if it is in S3.
+        is_claimed_once: whether no other task says that it is the run, which marks alone can't
+            tell.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class Ending:
         container: str,
         start_timeout: float,
         payload_url: str,
+        is_claimed_once: Callable[[], bool],
     ) -> None:
         self._account = account
         self._aws = account.aws
@@ -43,6 +47,7 @@ class Ending:
         self._container = container
         self._start_timeout = start_timeout
         self._payload_url = payload_url
+        self._is_claimed_once = is_claimed_once
         self._cleaned_up = False
 
     def end_late(self, task: Task, waited: float) -> None:
@@ -78,7 +83,10 @@ class Ending:
         self._stop_the_rest(task)
         if self._payload_url:
             try:
-                s3_payload.remove(self._aws, self._payload_url)
+                if self._is_claimed_once():
+                    s3_payload.remove(self._aws, self._payload_url)
+                else:
+                    _log.warning("The payload is left: another task says that it is the run.")
             except FlowenvError as error:
                 _log.warning("The payload %s can't be removed: %s", self._payload_url, error)
 

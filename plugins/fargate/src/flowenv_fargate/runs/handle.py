@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -51,6 +51,8 @@ class TaskHandle(PolledHandle[Task]):
         container: the name of the flow's container.
         start_timeout: seconds within which the task must run.
         payload_url: where the payload is, if it is in S3.
+        is_claimed_once: whether no other task says that it is the run. Whoever has submitted it
+            needn't ask.
         task: what is known of the task already.
         submitted: True if `task` is RunTask's answer, so that DescribeTasks may not know it.
     """
@@ -65,6 +67,7 @@ class TaskHandle(PolledHandle[Task]):
         container: str,
         start_timeout: float,
         payload_url: str = "",
+        is_claimed_once: Callable[[], bool] = lambda: True,
         task: Mapping[str, Any],
         submitted: bool = False,
     ) -> None:
@@ -73,7 +76,9 @@ class TaskHandle(PolledHandle[Task]):
         self._arn = arn
         self._flow_log = FlowLog(account, arn, run_id, container)
         self._container = container
-        self._ending = Ending(account, cluster, arn, container, start_timeout, payload_url)
+        self._ending = Ending(
+            account, cluster, arn, container, start_timeout, payload_url, is_claimed_once
+        )
         self._task: Mapping[str, Any] = task
         self._answer = task if submitted else None
         self._is_own = submitted

@@ -47,6 +47,12 @@ def _handle(
     identity: Identity,
 ) -> TaskHandle:
     container = identity.container or _first_container(account, task)
+    own = environment.kwargs.get("startedBy")
+
+    def is_claimed_once() -> bool:
+        found = _of_run(account, cluster, identity.run_id, own)
+        return all(other["taskArn"] == task["taskArn"] for other, _ in found)
+
     return TaskHandle(
         account,
         cluster,
@@ -55,6 +61,7 @@ def _handle(
         container=container,
         start_timeout=environment.start_timeout,
         payload_url=_payload_url(environment, cluster, task, identity),
+        is_claimed_once=is_claimed_once,
         task=task,
     )
 
