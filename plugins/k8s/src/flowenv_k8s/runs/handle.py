@@ -15,7 +15,7 @@ from flowenv_k8s.api.resources import JOBS
 from flowenv_k8s.runs.cancellation import DEFAULT_GRACE, delete_job
 from flowenv_k8s.runs.diagnosis.told_events import told
 from flowenv_k8s.runs.logs.run_log import RunLog
-from flowenv_k8s.runs.stored_payload import StoredPayload
+from flowenv_k8s.runs.own_objects import StoredPayload
 from flowenv_k8s.runs.tracking import RunTracker
 from flowenv_k8s.runs.watch.watched import Watched
 

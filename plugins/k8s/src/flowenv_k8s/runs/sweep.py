@@ -19,7 +19,7 @@ from flowenv_k8s.runs.brought.runtime import forget_runtime
 from flowenv_k8s.runs.brought.use import KEPT, unused_for
 from flowenv_k8s.runs.diagnosis.job_status import is_held
 from flowenv_k8s.runs.lookup import pods_by_job, stored_payload, verdict_on
-from flowenv_k8s.runs.stored_payload import StoredPayload
+from flowenv_k8s.runs.own_objects import StoredPayload
 from flowenv_k8s.spec.common_part import KIND as BATCH_KIND
 from flowenv_k8s.spec.common_part import common_of
 from flowenv_k8s.spec.labels import (

@@ -27,8 +27,8 @@ from flowenv_k8s.runs.diagnosis import events
 from flowenv_k8s.runs.diagnosis.job_status import is_over
 from flowenv_k8s.runs.diagnosis.run_status import Observed, Verdict, judge
 from flowenv_k8s.runs.diagnosis.times import PULLED, UNPLACED, is_made_gated, times_of
+from flowenv_k8s.runs.own_objects import StoredPayload
 from flowenv_k8s.runs.start import Start
-from flowenv_k8s.runs.stored_payload import StoredPayload
 from flowenv_k8s.runs.termination import (
     end_job,
     leave_outcome,
