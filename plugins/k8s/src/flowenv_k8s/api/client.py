@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 import threading
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -43,6 +45,19 @@ def connect(context: str | None = None, *, own_pod: bool = False) -> Client:
 
 
 _making = threading.Lock()
+_clients: weakref.WeakSet[Client] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """Threads don't come along: what they hold is held for ever, and what they do isn't done."""
+    global _making
+    _making = threading.Lock()
+    for one in list(_clients):
+        one.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @functools.lru_cache(maxsize=64)
@@ -78,6 +93,13 @@ class Client:
         self._lock = threading.Lock()
         self._requests = Requests(where, self.retries)
         self._shared: dict[tuple[Callable[..., Any], str], Any] = {}
+        _clients.add(self)
+
+    def after_fork(self) -> None:
+        """Make what can't be shared with the process that this one was forked from anew."""
+        self._lock = threading.Lock()
+        self._shared = {}
+        self._requests.after_fork()
 
     # -- objects ------------------------------------------------------------------------
 

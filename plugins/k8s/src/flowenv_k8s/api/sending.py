@@ -23,6 +23,9 @@ _CONNECTIONS = 3
 _PASSING = frozenset({429, 500, 502, 503, 504})
 """HTTP statuses after which the same request may succeed."""
 
+_OTHERS: list[Session | None] = []
+"""Sessions of the process that this one was forked from."""
+
 
 class Requests:
     """Sends requests by a session, which is another one once its credentials have expired.
@@ -31,14 +34,31 @@ class Requests:
         where: where the connection's settings come from.
         retries: when requests are tried again.
 
-    Attributes:
-        session: the session of now.
     """
 
     def __init__(self, where: Source, retries: Retries) -> None:
         self._where, self._retries = where, retries
         self._lock = threading.Lock()
-        self.session = Session(where)
+        self._session: Session | None = Session(where)
+
+    @property
+    def session(self) -> Session:
+        """The session of now.
+
+        Raises:
+            FlowenvError: if a forked process can't make its own.
+        """
+        if (found := self._session) is None:
+            with self._lock:
+                found = self._session = self._session or Session(self._where)
+        return found
+
+    def after_fork(self) -> None:
+        """Leave the connections to the process that they come from."""
+        self._lock = threading.Lock()
+        # not let go of: closing takes locks that threads may have held, which aren't here
+        _OTHERS.append(self._session)
+        self._session = None
 
     def json(
         self,
@@ -140,8 +160,8 @@ class Requests:
     def _refresh(self, used: Session) -> None:
         """Load the credentials again, unless another thread just has."""
         with self._lock:
-            if self.session is used:
-                self.session = Session(self._where)
+            if self._session is used:
+                self._session = Session(self._where)
 
     def odd(self, request: Request, why: str) -> FlowenvError:
         """The error for an answer that no API server gives; raise it.
