@@ -20,6 +20,8 @@ from flowenv.results.whole_files import OWN, check_writable, write_whole
         (bytearray(b"ab"), "ab", b"ab"),
         ("h\xe4llo\r\n", "a.txt", "h\xe4llo\r\n".encode()),
         ("no \udce4", "-", b"no \xe4"),
+        ("no \ud800", "-", rb"no \ud800"),
+        (["\ud800"], "a.json", b'[\n  "\\ud800"\n]\n'),
         ("a", "a.JSON", b'"a"\n'),
         ({"a": [1]}, "data", b'{\n  "a": [\n    1\n  ]\n}\n'),
         ({"a": [1]}, "data.txt", b"{'a': [1]}\n"),
@@ -36,6 +38,11 @@ def test_a_form_that_a_result_has_not_names_those_that_it_has(recwarn):
         content_for([1], "a.png")
     with pytest.raises(FlowenvError, match=r"type set .* to a\.json\. .* ends in \.txt\."):
         content_for({1}, "a.json")
+
+
+def test_a_result_that_python_cannot_write_is_said():
+    with pytest.raises(FlowenvError, match="type int can't be written as text: ValueError"):
+        content_for(10**6000, "a.txt")
 
 
 def test_tables_and_arrays_have_forms_of_their_own():

@@ -71,6 +71,7 @@ def test_plain_data_comes_back_without_a_pickle(value):
         bytearray(b"\x00"),
         3 + 4j,
         decimal.Decimal("1.10"),
+        [10**6000, -(2**14_000)],
         uuid.UUID(int=1),
         {1: "a", (2, 3): {"$items": 1}},
         math.inf,

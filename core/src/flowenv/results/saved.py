@@ -27,7 +27,8 @@ def content_for(value: Any, name: str) -> bytes:
             where a table is CSV.
 
     Raises:
-        FlowenvError: if a result of its type can't be written so, with the ends that can.
+        FlowenvError: if a result of its type can't be written so, with the ends that can; or if
+            it can't be written as text.
 
     >>> content_for(b"\\x89PNG", "loss.png"), content_for("done", "-"), content_for(1, "a.json")
     (b'\\x89PNG', b'done', b'1\\n')
@@ -40,7 +41,7 @@ def content_for(value: Any, name: str) -> bytes:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if isinstance(value, str) and end != ".json":
-        return value.encode("utf-8", "surrogateescape")
+        return _encoded(value)
     forms = _forms(value)
     if not end and forms:
         end = ".csv" if name == "-" and ".csv" in forms else next(iter(forms))
@@ -62,9 +63,32 @@ def _forms(value: Any) -> dict[str, Callable[[], bytes]]:
     if numpy and isinstance(value, numpy.ndarray):
         forms[".npy"] = lambda: _npy(numpy, value)
     if is_plain(value):
-        forms[".json"] = lambda: (json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode()
-    forms[".txt"] = lambda: f"{value}\n".encode("utf-8", "backslashreplace")
+        forms[".json"] = lambda: _json(value)
+    forms[".txt"] = lambda: _text(value)
     return forms
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", "surrogateescape")  # bytes that Python has read so
+    except UnicodeEncodeError:  # others that have no letter
+        return text.encode("utf-8", "backslashreplace")
+
+
+def _json(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+    return text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes JSON's own escape
+
+
+def _text(value: Any) -> bytes:
+    try:
+        text = f"{value}\n"
+    except Exception as error:  # the flow's own class, or the interpreter's limit
+        kind = type(value).__name__
+        raise FlowenvError(
+            f"A result of type {kind} can't be written as text: {type(error).__name__}: {error}."
+        ) from error
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _parquet(table: Any) -> bytes:

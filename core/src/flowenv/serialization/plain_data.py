@@ -47,6 +47,7 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
     "timedelta": _microseconds,
     "bytes": base64.b64decode,
     "bytearray": lambda text: bytearray(base64.b64decode(text)),
+    "int": lambda text: int(text, 16),
     "float": float,
     "complex": complex,
     "decimal": decimal.Decimal,
@@ -62,12 +63,16 @@ _TO_TEXT: dict[type, tuple[str, Callable[[Any], str]]] = {
     datetime.timedelta: ("timedelta", lambda t: str(t // datetime.timedelta(microseconds=1))),
     bytes: ("bytes", lambda data: base64.b64encode(data).decode()),
     bytearray: ("bytearray", lambda data: base64.b64encode(data).decode()),
+    int: ("int", hex),  # what is no plain one: too many digits
     float: ("float", repr),  # what is no plain one: NaN and the infinities
     complex: ("complex", repr),
     decimal.Decimal: ("decimal", str),
     uuid.UUID: ("uuid", str),
 }
 """Values that travel as text, so that they can be read by any Python."""
+
+_MOST_BITS = 14_000
+"""Of an integer in JSON: Python reads and writes no more than 4300 decimal digits."""
 
 _COLLECTIONS: dict[str, type] = {"tuple": tuple, "set": set, "frozenset": frozenset, "dict": dict}
 
@@ -115,8 +120,10 @@ def is_plain(value: object) -> bool:
     >>> is_plain({"a": [1, None]}), is_plain((1, 2)), is_plain({1: 2})
     (True, False, False)
     """
-    if value is None or type(value) in (str, int, bool):
+    if value is None or type(value) in (str, bool):
         return True
+    if type(value) is int:
+        return value.bit_length() <= _MOST_BITS
     if type(value) is float:
         return value == value and abs(value) != float("inf")
     if type(value) is list:
