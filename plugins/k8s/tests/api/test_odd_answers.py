@@ -15,6 +15,7 @@ from flowenv.errors import FlowenvError, PlatformError, PlatformUnreachable
 from flowenv_k8s.api.client import Client
 from flowenv_k8s.api.kubeconfig import Source
 from flowenv_k8s.api.resources import JOBS
+from flowenv_k8s.runs.watch.pod_events import pod_events
 from rigs.kubernetes.kubeconfig import add_context
 
 
@@ -110,3 +111,14 @@ def test_an_answer_without_end_is_not_kept(client: Client, monkeypatch: pytest.M
     Stranger.answers = itertools.repeat(b'{"a": "%s"}' % (b"a" * 1024**2))
     with pytest.raises(PlatformUnreachable, match="over 1 MiB"):
         client.list(JOBS, "default")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"<html>", DEEP, b"7", b"[]", b'{"type": "ADDED"}', b'{"type": "ADDED", "object": 7}'],
+    ids=["html", "deep", "number", "list", "part", "object"],
+)
+def test_a_watch_of_odd_events_counts_as_cut(line: bytes, client: Client) -> None:
+    Stranger.answers = itertools.repeat(line + b"\n")
+    with pytest.raises(ConnectionError, match="inside an event"):
+        list(pod_events(client, "default", "", "1", lambda _: None))

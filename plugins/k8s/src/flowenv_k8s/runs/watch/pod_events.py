@@ -61,10 +61,11 @@ def pod_events(
     for line in stream.lines():
         try:
             event = json.loads(line)
-        except ValueError as error:
-            raise ConnectionError("the stream was cut inside an event") from error
-        kind, found = event["type"], event["object"]
-        if kind == "ERROR" and found.get("code") == _GONE:
+            kind, found = event["type"], event["object"]
+            code = found.get("code")
+        except (ValueError, RecursionError, LookupError, TypeError, AttributeError) as error:
+            raise ConnectionError("the stream was cut inside an event, or has others") from error
+        if kind == "ERROR" and code == _GONE:
             raise WatchExpired
         if kind == "ERROR":
             raise ConnectionError(found.get("message") or "the watch failed")
