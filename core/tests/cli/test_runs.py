@@ -73,6 +73,7 @@ def test_runs_that_are_asked_for(fake: Project) -> None:
         (["--since", "2026-01-01T00:00"], "No such runs."),  # the fake platform knows no dates
         (["--state", "done"], "'done' is no state. There are Pending"),
         (["--since", "yesterday"], "'yesterday' is no duration and no date"),
+        (["--since", "999999999d"], "'999999999d' is no duration and no date"),
     ):
         assert says in fake.flowenv("runs", *HERE, *arguments).stderr
     assert fake.flowenv("runs", *HERE, "--mine", **ADA).stderr == "No such runs.\n"

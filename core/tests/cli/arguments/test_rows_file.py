@@ -142,6 +142,11 @@ def test_a_column_that_is_no_parameter_is_told_once(tmp_path):
     )
 
 
+def test_a_very_long_name_is_told_in_short(tmp_path):
+    said = refused(tmp_path / "a.jsonl", '{"' + "y" * 9000 + '": 1}')
+    assert said.startswith(f"a.jsonl, line 1: The flow backtest has no parameter '{'y' * 100}'…. ")
+
+
 def test_what_p_gives_is_not_blamed_on_the_file(tmp_path):
     said = refused(tmp_path / "a.csv", "lots\n1\n", dya=DAY)
     assert said == "-p dya: The flow backtest has no parameter 'dya'. Did you mean 'day'?"

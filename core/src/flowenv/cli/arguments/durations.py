@@ -23,9 +23,9 @@ def since(
     """A moment: so long ago, or a date with or without a time; without a zone it is local."""
     if value is None:
         return None
-    if (found := _seconds(value)) is not None:
-        return datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=found)
     try:
+        if (found := _seconds(value)) is not None:
+            return datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=found)
         return datetime.datetime.fromisoformat(value).astimezone()
     except (ValueError, OverflowError):
         raise click.BadParameter(

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     import inspect
 
 
+_LONGEST_NAME = 100
+"""Characters of a name that is none, as an error has it."""
+
+
 class Signed(Protocol):
     """What is looked at of a flow."""
 
@@ -80,7 +84,8 @@ def _unknown(flow: Signed, name: str, value: Any, named: Mapping[str, inspect.Pa
     known = nearest(name, list(named)) or "It takes none."
     if name == "parameters" and isinstance(value, Mapping):
         known = "Give the flow's parameters by their names: run(n=3), execute(flow, n=3)."
-    return Fault(name, f"The flow {flow.name} has no parameter {name!r}.", known)
+    shown = repr(name) if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]!r}…"
+    return Fault(name, f"The flow {flow.name} has no parameter {shown}.", known)
 
 
 def _missing(flow: Signed, needed: list[str], given: Mapping[str, Any]) -> list[Fault]:
