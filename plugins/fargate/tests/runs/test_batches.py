@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import random
 import uuid
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from flowenv import Flow, State
 from flowenv.container.incoming_payload import read_payload
 from flowenv.plugin import Reason, contract, seconds_since
 from flowenv_fargate import FargateTaskEnvironment
+from flowenv_fargate.api import clocks
 from flowenv_fargate.hooks import flowenv_sweep
 from flowenv_fargate.runs import account as known
 from rigs.ecs import EcsRig, Script
@@ -182,6 +184,28 @@ class TestStoring:
         looks = (swept() for _ in range(9))  # each moves the tasks one step
         assert len(next(filter(None, looks))) == 1
         assert stored(rig, bucket) == []
+
+    def test_a_machine_whose_clock_is_ahead_neither_sweeps_nor_writes_it_too_early(
+        self,
+        rig: EcsRig,
+        bucket: str,
+        environment: FargateTaskEnvironment,
+        long_flow: Flow[..., Any],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        flowenv.map(long_flow, ROWS[:2], environment=environment).cancel()
+        ahead = datetime.timedelta(hours=25)
+        monkeypatch.setattr(clocks, "now", lambda: datetime.datetime.now(datetime.UTC) + ahead)
+        for user in ("sweep", "shared_objects"):
+            name = f"flowenv_fargate.runs.{user}.seconds_since"
+            monkeypatch.setattr(name, lambda then: seconds_since(then - ahead))
+
+        for _ in range(9):  # each moves the tasks one step
+            found = flowenv_sweep(environment, older_than=0, delete=True)
+            assert "batch payload" not in {one.kind for one in found}
+        known.forget()
+        flowenv.map(long_flow, ROWS[2:], environment=environment)
+        assert rig.requests.count("PutObject") == 1
 
     def test_an_old_one_is_written_again_before_a_sweep_may_take_it(
         self,

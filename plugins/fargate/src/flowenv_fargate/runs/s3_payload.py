@@ -10,6 +10,7 @@ from typing import Any
 
 from flowenv.plugin import payload_object
 from flowenv_fargate.api.client import Aws
+from flowenv_fargate.api.clocks import by_our_clock
 
 _MARGIN = 3600
 """Seconds for which a URL works beyond the time in which the task must have started."""
@@ -93,12 +94,13 @@ def stored(aws: Aws, place: str) -> Iterator[StoredPayload]:
 
 
 def objects_below(aws: Aws, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
-    """All objects whose keys begin so, as S3 lists them."""
+    """All objects whose keys begin so, as S3 lists them, but changed by this machine's clock."""
     region = aws.bucket_region(bucket)
     wanted: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
     while True:
         answer = aws.call("s3", "ListObjectsV2", wanted, region=region)
-        yield from answer.get("Contents") or []
+        for entry in answer.get("Contents") or []:
+            yield {**entry, "LastModified": by_our_clock(answer, entry["LastModified"])}
         if not answer.get("IsTruncated"):
             return
         wanted["ContinuationToken"] = answer["NextContinuationToken"]

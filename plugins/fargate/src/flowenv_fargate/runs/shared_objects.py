@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from flowenv.plugin import seconds_since
 from flowenv_fargate.api.client import Aws
+from flowenv_fargate.api.clocks import by_our_clock
 from flowenv_fargate.api.refusals import AwsRefused, Kind
 from flowenv_fargate.runs import s3_payload
 from flowenv_fargate.spec.shared_objects import SharedKind
@@ -31,7 +32,7 @@ class SharedObject:
     Args:
         url: its `s3://` URL.
         name: the object's name, which says its content.
-        changed: when it was written.
+        changed: when it was written, by this machine's clock.
     """
 
     url: str
@@ -106,7 +107,8 @@ class SharedObjects:
             if error.refusal.kind in (Kind.ABSENT, Kind.DENIED):
                 return False
             raise
-        is_young = seconds_since(found.get("LastModified")) < OLD
+        changed = found.get("LastModified")
+        is_young = seconds_since(by_our_clock(found, changed) if changed else None) < OLD
         return is_young and found.get("ChecksumSHA256") == digest
 
 
