@@ -10,7 +10,7 @@ import pytest
 
 from flowenv.errors import ConfigurationError, FlowenvError
 from flowenv.results.saved import content_for
-from flowenv.results.whole_files import OWN, check_writable, write_whole
+from flowenv.results.whole_files import OWN, SHARED, check_writable, write_whole
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_form_that_a_result_has_not_names_those_that_it_has(recwarn):
 
 
 def test_a_result_that_python_cannot_write_is_said():
-    with pytest.raises(FlowenvError, match="type int can't be written as text: ValueError"):
+    with pytest.raises(FlowenvError, match=r"type int can't be written to a\.txt: ValueError: "):
         content_for(10**6000, "a.txt")
 
 
@@ -59,6 +59,23 @@ def test_tables_and_arrays_have_forms_of_their_own():
     assert list(numpy.load(io.BytesIO(content_for(array, "a.npy")))) == [0, 1, 2]
     with pytest.raises(FlowenvError, match=r"\.parquet or \.csv or \.txt"):
         content_for(table, "t.png")
+    mixed = pandas.DataFrame({"a": pandas.Series([1, "x"], dtype=object)})
+    assert content_for(mixed, "t.csv") == b"a\n1\nx\n"
+    for value, name in ((mixed, "t.parquet"), (numpy.array([{}, 1], dtype=object), "a.npy")):
+        with pytest.raises(FlowenvError, match="can't be written to"):
+            content_for(value, name)
+
+
+def test_a_write_that_is_interrupted_leaves_what_was_there(tmp_path, monkeypatch):
+    def interrupted(*paths):
+        raise KeyboardInterrupt
+
+    path = tmp_path / ("a" * 251 + ".txt")  # the longest name that there can be
+    write_whole(path, b"one", "result")
+    monkeypatch.setattr(type(path), "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, b"two", "result")
+    assert (list(tmp_path.iterdir()), path.read_bytes()) == ([path], b"one")
 
 
 def test_a_file_is_replaced_as_a_whole_and_a_pipe_is_written_to(tmp_path):
@@ -68,6 +85,10 @@ def test_a_file_is_replaced_as_a_whole_and_a_pipe_is_written_to(tmp_path):
     assert path.read_bytes() == b"two"
     assert stat.S_IMODE(path.stat().st_mode) == OWN
     assert list(tmp_path.iterdir()) == [path]
+    path.chmod(0o640)
+    for mode, left in ((SHARED, 0o640), (OWN, OWN)):
+        write_whole(path, b"two", "result", mode=mode)
+        assert stat.S_IMODE(path.stat().st_mode) == left
     read, write = os.pipe()
     write_whole(type(path)(f"/dev/fd/{write}"), b"three", "result")
     assert os.read(read, 9) == b"three"

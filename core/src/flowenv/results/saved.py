@@ -10,7 +10,7 @@ from pathlib import PurePath
 from typing import Any
 
 from flowenv.errors import FlowenvError
-from flowenv.serialization.frames import as_arrow
+from flowenv.serialization.frames import as_arrow, is_table
 from flowenv.serialization.plain_data import is_plain
 
 
@@ -28,7 +28,7 @@ def content_for(value: Any, name: str) -> bytes:
 
     Raises:
         FlowenvError: if a result of its type can't be written so, with the ends that can; or if
-            it can't be written as text.
+            what is in it can't.
 
     >>> content_for(b"\\x89PNG", "loss.png"), content_for("done", "-"), content_for(1, "a.json")
     (b'\\x89PNG', b'done', b'1\\n')
@@ -37,7 +37,19 @@ def content_for(value: Any, name: str) -> bytes:
     ...
     flowenv.errors.FlowenvError: A result of type list can't be written to loss.png. Name a ...
     """
-    end = PurePath(name).suffix.lower()
+    try:
+        return _content(value, name, PurePath(name).suffix.lower())
+    except FlowenvError:
+        raise
+    except Exception as error:  # of which every writer has its own
+        kind, why = type(value).__name__, f"{type(error).__name__}: {error}"
+        raise FlowenvError(
+            f"A result of type {kind} can't be written to {name}: {why}.",
+            hint="`flowenv.attach(…).result()` gives it to a script that can write it otherwise.",
+        ) from error
+
+
+def _content(value: Any, name: str, end: str) -> bytes:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value)
     if isinstance(value, str) and end != ".json":
@@ -57,14 +69,14 @@ def content_for(value: Any, name: str) -> bytes:
 def _forms(value: Any) -> dict[str, Callable[[], bytes]]:
     """How a value can be written, by the ends of files' names; the first is its own."""
     forms: dict[str, Callable[[], bytes]] = {}
-    if (table := as_arrow(value)) is not None:
-        forms |= {".parquet": lambda: _parquet(table), ".csv": lambda: _csv(value, table)}
+    if is_table(value):
+        forms |= {".parquet": lambda: _parquet(value), ".csv": lambda: _csv(value)}
     numpy = sys.modules.get("numpy")
     if numpy and isinstance(value, numpy.ndarray):
         forms[".npy"] = lambda: _npy(numpy, value)
     if is_plain(value):
         forms[".json"] = lambda: _json(value)
-    forms[".txt"] = lambda: _text(value)
+    forms[".txt"] = lambda: f"{value}\n".encode("utf-8", "backslashreplace")
     return forms
 
 
@@ -80,33 +92,22 @@ def _json(value: Any) -> bytes:
     return text.encode("utf-8", "backslashreplace")  # a lone surrogate becomes JSON's own escape
 
 
-def _text(value: Any) -> bytes:
-    try:
-        text = f"{value}\n"
-    except Exception as error:  # the flow's own class, or the interpreter's limit
-        kind = type(value).__name__
-        raise FlowenvError(
-            f"A result of type {kind} can't be written as text: {type(error).__name__}: {error}."
-        ) from error
-    return text.encode("utf-8", "backslashreplace")
-
-
-def _parquet(table: Any) -> bytes:
+def _parquet(value: Any) -> bytes:
     import pyarrow.parquet
 
     file = io.BytesIO()
-    pyarrow.parquet.write_table(table, file)
+    pyarrow.parquet.write_table(as_arrow(value), file)
     return file.getvalue()
 
 
-def _csv(value: Any, table: Any) -> bytes:
+def _csv(value: Any) -> bytes:
     if hasattr(value, "to_csv"):  # pandas has an index, which has a column if it says something
         has_names = type(value.index).__name__ != "RangeIndex"
         return str(value.to_csv(index=has_names)).encode()
     import pyarrow.csv
 
     file = io.BytesIO()
-    pyarrow.csv.write_csv(table, file)
+    pyarrow.csv.write_csv(as_arrow(value), file)
     return file.getvalue()
 
 

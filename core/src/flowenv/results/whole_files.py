@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 from flowenv.errors import ConfigurationError, FlowenvError
@@ -18,7 +19,7 @@ def write_whole(path: Path, content: bytes, what: str, *, mode: int = SHARED) ->
         path: the file.
         content: what it holds.
         what: what an error calls it: `report`.
-        mode: who may read it.
+        mode: who may read it, as the umask lets; if a file is there, nobody more than before.
 
     Raises:
         FlowenvError: if it can't be written; what was there before still is.
@@ -33,15 +34,18 @@ def write_whole(path: Path, content: bytes, what: str, *, mode: int = SHARED) ->
 
 
 def _replace(path: Path, content: bytes, mode: int) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    folder = Path(tempfile.mkdtemp(prefix=".flowenv-", dir=path.parent))
+    partial = folder / "partial"
     try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with os.fdopen(descriptor, "wb") as file:
+            if path.exists():
+                os.fchmod(descriptor, mode & path.stat().st_mode)
             file.write(content)
         partial.replace(path)
-    except OSError:
+    finally:
         partial.unlink(missing_ok=True)
-        raise
+        folder.rmdir()
 
 
 def check_writable(path: Path, what: str) -> None:

@@ -39,6 +39,11 @@ def encode_frame(value: Any) -> Any:
     return {FRAME: kind, "value": base64.b64encode(data).decode(), **named}
 
 
+def is_table(value: Any) -> bool:
+    """Whether a value is a table, and pyarrow is installed; not whether Arrow has types for it."""
+    return _kind(value) is not None and _pyarrow() is not None
+
+
 def as_arrow(value: Any) -> Any:
     """The Arrow table of a table; None if it is none, or pyarrow isn't installed."""
     kind = _kind(value)
