@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from distributed.security import Security
+from kubernetes.config import kube_config
 
 from flowenv.errors import PlatformUnreachable
 from flowenv_k8s.api.client import Client, connect
@@ -104,6 +105,7 @@ def test_a_process_that_is_killed_leaves_no_credentials_in_files(
         client = Client(Source(None, str(kubeconfig)))
         client.list(JOBS, "default")
         assert list(temporary.iterdir()) == []
+        assert not [path for path in kube_config._temp_files.values() if str(temporary) in path]
 
 
 @pytest.fixture

@@ -116,9 +116,11 @@ def _load(where: Source, configuration: Any) -> dict[str, Any]:
 
     try:
         with tempfile.TemporaryDirectory(prefix="flowenv-") as folder:
-            loader = _loader(where, folder)
-            loader.load_and_set(configuration)
-            return _instead_of_files(configuration, Path(folder))
+            try:
+                _loader(where, folder).load_and_set(configuration)
+                return _instead_of_files(configuration, Path(folder))
+            finally:
+                _forget_files(Path(folder))
     except FlowenvError:
         raise
     except (config.ConfigException, OSError, ValueError, yaml.YAMLError) as error:
@@ -141,6 +143,20 @@ def _instead_of_files(configuration: Any, folder: Path) -> dict[str, Any]:
             context.load_default_certs()
         settings |= {"cert_file": None, "key_file": None, "ssl_context": context}
     return settings
+
+
+def _forget_files(folder: Path) -> None:
+    """Have the package forget the files that it has made there, and what is in them.
+
+    It takes a file for the same content again, and some of its versions don't look whether it is
+    still there.
+    """
+    from kubernetes.config import kube_config
+
+    made: dict[str, str] = getattr(kube_config, "_temp_files", {})
+    for content, path in list(made.items()):
+        if _is_in(folder, path):
+            made.pop(content, None)
 
 
 def _is_in(folder: Path, path: str | None) -> bool:
