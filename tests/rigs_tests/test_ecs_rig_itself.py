@@ -1,5 +1,6 @@
 """The rig as a whole: starts, ends without a trace, counts calls, carries hundreds of tasks."""
 
+import gc
 import json
 import os
 import signal
@@ -57,6 +58,16 @@ def test_rigs_side_by_side_do_not_see_each_other() -> None:
 
         assert other.client("ecs").list_clusters()["clusterArns"] == []
         assert one.account_id != other.account_id
+
+
+def test_what_a_rig_had_in_s3_is_closed_though_the_last_one_had_nothing_there() -> None:
+    for _ in range(2):  # in a new process the first rig has a place in S3 without asking for it
+        with EcsRig(IMAGES), EcsRig(IMAGES) as other:
+            s3 = other.client("s3")
+            here = {"LocationConstraint": other.region}
+            s3.create_bucket(Bucket="bucket", CreateBucketConfiguration=here)
+            s3.put_object(Bucket="bucket", Key="a", Body=b"b")
+    gc.collect()  # what is still open says so in a warning, which is an error here
 
 
 def test_the_end_of_a_rig_leaves_no_process_thread_or_port() -> None:

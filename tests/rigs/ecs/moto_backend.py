@@ -185,8 +185,9 @@ class Moto:
             _accounts_in_use.discard(self._account)
             if not _accounts_in_use:
                 # S3 has something to close, a temporary file for each object, and closes those of
-                # all accounts.
-                get_backend("s3")[self.account_id].reset()
+                # all accounts. Nothing is reset of an account that has never used it.
+                s3_here: Any = get_backend("s3")[self.account_id]["aws"]
+                s3_here.reset()
             s3: Any = get_backend("s3")
             buckets = s3.bucket_accounts
             for name in [n for n, (_, owner) in buckets.items() if owner == self.account_id]:
